@@ -1,0 +1,98 @@
+# aigw - one Makefile, not recursive. `make help` lists the goals.
+# SAN=address|undefined|thread builds into a folder of its own.
+
+SAN     ?=
+BUILD   := build$(if $(SAN),-$(SAN))
+CC      ?= gcc
+CLANG   ?= clang
+CONSOLE ?= yes
+PYTHON  ?= /usr/bin/python3
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+        -Wmissing-prototypes -Wconversion -Wno-sign-conversion -Wvla \
+        -Wcast-qual -Wformat=2
+HARDEN := -fstack-protector-strong -fPIE -fcf-protection
+CPPFLAGS += -I. -D_GNU_SOURCE
+OPT    ?= -O2
+CFLAGS += -std=gnu11 $(OPT) -g $(WARN) $(HARDEN) $(EXTRA_CFLAGS)
+LDFLAGS += -pie -Wl,-z,relro,-z,now
+ifeq ($(SAN),)
+CPPFLAGS += -D_FORTIFY_SOURCE=2
+else
+CFLAGS  += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+LDFLAGS += -fsanitize=$(SAN)
+# TSan cannot see fences; gcc says so. The code puts its orders on operations.
+CFLAGS  += -Wno-tsan
+endif
+ifeq ($(SAN),thread)
+else ifneq ($(SAN),)
+CFLAGS  := $(filter-out -Wno-tsan,$(CFLAGS))
+endif
+
+COMMON_SRC     := $(wildcard common/*.c common/net/*.c)
+SHM_SRC        := $(wildcard shm/*.c)
+WORKER_SRC     := $(wildcard worker/*.c worker/dialect/*.c worker/provider/*.c)
+LEDGER_SRC     := $(wildcard accountant/ledger/*.c)
+ACCOUNTANT_SRC := $(wildcard accountant/*.c accountant/admin/*.c)
+MASTER_SRC     := $(wildcard master/*.c)
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+# The parts of each program.
+AIGW_OBJ    := $(call obj,$(MASTER_SRC) $(WORKER_SRC) $(ACCOUNTANT_SRC) \
+                 $(LEDGER_SRC) $(SHM_SRC) $(COMMON_SRC))
+CTL_OBJ     := $(call obj,$(wildcard tools/aigwctl*.c) $(COMMON_SRC))
+SHMDUMP_OBJ := $(call obj,$(wildcard tools/aigw_shmdump*.c) $(SHM_SRC) $(COMMON_SRC))
+LEDGERT_OBJ := $(call obj,$(wildcard tools/aigw_ledger*.c) $(LEDGER_SRC) \
+                 $(SHM_SRC) $(COMMON_SRC))
+# Everything but the programs' main(), for tests.
+TEST_OBJ    := $(call obj,$(WORKER_SRC) $(ACCOUNTANT_SRC) $(LEDGER_SRC) \
+                 $(SHM_SRC) $(COMMON_SRC) $(filter-out master/main.c,$(MASTER_SRC)))
+
+LIBS := -lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lpthread -lm
+
+PROGRAMS := aigw aigwctl aigw-shmdump aigw-ledger
+UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+STRESS   := $(patsubst tests/stress/%.c,$(BUILD)/stress/%,$(wildcard tests/stress/*.c))
+
+.DEFAULT_GOAL := all
+.PHONY: all
+all: $(addprefix $(BUILD)/,$(PROGRAMS)) ## build the four programs
+
+$(BUILD)/aigw: $(AIGW_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/aigwctl: $(CTL_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/aigw-shmdump: $(SHMDUMP_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/aigw-ledger: $(LEDGERT_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(dir $@)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# An archive, so that a test links only what it needs.
+$(BUILD)/libaigw.a: $(TEST_OBJ)
+	@rm -f $@ && ar rcs $@ $^
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/obj/tests/test.o $(BUILD)/libaigw.a
+	@mkdir -p $(dir $@)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/stress/%: $(BUILD)/obj/tests/stress/%.o $(BUILD)/libaigw.a
+	@mkdir -p $(dir $@)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: unit
+unit: $(UNIT) ## build and run the unit tests
+	@tests/run_all.sh $(UNIT)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build build-address build-undefined build-thread build-fuzz
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | \
+	  sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 18
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

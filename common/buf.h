@@ -1,0 +1,72 @@
+/*
+ * buf.h - a growing byte buffer with a read end and a write end.
+ *
+ *   data:  | consumed | readable ........ | free |
+ *          0          start               end    cap
+ *
+ * Owner: whoever embeds it; buf_fini() gives the memory back. After a failed
+ * growth `failed` is set and every later append is a no-op, so that a writer
+ * checks once at the end (buf_ok) instead of at each call.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_COMMON_BUF_H
+#define AIGW_COMMON_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/check.h"
+#include "common/str.h"
+
+struct buf {
+    char *data;
+    size_t start, end, cap;
+    size_t limit; /* bytes readable at most; 0 = no limit */
+    bool failed;  /* out of memory or over limit since the last reset */
+};
+
+void buf_init(struct buf *buf, size_t limit_bytes);
+void buf_fini(struct buf *buf);
+/* buf_reset - forgets the content and `failed`, keeps the memory. */
+void buf_reset(struct buf *buf);
+
+/* buf_reserve - room for n more bytes. 0; -ENOMEM; -EMSGSIZE over limit. */
+int buf_reserve(struct buf *buf, size_t n) MUST_CHECK;
+void buf_append(struct buf *buf, const void *bytes, size_t n);
+void buf_append_str(struct buf *buf, struct str s);
+void buf_append_cstr(struct buf *buf, const char *cstr);
+void buf_append_char(struct buf *buf, char c);
+void buf_append_u64(struct buf *buf, uint64_t n);
+void buf_append_i64(struct buf *buf, int64_t n);
+void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
+/* buf_consume - n <= readable bytes are done with; resets offsets if empty. */
+void buf_consume(struct buf *buf, size_t n);
+/* buf_cstr - NUL-terminates without counting the NUL. "" when it failed. */
+const char *buf_cstr(struct buf *buf);
+
+static inline size_t
+buf_len(const struct buf *buf)
+{
+    return buf->end - buf->start;
+}
+
+static inline const char *
+buf_ptr(const struct buf *buf)
+{
+    return buf->data + buf->start;
+}
+
+static inline struct str
+buf_view(const struct buf *buf)
+{
+    return (struct str){buf->data + buf->start, buf->end - buf->start};
+}
+
+static inline bool
+buf_ok(const struct buf *buf)
+{
+    return !buf->failed;
+}
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * config.h - the configuration: read from aigw.ini through the option table
+ * (config_options.h), checked as a whole, constant after that.
+ *
+ * Owner: config_load() makes it, config_free() ends it. The master holds it;
+ * children inherit a copy by fork, the accountant gets a new one as text
+ * (config_serialize) in a message.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_COMMON_CONFIG_H
+#define AIGW_COMMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/money.h"
+
+enum {
+    CONFIG_NAME_BYTES = 128,
+    CONFIG_LISTEN_MAX = 8,
+    CONFIG_MODEL_PROVIDERS_MAX = 8,
+};
+
+enum provider_kind {
+    PROVIDER_OPENAI,
+    PROVIDER_BUILTIN,
+    /* later: anthropic, gemini, azure, bedrock, workers-ai */
+};
+enum on_disconnect { ON_DISCONNECT_ABORT, ON_DISCONNECT_DRAIN };
+
+struct config_list { /* of NUL-terminated strings */
+    char **items;
+    unsigned count;
+};
+
+struct config_server {
+    char *instance;
+    unsigned workers; /* 0 = cores; resolved by config_load */
+    struct config_list listen, tls_listen;
+    char *tls_cert, *tls_key, *tls_min;
+    char *data_dir, *run_dir, *user;
+    uint64_t flush_interval_ms, drain_timeout_ms;
+    uint64_t header_timeout_ms, body_timeout_ms, keepalive_timeout_ms,
+        send_timeout_ms;
+    uint64_t max_keys, max_models, max_requests, max_connections;
+    uint64_t ring_mib;
+    uint64_t body_max_bytes, body_memory_bytes;
+    uint64_t stream_slice_tokens; /* a stream's lease grows by this much */
+    uint64_t log_retention_ms;
+    char *timezone, *currency;
+};
+struct config_admin {
+    struct config_list listen, tls_listen;
+    char *token; /* NULL: management over TCP is refused */
+    bool is_public;
+};
+struct config_log {
+    char *error, *level, *access; /* access: path, or "off" */
+};
+struct config_provider {
+    char *name;
+    enum provider_kind kind;
+    char *base_url; /* no trailing slash */
+    char *api_key;  /* secret; NULL = none is sent */
+    struct config_list models; /* one item "*": any, by name */
+    char *ca_file, *proxy;
+    bool verify;
+    uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
+        total_timeout_ms;
+    enum on_disconnect on_disconnect;
+    bool enabled;
+    uint64_t builtin_delay_ms; /* builtin: pause before each event */
+};
+struct config_model {
+    char *name;
+    struct config_list providers; /* names, in order; empty = those listing it */
+    struct config_list alias;
+    char *type; /* chat, embedding, ... */
+    uint64_t context, max_output; /* tokens; 0 = not stated */
+    struct prices prices;
+};
+
+struct config {
+    char *path;
+    struct config_server server;
+    struct config_admin admin;
+    struct config_log log;
+    struct config_provider *providers;
+    unsigned provider_count;
+    struct config_model *models;
+    unsigned model_count;
+};
+
+/*
+ * config_load - reads, fills defaults, checks everything that can be checked
+ * without side effects. Adds provider `builtin` with model `builtin/echo`, and
+ * providers for OPENAI_API_KEY ... in the environment where the file has none.
+ * NULL with "file:line: reason" (one a line) in `error`.
+ */
+struct config *config_load(const char *path, struct buf *error) MUST_CHECK;
+/* config_parse_text - the inverse of config_serialize. */
+struct config *config_parse_text(struct str text, struct buf *error) MUST_CHECK;
+void config_free(struct config *config);
+
+/* Canonical ini text with every option; `mask` hides secrets (aigw -T). */
+void config_serialize(const struct config *config, bool mask, struct buf *out);
+/*
+ * config_check_reload - what cannot change without a restart: writes one line
+ * per such option into `error` and returns -EINVAL, or 0.
+ */
+int config_check_reload(const struct config *running, const struct config *next,
+                        struct buf *error) MUST_CHECK;
+/* The option table as text (aigw --options), as ini (aigw.ini) or as mdoc. */
+enum config_doc { CONFIG_DOC_TEXT, CONFIG_DOC_INI, CONFIG_DOC_MDOC };
+void config_print_options(enum config_doc form, struct buf *out);
+
+/* -c FILE, else ./aigw.ini, else /etc/aigw/aigw.ini; NULL when there is none. */
+const char *config_default_path(void);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * crypto.h - what the program needs of OpenSSL besides TLS: keyed digests of
+ * virtual keys, sealing of secrets at rest, random names. Any process, after
+ * the fork (nothing of OpenSSL may live across one, so no state is kept here).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_COMMON_CRYPTO_H
+#define AIGW_COMMON_CRYPTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/check.h"
+#include "common/str.h"
+
+enum {
+    CRYPTO_SECRET_BYTES = 32,
+    CRYPTO_DIGEST_BYTES = 32,
+    CRYPTO_SEAL_OVERHEAD = 12 + 16, /* nonce in front, GCM tag behind */
+    CRYPTO_KEY_CHARS = 8 + 43,      /* "sk-aigw-" + base62 */
+};
+
+/*
+ * The master secret and what is derived from it (HKDF-SHA256 by label).
+ * Read by the master before rights are dropped; children inherit the struct.
+ */
+struct crypto_secrets {
+    uint8_t master[CRYPTO_SECRET_BYTES];
+    uint8_t key_digest[CRYPTO_SECRET_BYTES]; /* HMAC key of virtual keys */
+    uint8_t seal[CRYPTO_SECRET_BYTES];       /* AES-256-GCM */
+    uint8_t hash_seed[16];                   /* SipHash */
+};
+
+/*
+ * crypto_secrets_load - reads `path` (mode 0600 or 0400, 32 raw bytes); makes
+ * it when it does not exist (`create`). 0, -errno, -EPERM when others may read
+ * it, -EINVAL wrong size.
+ */
+int crypto_secrets_load(struct crypto_secrets *secrets, const char *path,
+                        bool create) MUST_CHECK;
+void crypto_secrets_wipe(struct crypto_secrets *secrets);
+
+/*
+ * crypto_key_digest - HMAC-SHA256 of a virtual key, the only form in which a
+ * key is looked up. Leading repetitions of "sk-" before the last are dropped
+ * first ("sk-sk-aigw-x" is "sk-aigw-x"). About 1 us.
+ */
+void crypto_key_digest(const struct crypto_secrets *secrets, struct str key,
+                       uint8_t digest[CRYPTO_DIGEST_BYTES]);
+/* "sk-aigw-" + 43 base62 characters of 256 random bits; NUL-terminated. */
+void crypto_key_generate(char out[CRYPTO_KEY_CHARS + 1]);
+/* Shows prefix and last four: "sk-aigw-****abcd". */
+void crypto_key_mask(struct str key, char out[24]);
+
+/*
+ * crypto_seal / crypto_open - AES-256-GCM, random nonce, `aad` names the
+ * record and field the secret belongs to. seal: out has room for len +
+ * CRYPTO_SEAL_OVERHEAD; returns bytes written. open: returns the length, or
+ * -EBADMSG when key, aad or bytes do not fit.
+ */
+size_t crypto_seal(const struct crypto_secrets *secrets, struct str aad,
+                   const void *plain, size_t len, uint8_t *out);
+int crypto_open(const struct crypto_secrets *secrets, struct str aad,
+                const uint8_t *sealed, size_t len, uint8_t *plain) MUST_CHECK;
+
+/* Constant time; lengths may differ (then false). */
+bool crypto_equals(struct str a, struct str b);
+void crypto_random(void *out, size_t len); /* panics when the kernel has none */
+void crypto_wipe(void *bytes, size_t len);
+/* Lower-case hex, 2 * len + NUL. */
+void crypto_hex(const void *bytes, size_t len, char *out);
+int crypto_unhex(struct str hex, void *out, size_t out_len) MUST_CHECK;
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * json_scan.h - JSON read in place: no tree, no copy, no allocation.
+ *
+ * Two readers. The pull reader (json_next) walks a complete text and yields
+ * raw spans of it: strings with their quotes and escapes as they stand, so
+ * that numbers, NULs, lone surrogates and duplicate members survive a splice.
+ * The tap (json_tap_feed) takes a text in pieces cut anywhere and captures the
+ * raw values of a few top-level members while the bytes pass by.
+ * Grammar: RFC 8259, strict (no trailing garbage, no raw control bytes in
+ * strings, no leading zeros, depth <= JSON_MAX_DEPTH, UTF-8 not validated).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_COMMON_JSON_SCAN_H
+#define AIGW_COMMON_JSON_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/check.h"
+#include "common/str.h"
+
+enum { JSON_MAX_DEPTH = 128 };
+
+enum json_type {
+    JSON_END,   /* the whole text was read */
+    JSON_BAD,   /* not JSON; json_reader.pos is the offset of the fault */
+    JSON_OBJECT,/* `{` */
+    JSON_OBJECT_END,
+    JSON_ARRAY,
+    JSON_ARRAY_END,
+    JSON_KEY,   /* member name; span includes the quotes */
+    JSON_STRING,/* span includes the quotes */
+    JSON_NUMBER,
+    JSON_TRUE,
+    JSON_FALSE,
+    JSON_NULL,
+};
+
+struct json_token {
+    enum json_type type;
+    uint32_t depth;  /* of the container the token stands in; top value: 0 */
+    struct str span; /* bytes of the text, quotes included */
+};
+
+struct json_reader {
+    const char *text;
+    size_t len, pos;
+    uint32_t depth;
+    uint8_t state;                          /* private */
+    uint64_t is_object[JSON_MAX_DEPTH / 64];/* private: a bit per depth */
+};
+
+void json_reader_init(struct json_reader *reader, struct str text);
+/* json_next - the next token; JSON_END or JSON_BAD for ever after the end. */
+enum json_type json_next(struct json_reader *reader, struct json_token *token);
+/*
+ * json_skip_value - after a JSON_KEY, or where a value is expected: passes the
+ * whole next value (containers included), *span = its raw bytes. Fast: only
+ * quotes, brackets and braces are looked at inside. JSON_BAD or its type.
+ */
+enum json_type json_skip_value(struct json_reader *reader, struct str *span);
+
+/* Content equal to `plain`, escapes decoded while comparing. `span` as from a
+ * token (with quotes). */
+bool json_string_equals(struct str span, struct str plain);
+/* Decodes escapes into out (UTF-8, surrogate halves as U+FFFD); returns the
+ * length, -EMSGSIZE when it does not fit. NUL-terminated where it fits. */
+int json_string_decode(struct str span, char *out, size_t out_size) MUST_CHECK;
+/* A number span as unsigned: "12" -> 12; 12.9, 1.2e1 truncate; negative -> 0
+ * and -ERANGE; null -> 0 and -ENOENT; larger than 2^53 -> -ERANGE. */
+int json_number_u64(struct str span, uint64_t *out) MUST_CHECK;
+
+/*
+ * json_find - the raw value of a member by path ("usage.prompt_tokens") in a
+ * complete object text; the LAST of duplicates, as most providers read it.
+ * True when found.
+ */
+bool json_find(struct str object, const char *path, struct str *value);
+
+/* ---- the tap ---- */
+
+enum { JSON_TAP_MAX = 6, JSON_TAP_VALUE_BYTES = 2048 };
+
+struct json_tap_value {
+    uint16_t len;
+    bool seen;      /* the member came and is complete */
+    bool truncated; /* longer than the room: not usable */
+    char bytes[JSON_TAP_VALUE_BYTES];
+};
+
+struct json_tap {
+    const char *const *names; /* top-level members wanted, NULL-terminated */
+    uint64_t bytes_seen;
+    uint32_t depth;
+    uint8_t state; /* private */
+    int8_t capturing;
+    bool bad;      /* not JSON (or deeper than 65,535): nothing more captured */
+    bool complete; /* the top value has ended */
+    uint16_t key_len;
+    char key[64];
+    struct json_tap_value *values[JSON_TAP_MAX]; /* caller's, one per name */
+};
+
+void json_tap_init(struct json_tap *tap, const char *const *names,
+                   struct json_tap_value *values);
+/* Leading white space and a BOM are passed over. Any split gives the same. */
+void json_tap_feed(struct json_tap *tap, const char *bytes, size_t len);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * loop.h - one epoll, timers in a heap, and work put off to the end of a turn.
+ *
+ * Descriptors are registered once, edge-triggered (or level-triggered for
+ * listeners); a source is embedded in its owner. A callback must not block and
+ * must not free its own source: loop_defer() runs a function at the end of the
+ * turn. One loop per thread; no locks.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_COMMON_NET_LOOP_H
+#define AIGW_COMMON_NET_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#include "common/check.h"
+
+struct loop;
+struct loop_source;
+struct loop_timer;
+
+/* events: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR as epoll said. */
+typedef void (*loop_ready)(struct loop_source *source, uint32_t events);
+struct loop_source {
+    int fd; /* -1: not registered */
+    loop_ready ready;
+    bool dead; /* removed in this turn: late events are dropped */
+};
+
+typedef void (*loop_expired)(struct loop_timer *timer);
+struct loop_timer {
+    uint64_t due_ms; /* monotonic; 0: not armed */
+    uint32_t heap_idx;
+    loop_expired expired;
+};
+
+/* Work for the end of this turn; run once; may defer again (next turn). */
+struct loop_deferred {
+    void (*run)(struct loop_deferred *deferred);
+    struct loop_deferred *next;
+    bool queued;
+};
+
+struct loop *loop_create(void);
+void loop_destroy(struct loop **loop);
+/* events as for epoll_ctl, EPOLLET and EPOLLEXCLUSIVE included. 0 or -errno. */
+int loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
+    MUST_CHECK;
+int loop_modify(struct loop *loop, struct loop_source *source, uint32_t events)
+    MUST_CHECK;
+/* Does not close the descriptor. */
+void loop_remove(struct loop *loop, struct loop_source *source);
+
+/* Arms or moves (both cheap); due is absolute monotonic ms. Moving a timer later
+ * is lazy: no heap work until the old time is reached. */
+void loop_timer_set(struct loop *loop, struct loop_timer *timer,
+                    uint64_t due_ms);
+void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
+void loop_defer(struct loop *loop, struct loop_deferred *deferred);
+
+/* Time of this turn: read once after epoll_wait. */
+uint64_t loop_now_ms(const struct loop *loop);
+uint64_t loop_now_ns(const struct loop *loop);
+/* One turn: wait (at most max_wait_ms, -1 = until a timer), dispatch, timers,
+ * deferred. */
+void loop_turn(struct loop *loop, int max_wait_ms);
+void loop_run(struct loop *loop);  /* until loop_stop */
+void loop_stop(struct loop *loop);
+
+#endif

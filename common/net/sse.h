@@ -1,0 +1,41 @@
+/*
+ * sse.h - finds the events of a server-sent event stream (WHATWG grammar) in
+ * bytes that come in pieces cut anywhere, without changing them: a BOM, CR, LF
+ * and CRLF, comments, missing spaces after the colon, and a last event without
+ * its empty line are all as the stream has them.
+ *
+ * sse_next() works on a caller's contiguous bytes that begin at an event
+ * boundary: it says where the first event ends and where its data lies.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_COMMON_NET_SSE_H
+#define AIGW_COMMON_NET_SSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/str.h"
+
+enum { SSE_DATA_LINES = 16 };
+
+struct sse_event {
+    size_t bytes;      /* of the input, the empty line included */
+    struct str event;  /* "event:" value, empty if none */
+    unsigned data_count;
+    struct str data[SSE_DATA_LINES]; /* one span per data: line */
+    bool comment_only; /* no field at all */
+};
+
+struct sse_scan { /* how far a partial event was looked at already */
+    size_t scanned;
+};
+
+/*
+ * sse_next - true when an event is complete in bytes[0, len). `at_end`: the
+ * stream has ended, so what is left counts as an event (false when nothing is).
+ * A "\r" at the very end is not yet a line end unless at_end.
+ */
+bool sse_next(struct sse_scan *scan, const char *bytes, size_t len, bool at_end,
+              struct sse_event *event);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * str.h - a view of bytes that somebody else owns. Never NUL-terminated by
+ * contract; a function that keeps the bytes copies them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_COMMON_STR_H
+#define AIGW_COMMON_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+struct str {
+    const char *ptr;
+    size_t len;
+};
+
+/* For printf("%.*s", STR_ARG(s)). */
+#define STR_ARG(s) (int)(s).len, (s).ptr
+#define STR_LIT(literal)                                                       \
+    (struct str)                                                               \
+    {                                                                          \
+        (literal), sizeof(literal) - 1                                         \
+    }
+
+static inline struct str
+str_from(const char *cstr)
+{
+    return (struct str){cstr, cstr == NULL ? 0 : strlen(cstr)};
+}
+
+static inline struct str
+str_make(const char *ptr, size_t len)
+{
+    return (struct str){ptr, len};
+}
+
+static inline bool
+str_equals(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* ASCII case-insensitive, for HTTP field names and the like. */
+static inline bool
+str_equals_nocase(struct str a, struct str b)
+{
+    return a.len == b.len &&
+           (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool
+str_starts_with(struct str s, struct str prefix)
+{
+    return s.len >= prefix.len &&
+           (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
+}
+
+static inline struct str
+str_skip(struct str s, size_t n)
+{
+    return n >= s.len ? (struct str){s.ptr + s.len, 0}
+                      : (struct str){s.ptr + n, s.len - n};
+}
+
+/* Without leading and trailing spaces and tabs (OWS of RFC 9110 5.6.3). */
+static inline struct str
+str_trim(struct str s)
+{
+    while (s.len > 0 && (*s.ptr == ' ' || *s.ptr == '\t'))
+        s = str_skip(s, 1);
+    while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+        s.len--;
+    return s;
+}
+
+#endif

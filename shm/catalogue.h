@@ -1,0 +1,99 @@
+/*
+ * catalogue.h - providers, models, prices and routes as workers see them: one
+ * file per generation beside the segment ("PATH.cat.N"), sealed under the
+ * master secret (it holds provider credentials), written to a temporary name,
+ * renamed, then its number published in the header. The accountant writes; a
+ * worker that sees a new number reads the file into its own memory; requests
+ * hold a reference on the one they began with.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_SHM_CATALOGUE_H
+#define AIGW_SHM_CATALOGUE_H
+
+#include <stdbool.h>
+
+#include "common/config.h"
+#include "common/crypto.h"
+#include "common/money.h"
+#include "shm/segment.h"
+
+struct catalogue_provider {
+    char name[SHM_NAME_BYTES];
+    uint32_t provider_idx; /* stable in the segment */
+    enum provider_kind kind;
+    bool tls, verify, any_model, enabled;
+    char scheme[8], host[256], path[256]; /* path prefix without trailing / */
+    uint16_t port;
+    char *api_key, *ca_file, *proxy; /* NULL when absent */
+    uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
+        total_timeout_ms, builtin_delay_ms;
+    enum on_disconnect on_disconnect;
+};
+
+struct catalogue_endpoint {
+    uint32_t provider;     /* index into catalogue.providers */
+    uint32_t endpoint_idx; /* stats row */
+};
+
+struct catalogue_model {
+    char name[SHM_NAME_BYTES];
+    uint32_t model_idx;
+    bool is_wildcard; /* named PROVIDER + "/" + "*": any model, by name */
+    char type[16];
+    uint64_t context, max_output;
+    struct prices prices;
+    uint32_t price_version;
+    uint32_t endpoint_count;
+    struct catalogue_endpoint endpoints[CONFIG_MODEL_PROVIDERS_MAX];
+    char **aliases;
+    uint32_t alias_count;
+};
+
+struct catalogue {
+    uint64_t generation;
+    uint32_t references; /* process-local; catalogue_put frees at 0 */
+    uint32_t provider_count, model_count;
+    struct catalogue_provider *providers;
+    struct catalogue_model *models;
+    uint32_t *index; /* private: hash of names and aliases */
+    uint32_t index_size;
+    int64_t created_ms;
+};
+
+/* Accountant: builds from the configuration, numbers from the registry of the
+ * segment; price_version(model name, prices, context) gives the version. NULL
+ * with a reason in `error`. */
+typedef uint32_t (*catalogue_price_version)(const char *model,
+                                            const struct prices *prices,
+                                            void *context);
+struct catalogue *catalogue_build(struct segment *segment,
+                                  const struct config *config,
+                                  catalogue_price_version price_version,
+                                  void *context, struct buf *error) MUST_CHECK;
+/* Writes PATH.cat.N and publishes N = the header's generation + 1; removes the
+ * file before the last one. 0 or -errno. */
+int catalogue_publish(struct segment *segment, struct catalogue *catalogue,
+                      const struct crypto_secrets *secrets) MUST_CHECK;
+
+/* Worker (and any process with the secrets): the current generation. NULL and
+ * -errno in *error_code. */
+struct catalogue *catalogue_load(const struct segment *segment,
+                                 const struct crypto_secrets *secrets,
+                                 int *error_code) MUST_CHECK;
+uint64_t catalogue_current(const struct segment *segment);
+struct catalogue *catalogue_get(struct catalogue *catalogue); /* +1 */
+void catalogue_put(struct catalogue *catalogue);              /* -1 */
+
+/*
+ * catalogue_find - exact model, alias, "provider/rest" where the provider
+ * exists, a provider with `models = *`. *upstream = the model name to send (a
+ * view into `name` or the catalogue). NULL when there is none. With a wildcard
+ * the model found is the is_wildcard one. ":nitro" and ":floor" are stripped after a
+ * miss. *only_provider = index of the provider named in the model, or -1.
+ */
+const struct catalogue_model *catalogue_find(const struct catalogue *catalogue,
+                                             struct str name,
+                                             struct str *upstream,
+                                             int *only_provider);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * column.h - worker seats. Master: FREE -> LIVE -> DYING. Reaper: -> FREE.
+ * Identity of a process is pid and start time together.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_SHM_COLUMN_H
+#define AIGW_SHM_COLUMN_H
+
+#include <sys/types.h>
+
+#include "shm/segment.h"
+
+/* A worker's process-local handle on its own column. */
+struct seat {
+    struct segment *segment;
+    uint32_t column;
+    struct shm_column *shm;
+    uint32_t slot_max;
+    uint32_t *free_slots; /* stack of slot numbers, process-local */
+    uint32_t free_count;
+    uint64_t ring_head;   /* own copy */
+};
+
+/* ---- Master only. ---- */
+/* A FREE column, pages allocated, or -EAGAIN when all are taken, -ENOSPC. */
+int column_find_free(struct segment *segment) MUST_CHECK;
+/* FREE -> LIVE. The child's pid is known only after the fork: the master calls
+ * it in the child before the role starts, and again is not needed. */
+void column_claim(struct segment *segment, uint32_t column, pid_t pid,
+                  uint64_t config_generation);
+/* LIVE -> DYING, after waitpid or a pidfd said that the process is gone. */
+void column_mark_dying(struct segment *segment, uint32_t column);
+
+/* ---- Worker. ---- */
+/* All slots must be FREE (the reaper saw to it). 0 or -errno. */
+int seat_open(struct seat *seat, struct segment *segment, uint32_t column)
+    MUST_CHECK;
+void seat_close(struct seat *seat);
+void seat_heartbeat(struct seat *seat, uint64_t now_ms);
+/* A free slot number, or -EAGAIN (none, or no ring room for one more record:
+ * step H0). Give it back with seat_give_slot() when cells_hold() refused;
+ * cells_settle() gives it back itself. */
+int seat_take_slot(struct seat *seat) MUST_CHECK;
+void seat_give_slot(struct seat *seat, uint32_t slot);
+
+/* ---- Any process. ---- */
+uint32_t column_high(const struct segment *segment);
+
+#endif

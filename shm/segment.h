@@ -1,0 +1,90 @@
+/*
+ * segment.h - creates and attaches the shared segment, checks that it is ours.
+ *
+ * A file format: magic, version, layout hash, sizes, instance, boot id, epoch.
+ * The code takes the base as a parameter (struct segment), so that it runs as
+ * processes, and as threads of one process under TSan.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_SHM_SEGMENT_H
+#define AIGW_SHM_SEGMENT_H
+
+#include <stdbool.h>
+
+#include "common/buf.h"
+#include "shm/layout.h"
+
+/* Process-local handle. */
+struct segment {
+    char path[128];
+    int fd;
+    unsigned char *base;
+    uint64_t bytes;
+    bool writable;
+    struct shm_header *header;
+    /* Copies of what never changes, so that a damaged header cannot move us. */
+    uint32_t column_max, entry_max, bucket_count, model_max, provider_max,
+        endpoint_max, slot_max, entry_stride;
+    uint64_t ring_bytes;
+};
+
+struct segment_sizes {
+    char instance[64];
+    uint32_t workers; /* column_max = max(32, 4 x workers), multiple of 8 */
+    uint32_t max_keys, max_models, max_requests /* slots of a column */;
+    uint32_t ring_mib; /* rounded up to a power of two */
+    uint64_t instance_id;
+};
+
+uint64_t segment_layout_hash(void);
+/* "/dev/shm/aigw-INSTANCE" (AIGW_SHM_DIR replaces the directory in tests). */
+void segment_path(const char *instance, char out[128]);
+
+/* Master only. Creates (O_EXCL, 0600), sizes, fills the header, magic last.
+ * Header, columns, buckets are allocated; the rest is sparse. 0 or -errno. */
+int segment_create(struct segment *segment, const struct segment_sizes *sizes,
+                   struct buf *error) MUST_CHECK;
+/*
+ * segment_attach - maps an existing file and checks owner, mode, size, magic,
+ * version, layout hash, boot id (skipped when !writable). 0; -ENOENT; -ESTALE
+ * with the reason in `error` when it is not ours or another layout.
+ */
+int segment_attach(struct segment *segment, const char *path, bool writable,
+                   struct buf *error) MUST_CHECK;
+/* In heap memory of this process, for tests with threads. */
+int segment_create_private(struct segment *segment,
+                           const struct segment_sizes *sizes) MUST_CHECK;
+void segment_detach(struct segment *segment);
+int segment_unlink(const char *path);
+/* Moves a file that is not ours aside (PATH.stale). */
+int segment_set_aside(const char *path) MUST_CHECK;
+
+/* Allocates the pages of a range (fallocate), so that a full tmpfs fails here
+ * and never as a SIGBUS later. 0 or -errno. */
+int segment_allocate(struct segment *segment, uint64_t off, uint64_t len)
+    MUST_CHECK;
+/* Slots and ring of a column: the master, before it gives the seat away. */
+int segment_allocate_column(struct segment *segment, uint32_t column) MUST_CHECK;
+int segment_allocate_entry(struct segment *segment, uint32_t entry) MUST_CHECK;
+int segment_allocate_endpoint(struct segment *segment, uint32_t endpoint)
+    MUST_CHECK;
+
+/* Places in the segment. `idx` is CHECKed against the sizes. */
+struct shm_column *segment_column(const struct segment *s, uint32_t column);
+shm_u64 *segment_bucket(const struct segment *s, uint32_t bucket);
+struct shm_entry_hot *segment_entry_hot(const struct segment *s, uint32_t entry);
+struct shm_entry_cold *segment_entry_cold(const struct segment *s,
+                                          uint32_t entry);
+/* Arrays over columns. */
+shm_u64 *segment_reserved(const struct segment *s, uint32_t entry, int unit);
+shm_u64 *segment_used(const struct segment *s, uint32_t entry, int unit);
+shm_u32 *segment_busy(const struct segment *s, uint32_t entry);
+struct shm_name *segment_model_name(const struct segment *s, uint32_t model);
+struct shm_name *segment_provider_name(const struct segment *s, uint32_t i);
+struct shm_stats *segment_stats(const struct segment *s, uint32_t endpoint,
+                                uint32_t column);
+struct shm_slot *segment_slot(const struct segment *s, uint32_t column,
+                              uint32_t slot);
+unsigned char *segment_ring(const struct segment *s, uint32_t column);
+
+#endif

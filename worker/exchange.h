@@ -1,0 +1,76 @@
+/*
+ * exchange.h - one HTTP/1.1 request to an upstream and its answer.
+ *
+ * libcurl makes connections (CURLOPT_CONNECT_ONLY in a multi handle on the
+ * worker's loop: resolver, happy eyeballs, proxies) and hands the socket over;
+ * TLS, HTTP/1.1 and the pool are ours. Pool key: scheme, host, port, proxy, TLS
+ * settings. Rules: readable or HUP while idle = close; bytes after a complete
+ * answer, a 101 or a body ended by close are never pooled; 1xx skipped (at most
+ * 8); a request is sent again only if no answer byte came on a re-used
+ * connection, once.
+ *
+ * The builtin provider answers through the same events without a socket.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_WORKER_EXCHANGE_H
+#define AIGW_WORKER_EXCHANGE_H
+
+#include <sys/uio.h>
+
+#include "common/net/http_parse.h"
+#include "worker/worker.h"
+
+struct exchange;
+
+enum exchange_result {
+    EXCHANGE_OK,          /* the answer is complete */
+    EXCHANGE_CONNECT,     /* no connection: refused, DNS, TLS */
+    EXCHANGE_TIMEOUT,     /* connect, first byte, idle or total; text says */
+    EXCHANGE_BAD_ANSWER,  /* not HTTP, head too large, framing broken */
+    EXCHANGE_CUT,         /* ended in mid-answer */
+};
+
+struct exchange_events {
+    /* The final head (status >= 200); spans die with the call. */
+    void (*head)(void *owner, const struct http_head *head);
+    /* Decoded content; valid until `flush` of the same turn returns. */
+    void (*body)(void *owner, struct str bytes);
+    /* All that one read brought has been given: send now. */
+    void (*flush)(void *owner);
+    /* Once, last. `text` a short reason for logs. The exchange is gone after. */
+    void (*end)(void *owner, enum exchange_result result, const char *text);
+};
+
+struct exchange_request {
+    const struct catalogue_provider *provider; /* NULL: the unix socket below */
+    const char *unix_path; /* accountant's socket (management), else NULL */
+    const struct iovec *pieces; /* head and body; alive until `end` */
+    int piece_count;
+    bool is_head; /* HEAD: the answer has no body */
+    /* For the builtin provider, which reads no bytes: the call itself. */
+    const struct call *call;
+    struct str body;
+};
+
+/* upstreams_create - the pool, the connector, TLS contexts (made when first
+ * used). NULL: out of memory. */
+struct upstreams *upstreams_create(struct worker *worker);
+void upstreams_destroy(struct upstreams **upstreams);
+/* Idle connections of providers that the catalogue no longer has are closed. */
+void upstreams_trim(struct upstreams *upstreams);
+
+/* Starts; events come later, never from inside this call. NULL: no memory. */
+struct exchange *exchange_start(struct worker *worker,
+                                const struct exchange_request *request,
+                                const struct exchange_events *events,
+                                void *owner) MUST_CHECK;
+/* Backpressure: no reads from the upstream until resumed. */
+void exchange_pause(struct exchange *exchange);
+void exchange_resume(struct exchange *exchange);
+/* No more events; the connection is closed. */
+void exchange_abort(struct exchange *exchange);
+/* Milliseconds from start to connected and to the first answer byte; 0 = not. */
+uint32_t exchange_first_byte_ms(const struct exchange *exchange);
+uint32_t exchange_attempts(const struct exchange *exchange);
+
+#endif

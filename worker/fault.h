@@ -1,0 +1,21 @@
+/*
+ * fault.h - a refusal or failure as it will be told to the client.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_WORKER_FAULT_H
+#define AIGW_WORKER_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fault {
+    uint16_t status;
+    const char *type;     /* OpenAI's `type`: "invalid_request_error" ... */
+    const char *code;     /* stable: "invalid_api_key" ...; NULL = null */
+    const char *param;    /* NULL = null */
+    bool no_retry;        /* x-should-retry: false */
+    uint64_t retry_after_s; /* 0: no header */
+    char message[512];    /* says what to do; JSON-escaped when written */
+};
+
+#endif
