@@ -1,0 +1,175 @@
+/*
+ * buf.c - see buf.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "common/buf.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BUF_FIRST_BYTES = 256 };
+
+/* What an empty buf points at, so that a view of it is never NULL. Nothing is
+ * ever written through it: cap is 0. */
+static char buf_nothing[1];
+
+void
+buf_init(struct buf *buf, size_t limit_bytes)
+{
+    *buf = (struct buf){.data = buf_nothing, .limit = limit_bytes};
+}
+
+void
+buf_fini(struct buf *buf)
+{
+    if (buf->cap > 0)
+        free(buf->data);
+    buf_init(buf, buf->limit);
+}
+
+void
+buf_reset(struct buf *buf)
+{
+    buf->start = buf->end = 0;
+    buf->failed = false;
+}
+
+/* Room for n more bytes behind `end`, whatever the limit says. */
+static bool
+buf_grow(struct buf *buf, size_t n)
+{
+    size_t len = buf_len(buf);
+    if (buf->cap - buf->end >= n)
+        return true;
+    /* Moving is paid for by the bytes consumed since the last move. */
+    if (buf->start >= len && buf->cap - len >= n) {
+        memmove(buf->data, buf->data + buf->start, len);
+        buf->start = 0;
+        buf->end = len;
+        return true;
+    }
+    if (n > SIZE_MAX / 2 - len)
+        return false;
+    size_t cap = buf->cap > 0 ? buf->cap : BUF_FIRST_BYTES;
+    while (cap < len + n)
+        cap *= 2;
+    char *data = malloc(cap);
+    if (data == NULL)
+        return false;
+    memcpy(data, buf->data + buf->start, len);
+    if (buf->cap > 0)
+        free(buf->data);
+    buf->data = data;
+    buf->start = 0;
+    buf->end = len;
+    buf->cap = cap;
+    return true;
+}
+
+int
+buf_reserve(struct buf *buf, size_t n)
+{
+    if (buf->data == NULL)
+        buf->data = buf_nothing; /* a struct that was only zeroed */
+    if (buf->limit > 0 && (n > buf->limit || buf_len(buf) > buf->limit - n)) {
+        buf->failed = true;
+        return -EMSGSIZE;
+    }
+    if (!buf_grow(buf, n)) {
+        buf->failed = true;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void
+buf_append(struct buf *buf, const void *bytes, size_t n)
+{
+    if (n == 0 || buf->failed || buf_reserve(buf, n) != 0)
+        return;
+    memcpy(buf->data + buf->end, bytes, n);
+    buf->end += n;
+}
+
+void
+buf_append_str(struct buf *buf, struct str s)
+{
+    buf_append(buf, s.ptr, s.len);
+}
+
+void
+buf_append_cstr(struct buf *buf, const char *cstr)
+{
+    buf_append(buf, cstr, strlen(cstr));
+}
+
+void
+buf_append_char(struct buf *buf, char c)
+{
+    buf_append(buf, &c, 1);
+}
+
+void
+buf_append_u64(struct buf *buf, uint64_t n)
+{
+    char text[20];
+    size_t at = sizeof(text);
+    do {
+        text[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    buf_append(buf, text + at, sizeof(text) - at);
+}
+
+void
+buf_append_i64(struct buf *buf, int64_t n)
+{
+    if (n < 0)
+        buf_append_char(buf, '-');
+    buf_append_u64(buf, n < 0 ? -(uint64_t)n : (uint64_t)n);
+}
+
+void
+buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n < 0)
+        buf->failed = true;
+    if (buf->failed || buf_reserve(buf, (size_t)n) != 0)
+        return;
+    /* The NUL needs a byte of memory that does not count. */
+    if (!buf_grow(buf, (size_t)n + 1)) {
+        buf->failed = true;
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(buf->data + buf->end, (size_t)n + 1, format, args);
+    va_end(args);
+    buf->end += (size_t)n;
+}
+
+void
+buf_consume(struct buf *buf, size_t n)
+{
+    CHECK(n <= buf_len(buf));
+    buf->start += n;
+    if (buf->start == buf->end)
+        buf->start = buf->end = 0;
+}
+
+const char *
+buf_cstr(struct buf *buf)
+{
+    if (buf->failed)
+        return "";
+    if (buf->data == NULL || !buf_grow(buf, 1))
+        return "";
+    buf->data[buf->end] = '\0';
+    return buf->data + buf->start;
+}
