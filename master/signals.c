@@ -1,0 +1,141 @@
+/*
+ * signals.c - the signal table: what each means, and its word for aigw -s.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "master/master.h"
+
+static void
+tell(struct child *child, enum control_type type)
+{
+    struct control_message message = {.type = type};
+    int r = control_send(child->control_fd, &message, -1);
+    if (r < 0 && r != -EPIPE && r != -ECONNRESET)
+        log_warn("cannot tell %s[%d] to act: %s", child->role->name,
+                 (int)child->pid, strerror(-r));
+}
+
+/* Sends `type` to every child of the role that listens to us. */
+static void
+tell_role(struct master *master, enum role_id role, enum control_type type)
+{
+    for (struct child *c = master->children; c != NULL; c = c->next) {
+        if (c->role->id != role || c->state == CHILD_ORPHAN)
+            continue;
+        tell(c, type);
+        if (type == CONTROL_DRAIN || type == CONTROL_STOP)
+            c->state = CHILD_DRAINING;
+    }
+}
+
+static void
+begin_stop(struct master *master, enum stop_state how)
+{
+    if (master->stop >= how)
+        return;
+    log_info("stopping: %s", how == STOP_DRAIN
+                                 ? "requests in progress may finish"
+                                 : "requests in progress are cut");
+    master->stop = how;
+    master->stop_since_ms = loop_now_ms(master->loop);
+    shm_store(&master->segment.header->draining, 1);
+    tell_role(master, ROLE_WORKER,
+              how == STOP_DRAIN ? CONTROL_DRAIN : CONTROL_STOP);
+    supervise_fill(master);
+}
+
+static void
+act_quit(struct master *master)
+{
+    begin_stop(master, STOP_DRAIN);
+}
+
+static void
+act_term(struct master *master)
+{
+    begin_stop(master, STOP_NOW);
+}
+
+static void
+act_winch(struct master *master)
+{
+    log_info("draining the workers; a reload starts new ones");
+    master->workers_off = true;
+    tell_role(master, ROLE_WORKER, CONTROL_DRAIN);
+}
+
+static void
+act_usr1(struct master *master)
+{
+    int r = log_reopen();
+    if (r < 0)
+        log_error("cannot reopen the error log: %s", strerror(-r));
+    tell_role(master, ROLE_ACCOUNTANT, CONTROL_REOPEN);
+    tell_role(master, ROLE_WORKER, CONTROL_REOPEN);
+}
+
+// clang-format off
+const struct signal_row signal_table[] = {
+    /* number   name     word      what */
+    { SIGHUP,   "HUP",   "reload", reload_begin },
+    { SIGUSR1,  "USR1",  "reopen", act_usr1 },
+    { SIGQUIT,  "QUIT",  "quit",   act_quit },
+    { SIGTERM,  "TERM",  "stop",   act_term },
+    { SIGINT,   "INT",   NULL,     act_term },
+    { SIGWINCH, "WINCH", NULL,     act_winch },
+    { 0,        NULL,    NULL,     NULL },
+};
+// clang-format on
+
+/* The pid in the file, if a living master holds its lock; else 0. */
+static pid_t
+running_master(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    char text[32] = "";
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    bool held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(fd);
+    long pid = n > 0 ? strtol(text, NULL, 10) : 0;
+    return held && pid > 1 ? (pid_t)pid : 0;
+}
+
+int
+signal_send(const struct config *config, const char *word)
+{
+    const struct signal_row *row = signal_table;
+    while (row->name != NULL &&
+           (row->word == NULL || strcmp(row->word, word) != 0))
+        row++;
+    if (row->name == NULL) {
+        fprintf(stderr,
+                "aigw: -s takes reload, reopen, quit or stop, not "
+                "'%s'\n",
+                word);
+        return 2;
+    }
+    char path[512];
+    snprintf(path, sizeof(path), "%s/aigw.pid", config->server.run_dir);
+    pid_t pid = running_master(path);
+    if (pid == 0) {
+        fprintf(stderr, "aigw: no master runs here (%s is not held)\n", path);
+        return 1;
+    }
+    if (kill(pid, row->number) != 0) {
+        fprintf(stderr, "aigw: cannot signal %d: %s\n", (int)pid,
+                strerror(errno));
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,259 @@
+/*
+ * start.c - everything between a checked configuration and the loop: folders,
+ * pid file, secret, segment, listeners, what an earlier master left.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/net/listen.h"
+#include "common/proc.h"
+#include "common/version.h"
+#include "master/master.h"
+#include "shm/column.h"
+
+/* Gives a path to [server] user, where we are root and there is one. */
+static void
+give_to_user(const struct config *config, const char *path)
+{
+    const char *user = config->server.user;
+    if (geteuid() != 0 || user == NULL || user[0] == '\0')
+        return;
+    struct passwd *pw = getpwnam(user);
+    if (pw == NULL)
+        fatal("[server] user: there is no user '%s'", user);
+    if (chown(path, pw->pw_uid, pw->pw_gid) != 0)
+        fatal("cannot give %s to %s: %s", path, user, strerror(errno));
+}
+
+static void
+make_folders(const struct config *config)
+{
+    const char *const paths[] = {config->server.data_dir,
+                                 config->server.run_dir};
+    const mode_t modes[] = {0700, 0755};
+    for (unsigned i = 0; i < ARRAY_LEN(paths); i++) {
+        int r = proc_mkdir_p(paths[i], modes[i]);
+        if (r < 0)
+            fatal("cannot make folder %s: %s", paths[i], strerror(-r));
+        give_to_user(config, paths[i]);
+    }
+}
+
+/* The pid file's lock is what makes a second master of this run_dir refuse. */
+static void
+take_pid_file(struct master *master)
+{
+    int fd = open(master->pid_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        fatal("cannot open %s: %s", master->pid_path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        fatal("another aigw runs with this run_dir (%s is locked)",
+              master->pid_path);
+    char text[32];
+    int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
+        fatal("cannot write %s: %s", master->pid_path, strerror(errno));
+    master->pid_file_fd = fd;
+}
+
+static void
+load_secret(struct master *master)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/secret", master->config->server.data_dir);
+    int r = crypto_secrets_load(&master->secrets, path, true);
+    if (r == -EPERM)
+        fatal("%s can be read by others: chmod 600 it", path);
+    if (r < 0)
+        fatal("cannot read the master secret %s: %s", path, strerror(-r));
+}
+
+static void
+create_segment(struct master *master, const char *path)
+{
+    const struct config_server *server = &master->config->server;
+    struct segment_sizes sizes = {
+        .workers = server->workers,
+        .max_keys = (uint32_t)server->max_keys,
+        .max_models = (uint32_t)server->max_models,
+        .max_requests = (uint32_t)server->max_requests,
+        .ring_mib = (uint32_t)server->ring_mib,
+    };
+    snprintf(sizes.instance, sizeof(sizes.instance), "%s", server->instance);
+    struct buf error;
+    buf_init(&error, 0);
+    int r = segment_create(&master->segment, &sizes, &error);
+    if (r < 0)
+        fatal("cannot create the segment %s: %s (%s)", path, buf_cstr(&error),
+              strerror(-r));
+    buf_fini(&error);
+    give_to_user(master->config, path);
+    log_info("created segment %s, %llu MiB of address space", path,
+             (unsigned long long)(master->segment.bytes >> 20));
+}
+
+/* A segment that is still there is worth more than a new one: it holds what was
+ * settled and not yet flushed. One that is not ours is set aside. */
+static void
+open_segment(struct master *master)
+{
+    char path[128];
+    segment_path(master->config->server.instance, path);
+    struct buf error;
+    buf_init(&error, 0);
+    int r = segment_attach(&master->segment, path, true, &error);
+    if (r == -ESTALE) {
+        log_warn("segment %s is not used: %s", path, buf_cstr(&error));
+        r = segment_set_aside(path);
+        if (r < 0)
+            fatal("cannot set %s aside: %s", path, strerror(-r));
+        r = -ENOENT;
+    }
+    if (r == -ENOENT)
+        create_segment(master, path);
+    else if (r < 0)
+        fatal("cannot attach %s: %s (%s)", path, buf_cstr(&error),
+              strerror(-r));
+    else
+        log_info("attached segment %s of an earlier run", path);
+    buf_fini(&error);
+    struct shm_header *header = master->segment.header;
+    shm_store(&header->master_pid, (uint64_t)getpid());
+    shm_store(&header->master_start, proc_start_time(getpid()));
+    shm_store(&header->draining, 0);
+    master->generation = shm_load(&header->config_generation) + 1;
+    shm_store(&header->config_generation, master->generation);
+}
+
+/* Workers of an earlier master finish by themselves; dead ones are reaped; its
+ * accountant is waited for (two must not reap at a time). */
+static bool
+adopt_orphans(struct master *master)
+{
+    bool any = false;
+    struct shm_header *header = master->segment.header;
+    for (uint32_t i = 0; i < column_high(&master->segment); i++) {
+        struct shm_column *column = segment_column(&master->segment, i);
+        if (shm_load(&column->state) != SHM_COLUMN_LIVE)
+            continue;
+        if (spawn_adopt(master, &roles[ROLE_WORKER],
+                        (pid_t)shm_load(&column->pid),
+                        shm_load(&column->start_time), i))
+            any = true;
+        else
+            column_mark_dying(&master->segment, i);
+    }
+    uint64_t pid = shm_load(&header->accountant_pid);
+    uint64_t start = shm_load(&header->accountant_start);
+    if (pid != 0 && start != 0)
+        any |=
+            spawn_adopt(master, &roles[ROLE_ACCOUNTANT], (pid_t)pid, start, 0);
+    return any;
+}
+
+static void
+open_sockets(struct master *master, bool orphans)
+{
+    struct heritage *heritage = &master->heritage;
+    struct buf error;
+    buf_init(&error, 0);
+    if (listeners_open(master->config, NULL, 0, orphans, heritage->listeners,
+                       &heritage->listener_count, &error) < 0)
+        fatal("%s", buf_cstr(&error));
+    buf_fini(&error);
+    for (unsigned i = 0; i < heritage->listener_count; i++)
+        log_info("listening on %s%s%s", heritage->listeners[i].text,
+                 heritage->listeners[i].tls ? " tls" : "",
+                 heritage->listeners[i].admin ? " admin" : "");
+    heritage->admin_unix_fd = listen_open_unix(master->socket_path);
+    if (heritage->admin_unix_fd < 0)
+        fatal("cannot listen on %s: %s", master->socket_path,
+              strerror(-heritage->admin_unix_fd));
+    struct group *group = getgrnam("aigw");
+    if (group != NULL && geteuid() == 0 &&
+        chown(master->socket_path, (uid_t)-1, group->gr_gid) != 0)
+        log_warn("cannot give %s to group aigw: %s", master->socket_path,
+                 strerror(errno));
+    heritage->accountant_wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (heritage->accountant_wake_fd < 0)
+        fatal("eventfd: %s", strerror(errno));
+}
+
+static void
+block_signals(struct master *master)
+{
+    int numbers[16] = {SIGCHLD};
+    unsigned n = 1;
+    for (const struct signal_row *row = signal_table; row->name != NULL; row++)
+        numbers[n++] = row->number;
+    master->signals.fd = proc_signalfd(numbers);
+    if (master->signals.fd < 0)
+        fatal("signalfd: %s", strerror(-master->signals.fd));
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int
+master_start(struct master *master)
+{
+    const struct config *config = master->config;
+    snprintf(master->pid_path, sizeof(master->pid_path), "%s/aigw.pid",
+             config->server.run_dir);
+    snprintf(master->socket_path, sizeof(master->socket_path), "%s/aigw.sock",
+             config->server.run_dir);
+    log_info("aigw %s starts, configuration %s", AIGW_VERSION, config->path);
+    proc_title_set("aigw: master %s", config->path);
+    block_signals(master);
+    proc_raise_nofile();
+    make_folders(config);
+    take_pid_file(master);
+    load_secret(master);
+    open_segment(master);
+    master->loop = loop_create();
+    if (master->loop == NULL)
+        fatal("cannot make an event loop");
+    bool orphans = adopt_orphans(master);
+    open_sockets(master, orphans);
+    master->heritage.segment = &master->segment;
+    master->heritage.secrets = &master->secrets;
+    if (geteuid() == 0 &&
+        (config->server.user == NULL || config->server.user[0] == '\0'))
+        log_warn("workers run as root: set [server] user");
+    return 0;
+}
+
+void
+master_finish(struct master *master)
+{
+    unlink(master->socket_path);
+    unlink(master->pid_path);
+    if (master->accountant_clean) {
+        /* Everything is in the ledger: the next start makes a new segment,
+         * with the sizes that the configuration then asks for. */
+        char path[160];
+        uint64_t n = shm_load(&master->segment.header->catalogue_generation);
+        for (uint64_t i = n > 1 ? n - 1 : 0; i <= n; i++) {
+            snprintf(path, sizeof(path), "%s.cat.%llu", master->segment.path,
+                     (unsigned long long)i);
+            unlink(path);
+        }
+        int r = segment_unlink(master->segment.path);
+        if (r < 0)
+            log_warn("cannot remove %s: %s", master->segment.path,
+                     strerror(-r));
+    }
+    log_info("aigw has stopped");
+    crypto_secrets_wipe(&master->secrets);
+    segment_detach(&master->segment);
+    config_free(master->config);
+}
