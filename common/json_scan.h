@@ -39,7 +39,7 @@ enum json_type {
 
 struct json_token {
     enum json_type type;
-    uint32_t depth;  /* of the container the token stands in; top value: 0 */
+    uint32_t depth;  /* containers around it; `{` and its `}` have the same */
     struct str span; /* bytes of the text, quotes included */
 };
 
@@ -57,7 +57,9 @@ enum json_type json_next(struct json_reader *reader, struct json_token *token);
 /*
  * json_skip_value - after a JSON_KEY, or where a value is expected: passes the
  * whole next value (containers included), *span = its raw bytes. Fast: only
- * quotes, brackets and braces are looked at inside. JSON_BAD or its type.
+ * strings, brackets and braces are looked at inside a container. JSON_BAD or
+ * its type. Where no value comes (a key, the end of the container) it is
+ * json_next().
  */
 enum json_type json_skip_value(struct json_reader *reader, struct str *span);
 
@@ -68,7 +70,8 @@ bool json_string_equals(struct str span, struct str plain);
  * length, -EMSGSIZE when it does not fit. NUL-terminated where it fits. */
 int json_string_decode(struct str span, char *out, size_t out_size) MUST_CHECK;
 /* A number span as unsigned: "12" -> 12; 12.9, 1.2e1 truncate; negative -> 0
- * and -ERANGE; null -> 0 and -ENOENT; larger than 2^53 -> -ERANGE. */
+ * and -ERANGE; null -> 0 and -ENOENT; larger than 2^53 -> 2^53 and -ERANGE;
+ * no number -> 0 and -EINVAL. */
 int json_number_u64(struct str span, uint64_t *out) MUST_CHECK;
 
 /*
@@ -85,7 +88,7 @@ enum { JSON_TAP_MAX = 6, JSON_TAP_VALUE_BYTES = 2048 };
 struct json_tap_value {
     uint16_t len;
     bool seen;      /* the member came and is complete */
-    bool truncated; /* longer than the room: not usable */
+    bool truncated; /* longer than the room: not usable, len is 0 */
     char bytes[JSON_TAP_VALUE_BYTES];
 };
 
@@ -104,7 +107,11 @@ struct json_tap {
 
 void json_tap_init(struct json_tap *tap, const char *const *names,
                    struct json_tap_value *values);
-/* Leading white space and a BOM are passed over. Any split gives the same. */
+/*
+ * Leading white space and a BOM are passed over. Any split gives the same. The
+ * top level is checked; inside nested values only strings and the depth are.
+ * `complete` of a bare number or word needs a byte behind it.
+ */
 void json_tap_feed(struct json_tap *tap, const char *bytes, size_t len);
 
 #endif

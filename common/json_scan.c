@@ -1,0 +1,327 @@
+/*
+ * json_scan.c - the pull reader of json_scan.h. Strings and numbers are looked
+ * into by json_value.c, texts in pieces by json_tap.c.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "common/json_scan.h"
+
+#include "common/json_lex.h"
+
+/* What may stand at pos, white space aside. */
+enum {
+    AT_VALUE,          /* the top value */
+    AT_KEY_OR_END,     /* behind `{` */
+    AT_KEY,            /* behind `,` in an object */
+    AT_COLON,          /* behind a key */
+    AT_ELEMENT_OR_END, /* behind `[` */
+    AT_COMMA_OR_END,   /* behind a value in a container */
+    AT_END,            /* behind the top value */
+    AT_BAD,
+};
+
+void
+json_reader_init(struct json_reader *reader, struct str text)
+{
+    *reader = (struct json_reader){
+        .text = text.len > 0 ? text.ptr : "",
+        .len = text.len,
+        .state = AT_VALUE,
+    };
+}
+
+static enum json_type
+reader_bad(struct json_reader *reader, const char *fault)
+{
+    reader->pos = (size_t)(fault - reader->text);
+    reader->state = AT_BAD;
+    return JSON_BAD;
+}
+
+static void
+reader_value_done(struct json_reader *reader)
+{
+    reader->state = reader->depth > 0 ? AT_COMMA_OR_END : AT_END;
+}
+
+static bool
+reader_in_object(const struct json_reader *reader)
+{
+    uint32_t bit = reader->depth - 1;
+    return (reader->is_object[bit / 64] >> bit % 64 & 1) != 0;
+}
+
+/*
+ * p stands behind the opening quote. Returns the byte behind the closing one,
+ * or NULL and *fault.
+ */
+static const char *
+pass_string(const char *p, const char *end, const char **fault)
+{
+    for (;;) {
+        p = json_lex_string_run(p, end);
+        *fault = p;
+        if (p == end)
+            return NULL;
+        if (*p == '"')
+            return p + 1;
+        if (*p != '\\' || end - p < 2 || !json_lex_is_escape(p[1]))
+            return NULL;
+        if (p[1] == 'u') {
+            if (end - p < 6 || json_lex_hex4(p + 2) < 0)
+                return NULL;
+            p += 4;
+        }
+        p += 2;
+    }
+}
+
+static const char *
+pass_digits(const char *p, const char *end)
+{
+    while (p < end && *p >= '0' && *p <= '9')
+        p++;
+    return p;
+}
+
+/* RFC 8259 section 6. Returns the byte behind the number or NULL and *fault. */
+static const char *
+pass_number(const char *p, const char *end, const char **fault)
+{
+    if (p < end && *p == '-')
+        p++;
+    const char *digits = p;
+    p = p < end && *p == '0' ? p + 1 : pass_digits(p, end);
+    *fault = p;
+    if (p == digits)
+        return NULL;
+    if (p < end && *p == '.') {
+        digits = ++p;
+        p = pass_digits(p, end);
+        *fault = p;
+        if (p == digits)
+            return NULL;
+    }
+    if (p < end && (*p | 0x20) == 'e') {
+        p++;
+        if (p < end && (*p == '+' || *p == '-'))
+            p++;
+        digits = p;
+        p = pass_digits(p, end);
+        *fault = p;
+        if (p == digits)
+            return NULL;
+    }
+    return p;
+}
+
+static const char *
+pass_word(const char *p, const char *end, struct str word)
+{
+    if ((size_t)(end - p) < word.len || memcmp(p, word.ptr, word.len) != 0)
+        return NULL;
+    return p + word.len;
+}
+
+static enum json_type
+reader_open(struct json_reader *reader, const char *p, struct json_token *token)
+{
+    if (reader->depth == JSON_MAX_DEPTH)
+        return reader_bad(reader, p);
+    uint32_t bit = reader->depth++;
+    if (*p == '{')
+        reader->is_object[bit / 64] |= UINT64_C(1) << bit % 64;
+    else
+        reader->is_object[bit / 64] &= ~(UINT64_C(1) << bit % 64);
+    reader->pos = (size_t)(p + 1 - reader->text);
+    reader->state = *p == '{' ? AT_KEY_OR_END : AT_ELEMENT_OR_END;
+    token->span = str_make(p, 1);
+    return *p == '{' ? JSON_OBJECT : JSON_ARRAY;
+}
+
+static enum json_type
+reader_close(struct json_reader *reader, const char *p,
+             struct json_token *token)
+{
+    if (*p != (reader_in_object(reader) ? '}' : ']'))
+        return reader_bad(reader, p);
+    token->depth = --reader->depth;
+    token->span = str_make(p, 1);
+    reader->pos = (size_t)(p + 1 - reader->text);
+    reader_value_done(reader);
+    return *p == '}' ? JSON_OBJECT_END : JSON_ARRAY_END;
+}
+
+/* A string, number or word from p on. */
+static enum json_type
+reader_scalar(struct json_reader *reader, const char *p,
+              struct json_token *token)
+{
+    const char *end = reader->text + reader->len, *fault = p, *after;
+    enum json_type type;
+    switch (*p) {
+    case '"':
+        after = pass_string(p + 1, end, &fault);
+        type = JSON_STRING;
+        break;
+    case 't':
+        after = pass_word(p, end, STR_LIT("true"));
+        type = JSON_TRUE;
+        break;
+    case 'f':
+        after = pass_word(p, end, STR_LIT("false"));
+        type = JSON_FALSE;
+        break;
+    case 'n':
+        after = pass_word(p, end, STR_LIT("null"));
+        type = JSON_NULL;
+        break;
+    default:
+        after = pass_number(p, end, &fault);
+        type = JSON_NUMBER;
+    }
+    if (after == NULL)
+        return reader_bad(reader, fault);
+    token->span = str_make(p, (size_t)(after - p));
+    reader->pos = (size_t)(after - reader->text);
+    reader_value_done(reader);
+    return type;
+}
+
+static enum json_type
+reader_value(struct json_reader *reader, const char *p,
+             struct json_token *token)
+{
+    if (*p == '{' || *p == '[')
+        return reader_open(reader, p, token);
+    return reader_scalar(reader, p, token);
+}
+
+static enum json_type
+reader_key(struct json_reader *reader, const char *p, struct json_token *token)
+{
+    const char *end = reader->text + reader->len, *fault = p;
+    const char *after = *p == '"' ? pass_string(p + 1, end, &fault) : NULL;
+    if (after == NULL)
+        return reader_bad(reader, fault);
+    token->span = str_make(p, (size_t)(after - p));
+    reader->pos = (size_t)(after - reader->text);
+    reader->state = AT_COLON;
+    return JSON_KEY;
+}
+
+/* The next byte that is no white space, from p on; end of text when none. */
+static const char *
+pass_space(const struct json_reader *reader, const char *p)
+{
+    const char *end = reader->text + reader->len;
+    while (p < end && json_lex_is_space(*p))
+        p++;
+    return p;
+}
+
+/* p is inside the text and no white space. */
+static enum json_type
+reader_step(struct json_reader *reader, const char *p, struct json_token *token)
+{
+    const char *end = reader->text + reader->len;
+    switch (reader->state) {
+    case AT_KEY_OR_END:
+        if (*p == '}')
+            return reader_close(reader, p, token);
+        return reader_key(reader, p, token);
+    case AT_KEY:
+        return reader_key(reader, p, token);
+    case AT_ELEMENT_OR_END:
+        if (*p == ']')
+            return reader_close(reader, p, token);
+        return reader_value(reader, p, token);
+    case AT_COLON:
+        if (*p != ':')
+            return reader_bad(reader, p);
+        p = pass_space(reader, p + 1);
+        if (p == end)
+            return reader_bad(reader, p);
+        return reader_value(reader, p, token);
+    case AT_COMMA_OR_END:
+        if (*p != ',')
+            return reader_close(reader, p, token);
+        p = pass_space(reader, p + 1);
+        if (p == end)
+            return reader_bad(reader, p);
+        if (reader_in_object(reader))
+            return reader_key(reader, p, token);
+        return reader_value(reader, p, token);
+    case AT_VALUE:
+        return reader_value(reader, p, token);
+    default: /* AT_END: something stands behind the top value */
+        return reader_bad(reader, p);
+    }
+}
+
+enum json_type
+json_next(struct json_reader *reader, struct json_token *token)
+{
+    *token = (struct json_token){.type = JSON_BAD, .depth = reader->depth};
+    if (reader->state == AT_BAD)
+        return JSON_BAD;
+    const char *p = pass_space(reader, reader->text + reader->pos);
+    if (p < reader->text + reader->len)
+        token->type = reader_step(reader, p, token);
+    else if (reader->state == AT_END)
+        token->type = JSON_END;
+    else
+        token->type = reader_bad(reader, p);
+    return token->type;
+}
+
+/*
+ * Passes the rest of the container that reader_open() has just opened, down to
+ * its own bracket. Brackets must match and strings must be good; what stands
+ * between them is not looked at.
+ */
+static bool
+reader_pass_container(struct json_reader *reader)
+{
+    const char *p = reader->text + reader->pos;
+    const char *end = reader->text + reader->len;
+    struct json_token ignored;
+    uint32_t outside = reader->depth - 1;
+    while (reader->depth > outside) {
+        p = json_lex_structure_run(p, end);
+        if (p == end) {
+            reader_bad(reader, p);
+            return false;
+        }
+        if (*p == '"') {
+            const char *fault = p;
+            const char *after = pass_string(p + 1, end, &fault);
+            if (after == NULL) {
+                reader_bad(reader, fault);
+                return false;
+            }
+            p = after;
+            continue;
+        }
+        enum json_type type = *p == '{' || *p == '['
+                                  ? reader_open(reader, p, &ignored)
+                                  : reader_close(reader, p, &ignored);
+        if (type == JSON_BAD)
+            return false;
+        p++;
+    }
+    return true;
+}
+
+enum json_type
+json_skip_value(struct json_reader *reader, struct str *span)
+{
+    struct json_token token;
+    enum json_type type = json_next(reader, &token);
+    *span = token.span;
+    if (type != JSON_OBJECT && type != JSON_ARRAY)
+        return type;
+    if (!reader_pass_container(reader))
+        return JSON_BAD;
+    span->len = (size_t)(reader->text + reader->pos - span->ptr);
+    return type;
+}
