@@ -55,6 +55,8 @@ struct exchange_request {
 /* upstreams_create - the pool, the connector, TLS contexts (made when first
  * used). NULL: out of memory. */
 struct upstreams *upstreams_create(struct worker *worker);
+/* Exchanges still open are aborted. Before loop_destroy(), which runs the rest
+ * of it. */
 void upstreams_destroy(struct upstreams **upstreams);
 /* Idle connections of providers that the catalogue no longer has are closed. */
 void upstreams_trim(struct upstreams *upstreams);
@@ -64,12 +66,17 @@ struct exchange *exchange_start(struct worker *worker,
                                 const struct exchange_request *request,
                                 const struct exchange_events *events,
                                 void *owner) MUST_CHECK;
-/* Backpressure: no reads from the upstream until resumed. */
+/* Backpressure: no reads from the upstream until resumed. What the last read
+ * brought is still given, `end` included when the answer was complete in it. */
 void exchange_pause(struct exchange *exchange);
 void exchange_resume(struct exchange *exchange);
 /* No more events; the connection is closed. */
 void exchange_abort(struct exchange *exchange);
-/* Milliseconds from start to connected and to the first answer byte; 0 = not. */
+/* Inside `head`, `body` or `flush`: the whole answer has been read, so `end`
+ * with EXCHANGE_OK follows this turn's flush at once: an owner may put the last
+ * bytes of its own framing into the same send. */
+bool exchange_is_complete(const struct exchange *exchange);
+/* Milliseconds from start to the first answer byte, at least 1; 0 = none yet. */
 uint32_t exchange_first_byte_ms(const struct exchange *exchange);
 uint32_t exchange_attempts(const struct exchange *exchange);
 

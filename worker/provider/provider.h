@@ -25,9 +25,11 @@ struct provider_family {
     void (*head)(struct buf *out, const struct catalogue_provider *provider,
                  const struct call *call, const struct http_head *client,
                  uint64_t body_len, const char *request_id);
-    /* An error answer (status >= 400): what the client gets instead, or false
-     * to pass the provider's own body and status on. Never its credential. */
-    bool (*map_error)(uint16_t status, struct str body, struct fault *fault);
+    /* An answer that is no 2xx: what the client gets instead, or false to pass
+     * the provider's own body and status on. Never its credential: a body with
+     * any piece of provider->api_key in it is replaced. `body`: all of it. */
+    bool (*map_error)(const struct catalogue_provider *provider,
+                      uint16_t status, struct str body, struct fault *fault);
     /* Whether max_tokens must be spelt max_completion_tokens when added. */
     bool (*completion_spelling)(const struct catalogue_provider *provider);
 };
@@ -46,6 +48,8 @@ struct builtin_answer *builtin_start(struct worker *worker,
                                      const struct exchange_events *events,
                                      void *owner);
 void builtin_pause(struct builtin_answer *answer, bool paused);
+/* Whether `end` follows the flush (or head) that is being given now. */
+bool builtin_is_complete(const struct builtin_answer *answer);
 void builtin_abort(struct builtin_answer *answer);
 
 #endif
