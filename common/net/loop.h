@@ -45,12 +45,14 @@ struct loop_deferred {
 
 struct loop *loop_create(void);
 void loop_destroy(struct loop **loop);
-/* events as for epoll_ctl, EPOLLET and EPOLLEXCLUSIVE included. 0 or -errno. */
+/* events as for epoll_ctl, EPOLLET and EPOLLEXCLUSIVE included. 0 or -errno; on
+ * error source->fd becomes -1 (the descriptor stays open). */
 int loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
     MUST_CHECK;
 int loop_modify(struct loop *loop, struct loop_source *source, uint32_t events)
     MUST_CHECK;
-/* Does not close the descriptor. */
+/* Does not close the descriptor, but source->fd becomes -1: keep a copy. Must
+ * come before close(). No-op when not registered. */
 void loop_remove(struct loop *loop, struct loop_source *source);
 
 /* Arms or moves (both cheap); due is absolute monotonic ms. Moving a timer later

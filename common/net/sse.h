@@ -26,14 +26,19 @@ struct sse_event {
     bool comment_only; /* no field at all */
 };
 
-struct sse_scan { /* how far a partial event was looked at already */
-    size_t scanned;
+/* Zeros at the start of a stream; then only sse_next() writes it. */
+struct sse_scan {
+    size_t scanned; /* how far a partial event was looked at already */
+    bool started;   /* an event was found: no BOM is skipped any more */
 };
 
 /*
  * sse_next - true when an event is complete in bytes[0, len). `at_end`: the
  * stream has ended, so what is left counts as an event (false when nothing is).
- * A "\r" at the very end is not yet a line end unless at_end.
+ * A "\r" at the very end is not yet a line end unless at_end. An empty line more
+ * than needed is an event of its own with comment_only. Of more than
+ * SSE_DATA_LINES data lines the first ones are given. On false, call again with
+ * the same bytes and more behind them.
  */
 bool sse_next(struct sse_scan *scan, const char *bytes, size_t len, bool at_end,
               struct sse_event *event);

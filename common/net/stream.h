@@ -27,7 +27,9 @@ struct stream {
 
 ssize_t stream_read(struct stream *stream, void *into, size_t room) MUST_CHECK;
 /* One send for all pieces (sendmsg, MSG_NOSIGNAL); TLS: copied into records of
- * up to 16 KiB. May write less than asked. */
+ * up to 16 KiB. May write less than asked. What was not written comes first in
+ * the next call, at any address, with more behind it if there is more: of the
+ * first 16 KiB, TLS may have made a record already. */
 ssize_t stream_writev(struct stream *stream, const struct iovec *pieces,
                       int count) MUST_CHECK;
 /* TLS handshake step: 0 done, -EAGAIN, -EPROTO ... Plain: 0. */

@@ -18,7 +18,12 @@
 struct tls_client_context;
 struct tls_server_context;
 
-/* ca_file NULL: the system's store. NULL with a reason in `error`. */
+/*
+ * ca_file NULL: the system's store. NULL with a reason in `error`. A context
+ * outlives the streams started on it. Making one ignores SIGPIPE for the
+ * process (unless it is handled), because OpenSSL writes without MSG_NOSIGNAL.
+ * min_version: "1.2", "1.3"; NULL is 1.2.
+ */
 struct tls_client_context *tls_client_create(const char *ca_file, bool verify,
                                              struct buf *error) MUST_CHECK;
 void tls_client_destroy(struct tls_client_context **context);
@@ -28,7 +33,8 @@ struct tls_server_context *tls_server_create(const char *cert_file,
                                              struct buf *error) MUST_CHECK;
 void tls_server_destroy(struct tls_server_context **context);
 
-/* Puts TLS onto stream->fd; then stream_handshake() until 0. 0 or -errno. */
+/* Puts TLS onto stream->fd; then stream_handshake() until 0. 0 or -errno.
+ * `host`: a name, or an address (with or without brackets). */
 int tls_client_start(struct tls_client_context *context, struct stream *stream,
                      const char *host) MUST_CHECK;
 int tls_server_start(struct tls_server_context *context, struct stream *stream)

@@ -1,0 +1,54 @@
+/*
+ * http_chars.c - see http_chars.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "common/net/http_chars.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* Sums of HTTP_CHAR_*, sixteen bytes a row. Bytes above 0x7f are in no class.
+ * The unit test builds the same table from the grammar. */
+// clang-format off
+const uint8_t http_chars[256] = {
+    /* 00 */  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    /* 10 */  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    /* 20 */  0,  7,  0,  1,  7,  1,  7,  7,  6,  6,  7,  7,  6, 15, 15,  6,
+    /* 30 */ 63, 63, 63, 63, 63, 63, 63, 63, 63, 63,  6,  6,  0,  6,  0,  4,
+    /* 40 */  6, 31, 31, 31, 31, 31, 31, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    /* 50 */ 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,  4,  0,  4,  1, 15,
+    /* 60 */  1, 31, 31, 31, 31, 31, 31, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    /* 70 */ 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,  0,  1,  0, 15,  0,
+};
+// clang-format on
+
+static bool
+is_control(char c)
+{
+    return ((uint8_t)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+size_t
+http_find_control(const char *bytes, size_t from, size_t len)
+{
+    size_t at = from;
+#ifdef __SSE2__
+    const __m128i top = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t'),
+                  del = _mm_set1_epi8(0x7f);
+    for (; len - at >= 16; at += 16) {
+        __m128i b = _mm_loadu_si128((const __m128i *)(bytes + at));
+        /* b <= 0x1f, unsigned */
+        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(b, top), b);
+        __m128i bad =
+            _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(b, tab), low),
+                         _mm_cmpeq_epi8(b, del));
+        unsigned mask = (unsigned)_mm_movemask_epi8(bad);
+        if (mask != 0)
+            return at + (size_t)__builtin_ctz(mask);
+    }
+#endif
+    while (at < len && !is_control(bytes[at]))
+        at++;
+    return at;
+}

@@ -1,0 +1,45 @@
+/*
+ * tls_session.h - one TLS connection; private to stream.c and tls*.c.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_COMMON_NET_TLS_SESSION_H
+#define AIGW_COMMON_NET_TLS_SESSION_H
+
+#include <openssl/ssl.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "common/buf.h"
+#include "common/net/tls.h"
+
+/*
+ * Owner: the stream. `pending_bytes`: what the last write offered to OpenSSL
+ * when the socket was full. OpenSSL may hold a record made of it, so the next
+ * write has to offer as many bytes again, at any address.
+ */
+struct tls_session {
+    SSL *ssl;
+    bool broken; /* an error OpenSSL does not recover from */
+    size_t pending_bytes;
+    const char *error;                  /* literal or OpenSSL's, NULL: none */
+    struct tls_client_context *context; /* NULL: server side */
+    char host[256];                     /* client: key of the session cache */
+};
+
+/* Makes the SSL on stream->fd and hands it to the stream. 0 or -ENOMEM. */
+int tls_session_create(SSL_CTX *context, struct stream *stream) MUST_CHECK;
+/* As stream_read, stream_writev, stream_handshake. */
+ssize_t tls_session_read(struct tls_session *session, void *into, size_t room);
+ssize_t tls_session_writev(struct tls_session *session,
+                           const struct iovec *pieces, int count);
+int tls_session_handshake(struct tls_session *session);
+/* Sends close_notify if that is possible at once. */
+void tls_session_shutdown(struct tls_session *session);
+
+/* Settings that client and server contexts share. NULL with a reason. */
+SSL_CTX *tls_context_create(const SSL_METHOD *method,
+                            struct buf *error) MUST_CHECK;
+/* Appends "what: OpenSSL's reason" and clears OpenSSL's error queue. */
+void tls_explain(struct buf *error, const char *what);
+
+#endif
