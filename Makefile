@@ -51,6 +51,8 @@ TEST_OBJ    := $(call obj,$(WORKER_SRC) $(ACCOUNTANT_SRC) $(LEDGER_SRC) \
 
 LIBS := -lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lpthread -lm
 
+DEPS := gcc make libc6-dev libssl-dev libcurl4-openssl-dev libleveldb-dev \
+        libcjson-dev zlib1g-dev python3-minimal procps openssl curl
 PROGRAMS := aigw aigwctl aigw-shmdump aigw-ledger
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 STRESS   := $(patsubst tests/stress/%.c,$(BUILD)/stress/%,$(wildcard tests/stress/*.c))
@@ -86,9 +88,65 @@ $(BUILD)/stress/%: $(BUILD)/obj/tests/stress/%.o $(BUILD)/libaigw.a
 unit: $(UNIT) ## build and run the unit tests
 	@tests/run_all.sh $(UNIT)
 
+.PHONY: deps
+deps: ## install the Debian packages that building and testing need
+	@tools/deps.sh $(DEPS)
+
+.PHONY: run
+run: deps ## build, start with the builtin provider, print a first key
+	@$(MAKE) --no-print-directory all
+	@tools/run.sh
+
+STRESS_SECONDS ?= 3
+.PHONY: stress
+stress: $(STRESS) ## threads and killed processes over the shared table
+	@tests/run_stress.sh $(STRESS_SECONDS) $(STRESS)
+
+.PHONY: system
+system: all ## real processes, a mock provider, python3's standard library
+	@AIGW_BUILD=$(BUILD) tests/run_system.sh $(ONLY)
+
+.PHONY: models
+models: ## the protocol's models, quick set
+	@tests/models/check.sh quick
+
+.PHONY: layers
+layers: ## who may include whom, and how large a file may be
+	@tests/layers.sh && tests/size.sh
+
+.PHONY: test
+test: deps ## all tests; closes with "N passed, N failed"
+	@$(MAKE) --no-print-directory all
+	@tests/run_goals.sh layers unit stress models fuzz-replay system
+
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 10
+.PHONY: fuzz
+fuzz: ## libFuzzer over each parser, FUZZ_SECONDS each (clang)
+	@tests/run_fuzz.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+.PHONY: fuzz-replay
+fuzz-replay: ## the kept corpora through each fuzz target, once
+	@tests/run_fuzz.sh replay $(FUZZ_TARGETS)
+
+.PHONY: test-clients
+test-clients: all ## the official SDKs, unmodified (npm, PyPI)
+	@tests/clients/run.sh
+
+.PHONY: bench
+bench: all ## CPU per request against nginx, interleaved pairs
+	@$(PYTHON) tests/bench/bench_http.py
+
+.PHONY: lint
+lint: ## clang-format, cppcheck, man pages, shell syntax
+	@tests/lint.sh
+
+.PHONY: format
+format: ## lay the sources out
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf build build-address build-undefined build-thread build-fuzz
+	rm -rf build build-*
 
 .PHONY: help
 help: ## this list

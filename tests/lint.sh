@@ -1,0 +1,32 @@
+#!/bin/sh
+# Layout, static analysis, man pages, shell and Python syntax. A tool that is
+# not installed is skipped with a message.
+cd "$(dirname "$0")/.." || exit 1
+passed=0 failed=0 skipped=0
+step() { # name, tool, command...
+    name=$1 tool=$2
+    shift 2
+    if ! command -v "$tool" >/dev/null; then
+        echo "skipped: $name needs $tool"
+        skipped=$((skipped + 1))
+    elif out=$("$@" 2>&1); then
+        passed=$((passed + 1))
+    else
+        echo "--- $name"
+        echo "$out" | head -n 60
+        failed=$((failed + 1))
+    fi
+}
+sources=$(git ls-files '*.c' '*.h')
+step "clang-format" clang-format clang-format --dry-run -Werror $sources
+step "cppcheck" cppcheck cppcheck -q --error-exitcode=1 --inline-suppr -I. \
+    --enable=warning,portability --suppress=missingIncludeSystem \
+    --suppress=normalCheckLevelMaxBranches --std=c11 -D_GNU_SOURCE \
+    common shm worker accountant master tools
+step "man pages" mandoc mandoc -Tlint -Wwarning $(git ls-files '*.[158]')
+for script in $(git ls-files '*.sh') .ci/run; do
+    step "$script" sh sh -n "$script"
+done
+step "python" python3 python3 -m compileall -q tests
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
