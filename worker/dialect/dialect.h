@@ -21,9 +21,14 @@
 
 enum dialect_number { DIALECT_OPENAI = 1 };
 enum endpoint_number { /* of the record */
-    ENDPOINT_CHAT = 1, ENDPOINT_COMPLETIONS, ENDPOINT_EMBEDDINGS };
+                       ENDPOINT_CHAT = 1,
+                       ENDPOINT_COMPLETIONS,
+                       ENDPOINT_EMBEDDINGS
+};
 
-enum { CALL_MODEL_BYTES = 256, SPLICES_MAX = 8 };
+enum { CALL_MODEL_BYTES = 256, SPLICES_MAX = 8, CALL_CHOICES_MAX = 128 };
+/* Room for a model name whose every byte needs a backslash, and quotes. */
+enum { SPLICE_TEXT_BYTES = 2 * CALL_MODEL_BYTES + 16 };
 
 /* A range of the body, as offsets; len 0 and off 0: not there. */
 struct span32 {
@@ -33,35 +38,38 @@ struct span32 {
 /* What one scan of a request body found. Plain data, no pointers. */
 struct call {
     uint8_t endpoint;
-    bool stream, include_usage; /* as the client asked */
+    bool stream, include_usage;   /* as the client asked */
     char model[CALL_MODEL_BYTES]; /* decoded, NUL-terminated */
     uint16_t model_len;
-    uint64_t max_tokens; /* 0: not stated */
+    uint64_t max_tokens;           /* 0: not stated */
     bool max_tokens_is_completion; /* spelt max_completion_tokens */
-    uint32_t n;                    /* answers asked for, >= 1 */
+    /* Answers to be made, >= 1: the larger of n and best_of, times the number
+     * of prompts (completions). max_tokens bounds each of them. */
+    uint32_t n;
     /* Where things stand, for splices. */
     struct span32 model_value, max_tokens_value, stream_options_value,
         include_usage_value;
     uint32_t first_member; /* offset behind the opening brace */
     bool empty_object;
     /* For the lease. */
-    uint64_t text_bytes; /* of strings, data URLs left out */
-    uint32_t messages, tools, images, audios;
+    uint64_t text_bytes; /* of visible strings, data URLs left out */
+    /* messages: of a chat, or inputs (prompts) of the other endpoints */
+    uint32_t messages, tools, images, audios, files;
     uint64_t prompt_bound;    /* tokens, sound for ordinary calls */
-    uint64_t prompt_estimate; /* tokens, typical */
+    uint64_t prompt_estimate; /* tokens, typical; >= 1 */
 };
 
 /* What must change on the way to the provider. */
 struct rewrite {
-    struct str model;         /* {NULL,0}: stays */
-    uint64_t max_tokens;      /* 0: stays */
+    struct str model;              /* {NULL,0}: stays */
+    uint64_t max_tokens;           /* 0: stays */
     bool max_tokens_as_completion; /* how to spell it where absent */
-    bool want_usage;          /* stream_options.include_usage = true */
+    bool want_usage;               /* stream_options.include_usage = true */
 };
 /* Replaces [off, off + len) of the body by `text`. In order, not overlapping. */
 struct splice {
     uint32_t off, len;
-    char text[320];
+    char text[SPLICE_TEXT_BYTES];
     uint16_t text_len;
 };
 struct splices {
@@ -71,7 +79,29 @@ struct splices {
 
 enum event_verdict { EVENT_PASS, EVENT_WITHHOLD };
 
-/* An answer while it passes. Reset by answer_begin. */
+/* Where a count of string content stands, so that text may come in pieces cut
+ * anywhere, escapes and UTF-8 included. All zero: outside of any escape. */
+struct text_count {
+    uint8_t escape_left; /* 0; 5: behind a backslash; 4..1: digits to come */
+    uint16_t escape_value;
+};
+
+enum { ANSWER_KEY_BYTES = 24, ANSWER_TAPPED = 5 };
+
+/* Where the count of a plain answer's text stands (answer_plain.c). */
+struct plain_count {
+    uint8_t state;
+    uint8_t key_len;
+    bool counting;              /* the string under way is output text */
+    char key[ANSWER_KEY_BYTES]; /* the last string, until it proves a key */
+    struct text_count text;
+};
+
+/*
+ * An answer while it passes. The owner zeroes nothing: it sets dialect,
+ * endpoint, stream and withhold_usage, then calls answer_begin, which clears
+ * the rest. Must not be moved after that (the tap points into it).
+ */
 struct answer {
     const struct dialect *dialect;
     uint8_t endpoint;
@@ -79,12 +109,16 @@ struct answer {
     /* learnt */
     struct usage_stated stated;
     bool usage_seen, finish_seen, done_seen, error_seen;
+    bool usage_odd; /* a stated number was no count at all (beyond 2^53) */
     uint64_t content_events, ascii_bytes, other_chars;
+    uint8_t choice_top;           /* highest choice index seen */
+    uint64_t choices_finished[2]; /* a bit per choice index */
     char id[96], model[CALL_MODEL_BYTES];
     uint64_t created;
-    bool bad; /* plain answer that is not JSON */
+    bool bad;            /* plain answer that is not JSON */
     struct json_tap tap; /* plain answers */
-    struct json_tap_value values[4];
+    struct json_tap_value values[ANSWER_TAPPED];
+    struct plain_count plain;
 };
 
 struct dialect {
@@ -124,8 +158,15 @@ uint64_t answer_output_estimate(const struct answer *answer);
  * estimate + output so far) and *estimated. */
 void answer_usage(const struct answer *answer, const struct call *call,
                   struct usage *usage, bool *estimated, bool *ambiguous);
-/* Counts a decoded-length estimate of a JSON string span without decoding:
- * adds to ascii bytes and other characters. */
+/* Counts a decoded-length estimate of a JSON string span (with its quotes)
+ * without decoding: adds to ascii bytes and other characters. */
 void answer_count_text(struct answer *answer, struct str json_string);
+/* The same for a part of a string's inside, cut anywhere. */
+void answer_count_part(struct answer *answer, struct text_count *state,
+                       struct str part);
+/* Counts the output text in a piece of a plain answer: the strings under
+ * "content", "text", "arguments" and the names of hidden text. Any split gives
+ * the same. */
+void answer_count_plain(struct answer *answer, struct str piece);
 
 #endif
