@@ -24,7 +24,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics are lock-free");
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "32-bit atomics are lock-free");
 
 /* Pairs with shm_store of the word's one writer. */
-#define shm_load(p)     atomic_load_explicit((p), memory_order_acquire)
+#define shm_load(p) atomic_load_explicit((p), memory_order_acquire)
 /* The word's own writer, or a payload under a sequence lock. */
 #define shm_load_own(p) atomic_load_explicit((p), memory_order_relaxed)
 /* Pairs with shm_load; also keeps the program order that kills rely on. */

@@ -22,12 +22,13 @@ struct hold {
     uint64_t request_id[2];
     int64_t started_wall_ms;
     uint32_t dialect, stream;
+    uint32_t prompt_estimate; /* tokens; splits a lost record's charge */
     uint8_t client_ip[16];
 };
 
 /* Why it was refused. */
 struct hold_refusal {
-    uint32_t entry;  /* the key's or the group's */
+    uint32_t entry; /* the key's or the group's */
     bool is_group, concurrency;
     int unit;
 };
@@ -38,14 +39,13 @@ struct hold_refusal {
  * -ESTALE the key or group changed hands: look it up again. On error the slot
  * is FREE again but still the caller's (seat_give_slot). A first sum without
  * announcing refuses what cannot fit; refused only because of others'
- * reservations -> tries once more.
+ * reservations -> tries once more. An amount over SHM_AMOUNT_MAX never fits.
  */
 int cells_hold(struct seat *seat, uint32_t slot, const struct hold *hold,
                struct hold_refusal *why) MUST_CHECK;
 /* cells_grow - G1..G2: the lease gets more. 0 or -EDQUOT (nothing taken). */
-int cells_grow(struct seat *seat, uint32_t slot,
-               const uint64_t add[SHM_UNITS], struct hold_refusal *why)
-    MUST_CHECK;
+int cells_grow(struct seat *seat, uint32_t slot, const uint64_t add[SHM_UNITS],
+               struct hold_refusal *why) MUST_CHECK;
 /* What would fit now in both entries: min over key and group of ceiling - sums,
  * 0 at least; UINT64_MAX when neither has a ceiling in that unit. */
 uint64_t cells_room(const struct segment *segment, const struct key_view *key,

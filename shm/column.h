@@ -18,23 +18,32 @@ struct seat {
     uint32_t slot_max;
     uint32_t *free_slots; /* stack of slot numbers, process-local */
     uint32_t free_count;
-    uint64_t ring_head;   /* own copy */
+    uint64_t ring_head; /* own copy */
 };
 
 /* ---- Master only. ---- */
-/* A FREE column, pages allocated, or -EAGAIN when all are taken, -ENOSPC. */
+/*
+ * column_find_free - FREE -> TAKEN: pages allocated, column_high published
+ * before any worker of the column can start. -EAGAIN when all are taken,
+ * -ENOSPC. A fork that fails is answered with column_mark_dying(). Columns that
+ * a dead master took a minute ago and whose child never came are marked DYING.
+ */
 int column_find_free(struct segment *segment) MUST_CHECK;
-/* FREE -> LIVE. The child's pid is known only after the fork: the master calls
- * it in the child before the role starts, and again is not needed. */
-void column_claim(struct segment *segment, uint32_t column, pid_t pid,
-                  uint64_t config_generation);
-/* LIVE -> DYING, after waitpid or a pidfd said that the process is gone. */
+/*
+ * column_claim - TAKEN -> LIVE, in the child before the role starts (the pid is
+ * known only after the fork). 0, or -ESTALE: the column was taken away
+ * meanwhile (the master died and another one is at work); the child must exit.
+ */
+int column_claim(struct segment *segment, uint32_t column, pid_t pid,
+                 uint64_t config_generation);
+/* LIVE or TAKEN -> DYING, after waitpid or a pidfd said that the process is
+ * gone, or after a fork that failed. */
 void column_mark_dying(struct segment *segment, uint32_t column);
 
 /* ---- Worker. ---- */
 /* All slots must be FREE (the reaper saw to it). 0 or -errno. */
-int seat_open(struct seat *seat, struct segment *segment, uint32_t column)
-    MUST_CHECK;
+int seat_open(struct seat *seat, struct segment *segment,
+              uint32_t column) MUST_CHECK;
 void seat_close(struct seat *seat);
 void seat_heartbeat(struct seat *seat, uint64_t now_ms);
 /* A free slot number, or -EAGAIN (none, or no ring room for one more record:

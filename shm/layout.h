@@ -25,37 +25,61 @@
 
 #include "shm/atomic.h"
 
+#define SHM_ENTRY_NONE 0xffffffffu
+/* No single lease is larger, so that no sum of cells overflows 128 bits and a
+ * hostile max_tokens disturbs nobody. */
+#define SHM_AMOUNT_MAX (UINT64_C(1) << 48)
+
 #define SHM_MAGIC 0x3147455357474941ull /* "AIGWSEG1" */
 
 enum {
     SHM_LAYOUT_VERSION = 1,
     SHM_UNITS = 2, /* 0 tokens, 1 nano-currency */
     SHM_BUDGETS = 8,
-    SHM_MODELS_MAX = 1024,    /* width of the model bitmap */
+    SHM_MODELS_MAX = 1024, /* width of the model bitmap */
     SHM_ACL_MAX = 16,
     SHM_NAME_BYTES = 128,
     SHM_RECORD_META_MAX = 1024,
     SHM_RECORD_MAX = 256 + SHM_RECORD_META_MAX,
-    SHM_ENTRY_NONE = 0xffffffffu,
     SHM_LATENCY_BUCKETS = 16, /* bound of bucket i: 2^i ms; last: more */
 };
 
 enum shm_unit { SHM_TOKENS, SHM_NANO };
-enum shm_column_state { SHM_COLUMN_FREE, SHM_COLUMN_LIVE, SHM_COLUMN_DYING };
+/* TAKEN: given to a child that has not run yet; its pid is the master's. */
+enum shm_column_state {
+    SHM_COLUMN_FREE,
+    SHM_COLUMN_LIVE,
+    SHM_COLUMN_DYING,
+    SHM_COLUMN_TAKEN
+};
 enum shm_tag_state { SHM_TAG_NONE, SHM_TAG_ACTIVE, SHM_TAG_RETIRED };
-enum shm_slot_state { SHM_SLOT_FREE, SHM_SLOT_HELD, SHM_SLOT_SENT,
-                      SHM_SLOT_SETTLING };
-enum shm_period { SHM_PERIOD_NONE, SHM_PERIOD_DAILY, SHM_PERIOD_WEEKLY,
-                  SHM_PERIOD_MONTHLY, SHM_PERIOD_TOTAL,
-                  SHM_PERIOD_BALANCE /* a group's prepaid balance */ };
-enum shm_on_exhausted { SHM_ON_DEFAULT, SHM_ON_REJECT, SHM_ON_CLAMP, SHM_ON_CUT,
-                        SHM_ON_FINISH };
+enum shm_slot_state {
+    SHM_SLOT_FREE,
+    SHM_SLOT_HELD,
+    SHM_SLOT_SENT,
+    SHM_SLOT_SETTLING
+};
+enum shm_period {
+    SHM_PERIOD_NONE,
+    SHM_PERIOD_DAILY,
+    SHM_PERIOD_WEEKLY,
+    SHM_PERIOD_MONTHLY,
+    SHM_PERIOD_TOTAL,
+    SHM_PERIOD_BALANCE /* a group's prepaid balance */
+};
+enum shm_on_exhausted {
+    SHM_ON_DEFAULT,
+    SHM_ON_REJECT,
+    SHM_ON_CLAMP,
+    SHM_ON_CUT,
+    SHM_ON_FINISH
+};
 enum shm_entry_flags {
     SHM_KEY_ENABLED = 1,
     SHM_KEY_ALL_MODELS = 2,
-    SHM_KEY_HOLD_WORST = 4,      /* hold = worst */
-    SHM_KEY_CRASH_RESERVED = 8,  /* crash_charge = reserved */
-    SHM_KEY_ACL_ALLOW = 16,      /* acl lists who may; else who may not */
+    SHM_KEY_HOLD_WORST = 4,     /* hold = worst */
+    SHM_KEY_CRASH_RESERVED = 8, /* crash_charge = reserved */
+    SHM_KEY_ACL_ALLOW = 16,     /* acl lists who may; else who may not */
     SHM_KEY_IS_GROUP = 32,
     SHM_KEY_HAS_MONEY_BUDGET = 64, /* itself or its group: needs a price */
 };
@@ -87,24 +111,28 @@ struct shm_header {
     /* -- accountant writes -- */
     _Alignas(SHM_LINE) shm_u64 accountant_pid;
     shm_u64 accountant_start;
-    shm_u64 accountant_ready;    /* 1: restored, workers may admit */
-    shm_u32 entry_high;          /* entries [0, entry_high) were ever used */
+    shm_u64 accountant_ready; /* 1: restored, workers may admit */
+    shm_u32 entry_high;       /* entries [0, entry_high) were ever used */
     shm_u32 model_high, provider_high, endpoint_high;
     shm_u64 catalogue_generation; /* file PATH.cat.N beside the segment */
     shm_u64 accountant_heartbeat_ms;
-    shm_u64 flushed_ms;          /* monotonic: last flush that was durable */
+    shm_u64 flushed_ms; /* monotonic: last flush that was durable */
     shm_u64 flush_errors;
 };
 _Static_assert(sizeof(struct shm_header) <= 4096, "header fits its page");
 
-/* Master: FREE -> LIVE -> DYING; reaper: DYING -> FREE. Rest: master, with LIVE,
- * but for heartbeat, in_flight, accepted, ring head: the worker. */
+/*
+ * A worker's seat. Master: FREE -> TAKEN, and TAKEN or LIVE -> DYING; the child:
+ * TAKEN -> LIVE; the reaper: DYING -> FREE. Leaving TAKEN is a compare-and-swap,
+ * because a child of a dead master and a new master may both want to. First
+ * line: written before LIVE by whoever sets it; second line: the worker.
+ */
 struct shm_column {
     _Alignas(SHM_LINE) shm_u32 state;
-    shm_u32 generation; /* +1 with FREE -> LIVE */
+    shm_u32 generation; /* +1 with FREE -> TAKEN */
     shm_u64 pid, start_time;
     shm_u64 config_generation;
-    shm_u64 started_ms; /* monotonic */
+    shm_u64 started_ms;                      /* monotonic */
     _Alignas(SHM_LINE) shm_u64 heartbeat_ms; /* worker, monotonic */
     shm_u64 connections, requests, draining;
     _Alignas(SHM_LINE) shm_u64 ring_head; /* the column's process */
@@ -118,6 +146,13 @@ struct shm_budget {
     shm_i64 period_no, resets_ms;
 };
 
+/*
+ * What admission reads of an entry. Lines 1 and 2: the accountant writes. `id`
+ * and `digest` change only while the tag is not ACTIVE, so that a reader who
+ * finds the same tag before and after has read one tenant's; each other word
+ * is true by itself (a torn pair of group_entry and group_tag is caught by the
+ * comparison with the group's own tag).
+ */
 struct shm_entry_hot {
     _Alignas(SHM_LINE) shm_u64 tag; /* generation << 8 | shm_tag_state */
     shm_u32 flags;                  /* shm_entry_flags */
@@ -127,7 +162,11 @@ struct shm_entry_hot {
     shm_u32 max_in_flight;      /* 0 = no limit */
     shm_u32 group_entry;        /* of a key; SHM_ENTRY_NONE for a group */
     shm_u64 group_tag;
-    shm_u64 rpm, tpm;           /* limits per minute; 0 = none */
+    shm_u64 rpm; /* limits per minute; 0 = none */
+    _Alignas(SHM_LINE) shm_u64 tpm;
+    shm_u64 id;        /* the ledger's id of the key or group */
+    shm_u64 digest[4]; /* of a key; zero for a group */
+    shm_u64 spare[2];
     /* Own line: many writers, CAS; heal by themselves. */
     _Alignas(SHM_LINE) shm_u64 rpm_tat_ns; /* GCRA, monotonic ns */
     shm_u64 tpm_tat_ns;
@@ -139,13 +178,15 @@ struct shm_acl {
     shm_u32 pad;
 };
 
-/* Under the sequence lock `seq` (odd = being written); payload relaxed. */
+/*
+ * Under the sequence lock `seq` (odd = being written), which also covers the
+ * writing of lines 1 and 2 of the hot part. Orders stand on the operations:
+ * every store release, every load acquire, so no fence is needed.
+ */
 struct shm_entry_cold {
     _Alignas(SHM_LINE) shm_u32 seq;
     shm_u32 acl_count;
-    shm_u64 id;       /* the ledger's id of the key or group */
     shm_u64 group_id;
-    shm_u64 digest[4];
     shm_i64 origin[SHM_UNITS];
     struct shm_budget budgets[SHM_BUDGETS];
     shm_u64 models[SHM_MODELS_MAX / 64];
@@ -164,7 +205,8 @@ struct shm_endpoint {
     shm_u32 state, model_idx, provider_idx, pad;
 };
 
-/* One request in flight. The column's process writes. 5 lines. */
+/* One request in flight. The column's process writes: its worker while LIVE,
+ * the reaper while DYING. 4 lines; the first has all that admission touches. */
 struct shm_slot {
     _Alignas(SHM_LINE) shm_u32 state;
     shm_u32 crash_reserved; /* policy at admission */
@@ -186,8 +228,8 @@ struct shm_slot {
 
 /* Per endpoint (model at provider) and column; the column's process writes. */
 struct shm_stats {
-    _Alignas(SHM_LINE) shm_u64 requests, ok, client_errors, provider_errors,
-        timeouts, rate_limited, cut, client_gone, lost;
+    _Alignas(SHM_LINE) shm_u64 requests, ok, client_errors,
+        provider_errors, timeouts, rate_limited, cut, client_gone, lost;
     shm_u64 prompt_missed, cached, cache_creation, completion, reasoning,
         audio_in, audio_out, cost_nano;
     shm_u64 duration_ms_sum, first_byte_ms_sum;
@@ -200,12 +242,12 @@ enum record_cause {
     RECORD_PROVIDER_ERROR, /* status says which */
     RECORD_UPSTREAM_FAILED,
     RECORD_UPSTREAM_TIMEOUT,
-    RECORD_UPSTREAM_CUT,   /* broke off in the middle */
+    RECORD_UPSTREAM_CUT, /* broke off in the middle */
     RECORD_CLIENT_GONE,
-    RECORD_CUT,            /* budget spent in mid-stream */
-    RECORD_LOST,           /* the worker died */
-    RECORD_DRAIN_CUT,      /* drain_timeout */
-    RECORD_REFUSED,        /* after admission, by ourselves */
+    RECORD_CUT,       /* budget spent in mid-stream */
+    RECORD_LOST,      /* the worker died */
+    RECORD_DRAIN_CUT, /* drain_timeout */
+    RECORD_REFUSED,   /* after admission, by ourselves */
     RECORD_CAUSES,
 };
 enum record_flags {
@@ -228,7 +270,7 @@ struct shm_record {
     uint64_t request_id[2];
     int64_t started_ms, ended_ms; /* wall */
     uint32_t entry[2];
-    uint64_t tokens, nano;      /* charged: what was added to the cells */
+    uint64_t tokens, nano;        /* charged: what was added to the cells */
     uint64_t after[2][SHM_UNITS]; /* the cells' `used` after this record */
     uint32_t prompt_missed, cached, cache_creation, completion, reasoning,
         audio_in, audio_out, cache_creation_1h;
@@ -240,11 +282,32 @@ struct shm_record {
     uint8_t client_ip[16];
     uint16_t model_asked_len, error_len, tags_len, pad1;
 };
-_Static_assert(sizeof(struct shm_record) <= 256, "record fits its room");
+
+/* Offsets that other code (the dump of a copied file, a debugger's script)
+ * relies on; the layout hash covers every field. */
+_Static_assert(sizeof(struct shm_record) == 208, "a record without meta");
+_Static_assert(sizeof(struct shm_record) <=
+                   SHM_RECORD_MAX - SHM_RECORD_META_MAX,
+               "record fits its room");
+_Static_assert(offsetof(struct shm_record, after) == 80, "record layout");
 _Static_assert(offsetof(struct shm_slot, amount) == 32, "slot layout");
-_Static_assert(offsetof(struct shm_entry_hot, rpm_tat_ns) % SHM_LINE == 0,
+_Static_assert(offsetof(struct shm_slot, target) == SHM_LINE, "slot layout");
+_Static_assert(offsetof(struct shm_slot, key_id) == 2 * SHM_LINE,
+               "slot layout");
+_Static_assert(sizeof(struct shm_slot) == 4 * SHM_LINE, "slots are lines");
+_Static_assert(offsetof(struct shm_entry_hot, tpm) == SHM_LINE,
+               "the first line has what every admission reads");
+_Static_assert(offsetof(struct shm_entry_hot, rpm_tat_ns) == 2 * SHM_LINE,
                "rate words have a line of their own");
-_Static_assert(sizeof(struct shm_slot) % SHM_LINE == 0, "slots are lines");
+_Static_assert(sizeof(struct shm_entry_hot) == 3 * SHM_LINE, "hot part");
+_Static_assert(sizeof(struct shm_entry_cold) % SHM_LINE == 0, "cold part");
 _Static_assert(sizeof(struct shm_column) == 4 * SHM_LINE, "a column");
+_Static_assert(offsetof(struct shm_column, ring_head) == 2 * SHM_LINE,
+               "head and tail: one line each, one writer each");
+_Static_assert(sizeof(struct shm_stats) % SHM_LINE == 0, "one writer a line");
+_Static_assert(offsetof(struct shm_header, master_pid) == 256,
+               "header: constants, master, accountant on lines apart");
+_Static_assert(offsetof(struct shm_header, accountant_pid) == 320,
+               "header layout");
 
 #endif

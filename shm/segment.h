@@ -26,6 +26,12 @@ struct segment {
     uint32_t column_max, entry_max, bucket_count, model_max, provider_max,
         endpoint_max, slot_max, entry_stride;
     uint64_t ring_bytes;
+    uint64_t columns_off, buckets_off, entries_off, models_off, providers_off,
+        endpoints_off, stats_off, slots_off, rings_off;
+    bool is_private; /* memory of this process: nothing to allocate */
+    /* The accountant's own book-keeping (key_table_entry.c). */
+    uint32_t free_hint;     /* no entry below it is free */
+    uint32_t retired_count; /* UINT32_MAX: not counted yet */
 };
 
 struct segment_sizes {
@@ -61,18 +67,20 @@ int segment_set_aside(const char *path) MUST_CHECK;
 
 /* Allocates the pages of a range (fallocate), so that a full tmpfs fails here
  * and never as a SIGBUS later. 0 or -errno. */
-int segment_allocate(struct segment *segment, uint64_t off, uint64_t len)
-    MUST_CHECK;
+int segment_allocate(struct segment *segment, uint64_t off,
+                     uint64_t len) MUST_CHECK;
 /* Slots and ring of a column: the master, before it gives the seat away. */
-int segment_allocate_column(struct segment *segment, uint32_t column) MUST_CHECK;
+int segment_allocate_column(struct segment *segment,
+                            uint32_t column) MUST_CHECK;
 int segment_allocate_entry(struct segment *segment, uint32_t entry) MUST_CHECK;
-int segment_allocate_endpoint(struct segment *segment, uint32_t endpoint)
-    MUST_CHECK;
+int segment_allocate_endpoint(struct segment *segment,
+                              uint32_t endpoint) MUST_CHECK;
 
 /* Places in the segment. `idx` is CHECKed against the sizes. */
 struct shm_column *segment_column(const struct segment *s, uint32_t column);
 shm_u64 *segment_bucket(const struct segment *s, uint32_t bucket);
-struct shm_entry_hot *segment_entry_hot(const struct segment *s, uint32_t entry);
+struct shm_entry_hot *segment_entry_hot(const struct segment *s,
+                                        uint32_t entry);
 struct shm_entry_cold *segment_entry_cold(const struct segment *s,
                                           uint32_t entry);
 /* Arrays over columns. */
@@ -81,6 +89,8 @@ shm_u64 *segment_used(const struct segment *s, uint32_t entry, int unit);
 shm_u32 *segment_busy(const struct segment *s, uint32_t entry);
 struct shm_name *segment_model_name(const struct segment *s, uint32_t model);
 struct shm_name *segment_provider_name(const struct segment *s, uint32_t i);
+struct shm_endpoint *segment_endpoint(const struct segment *s,
+                                      uint32_t endpoint);
 struct shm_stats *segment_stats(const struct segment *s, uint32_t endpoint,
                                 uint32_t column);
 struct shm_slot *segment_slot(const struct segment *s, uint32_t column,

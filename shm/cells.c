@@ -1,0 +1,486 @@
+/*
+ * cells.c - see cells.h. Step names (H1, G1, S3 ...) are those of
+ * shm/README.md; the order of the stores is the product, do not "tidy" it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "shm/cells.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "shm/ring.h"
+#include "shm/segment_places.h"
+
+enum { KEY, GROUP, ENTRIES };
+
+/* Two looks: whoever is refused by what others have merely announced may fit a
+ * moment later. More would only make two at the margin race for longer. */
+enum { HOLD_TRIES = 2 };
+
+/* The entries of one request, and this column's words in them. */
+struct target {
+    uint32_t count; /* 1 without a group */
+    uint32_t entry[ENTRIES];
+    struct shm_entry_hot *hot[ENTRIES];
+};
+
+static void
+target_add(const struct segment *segment, struct target *t, uint32_t entry)
+{
+    if (entry == SHM_ENTRY_NONE)
+        return;
+    t->entry[t->count] = entry;
+    t->hot[t->count] = segment_entry_hot(segment, entry);
+    t->count++;
+}
+
+static struct target
+target_of_view(const struct segment *segment, const struct key_view *key)
+{
+    struct target t = {0};
+    target_add(segment, &t, key->entry);
+    target_add(segment, &t, key->group_entry);
+    return t;
+}
+
+static struct target
+target_of_slot(const struct segment *segment, const struct shm_slot *slot)
+{
+    struct target t = {0};
+    target_add(segment, &t, shm_load_own(&slot->entry[KEY]));
+    target_add(segment, &t, shm_load_own(&slot->entry[GROUP]));
+    return t;
+}
+
+/* A word whose only writer is this process: load relaxed, store release. */
+static void
+add_u64(shm_u64 *word, uint64_t n)
+{
+    shm_store(word, shm_load_own(word) + n);
+}
+
+static void
+add_u32(shm_u32 *word, uint32_t n)
+{
+    shm_store(word, shm_load_own(word) + n);
+}
+
+static shm_u64 *
+my_reserved(const struct seat *seat, struct shm_entry_hot *hot, int unit)
+{
+    return places_reserved(seat->segment, hot, unit) + seat->column;
+}
+
+static shm_u64 *
+my_used(const struct seat *seat, struct shm_entry_hot *hot, int unit)
+{
+    return places_used(seat->segment, hot, unit) + seat->column;
+}
+
+static shm_u32 *
+my_busy(const struct seat *seat, struct shm_entry_hot *hot)
+{
+    return places_busy(seat->segment, hot) + seat->column;
+}
+
+/* ---- looking: ceilings first, then the sums ---- */
+
+typedef unsigned __int128 wide; /* no sum of cells overflows it */
+
+/* H6: of each column `reserved` before `used`, both acquire: a settle raises
+ * used before it lowers reserved, so that no amount is missed. */
+static wide
+sum_cells(const struct segment *s, struct shm_entry_hot *hot, int unit,
+          uint32_t high)
+{
+    const shm_u64 *reserved = places_reserved(s, hot, unit);
+    const shm_u64 *used = places_used(s, hot, unit);
+    wide sum_reserved = 0, sum_used = 0;
+    for (uint32_t i = 0; i < high; i++) {
+        sum_reserved += shm_load(&reserved[i]);
+        sum_used += shm_load(&used[i]);
+    }
+    return sum_reserved + sum_used;
+}
+
+static wide
+sum_used(const struct segment *s, struct shm_entry_hot *hot, int unit)
+{
+    const shm_u64 *used = places_used(s, hot, unit);
+    uint32_t high = column_high(s);
+    wide sum = 0;
+    for (uint32_t i = 0; i < high; i++)
+        sum += shm_load(&used[i]);
+    return sum;
+}
+
+static uint64_t
+sum_busy(const struct segment *s, struct shm_entry_hot *hot, uint32_t high)
+{
+    const shm_u32 *busy = places_busy(s, hot);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < high; i++)
+        sum += shm_load(&busy[i]);
+    return sum;
+}
+
+static bool
+exceeds(wide sum, int64_t ceiling)
+{
+    return ceiling < 0 || sum > (wide)ceiling;
+}
+
+/* What is about to be asked for and not yet in any cell. */
+struct extra {
+    uint64_t amount[SHM_UNITS];
+    uint32_t busy;
+};
+
+static void
+explain(struct hold_refusal *why, const struct target *t, uint32_t e, int unit,
+        bool concurrency)
+{
+    why->entry = t->entry[e];
+    why->is_group = e == GROUP;
+    why->unit = unit;
+    why->concurrency = concurrency;
+}
+
+/*
+ * look - H5 and H6: whether the cells and `extra` are within what the entries
+ * allow. `units`: bits of the units that matter. 0, -EDQUOT, -EBUSY.
+ * Ceilings stand before all sums: a period may roll in between, and its new,
+ * higher ceiling must not be compared with sums from before.
+ */
+static int
+look(const struct segment *s, const struct target *t, const struct extra *extra,
+     unsigned units, bool count_busy, struct hold_refusal *why)
+{
+    int64_t ceiling[ENTRIES][SHM_UNITS];
+    uint32_t max[ENTRIES];
+    for (uint32_t e = 0; e < t->count; e++) {
+        for (int unit = 0; unit < SHM_UNITS; unit++)
+            ceiling[e][unit] = shm_load(&t->hot[e]->ceiling[unit]);
+        max[e] = count_busy ? shm_load(&t->hot[e]->max_in_flight) : 0;
+    }
+    /* After the fence too: whose worker came later sees our announcement. */
+    uint32_t high = column_high(s);
+    for (uint32_t e = 0; e < t->count; e++) {
+        for (int unit = 0; unit < SHM_UNITS; unit++) {
+            if (ceiling[e][unit] == INT64_MAX || (units >> unit & 1) == 0)
+                continue;
+            wide sum = sum_cells(s, t->hot[e], unit, high);
+            if (!exceeds(sum + extra->amount[unit], ceiling[e][unit]))
+                continue;
+            explain(why, t, e, unit, false);
+            return -EDQUOT;
+        }
+        if (max[e] != 0 &&
+            sum_busy(s, t->hot[e], high) + extra->busy > max[e]) {
+            explain(why, t, e, 0, true);
+            return -EBUSY;
+        }
+    }
+    return 0;
+}
+
+/* Refused for ever, whatever the others give back? */
+static bool
+is_hopeless(const struct segment *s, const struct target *t,
+            const struct hold_refusal *why, const uint64_t amount[SHM_UNITS])
+{
+    if (why->concurrency)
+        return false;
+    struct shm_entry_hot *hot = t->hot[why->is_group ? GROUP : KEY];
+    return exceeds(sum_used(s, hot, why->unit) + amount[why->unit],
+                   shm_load(&hot->ceiling[why->unit]));
+}
+
+/* ---- announcing ---- */
+
+static void
+announce(const struct seat *seat, const struct target *t,
+         const uint64_t amount[SHM_UNITS], uint32_t busy)
+{
+    for (uint32_t e = 0; e < t->count; e++) {
+        for (int unit = 0; unit < SHM_UNITS; unit++)
+            add_u64(my_reserved(seat, t->hot[e], unit), amount[unit]);
+        if (busy != 0)
+            add_u32(my_busy(seat, t->hot[e]), busy);
+    }
+    /* H3: all announcements of mine are visible before any load below; pairs
+     * with the same fence of every other announcer and with D3. */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+static void
+retract(const struct seat *seat, const struct target *t,
+        const uint64_t amount[SHM_UNITS], uint32_t busy)
+{
+    for (uint32_t e = 0; e < t->count; e++) {
+        for (int unit = 0; unit < SHM_UNITS; unit++)
+            add_u64(my_reserved(seat, t->hot[e], unit), 0 - amount[unit]);
+        if (busy != 0)
+            add_u32(my_busy(seat, t->hot[e]), 0 - busy);
+    }
+}
+
+/* H4: the second look at the tags, behind the fence. */
+static bool
+tags_hold(const struct target *t, const struct key_view *key)
+{
+    if (shm_load(&t->hot[KEY]->tag) != key->tag)
+        return false;
+    return t->count < ENTRIES ||
+           shm_load(&t->hot[GROUP]->tag) == key->group_tag;
+}
+
+static bool
+is_too_large(const uint64_t a[SHM_UNITS], const uint64_t b[SHM_UNITS])
+{
+    for (int unit = 0; unit < SHM_UNITS; unit++)
+        if (a[unit] > SHM_AMOUNT_MAX || b[unit] > SHM_AMOUNT_MAX - a[unit])
+            return true;
+    return false;
+}
+
+/* ---- hold ---- */
+
+/* H1 but for the state: what the reaper, the accountant's scan and the dump
+ * will read once the state says so. */
+static void
+describe(struct shm_slot *slot, const struct hold *hold)
+{
+    const struct key_view *key = hold->key;
+    uint64_t ip[2];
+    memcpy(ip, hold->client_ip, sizeof(ip));
+    shm_store(&slot->crash_reserved,
+              (key->flags & SHM_KEY_CRASH_RESERVED) != 0);
+    shm_store(&slot->entry[KEY], key->entry);
+    shm_store(&slot->entry[GROUP], key->group_entry);
+    shm_store(&slot->tag[KEY], key->tag);
+    shm_store(&slot->tag[GROUP], key->group_tag);
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        shm_store(&slot->amount[unit], hold->amount[unit]);
+        shm_store(&slot->progress[unit], 0);
+    }
+    shm_store(&slot->overrun, hold->overrun);
+    shm_store(&slot->model_idx, hold->model_idx);
+    shm_store(&slot->provider_idx, hold->provider_idx);
+    shm_store(&slot->price_version, hold->price_version);
+    shm_store(&slot->key_id, key->id);
+    shm_store(&slot->group_id, key->group_id);
+    shm_store(&slot->request_id[0], hold->request_id[0]);
+    shm_store(&slot->request_id[1], hold->request_id[1]);
+    shm_store(&slot->started_wall_ms, hold->started_wall_ms);
+    shm_store(&slot->started_mono_ms, clock_mono_ms());
+    shm_store(&slot->dialect, hold->dialect);
+    shm_store(&slot->stream, hold->stream);
+    shm_store(&slot->attempts, 0);
+    shm_store(&slot->prompt_estimate, hold->prompt_estimate);
+    shm_store(&slot->client_ip[0], ip[0]);
+    shm_store(&slot->client_ip[1], ip[1]);
+}
+
+/* H1 (state) .. H8 once. */
+static int
+try_hold(struct seat *seat, struct shm_slot *slot, const struct target *t,
+         const struct hold *hold, unsigned units, struct hold_refusal *why)
+{
+    static const struct extra nothing = {0};
+    shm_store(&slot->state, SHM_SLOT_HELD);
+    announce(seat, t, hold->amount, 1);
+    int rc = tags_hold(t, hold->key)
+                 ? look(seat->segment, t, &nothing, units, true, why)
+                 : -ESTALE;
+    if (rc == 0) {
+        shm_store(&slot->state, SHM_SLOT_SENT); /* H8 */
+        return 0;
+    }
+    retract(seat, t, hold->amount, 1); /* H7 */
+    shm_store(&slot->state, SHM_SLOT_FREE);
+    return rc;
+}
+
+int
+cells_hold(struct seat *seat, uint32_t slot_idx, const struct hold *hold,
+           struct hold_refusal *why)
+{
+    static const uint64_t none[SHM_UNITS];
+    const struct segment *segment = seat->segment;
+    struct shm_slot *slot = segment_slot(segment, seat->column, slot_idx);
+    struct target t = target_of_view(segment, hold->key);
+    struct extra extra = {{hold->amount[0], hold->amount[1]}, 1};
+    unsigned units = (1u << SHM_UNITS) - 1;
+    int rc = -EDQUOT;
+    explain(why, &t, KEY, SHM_TOKENS, false);
+    if (is_too_large(hold->amount, none))
+        return -EDQUOT;
+    describe(slot, hold);
+    for (int tries = 0; tries < HOLD_TRIES; tries++) {
+        /* A look without announcing: refusing is always sound, and a hopeless
+         * request then never disturbs small ones by its passing reservation. */
+        rc = look(segment, &t, &extra, units, true, why);
+        if (rc == 0)
+            rc = try_hold(seat, slot, &t, hold, units, why);
+        if (rc == 0 || rc == -ESTALE ||
+            is_hopeless(segment, &t, why, hold->amount))
+            break;
+    }
+    return rc;
+}
+
+/* ---- while it is on its way ---- */
+
+int
+cells_grow(struct seat *seat, uint32_t slot_idx, const uint64_t add[SHM_UNITS],
+           struct hold_refusal *why)
+{
+    static const struct extra nothing = {0};
+    const struct segment *segment = seat->segment;
+    struct shm_slot *slot = segment_slot(segment, seat->column, slot_idx);
+    struct target t = target_of_slot(segment, slot);
+    struct extra extra = {{add[0], add[1]}, 0};
+    uint64_t amount[SHM_UNITS];
+    unsigned units = 0;
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        amount[unit] = shm_load_own(&slot->amount[unit]);
+        /* A unit that does not grow is granted nothing new: no need to look. */
+        units |= (unsigned)(add[unit] != 0) << unit;
+    }
+    int rc = -EDQUOT;
+    explain(why, &t, KEY, SHM_TOKENS, false);
+    if (is_too_large(amount, add))
+        return -EDQUOT;
+    for (int tries = 0; tries < HOLD_TRIES; tries++) {
+        rc = look(segment, &t, &extra, units, false, why);
+        if (rc == 0) {
+            announce(seat, &t, add, 0); /* G1; the slot protects the entries */
+            rc = look(segment, &t, &nothing, units, false, why);
+            if (rc == 0)
+                break;
+            retract(seat, &t, add, 0);
+        }
+        if (is_hopeless(segment, &t, why, add))
+            break;
+    }
+    if (rc < 0)
+        return rc;
+    /* G2, only now: what is granted is in the slot. */
+    for (int unit = 0; unit < SHM_UNITS; unit++)
+        shm_store(&slot->amount[unit], amount[unit] + add[unit]);
+    return 0;
+}
+
+uint64_t
+cells_room(const struct segment *segment, const struct key_view *key, int unit)
+{
+    struct target t = target_of_view(segment, key);
+    uint64_t room = UINT64_MAX;
+    for (uint32_t e = 0; e < t.count; e++) {
+        int64_t ceiling = shm_load(&t.hot[e]->ceiling[unit]);
+        if (ceiling == INT64_MAX)
+            continue;
+        wide sum = sum_cells(segment, t.hot[e], unit, column_high(segment));
+        if (exceeds(sum, ceiling))
+            return 0;
+        uint64_t left = (uint64_t)((wide)ceiling - sum);
+        if (left < room)
+            room = left;
+    }
+    return room;
+}
+
+void
+cells_progress(struct seat *seat, uint32_t slot_idx,
+               const uint64_t progress[SHM_UNITS])
+{
+    struct shm_slot *slot = segment_slot(seat->segment, seat->column, slot_idx);
+    for (int unit = 0; unit < SHM_UNITS; unit++)
+        shm_store(&slot->progress[unit], progress[unit]);
+}
+
+void
+cells_route(struct seat *seat, uint32_t slot_idx, uint32_t provider_idx,
+            uint32_t price_version, uint32_t attempts)
+{
+    struct shm_slot *slot = segment_slot(seat->segment, seat->column, slot_idx);
+    shm_store(&slot->provider_idx, provider_idx);
+    shm_store(&slot->price_version, price_version);
+    shm_store(&slot->attempts, attempts);
+}
+
+uint64_t
+cells_granted(const struct seat *seat, uint32_t slot_idx, int unit)
+{
+    const struct shm_slot *slot =
+        segment_slot(seat->segment, seat->column, slot_idx);
+    return shm_load_own(&slot->amount[unit]);
+}
+
+/* ---- settle ---- */
+
+/* S1: nobody sees it before S5. Whose request it was is what the slot says:
+ * record and cells must name the same. */
+static void
+write_record(struct seat *seat, const struct shm_slot *slot,
+             const struct target *t, struct shm_record *record,
+             const void *meta, uint32_t meta_len)
+{
+    static const uint8_t zeros[8];
+    const struct segment *segment = seat->segment;
+    uint32_t bytes = (uint32_t)sizeof(*record) + meta_len;
+    CHECK(meta_len <= SHM_RECORD_META_MAX);
+    /* A provider that states absurd numbers cannot wrap anybody's total. */
+    if (record->tokens > SHM_AMOUNT_MAX)
+        record->tokens = SHM_AMOUNT_MAX;
+    if (record->nano > SHM_AMOUNT_MAX)
+        record->nano = SHM_AMOUNT_MAX;
+    uint64_t charge[SHM_UNITS] = {record->tokens, record->nano};
+    record->len = (uint32_t)places_align(bytes, 8);
+    record->version = SHM_LAYOUT_VERSION;
+    record->key_id = shm_load_own(&slot->key_id);
+    record->group_id = shm_load_own(&slot->group_id);
+    memset(record->after, 0, sizeof(record->after));
+    for (uint32_t e = 0; e < ENTRIES; e++)
+        record->entry[e] = e < t->count ? t->entry[e] : SHM_ENTRY_NONE;
+    for (uint32_t e = 0; e < t->count; e++)
+        for (int unit = 0; unit < SHM_UNITS; unit++)
+            record->after[e][unit] =
+                shm_load_own(my_used(seat, t->hot[e], unit)) + charge[unit];
+    ring_write(segment, seat->column, seat->ring_head, record,
+               (uint32_t)sizeof(*record));
+    ring_write(segment, seat->column, seat->ring_head + sizeof(*record), meta,
+               meta_len);
+    ring_write(segment, seat->column, seat->ring_head + bytes, zeros,
+               record->len - bytes);
+}
+
+void
+cells_settle(struct seat *seat, uint32_t slot_idx, struct shm_record *record,
+             const void *meta, uint32_t meta_len)
+{
+    const struct segment *segment = seat->segment;
+    struct shm_slot *slot = segment_slot(segment, seat->column, slot_idx);
+    struct target t = target_of_slot(segment, slot);
+    write_record(seat, slot, &t, record, meta, meta_len); /* S1 */
+    uint64_t end = seat->ring_head + record->len;
+    for (uint32_t e = 0; e < t.count; e++) /* S2 */
+        for (int unit = 0; unit < SHM_UNITS; unit++)
+            shm_store(&slot->target[e][unit], record->after[e][unit]);
+    shm_store(&slot->rec, seat->ring_head);
+    shm_store(&slot->rec_end, end);
+    shm_store(&slot->state, SHM_SLOT_SETTLING); /* S3: the commit point */
+    for (uint32_t e = 0; e < t.count; e++)      /* S4, before S5 and S6 */
+        for (int unit = 0; unit < SHM_UNITS; unit++)
+            shm_store(my_used(seat, t.hot[e], unit), record->after[e][unit]);
+    ring_publish(segment, seat->column, end); /* S5 */
+    uint64_t amount[SHM_UNITS];
+    for (int unit = 0; unit < SHM_UNITS; unit++)
+        amount[unit] = shm_load_own(&slot->amount[unit]);
+    retract(seat, &t, amount, 1);           /* S6 */
+    shm_store(&slot->state, SHM_SLOT_FREE); /* S7 */
+    seat->ring_head = end;
+    seat_give_slot(seat, slot_idx);
+}

@@ -1,0 +1,64 @@
+/*
+ * segment_places.h - where an entry's arrays lie, as inline arithmetic for the
+ * hot path. Private to shm/; everybody else uses segment.h, which CHECKs.
+ *
+ *   0     shm_entry_hot                    3 lines
+ *   192   res[0][C] res[1][C]              u64, C = column_max
+ *   .     used[0][C] used[1][C]            u64
+ *   .     busy[C]                          u32
+ *   .     (to the next line)
+ *   .     shm_entry_cold
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_SHM_SEGMENT_PLACES_H
+#define AIGW_SHM_SEGMENT_PLACES_H
+
+#include "shm/segment.h"
+
+static inline uint64_t
+places_align(uint64_t n, uint64_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+static inline uint64_t
+places_cold_off(uint32_t column_max)
+{
+    uint64_t cells = (uint64_t)column_max * (2 * SHM_UNITS * 8 + 4);
+    return places_align(sizeof(struct shm_entry_hot) + cells, SHM_LINE);
+}
+
+static inline uint64_t
+places_entry_stride(uint32_t column_max)
+{
+    return places_cold_off(column_max) + sizeof(struct shm_entry_cold);
+}
+
+static inline shm_u64 *
+places_reserved(const struct segment *s, struct shm_entry_hot *hot, int unit)
+{
+    return (shm_u64 *)(void *)(hot + 1) + (uint64_t)unit * s->column_max;
+}
+
+static inline shm_u64 *
+places_used(const struct segment *s, struct shm_entry_hot *hot, int unit)
+{
+    return (shm_u64 *)(void *)(hot + 1) +
+           (uint64_t)(SHM_UNITS + unit) * s->column_max;
+}
+
+static inline shm_u32 *
+places_busy(const struct segment *s, struct shm_entry_hot *hot)
+{
+    return (shm_u32 *)(void *)((unsigned char *)(hot + 1) +
+                               2ull * SHM_UNITS * 8 * s->column_max);
+}
+
+static inline struct shm_entry_cold *
+places_cold(const struct segment *s, struct shm_entry_hot *hot)
+{
+    return (struct shm_entry_cold *)(void *)((unsigned char *)hot +
+                                             places_cold_off(s->column_max));
+}
+
+#endif
