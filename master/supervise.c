@@ -96,8 +96,9 @@ supervise_fill(struct master *master)
 }
 
 static void
-update_throttle(struct master *master, const struct child *child, bool clean)
+update_throttle(struct master *master, const struct child *child, int status)
 {
+    bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     struct throttle *throttle = &master->throttles[child->role->id];
     uint64_t now = loop_now_ms(master->loop);
     if (clean || now - child->started_ms >= MASTER_EARLY_DEATH_MS) {
@@ -166,7 +167,7 @@ on_death(struct master *master, struct child *child, int status)
             shm_store(&header->accountant_restarts,
                       shm_load_own(&header->accountant_restarts) + 1);
     }
-    update_throttle(master, child, clean);
+    update_throttle(master, child, status);
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_DO_NOT_RESPAWN)
         give_up(master, child);
     spawn_forget(child);
