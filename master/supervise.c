@@ -154,6 +154,7 @@ on_death(struct master *master, struct child *child, int status)
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     log_death(child, status);
     if (child->role->takes_column) {
+        log_info("column=%u is dying", child->column);
         column_mark_dying(&master->segment, child->column);
         wake_accountant(master);
         if (!clean)
