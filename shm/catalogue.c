@@ -1,0 +1,243 @@
+/*
+ * catalogue.c - a catalogue in memory: life, index of names, resolution.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "shm/catalogue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/catalogue_part.h"
+
+/* Names are the operator's, so that plain FNV-1a is good enough. */
+static uint32_t
+hash_name(struct str name)
+{
+    uint32_t hash = 0x811c9dc5u;
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (uint8_t)name.ptr[i]) * 0x01000193u;
+    return hash;
+}
+
+static bool
+model_is_named(const struct catalogue_model *model, struct str name)
+{
+    if (str_equals(str_from(model->name), name))
+        return true;
+    for (uint32_t i = 0; i < model->alias_count; i++)
+        if (str_equals(str_from(model->aliases[i]), name))
+            return true;
+    return false;
+}
+
+static const struct catalogue_model *
+find_known(const struct catalogue *catalogue, struct str name)
+{
+    uint32_t mask = catalogue->index_size - 1;
+    for (uint32_t at = hash_name(name) & mask; catalogue->index[at] != 0;
+         at = (at + 1) & mask) {
+        const struct catalogue_model *model =
+            &catalogue->models[catalogue->index[at] - 1];
+        if (model_is_named(model, name))
+            return model;
+    }
+    return NULL;
+}
+
+/* The first to have a name keeps it: models are entered before aliases. */
+static void
+enter_name(struct catalogue *catalogue, const char *name, uint32_t model)
+{
+    uint32_t mask = catalogue->index_size - 1;
+    uint32_t at = hash_name(str_from(name)) & mask;
+    while (catalogue->index[at] != 0)
+        at = (at + 1) & mask;
+    catalogue->index[at] = model + 1;
+}
+
+bool
+catalogue_make_index(struct catalogue *catalogue)
+{
+    uint32_t names = 1;
+    for (uint32_t i = 0; i < catalogue->model_count; i++)
+        names += 1 + catalogue->models[i].alias_count;
+    catalogue->index_size = 1;
+    while (catalogue->index_size < 2 * names)
+        catalogue->index_size *= 2;
+    catalogue->index = calloc(catalogue->index_size, sizeof(*catalogue->index));
+    if (catalogue->index == NULL)
+        return false;
+    for (uint32_t i = 0; i < catalogue->model_count; i++)
+        if (!catalogue->models[i].is_wildcard)
+            enter_name(catalogue, catalogue->models[i].name, i);
+    for (uint32_t i = 0; i < catalogue->model_count; i++)
+        for (uint32_t n = 0; n < catalogue->models[i].alias_count; n++)
+            enter_name(catalogue, catalogue->models[i].aliases[n], i);
+    return true;
+}
+
+static void
+free_secret(char *secret)
+{
+    if (secret != NULL)
+        crypto_wipe(secret, strlen(secret));
+    free(secret);
+}
+
+static void
+catalogue_free(struct catalogue *catalogue)
+{
+    for (uint32_t i = 0; i < catalogue->provider_count; i++) {
+        free_secret(catalogue->providers[i].api_key);
+        free_secret(catalogue->providers[i].proxy); /* may hold a password */
+        free(catalogue->providers[i].ca_file);
+    }
+    for (uint32_t i = 0; i < catalogue->model_count; i++) {
+        struct catalogue_model *model = &catalogue->models[i];
+        for (uint32_t n = 0; n < model->alias_count; n++)
+            free(model->aliases[n]);
+        free(model->aliases);
+    }
+    free(catalogue->providers);
+    free(catalogue->models);
+    free(catalogue->index);
+    free(catalogue);
+}
+
+struct catalogue *
+catalogue_get(struct catalogue *catalogue)
+{
+    catalogue->references++;
+    return catalogue;
+}
+
+void
+catalogue_put(struct catalogue *catalogue)
+{
+    if (catalogue == NULL)
+        return;
+    CHECK(catalogue->references > 0);
+    if (--catalogue->references == 0)
+        catalogue_free(catalogue);
+}
+
+uint64_t
+catalogue_current(const struct segment *segment)
+{
+    return shm_load(&segment->header->catalogue_generation);
+}
+
+static bool
+is_served_by(const struct catalogue_model *model, uint32_t provider)
+{
+    for (uint32_t i = 0; i < model->endpoint_count; i++)
+        if (model->endpoints[i].provider == provider)
+            return true;
+    return false;
+}
+
+static int
+find_provider(const struct catalogue *catalogue, struct str name)
+{
+    for (uint32_t i = 0; i < catalogue->provider_count; i++)
+        if (str_equals(str_from(catalogue->providers[i].name), name))
+            return (int)i;
+    return -1;
+}
+
+/* "provider/rest" cut at the first slash; the provider's number or -1. */
+static int
+split_provider(const struct catalogue *catalogue, struct str name,
+               struct str *rest)
+{
+    const char *slash = name.len == 0 ? NULL : memchr(name.ptr, '/', name.len);
+    if (slash == NULL)
+        return -1;
+    size_t len = (size_t)(slash - name.ptr);
+    *rest = str_skip(name, len + 1);
+    if (rest->len == 0)
+        return -1;
+    return find_provider(catalogue, str_make(name.ptr, len));
+}
+
+/* Exact name, alias, or one of these behind the name of a provider that
+ * serves it. */
+static const struct catalogue_model *
+resolve_known(const struct catalogue *catalogue, struct str name,
+              int *only_provider)
+{
+    struct str rest;
+    const struct catalogue_model *model = find_known(catalogue, name);
+    *only_provider = -1;
+    if (model != NULL)
+        return model;
+    int provider = split_provider(catalogue, name, &rest);
+    if (provider < 0)
+        return NULL;
+    model = find_known(catalogue, rest);
+    if (model == NULL || !is_served_by(model, (uint32_t)provider))
+        return NULL;
+    *only_provider = provider;
+    return model;
+}
+
+static const struct catalogue_model *
+find_wildcard(const struct catalogue *catalogue, int provider)
+{
+    for (uint32_t i = 0; i < catalogue->model_count; i++) {
+        const struct catalogue_model *model = &catalogue->models[i];
+        if (model->is_wildcard &&
+            (provider < 0 || is_served_by(model, (uint32_t)provider)))
+            return model;
+    }
+    return NULL;
+}
+
+static const struct catalogue_model *
+resolve_wildcard(const struct catalogue *catalogue, struct str name,
+                 struct str *upstream, int *only_provider)
+{
+    struct str rest;
+    int provider = split_provider(catalogue, name, &rest);
+    const struct catalogue_model *model =
+        provider < 0 ? NULL : find_wildcard(catalogue, provider);
+    if (model != NULL) {
+        *upstream = rest;
+        *only_provider = provider;
+        return model;
+    }
+    *upstream = name;
+    *only_provider = -1;
+    return find_wildcard(catalogue, -1);
+}
+
+static struct str
+without_suffix(struct str name)
+{
+    static const struct str suffixes[] = {{":nitro", 6}, {":floor", 6}};
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        struct str suffix = suffixes[i];
+        if (name.len > suffix.len &&
+            str_equals(str_skip(name, name.len - suffix.len), suffix))
+            return str_make(name.ptr, name.len - suffix.len);
+    }
+    return name;
+}
+
+const struct catalogue_model *
+catalogue_find(const struct catalogue *catalogue, struct str name,
+               struct str *upstream, int *only_provider)
+{
+    const struct catalogue_model *model =
+        resolve_known(catalogue, name, only_provider);
+    struct str plain = without_suffix(name);
+    if (model == NULL && plain.len != name.len)
+        model = resolve_known(catalogue, plain, only_provider);
+    if (model != NULL) {
+        *upstream = str_from(model->name);
+        return model;
+    }
+    if (plain.len == 0)
+        return NULL;
+    return resolve_wildcard(catalogue, plain, upstream, only_provider);
+}
