@@ -148,9 +148,11 @@ step_size(struct http_body *body, char c)
         body->line_bytes = 0;
         return line_states[IN_SIZE][classify(c)];
     }
-    /* 2^60 times 16 still fits 64 bits. */
+    if (++body->line_bytes > SIZE_DIGITS_MAX ||
+        body->left > CHUNK_SIZE_MAX / 16)
+        return IN_ERROR;
     body->left = body->left * 16 + http_hex_value(c);
-    if (++body->line_bytes > SIZE_DIGITS_MAX || body->left > CHUNK_SIZE_MAX)
+    if (body->left > CHUNK_SIZE_MAX)
         return IN_ERROR;
     return IN_SIZE;
 }

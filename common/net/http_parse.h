@@ -56,7 +56,7 @@ struct http_head {
     struct http_field fields[HTTP_FIELDS_MAX];
     size_t bytes; /* length of the head, its empty line included */
     /* HTTP_BAD: what to answer. */
-    uint16_t error_status; /* 400 413 414 431 501 505 417 */
+    uint16_t error_status; /* 400 413 417 431 501 505; answers: 502 */
     const char *error_reason; /* literal */
 };
 
@@ -66,6 +66,9 @@ struct http_head {
  * HTTP_BAD with error_status as soon as that is certain. Leading empty lines
  * (at most 4) are skipped and counted into `bytes`. `scanned`: how far an
  * earlier call of the same head had looked, kept by the caller, 0 at first.
+ * On HTTP_BAD and HTTP_MORE only error_* of *head mean something. An unknown
+ * Expect is HTTP_BAD with 417. `path` may be a literal ("/" of an absolute
+ * target without path).
  */
 enum http_parse_result http_parse_request(const char *bytes, size_t len,
                                           size_t *scanned,

@@ -49,12 +49,12 @@ static void
 set_v6(struct listen_address *address, const struct in6_addr *addr,
        unsigned port)
 {
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address->addr;
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6,
+                               .sin6_port = htons((uint16_t)port),
+                               .sin6_addr = *addr};
     char text[INET6_ADDRSTRLEN];
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons((uint16_t)port);
-    in6->sin6_addr = *addr;
-    address->len = sizeof(*in6);
+    memcpy(&address->addr, &in6, sizeof(in6));
+    address->len = sizeof(in6);
     inet_ntop(AF_INET6, addr, text, sizeof(text));
     snprintf(address->text, sizeof(address->text), "[%s]:%u", text, port);
 }
@@ -63,12 +63,12 @@ static void
 set_v4(struct listen_address *address, const struct in_addr *addr,
        unsigned port)
 {
-    struct sockaddr_in *in = (struct sockaddr_in *)&address->addr;
+    struct sockaddr_in in = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr = *addr};
     char text[INET_ADDRSTRLEN];
-    in->sin_family = AF_INET;
-    in->sin_port = htons((uint16_t)port);
-    in->sin_addr = *addr;
-    address->len = sizeof(*in);
+    memcpy(&address->addr, &in, sizeof(in));
+    address->len = sizeof(in);
     inet_ntop(AF_INET, addr, text, sizeof(text));
     snprintf(address->text, sizeof(address->text), "%s:%u", text, port);
 }
@@ -110,14 +110,16 @@ address_to_16(const struct sockaddr_storage *from, uint8_t addr16[16],
     memset(addr16, 0, 16);
     *port = 0;
     if (from->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+        struct sockaddr_in in;
+        memcpy(&in, from, sizeof(in));
         memcpy(addr16, v4_mapped_prefix, sizeof(v4_mapped_prefix));
-        memcpy(addr16 + 12, &in->sin_addr, 4);
-        *port = ntohs(in->sin_port);
+        memcpy(addr16 + 12, &in.sin_addr, 4);
+        *port = ntohs(in.sin_port);
     } else if (from->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
-        memcpy(addr16, &in6->sin6_addr, 16);
-        *port = ntohs(in6->sin6_port);
+        struct sockaddr_in6 in6;
+        memcpy(&in6, from, sizeof(in6));
+        memcpy(addr16, &in6.sin6_addr, 16);
+        *port = ntohs(in6.sin6_port);
     }
 }
 
@@ -171,18 +173,18 @@ int
 listen_open(const struct listen_address *address, int backlog)
 {
     int fd = open_bound(address, backlog);
-    const struct sockaddr_in6 *in6 =
-        (const struct sockaddr_in6 *)&address->addr;
+    if (fd != -EAFNOSUPPORT && fd != -EADDRNOTAVAIL)
+        return fd;
     /* "All addresses" on a host whose kernel has no IPv6. */
-    if ((fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) &&
-        in6->sin6_family == AF_INET6 &&
-        memcmp(&in6->sin6_addr, &in6addr_any, 16) == 0) {
-        struct listen_address v4 = {0};
-        struct in_addr any = {htonl(INADDR_ANY)};
-        set_v4(&v4, &any, ntohs(in6->sin6_port));
-        fd = open_bound(&v4, backlog);
-    }
-    return fd;
+    uint8_t addr16[16];
+    uint16_t port;
+    address_to_16(&address->addr, addr16, &port);
+    if (memcmp(addr16, &in6addr_any, 16) != 0)
+        return fd;
+    struct listen_address v4 = {0};
+    struct in_addr any = {htonl(INADDR_ANY)};
+    set_v4(&v4, &any, port);
+    return open_bound(&v4, backlog);
 }
 
 /* Takes away a socket file that an earlier process left; nothing else. */
