@@ -123,6 +123,8 @@ void supervise(struct master *master); /* the loop, until the end */
 void supervise_fill(struct master *master);
 /* After any event: start, go on with a reload, go on with a stop. */
 void supervise_go_on(struct master *master);
+/* There is a column to reap. */
+void supervise_wake_accountant(struct master *master);
 unsigned supervise_count(const struct master *master, enum role_id role,
                          uint64_t generation, bool any_generation);
 void supervise_on_ready(struct child *child);

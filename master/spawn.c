@@ -121,6 +121,16 @@ child_create(struct master *master, const struct role *role, pid_t pid,
     return child;
 }
 
+static int
+give_seat_back(struct master *master, int column, int error)
+{
+    if (column >= 0) {
+        column_mark_dying(&master->segment, (uint32_t)column);
+        supervise_wake_accountant(master);
+    }
+    return error;
+}
+
 int
 spawn_child(struct master *master, const struct role *role)
 {
@@ -133,7 +143,7 @@ spawn_child(struct master *master, const struct role *role)
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
                    pair) != 0)
-        return -errno;
+        return give_seat_back(master, column, -errno);
     struct heritage heritage = master->heritage;
     heritage.config = master->config;
     heritage.control_fd = pair[1];
@@ -141,22 +151,21 @@ spawn_child(struct master *master, const struct role *role)
     heritage.config_generation = master->generation;
 
     pid_t pid = fork();
-    if (pid < 0) {
-        int saved = errno;
-        close(pair[0]);
-        close(pair[1]);
-        return -saved;
-    }
     if (pid == 0)
         child_main(master, role, &heritage, pair[0]);
+    int r = pid < 0 ? -errno : 0;
     close(pair[1]);
-    if (role->takes_column)
-        column_claim(&master->segment, (uint32_t)column, pid,
-                     master->generation);
+    if (r == 0 && role->takes_column)
+        r = column_claim(&master->segment, (uint32_t)column, pid,
+                         master->generation);
+    if (r < 0) { /* a child sees end-of-file and leaves */
+        close(pair[0]);
+        return give_seat_back(master, column, r);
+    }
     struct child *child =
         child_create(master, role, pid, pair[0], (uint32_t)column);
     child->control.fd = pair[0];
-    int r = loop_add(master->loop, &child->control, EPOLLIN);
+    r = loop_add(master->loop, &child->control, EPOLLIN);
     struct control_message go = {.type = CONTROL_READY};
     if (r == 0)
         r = control_send(pair[0], &go, -1);
@@ -179,9 +188,7 @@ orphan_on_exit(struct loop_source *source, uint32_t events)
     log_info("orphan %s[%d] has left", child->role->name, (int)child->pid);
     if (child->role->takes_column) {
         column_mark_dying(&master->segment, child->column);
-        uint64_t one = 1;
-        if (write(master->heritage.accountant_wake_fd, &one, sizeof(one)) < 0)
-            log_warn("cannot wake the accountant: %s", strerror(errno));
+        supervise_wake_accountant(master);
     }
     spawn_forget(child);
     supervise_go_on(master);

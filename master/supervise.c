@@ -126,8 +126,8 @@ log_death(const struct child *child, int status)
         log_info("%s[%d] has left", child->role->name, (int)child->pid);
 }
 
-static void
-wake_accountant(struct master *master)
+void
+supervise_wake_accountant(struct master *master)
 {
     uint64_t one = 1;
     if (write(master->heritage.accountant_wake_fd, &one, sizeof(one)) < 0 &&
@@ -156,7 +156,7 @@ on_death(struct master *master, struct child *child, int status)
     if (child->role->takes_column) {
         log_info("column=%u is dying", child->column);
         column_mark_dying(&master->segment, child->column);
-        wake_accountant(master);
+        supervise_wake_accountant(master);
         if (!clean)
             shm_store(&header->worker_restarts,
                       shm_load_own(&header->worker_restarts) + 1);
