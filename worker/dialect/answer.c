@@ -1,0 +1,117 @@
+/*
+ * answer.c - what all dialects do alike with an answer: count its text, and
+ * turn what was stated or counted into the six classes.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/dialect/dialect.h"
+
+uint64_t
+answer_output_estimate(const struct answer *answer)
+{
+    uint64_t by_text = (answer->ascii_bytes + 3) / 4 + answer->other_chars;
+    return answer->content_events > by_text ? answer->content_events : by_text;
+}
+
+void
+answer_usage(const struct answer *answer, const struct call *call,
+             struct usage *usage, bool *estimated, bool *ambiguous)
+{
+    *usage = (struct usage){0};
+    *ambiguous = false;
+    *estimated = !answer->usage_seen;
+    if (answer->usage_seen) {
+        usage_from_stated(&answer->stated, usage, ambiguous);
+    } else {
+        uint64_t output = answer_output_estimate(answer);
+        /* An answer that is nothing but an error costs nothing anywhere. */
+        if (!answer->error_seen || output > 0) {
+            usage->prompt_missed = call->prompt_estimate;
+            usage->completion = output;
+        }
+    }
+    *ambiguous = *ambiguous || answer->usage_odd;
+}
+
+/* A run without escapes. UTF-8: a character is counted at its first byte. */
+static void
+count_run(struct answer *answer, const char *p, const char *end)
+{
+    const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    uint64_t ascii = 0, other = 0;
+    while (p < end) {
+        uint64_t word;
+        if (end - p >= (ptrdiff_t)sizeof(word)) {
+            memcpy(&word, p, sizeof(word));
+            if ((word & high_bits) == 0) {
+                ascii += sizeof(word);
+                p += sizeof(word);
+                continue;
+            }
+        }
+        unsigned char c = (unsigned char)*p++;
+        ascii += c < 0x80;
+        other += c >= 0xc0;
+    }
+    answer->ascii_bytes += ascii;
+    answer->other_chars += other;
+}
+
+static unsigned
+hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return (unsigned)(c - '0');
+    return ((unsigned)c | 0x20) - 'a' + 10;
+}
+
+/* One byte of an escape. A pair of surrogates is one character: its first
+ * half counts. */
+static void
+count_escape(struct answer *answer, struct text_count *state, char c)
+{
+    if (state->escape_left == 5 && c != 'u') {
+        answer->ascii_bytes++;
+        state->escape_left = 0;
+        return;
+    }
+    if (state->escape_left == 5)
+        state->escape_value = 0;
+    else
+        state->escape_value =
+            (uint16_t)(state->escape_value << 4 | (hex_digit(c) & 0xf));
+    if (--state->escape_left > 0)
+        return;
+    uint16_t unit = state->escape_value;
+    answer->ascii_bytes += unit < 0x80;
+    answer->other_chars += unit >= 0x80 && (unit & 0xfc00) != 0xdc00;
+}
+
+void
+answer_count_part(struct answer *answer, struct text_count *state,
+                  struct str part)
+{
+    const char *p = part.ptr, *end = part.ptr + part.len;
+    while (p < end) {
+        if (state->escape_left > 0) {
+            count_escape(answer, state, *p++);
+            continue;
+        }
+        const char *slash = memchr(p, '\\', (size_t)(end - p));
+        const char *run_end = slash != NULL ? slash : end;
+        count_run(answer, p, run_end);
+        p = run_end;
+        if (slash != NULL) {
+            state->escape_left = 5;
+            p++;
+        }
+    }
+}
+
+void
+answer_count_text(struct answer *answer, struct str json_string)
+{
+    struct text_count state = {0};
+    if (json_string.len > 2)
+        answer_count_part(answer, &state,
+                          str_make(json_string.ptr + 1, json_string.len - 2));
+}

@@ -1,0 +1,94 @@
+/*
+ * answer_plain.c - counts the output text of a plain answer while its bytes
+ * pass by, for the estimate where the provider states no usage.
+ *
+ * Not a parser: it tells strings from the rest, and names from values by the
+ * colon that follows. In a text that is no JSON it counts something harmless.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/dialect/dialect.h"
+
+enum plain_state {
+    PLAIN_BETWEEN,
+    PLAIN_STRING,
+    PLAIN_ESCAPE, /* behind a backslash in a string */
+};
+
+/* Members whose strings are output, at any depth. */
+static bool
+is_output(struct str name)
+{
+    static const struct str names[] = {
+        STR_LIT("content"),   STR_LIT("text"),    STR_LIT("reasoning_content"),
+        STR_LIT("arguments"), STR_LIT("refusal"), STR_LIT("reasoning"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_equals(names[i], name))
+            return true;
+    return false;
+}
+
+/* Between strings: a colon makes the last string the name of what follows, for
+ * one value, or the first of a list. */
+static const char *
+pass_between(struct plain_count *plain, const char *p, const char *end)
+{
+    for (; p < end && *p != '"'; p++) {
+        if (*p == ':')
+            plain->counting = is_output(str_make(plain->key, plain->key_len));
+        else if (*p == ',' || *p == '{')
+            plain->counting = false;
+    }
+    if (p == end)
+        return p;
+    plain->state = PLAIN_STRING;
+    plain->key_len = 0;
+    plain->text = (struct text_count){0};
+    return p + 1;
+}
+
+static void
+take_part(struct answer *answer, const char *from, const char *to)
+{
+    struct plain_count *plain = &answer->plain;
+    size_t len = (size_t)(to - from);
+    if (plain->counting)
+        answer_count_part(answer, &plain->text, str_make(from, len));
+    size_t room = sizeof(plain->key) - plain->key_len;
+    if (len > room)
+        len = room; /* a name that long is none of ours */
+    memcpy(plain->key + plain->key_len, from, len);
+    plain->key_len = (uint8_t)(plain->key_len + len);
+}
+
+void
+answer_count_plain(struct answer *answer, struct str piece)
+{
+    struct plain_count *plain = &answer->plain;
+    const char *p = piece.ptr, *end = piece.ptr + piece.len;
+    while (p < end) {
+        const char *from = p;
+        switch (plain->state) {
+        case PLAIN_BETWEEN:
+            p = pass_between(plain, p, end);
+            continue;
+        case PLAIN_ESCAPE:
+            plain->state = PLAIN_STRING;
+            p++;
+            break;
+        default:
+            while (p < end && *p != '"' && *p != '\\')
+                p++;
+            if (p == end)
+                break;
+            if (*p == '"') {
+                take_part(answer, from, p++);
+                plain->state = PLAIN_BETWEEN;
+                continue;
+            }
+            plain->state = PLAIN_ESCAPE;
+            p++;
+        }
+        take_part(answer, from, p);
+    }
+}

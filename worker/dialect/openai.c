@@ -1,0 +1,22 @@
+/*
+ * openai.c - the OpenAI dialect: chat completions, completions, embeddings, in
+ * the one and many spellings of OpenAI and those compatible with it.
+ *
+ * What providers do differently is written where it is handled; the parts are
+ * listed in openai_part.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/dialect/openai_part.h"
+
+const struct dialect dialect_openai = {
+    .number = DIALECT_OPENAI,
+    .name = "openai",
+    .scan = openai_scan,
+    .rewrite = openai_rewrite,
+    .answer_begin = openai_answer_begin,
+    .answer_event = openai_answer_event,
+    .answer_piece = openai_answer_piece,
+    .error_body = openai_error_body,
+    .stream_error = openai_stream_error,
+    .stream_cut = openai_stream_cut,
+};

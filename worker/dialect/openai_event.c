@@ -1,0 +1,232 @@
+/*
+ * openai_event.c - answers of OpenAI and those compatible with it, as they pass
+ * by: events of a stream, pieces of a plain answer. Nothing is changed here;
+ * what is learnt stands in struct answer.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/dialect/openai_part.h"
+
+/* Top-level members of a plain answer worth keeping. */
+enum { TAP_USAGE, TAP_ERROR, TAP_ID, TAP_MODEL, TAP_BASE_RESP };
+static const char *const tapped[ANSWER_TAPPED + 1] = {
+    "usage", "error", "id", "model", "base_resp", NULL};
+
+void
+openai_answer_begin(struct answer *answer)
+{
+    /* Not the tapped values: 10 KiB that json_tap_init makes good. */
+    memset(&answer->stated, 0,
+           offsetof(struct answer, tap) - offsetof(struct answer, stated));
+    answer->plain = (struct plain_count){0};
+    json_tap_init(&answer->tap, tapped, answer->values);
+}
+
+/* A string's content into a field once; a longer one stays out. */
+static void
+learn_text(char *field, size_t size, struct str value)
+{
+    if (field[0] != '\0' || value.len <= 2 || value.ptr[0] != '"')
+        return;
+    int len = json_string_decode(value, field, size);
+    if (len < 0 || (size_t)len >= size)
+        field[0] = '\0';
+}
+
+/* MiniMax tells failures under status 200: base_resp.status_code != 0. */
+static bool
+base_resp_failed(struct str base_resp)
+{
+    struct str code;
+    uint64_t number = 0;
+    if (!json_find(base_resp, "status_code", &code))
+        return false;
+    return json_number_u64(code, &number) != 0 ? code.ptr[0] == '-'
+                                               : number != 0;
+}
+
+static bool
+is_error_word(struct str value)
+{
+    return json_string_equals(value, STR_LIT("error"));
+}
+
+/* What one event holds, as raw spans. */
+struct event_members {
+    struct openai_choices choices;
+    struct str usage, x_groq;
+    bool is_error;
+};
+
+enum event_key {
+    KEY_CHOICES,
+    KEY_USAGE,
+    KEY_X_GROQ,
+    KEY_ERROR,
+    KEY_BASE_RESP,
+    KEY_TYPE,
+    KEY_OBJECT,
+    KEY_ID,
+    KEY_MODEL,
+    KEY_CREATED,
+    KEY_OTHER,
+};
+
+static enum event_key
+event_key_find(struct str key)
+{
+    static const struct str names[KEY_OTHER] = {
+        [KEY_CHOICES] = STR_LIT("choices"),
+        [KEY_USAGE] = STR_LIT("usage"),
+        [KEY_X_GROQ] = STR_LIT("x_groq"),
+        [KEY_ERROR] = STR_LIT("error"),
+        [KEY_BASE_RESP] = STR_LIT("base_resp"),
+        [KEY_TYPE] = STR_LIT("type"),
+        [KEY_OBJECT] = STR_LIT("object"),
+        [KEY_ID] = STR_LIT("id"),
+        [KEY_MODEL] = STR_LIT("model"),
+        [KEY_CREATED] = STR_LIT("created"),
+    };
+    for (enum event_key i = 0; i < KEY_OTHER; i++)
+        if (json_string_equals(key, names[i]))
+            return i;
+    return KEY_OTHER;
+}
+
+static void
+take_member(struct answer *answer, struct event_members *members,
+            enum event_key key, struct str value)
+{
+    bool is_null = str_equals(value, STR_LIT("null"));
+    switch (key) {
+    case KEY_CHOICES:
+        openai_choices_read(answer, value, &members->choices);
+        break;
+    case KEY_USAGE:
+        members->usage = value;
+        break;
+    case KEY_X_GROQ:
+        members->x_groq = value;
+        break;
+    case KEY_ERROR:
+        members->is_error = members->is_error || !is_null;
+        break;
+    case KEY_BASE_RESP:
+        members->is_error = members->is_error || base_resp_failed(value);
+        break;
+    case KEY_TYPE:
+    case KEY_OBJECT:
+        members->is_error = members->is_error || is_error_word(value);
+        break;
+    case KEY_ID:
+        learn_text(answer->id, sizeof(answer->id), value);
+        break;
+    case KEY_MODEL:
+        learn_text(answer->model, sizeof(answer->model), value);
+        break;
+    case KEY_CREATED:
+        if (answer->created == 0 && json_number_u64(value, &answer->created))
+            answer->created = 0;
+        break;
+    case KEY_OTHER:
+        break;
+    }
+}
+
+/* Usage of this event: its own, its choice's (Moonshot), Groq's. */
+static bool
+take_usage(struct answer *answer, const struct event_members *members)
+{
+    struct str groq;
+    if (members->usage.len > 0 && openai_usage_read(answer, members->usage))
+        return true;
+    if (members->choices.usage.len > 0 &&
+        openai_usage_read(answer, members->choices.usage))
+        return true;
+    return members->x_groq.len > 0 &&
+           json_find(members->x_groq, "usage", &groq) &&
+           openai_usage_read(answer, groq);
+}
+
+static enum event_verdict
+event_json(struct answer *answer, struct str text)
+{
+    struct event_members members = {0};
+    struct json_reader reader;
+    struct json_token key;
+    json_reader_init(&reader, text);
+    if (json_next(&reader, &key) != JSON_OBJECT)
+        return EVENT_PASS;
+    while (json_next(&reader, &key) == JSON_KEY) {
+        struct str value;
+        if (json_skip_value(&reader, &value) == JSON_BAD)
+            break;
+        take_member(answer, &members, event_key_find(key.span), value);
+    }
+    take_usage(answer, &members);
+    answer->error_seen = answer->error_seen || members.is_error;
+    bool usage_only = members.choices.is_empty_list && members.usage.len > 0 &&
+                      members.usage.ptr[0] == '{' && !members.is_error;
+    return answer->withhold_usage && usage_only ? EVENT_WITHHOLD : EVENT_PASS;
+}
+
+/* Data in several lines is one text with line feeds between (WHATWG). */
+static enum event_verdict
+event_lines(struct answer *answer, const struct sse_event *event)
+{
+    struct buf joined;
+    enum event_verdict verdict = EVENT_PASS;
+    buf_init(&joined, 0);
+    for (unsigned i = 0; i < event->data_count && i < SSE_DATA_LINES; i++) {
+        buf_append_str(&joined, event->data[i]);
+        buf_append_char(&joined, '\n');
+    }
+    if (buf_ok(&joined))
+        verdict = event_json(answer, buf_view(&joined));
+    buf_fini(&joined);
+    return verdict;
+}
+
+enum event_verdict
+openai_answer_event(struct answer *answer, const struct sse_event *event)
+{
+    if (event->event.len > 0 && str_equals(event->event, STR_LIT("error")))
+        answer->error_seen = true;
+    if (event->data_count == 0 || answer->done_seen)
+        return EVENT_PASS;
+    if (event->data_count > 1)
+        return event_lines(answer, event);
+    if (str_equals(str_trim(event->data[0]), STR_LIT("[DONE]"))) {
+        answer->done_seen = true;
+        return EVENT_PASS;
+    }
+    return event_json(answer, event->data[0]);
+}
+
+static struct str
+tap_value(const struct answer *answer, unsigned which)
+{
+    const struct json_tap_value *value = &answer->values[which];
+    return value->seen && !value->truncated ? str_make(value->bytes, value->len)
+                                            : str_make(NULL, 0);
+}
+
+void
+openai_answer_piece(struct answer *answer, struct str piece)
+{
+    json_tap_feed(&answer->tap, piece.ptr, piece.len);
+    if (answer->endpoint != ENDPOINT_EMBEDDINGS)
+        answer_count_plain(answer, piece);
+    answer->bad = answer->tap.bad;
+    if (tap_value(answer, TAP_USAGE).len > 0)
+        openai_usage_read(answer, tap_value(answer, TAP_USAGE));
+    const struct json_tap_value *error = &answer->values[TAP_ERROR];
+    if (error->seen &&
+        !str_equals(tap_value(answer, TAP_ERROR), STR_LIT("null")))
+        answer->error_seen = true;
+    if (tap_value(answer, TAP_BASE_RESP).len > 0 &&
+        base_resp_failed(tap_value(answer, TAP_BASE_RESP)))
+        answer->error_seen = true;
+    learn_text(answer->id, sizeof(answer->id), tap_value(answer, TAP_ID));
+    learn_text(answer->model, sizeof(answer->model),
+               tap_value(answer, TAP_MODEL));
+}

@@ -1,0 +1,140 @@
+/*
+ * openai_rewrite.c - the splices that make a client's body the provider's.
+ *
+ * All other bytes stay as they are: numbers beyond a double, unknown members,
+ * lone surrogates and NUL escapes reach the provider as the client wrote them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/dialect/openai_part.h"
+
+#include <stdio.h>
+
+static struct splice *
+splice_add(struct splices *splices, uint32_t off, uint32_t len)
+{
+    CHECK(splices->count < SPLICES_MAX);
+    uint32_t at = splices->count++;
+    while (at > 0 && splices->items[at - 1].off > off) {
+        splices->items[at] = splices->items[at - 1];
+        at--;
+    }
+    splices->items[at].off = off;
+    splices->items[at].len = len;
+    splices->items[at].text_len = 0;
+    return &splices->items[at];
+}
+
+static void
+splice_text(struct splice *splice, struct str text)
+{
+    CHECK(text.len <= sizeof(splice->text) - splice->text_len);
+    memcpy(splice->text + splice->text_len, text.ptr, text.len);
+    splice->text_len = (uint16_t)(splice->text_len + text.len);
+}
+
+static void
+splice_number(struct splice *splice, uint64_t n)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
+    splice_text(splice, str_make(digits, (size_t)len));
+}
+
+/*
+ * A model name as a JSON string. One that does not fit is cut, and the provider
+ * will not know it: clients cannot make such names (openai_scan), only a
+ * configuration with control bytes in them.
+ */
+static void
+splice_name(struct splice *splice, struct str name)
+{
+    splice_text(splice, STR_LIT("\""));
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        char escape[8] = {name.ptr[i], '\0'};
+        if (c == '"' || c == '\\')
+            snprintf(escape, sizeof(escape), "\\%c", c);
+        else if (c < 0x20)
+            snprintf(escape, sizeof(escape), "\\u%04x", c);
+        struct str text = str_from(escape);
+        if (text.len + 1 > sizeof(splice->text) - splice->text_len)
+            break;
+        splice_text(splice, text);
+    }
+    splice_text(splice, STR_LIT("\""));
+}
+
+static bool
+object_is_empty(struct str body, struct span32 object)
+{
+    struct json_reader reader;
+    struct json_token token;
+    json_reader_init(&reader, str_make(body.ptr + object.off, object.len));
+    json_next(&reader, &token);
+    return json_next(&reader, &token) == JSON_OBJECT_END;
+}
+
+/* include_usage where stream_options is already there. */
+static void
+want_usage_inside(struct str body, const struct call *call,
+                  struct splices *splices)
+{
+    struct span32 value = call->include_usage_value;
+    struct span32 options = call->stream_options_value;
+    if (value.len > 0) {
+        if (!call->include_usage)
+            splice_text(splice_add(splices, value.off, value.len),
+                        STR_LIT("true"));
+    } else if (body.ptr[options.off] == '{') {
+        struct splice *inside = splice_add(splices, options.off + 1, 0);
+        splice_text(inside, STR_LIT("\"include_usage\":true"));
+        if (!object_is_empty(body, options))
+            splice_text(inside, STR_LIT(","));
+    } else { /* null */
+        splice_text(splice_add(splices, options.off, options.len),
+                    STR_LIT("{\"include_usage\":true}"));
+    }
+}
+
+/* Members that are not there at all go first, before the client's. */
+static void
+insert_members(const struct call *call, const struct rewrite *rewrite,
+               struct splices *splices)
+{
+    bool tokens = rewrite->max_tokens > 0 && call->max_tokens_value.len == 0;
+    bool usage = rewrite->want_usage && call->stream_options_value.len == 0;
+    if (!tokens && !usage)
+        return;
+    struct splice *first = splice_add(splices, call->first_member, 0);
+    if (tokens) {
+        splice_text(first, rewrite->max_tokens_as_completion
+                               ? STR_LIT("\"max_completion_tokens\":")
+                               : STR_LIT("\"max_tokens\":"));
+        splice_number(first, rewrite->max_tokens);
+    }
+    if (tokens && usage)
+        splice_text(first, STR_LIT(","));
+    if (usage)
+        splice_text(first,
+                    STR_LIT("\"stream_options\":{\"include_usage\":true}"));
+    if (!call->empty_object)
+        splice_text(first, STR_LIT(","));
+}
+
+void
+openai_rewrite(struct str body, const struct call *call,
+               const struct rewrite *rewrite, struct splices *splices)
+{
+    splices->count = 0;
+    insert_members(call, rewrite, splices);
+    if (rewrite->model.ptr != NULL)
+        splice_name(
+            splice_add(splices, call->model_value.off, call->model_value.len),
+            rewrite->model);
+    if (rewrite->max_tokens > 0 && call->max_tokens_value.len > 0)
+        splice_number(splice_add(splices, call->max_tokens_value.off,
+                                 call->max_tokens_value.len),
+                      rewrite->max_tokens);
+    if (rewrite->want_usage && call->stream_options_value.len > 0)
+        want_usage_inside(body, call, splices);
+}
