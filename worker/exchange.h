@@ -23,11 +23,11 @@
 struct exchange;
 
 enum exchange_result {
-    EXCHANGE_OK,          /* the answer is complete */
-    EXCHANGE_CONNECT,     /* no connection: refused, DNS, TLS */
-    EXCHANGE_TIMEOUT,     /* connect, first byte, idle or total; text says */
-    EXCHANGE_BAD_ANSWER,  /* not HTTP, head too large, framing broken */
-    EXCHANGE_CUT,         /* ended in mid-answer */
+    EXCHANGE_OK,         /* the answer is complete */
+    EXCHANGE_CONNECT,    /* no connection: refused, DNS, TLS */
+    EXCHANGE_TIMEOUT,    /* connect, first byte, idle or total; text says */
+    EXCHANGE_BAD_ANSWER, /* not HTTP, head too large, framing broken */
+    EXCHANGE_CUT,        /* ended in mid-answer */
 };
 
 struct exchange_events {
