@@ -1,0 +1,42 @@
+/*
+ * op_metrics.c - GET /metrics.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "accountant/admin/metrics.h"
+#include "accountant/admin/object_json.h"
+#include "accountant/admin/operations.h"
+#include "common/version.h"
+
+void
+op_metrics(struct call *call)
+{
+    const struct store *store = call->store;
+    const char *currency = store_config(store)->server.currency;
+    struct store_state state;
+    store_state(store, &state);
+    struct metrics_input input = {
+        .segment = store_heritage(store)->segment,
+        .version = AIGW_VERSION,
+        .currency = currency == NULL ? "" : currency,
+        .flushes = state.flushes,
+        .flush_errors = state.flush_errors,
+        .records = state.records,
+        .ring_bytes_waiting = state.ring_bytes_waiting,
+        .last_flush_ms = state.last_flush_ms,
+        .ledger_failed = state.ledger_failed,
+    };
+    const struct gateway *key = store_gateway_next(store, 0);
+    for (; key != NULL; key = store_gateway_next(store, key->id))
+        input.keys++;
+    /* Every key has a group, so the groups' cells count each request once. */
+    const struct group *group = store_group_next(store, 0);
+    for (; group != NULL; group = store_group_next(store, group->id)) {
+        struct entry_use use;
+        group_use_read(store, group, &use);
+        input.in_flight += use.in_flight;
+        input.groups++;
+    }
+    metrics_write(&input, &call->reply);
+    call->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    call_answer(call, 200);
+}
