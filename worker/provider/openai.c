@@ -1,0 +1,177 @@
+/*
+ * openai.c - OpenAI and the many that speak as it does: paths, credential,
+ * which of the client's fields pass.
+ *
+ * The head is ours from the first byte: nothing of the client's head is copied
+ * but values of fields that have passed its parser, under names that are not in
+ * the list below.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/provider/openai_part.h"
+
+/*
+ * Fields of the client that stay here: of its connection, its credentials, its
+ * address, what we state ourselves, and what would choose an account at the
+ * provider under the gateway's credential.
+ */
+static const struct str withheld[] = {
+    {"connection", 10},
+    {"keep-alive", 10},
+    {"te", 2},
+    {"trailer", 7},
+    {"transfer-encoding", 17},
+    {"upgrade", 7},
+    {"http2-settings", 14},
+    {"expect", 6},
+    {"host", 4},
+    {"authorization", 13},
+    {"x-api-key", 9},
+    {"api-key", 7},
+    {"x-goog-api-key", 14},
+    {"openai-organization", 19},
+    {"openai-project", 14},
+    {"cookie", 6},
+    {"cookie2", 7},
+    {"accept", 6},
+    {"accept-encoding", 15},
+    {"user-agent", 10},
+    {"forwarded", 9},
+    {"via", 3},
+    {"x-real-ip", 9},
+    {"x-request-id", 12},
+};
+
+static const struct str withheld_prefixes[] = {
+    {"content-", 8},
+    {"proxy-", 6},
+    {"x-aigw-", 7},
+    {"x-forwarded-", 12},
+};
+
+static bool
+is_withheld(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(withheld); i++)
+        if (str_equals_nocase(name, withheld[i]))
+            return true;
+    for (size_t i = 0; i < ARRAY_LEN(withheld_prefixes); i++) {
+        struct str prefix = withheld_prefixes[i];
+        if (name.len >= prefix.len &&
+            str_equals_nocase(str_make(name.ptr, prefix.len), prefix))
+            return true;
+    }
+    return false;
+}
+
+/* Whether Connection may name other fields; the usual values do not. */
+static bool
+names_fields(struct str connection)
+{
+    return connection.len > 0 &&
+           !str_equals_nocase(connection, STR_LIT("keep-alive")) &&
+           !str_equals_nocase(connection, STR_LIT("close"));
+}
+
+static void
+append_field(struct buf *out, struct str name, struct str value)
+{
+    buf_append_str(out, name);
+    buf_append_str(out, STR_LIT(": "));
+    buf_append_str(out, value);
+    buf_append_str(out, STR_LIT("\r\n"));
+}
+
+/* One pass: those that pass, and the client's name. */
+static void
+append_client_fields(struct buf *out, const struct http_head *client)
+{
+    struct str agent = STR_LIT("aigw");
+    if (client != NULL) {
+        bool named = names_fields(client->connection);
+        for (unsigned i = 0; i < client->field_count; i++) {
+            const struct http_field *field = &client->fields[i];
+            if (str_equals_nocase(field->name, STR_LIT("user-agent")))
+                agent = field->value;
+            else if (!is_withheld(field->name) &&
+                     !(named && http_field_is_hop_by_hop(client, field->name)))
+                append_field(out, field->name, field->value);
+        }
+    }
+    append_field(out, STR_LIT("User-Agent"), agent);
+}
+
+static struct str
+endpoint_path(uint8_t endpoint)
+{
+    switch (endpoint) {
+    case ENDPOINT_COMPLETIONS:
+        return STR_LIT("/completions");
+    case ENDPOINT_EMBEDDINGS:
+        return STR_LIT("/embeddings");
+    default:
+        return STR_LIT("/chat/completions");
+    }
+}
+
+static void
+append_host(struct buf *out, const struct catalogue_provider *provider)
+{
+    struct str host = str_from(provider->host);
+    bool bare_v6 = host.len > 0 && *host.ptr != '[' &&
+                   memchr(host.ptr, ':', host.len) != NULL;
+    buf_append_str(out, STR_LIT(" HTTP/1.1\r\nHost: "));
+    buf_append_str(out, bare_v6 ? STR_LIT("[") : STR_LIT(""));
+    buf_append_str(out, host);
+    buf_append_str(out, bare_v6 ? STR_LIT("]") : STR_LIT(""));
+    if (provider->port != (provider->tls ? 443 : 80)) {
+        buf_append_char(out, ':');
+        buf_append_u64(out, provider->port);
+    }
+}
+
+static void
+openai_head(struct buf *out, const struct catalogue_provider *provider,
+            const struct call *call, const struct http_head *client,
+            uint64_t body_len, const char *request_id)
+{
+    buf_append_str(out, STR_LIT("POST "));
+    buf_append_cstr(out, provider->path);
+    buf_append_str(out, endpoint_path(call->endpoint));
+    append_host(out, provider);
+    if (provider->api_key != NULL && *provider->api_key != '\0') {
+        buf_append_str(out, STR_LIT("\r\nAuthorization: Bearer "));
+        buf_append_cstr(out, provider->api_key);
+    }
+    buf_append_str(out, STR_LIT("\r\nContent-Type: application/json"
+                                "\r\nContent-Length: "));
+    buf_append_u64(out, body_len);
+    if (call->stream)
+        buf_append_str(out, STR_LIT("\r\nAccept: text/event-stream"));
+    else
+        buf_append_str(out, STR_LIT("\r\nAccept: application/json"));
+    buf_append_str(out, STR_LIT("\r\nAccept-Encoding: identity\r\n"));
+    if (request_id != NULL)
+        append_field(out, STR_LIT("X-Request-Id"), str_from(request_id));
+    append_client_fields(out, client);
+    buf_append_str(out, STR_LIT("\r\n"));
+}
+
+/* They refuse max_tokens for reasoning models; others mostly know only that. */
+static bool
+openai_completion_spelling(const struct catalogue_provider *provider)
+{
+    static const struct str azure = {".openai.azure.com", 17};
+    struct str host = str_from(provider->host);
+    if (str_equals_nocase(host, STR_LIT("api.openai.com")))
+        return true;
+    return host.len > azure.len &&
+           str_equals_nocase(str_skip(host, host.len - azure.len), azure);
+}
+
+const struct provider_family provider_openai = {
+    .kind = PROVIDER_OPENAI,
+    .name = "openai",
+    .head = openai_head,
+    .map_error = openai_map_error,
+    .completion_spelling = openai_completion_spelling,
+};

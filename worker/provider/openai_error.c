@@ -1,0 +1,196 @@
+/*
+ * openai_error.c - error answers of OpenAI and those who speak as it does.
+ *
+ * A body in OpenAI's own shape passes with its status. Other JSON shapes are
+ * put into that shape, with their message; HTML, nothing, and redirects become
+ * a message of ours. A body that has a piece of the gateway's credential in it
+ * ("Incorrect API key provided: sk-...") never passes: the credential is not
+ * the client's to see.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+
+#include "common/json_scan.h"
+#include "worker/provider/openai_part.h"
+
+enum {
+    PIECE_BYTES = 8,   /* of a credential: as much as this gives it away */
+    SHORT_KEY_MIN = 4, /* a shorter one is no secret */
+    FILTER_BITS = 1024,
+};
+
+static uint64_t
+load_piece(const char *p)
+{
+    uint64_t piece;
+    memcpy(&piece, p, sizeof(piece));
+    return piece;
+}
+
+static unsigned
+filter_bit(uint64_t piece)
+{
+    return (unsigned)(piece * 0x9e3779b97f4a7c15u >> 54);
+}
+
+/* Any PIECE_BYTES of the key, by a filter that most positions do not pass. */
+static bool
+has_piece(struct str body, struct str key)
+{
+    uint64_t filter[FILTER_BITS / 64] = {0};
+    for (size_t i = 0; i + PIECE_BYTES <= key.len; i++) {
+        unsigned bit = filter_bit(load_piece(key.ptr + i));
+        filter[bit / 64] |= (uint64_t)1 << bit % 64;
+    }
+    for (size_t i = 0; i + PIECE_BYTES <= body.len; i++) {
+        uint64_t piece = load_piece(body.ptr + i);
+        unsigned bit = filter_bit(piece);
+        if ((filter[bit / 64] >> bit % 64 & 1) != 0 &&
+            memmem(key.ptr, key.len, &piece, PIECE_BYTES) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static bool
+shows_credential(const struct catalogue_provider *provider, struct str body)
+{
+    struct str key = str_from(provider->api_key);
+    if (key.len < SHORT_KEY_MIN || body.len == 0)
+        return false;
+    if (key.len < PIECE_BYTES)
+        return memmem(body.ptr, body.len, key.ptr, key.len) != NULL;
+    return has_piece(body, key);
+}
+
+static bool
+is_json_object(struct str body)
+{
+    struct json_reader reader;
+    struct json_token token;
+    json_reader_init(&reader, body);
+    enum json_type type = json_next(&reader, &token);
+    if (type != JSON_OBJECT)
+        return false;
+    while (type != JSON_END && type != JSON_BAD)
+        type = json_next(&reader, &token);
+    return type == JSON_END;
+}
+
+static bool
+is_string(struct str value)
+{
+    return value.len >= 2 && *value.ptr == '"';
+}
+
+/* The message of the other shapes (raw JSON): a string if there is one. */
+static struct str
+find_message(struct str body)
+{
+    static const char *const paths[] = {
+        "error.message",        "error",  "message",
+        "base_resp.status_msg", "detail", "errors",
+    };
+    struct str found = {NULL, 0};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct str value;
+        if (!json_find(body, paths[i], &value))
+            continue;
+        if (is_string(value))
+            return value;
+        if (found.len == 0)
+            found = value;
+    }
+    return found;
+}
+
+static uint16_t
+told_status(uint16_t status)
+{
+    if (status == 529)
+        return 503;
+    if (status == 424 || status < 400 || status > 599)
+        return 502;
+    return status;
+}
+
+static const char *
+told_code(uint16_t status)
+{
+    switch (status) {
+    case 429:
+        return "rate_limit_exceeded";
+    case 503:
+        return "overloaded";
+    default:
+        return "upstream_error";
+    }
+}
+
+static void
+make_fault(struct fault *fault, uint16_t status, uint16_t told,
+           const char *suffix, struct str detail)
+{
+    *fault = (struct fault){
+        .status = told,
+        .type = told == 429 ? "rate_limit_error" : "upstream_error",
+        .code = told_code(told),
+    };
+    int len = snprintf(fault->message, sizeof(fault->message),
+                       "the provider answered %u%s", status, suffix);
+    size_t used = len > 0 ? (size_t)len : 0;
+    if (detail.len == 0 || used + 1 >= sizeof(fault->message))
+        return;
+    if (detail.len > sizeof(fault->message) - used - 1)
+        detail.len = sizeof(fault->message) - used - 1;
+    memcpy(fault->message + used, detail.ptr, detail.len);
+    fault->message[used + detail.len] = '\0';
+}
+
+/* Its JSON, but not in OpenAI's shape, or with a status that has to change. */
+static void
+make_fault_of_json(struct fault *fault, uint16_t status, struct str body)
+{
+    struct str raw = find_message(body);
+    char text[400];
+    struct str detail = raw;
+    if (is_string(raw)) {
+        int len = json_string_decode(raw, text, sizeof(text));
+        if (len >= 0)
+            detail = str_make(text, (size_t)len);
+    }
+    make_fault(fault, status, told_status(status), detail.len > 0 ? ": " : "",
+               detail);
+}
+
+bool
+openai_map_error(const struct catalogue_provider *provider, uint16_t status,
+                 struct str body, struct fault *fault)
+{
+    const struct str none = {NULL, 0};
+    if (status < 400) {
+        make_fault(fault, status, 502,
+                   ", which is no answer to a call; check its base_url", none);
+        return true;
+    }
+    if (shows_credential(provider, body)) {
+        make_fault(fault, status, told_status(status),
+                   status == 401 || status == 403
+                       ? ": it refused the gateway's credential"
+                       : "; its message is withheld, because it shows the "
+                         "gateway's credential",
+                   none);
+        return true;
+    }
+    if (!is_json_object(body)) {
+        make_fault(fault, status, status < 500 ? told_status(status) : 502,
+                   " without a readable reason", none);
+        return true;
+    }
+    struct str message;
+    if (told_status(status) == status &&
+        json_find(body, "error.message", &message) && is_string(message))
+        return false;
+    make_fault_of_json(fault, status, body);
+    return true;
+}

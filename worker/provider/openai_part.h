@@ -1,0 +1,14 @@
+/*
+ * openai_part.h - between openai.c and openai_error.c.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_WORKER_PROVIDER_OPENAI_PART_H
+#define AIGW_WORKER_PROVIDER_OPENAI_PART_H
+
+#include "worker/provider/provider.h"
+
+/* As provider_family.map_error. */
+bool openai_map_error(const struct catalogue_provider *provider,
+                      uint16_t status, struct str body, struct fault *fault);
+
+#endif
