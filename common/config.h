@@ -20,6 +20,7 @@ enum {
     CONFIG_NAME_BYTES = 128,
     CONFIG_LISTEN_MAX = 8,
     CONFIG_MODEL_PROVIDERS_MAX = 8,
+    CONFIG_RING_RECORD_BYTES = 1280, /* SHM_RECORD_MAX, kept for each slot */
 };
 
 enum provider_kind {
@@ -34,6 +35,7 @@ struct config_list { /* of NUL-terminated strings */
     unsigned count;
 };
 
+/* A text that is not set is NULL; one with a default never is. */
 struct config_server {
     char *instance;
     unsigned workers; /* 0 = cores; resolved by config_load */
@@ -61,8 +63,8 @@ struct config_log {
 struct config_provider {
     char *name;
     enum provider_kind kind;
-    char *base_url; /* no trailing slash */
-    char *api_key;  /* secret; NULL = none is sent */
+    char *base_url;            /* no trailing slash */
+    char *api_key;             /* secret; NULL = none is sent */
     struct config_list models; /* one item "*": any, by name */
     char *ca_file, *proxy;
     bool verify;
@@ -74,9 +76,10 @@ struct config_provider {
 };
 struct config_model {
     char *name;
-    struct config_list providers; /* names, in order; empty = those listing it */
+    struct config_list
+        providers; /* names, in order; empty = those listing it */
     struct config_list alias;
-    char *type; /* chat, embedding, ... */
+    char *type;                   /* chat, embedding, ... */
     uint64_t context, max_output; /* tokens; 0 = not stated */
     struct prices prices;
 };
@@ -93,13 +96,13 @@ struct config {
 };
 
 /*
- * config_load - reads, fills defaults, checks everything that can be checked
- * without side effects. Adds provider `builtin` with model `builtin/echo`, and
+ * config_load - reads `path` (NULL: nothing, all is default), fills defaults,
+ * checks everything that can be checked without side effects. Adds provider `builtin` with model `builtin/echo`, and
  * providers for OPENAI_API_KEY ... in the environment where the file has none.
- * NULL with "file:line: reason" (one a line) in `error`.
+ * NULL with "file:line: reason" (one a line, all faults) in `error`.
  */
 struct config *config_load(const char *path, struct buf *error) MUST_CHECK;
-/* config_parse_text - the inverse of config_serialize. */
+/* config_parse_text - the inverse of config_serialize; adds no provider. */
 struct config *config_parse_text(struct str text, struct buf *error) MUST_CHECK;
 void config_free(struct config *config);
 

@@ -1,0 +1,210 @@
+/*
+ * config.c - a configuration loaded, completed and freed. The rows are in
+ * config_options.h, entries of the file in config_read.c, single values in
+ * config_value.c, what must fit together in config_check.c, text of all kinds
+ * in config_text.c.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "common/config.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/config_part.h"
+#include "common/ini.h"
+
+/* ---- what the file does not say ---- */
+
+/* A newcomer, a test and a benchmark need no account anywhere. */
+static void
+add_builtin(struct config_loader *loader)
+{
+    if (config_find_provider(loader->config, "builtin") != NULL)
+        return;
+    struct config_provider *provider = config_add_provider(loader, "builtin");
+    if (provider == NULL)
+        return;
+    provider->kind = PROVIDER_BUILTIN;
+    if (config_find_model(loader->config, "builtin/echo") != NULL)
+        return;
+    struct config_model *model = config_add_model(loader, "builtin/echo");
+    if (model == NULL)
+        return;
+    if (!config_list_add(&model->providers, STR_LIT("builtin")))
+        loader->out_of_memory = true;
+    model->context = 128000;
+    model->max_output = 4096;
+    /* Not free, so that budgets of money can be tried with it. */
+    model->prices.input = 1000000;
+    model->prices.output = 2000000;
+}
+
+/* The SDKs' variable, where the file says nothing of that provider. */
+static void
+add_openai(struct config_loader *loader)
+{
+    struct str key = str_trim(str_from(getenv("OPENAI_API_KEY")));
+    if (key.len == 0 || config_find_provider(loader->config, "openai") != NULL)
+        return;
+    for (size_t i = 0; i < key.len; i++)
+        if (key.ptr[i] <= ' ' || key.ptr[i] >= 0x7f) {
+            config_fault(loader->error, "OPENAI_API_KEY", 0,
+                         "there is a character in it that no key has");
+            loader->failed = true;
+            return;
+        }
+    struct config_provider *provider = config_add_provider(loader, "openai");
+    if (provider == NULL)
+        return;
+    provider->base_url = strdup("https://api.openai.com/v1");
+    provider->api_key = strndup(key.ptr, key.len);
+    if (provider->base_url == NULL || provider->api_key == NULL ||
+        !config_list_add(&provider->models, STR_LIT("*")))
+        loader->out_of_memory = true;
+}
+
+static unsigned
+count_cores(void)
+{
+    cpu_set_t cores;
+    if (sched_getaffinity(0, sizeof(cores), &cores) != 0)
+        return 1;
+    int count = CPU_COUNT(&cores);
+    return count < 1 ? 1 : count > 64 ? 64 : (unsigned)count;
+}
+
+/* ---- reading ---- */
+
+static bool
+loader_begin(struct config_loader *loader, const char *path, struct buf *error)
+{
+    *loader = (struct loader){.error = error};
+    loader->origins.path = path;
+    loader->config = calloc(1, sizeof(*loader->config));
+    return loader->config != NULL &&
+           config_section_init(CONFIG_SECTION_server,
+                               &loader->config->server) &&
+           config_section_init(CONFIG_SECTION_admin, &loader->config->admin) &&
+           config_section_init(CONFIG_SECTION_log, &loader->config->log);
+}
+
+/* The configuration, checked, or NULL when anything was wrong. */
+static struct config *
+loader_end(struct config_loader *loader, int rc)
+{
+    struct config *config = loader->config;
+    bool complete = !loader->out_of_memory && rc != -ENOMEM;
+    if (complete && config->server.workers == 0)
+        config->server.workers = count_cores();
+    bool good =
+        complete && config_check(config, &loader->origins, loader->error);
+    if (!complete && buf_len(loader->error) == 0)
+        buf_append_cstr(loader->error, "out of memory");
+    free(loader->origins.providers);
+    free(loader->origins.models);
+    for (unsigned i = 0; i < loader->file_count; i++)
+        free(loader->files[i]);
+    free(loader->files);
+    if (good && rc == 0 && !loader->failed)
+        return config;
+    config_free(config);
+    return NULL;
+}
+
+struct config *
+config_load(const char *path, struct buf *error)
+{
+    struct config_loader loader;
+    int rc = -ENOMEM;
+    if (loader_begin(&loader, path != NULL ? path : "defaults", error)) {
+        rc = 0;
+        if (path != NULL) {
+            loader.config->path = strdup(path);
+            rc = loader.config->path == NULL
+                     ? -ENOMEM
+                     : ini_read_file(path, config_on_entry, &loader, error);
+        }
+        add_builtin(&loader);
+        add_openai(&loader);
+    }
+    return loader_end(&loader, rc);
+}
+
+struct config *
+config_parse_text(struct str text, struct buf *error)
+{
+    struct config_loader loader;
+    int rc = -ENOMEM;
+    if (loader_begin(&loader, "configuration", error))
+        rc = ini_read_text(text, "configuration", config_on_entry, &loader,
+                           error);
+    return loader_end(&loader, rc);
+}
+
+void
+config_free(struct config *config)
+{
+    if (config == NULL)
+        return;
+    config_section_free(CONFIG_SECTION_server, &config->server);
+    config_section_free(CONFIG_SECTION_admin, &config->admin);
+    config_section_free(CONFIG_SECTION_log, &config->log);
+    for (unsigned i = 0; i < config->provider_count; i++) {
+        config_section_free(CONFIG_SECTION_provider, &config->providers[i]);
+        free(config->providers[i].name);
+    }
+    for (unsigned i = 0; i < config->model_count; i++) {
+        config_section_free(CONFIG_SECTION_model, &config->models[i]);
+        free(config->models[i].name);
+    }
+    free(config->providers);
+    free(config->models);
+    free(config->path);
+    free(config);
+}
+
+int
+config_check_reload(const struct config *running, const struct config *next,
+                    struct buf *error)
+{
+    const void *const old_fields[] = {&running->server, &running->admin,
+                                      &running->log};
+    const void *const new_fields[] = {&next->server, &next->admin, &next->log};
+    int rc = 0;
+    for (size_t i = 0; i < config_option_count; i++) {
+        const struct config_option *option = &config_options[i];
+        /* Options of providers and models all apply at a reload. */
+        if (option->applies != CONFIG_RESTART ||
+            option->section >= ARRAY_LEN(old_fields))
+            continue;
+        struct buf was, is;
+        buf_init(&was, 0);
+        buf_init(&is, 0);
+        config_value_print(option, old_fields[option->section], true, &was);
+        config_value_print(option, new_fields[option->section], true, &is);
+        if (!str_equals(buf_view(&was), buf_view(&is))) {
+            config_fault(error, next->path != NULL ? next->path : "reload", 0,
+                         "[%s] %s cannot change without a restart (is \"%s\", "
+                         "would be \"%s\")",
+                         config_section_names[option->section], option->name,
+                         buf_cstr(&was), buf_cstr(&is));
+            rc = -EINVAL;
+        }
+        buf_fini(&was);
+        buf_fini(&is);
+    }
+    return rc;
+}
+
+const char *
+config_default_path(void)
+{
+    static const char *const places[] = {"aigw.ini", "/etc/aigw/aigw.ini"};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        if (access(places[i], F_OK) == 0)
+            return places[i];
+    return NULL;
+}

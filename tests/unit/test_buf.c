@@ -1,0 +1,109 @@
+/*
+ * test_buf.c - the growing byte buffer.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "common/buf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "tests/test.h"
+
+TEST(an_empty_buf_can_be_looked_at)
+{
+    struct buf buf;
+    buf_init(&buf, 0);
+    CHECK_EQ(buf_len(&buf), 0);
+    CHECK_TRUE(buf_ptr(&buf) != NULL);
+    CHECK_STR(str_from(buf_cstr(&buf)), "");
+    buf_append(&buf, NULL, 0);
+    buf_consume(&buf, 0);
+    CHECK_TRUE(buf_ok(&buf));
+    buf_fini(&buf);
+    buf_fini(&buf);
+}
+
+TEST(what_is_appended_is_read_back)
+{
+    struct buf buf;
+    buf_init(&buf, 0);
+    buf_append_cstr(&buf, "a");
+    buf_append_char(&buf, ' ');
+    buf_append_u64(&buf, UINT64_MAX);
+    buf_append_char(&buf, ' ');
+    buf_append_i64(&buf, INT64_MIN);
+    buf_append_i64(&buf, 0);
+    buf_append_str(&buf, STR_LIT(" x"));
+    buf_printf(&buf, " %s-%d", "y", 7);
+    CHECK_STR(buf_view(&buf),
+              "a 18446744073709551615 -92233720368547758080 x y-7");
+    CHECK_STR(str_from(buf_cstr(&buf)),
+              "a 18446744073709551615 -92233720368547758080 x y-7");
+    buf_fini(&buf);
+}
+
+TEST(bytes_come_out_in_order_while_more_go_in)
+{
+    struct buf buf;
+    unsigned written = 0, read = 0;
+    buf_init(&buf, 0);
+    for (unsigned turn = 0; turn < 3000; turn++) {
+        for (unsigned i = 0; i < turn % 97; i++)
+            buf_append_char(&buf, (char)(written++ % 251));
+        unsigned take = (unsigned)buf_len(&buf) * (turn % 7) / 6;
+        for (unsigned i = 0; i < take; i++)
+            CHECK_EQ((unsigned char)buf_ptr(&buf)[i], read++ % 251);
+        buf_consume(&buf, take);
+    }
+    CHECK_EQ(written - read, buf_len(&buf));
+    CHECK_TRUE(buf.cap < 4096);
+    buf_fini(&buf);
+}
+
+TEST(over_its_limit_a_buf_fails_until_it_is_reset)
+{
+    struct buf buf;
+    buf_init(&buf, 8);
+    buf_append_cstr(&buf, "12345678");
+    CHECK_TRUE(buf_ok(&buf));
+    CHECK_STR(str_from(buf_cstr(&buf)), "12345678"); /* the NUL counts not */
+    buf_append_char(&buf, '9');
+    CHECK_TRUE(!buf_ok(&buf));
+    CHECK_EQ(buf_len(&buf), 8);
+    buf_consume(&buf, 8);
+    buf_append_char(&buf, 'x');
+    CHECK_EQ(buf_len(&buf), 0); /* a no-op */
+    CHECK_STR(str_from(buf_cstr(&buf)), "");
+    CHECK_EQ(buf_reserve(&buf, 9), -EMSGSIZE);
+    CHECK_EQ(buf_reserve(&buf, SIZE_MAX), -EMSGSIZE);
+    buf_reset(&buf);
+    buf_printf(&buf, "%s", "abcdefgh");
+    CHECK_TRUE(buf_ok(&buf));
+    buf_printf(&buf, "%d", 1);
+    CHECK_TRUE(!buf_ok(&buf));
+    CHECK_STR(buf_view(&buf), "abcdefgh");
+    buf_fini(&buf);
+}
+
+TEST(a_size_that_no_memory_has_is_refused)
+{
+    struct buf buf;
+    buf_init(&buf, 0);
+    CHECK_EQ(buf_reserve(&buf, SIZE_MAX / 2 + 1), -ENOMEM);
+    CHECK_TRUE(!buf_ok(&buf));
+    buf_fini(&buf);
+}
+
+static void
+consume_too_much(void)
+{
+    struct buf buf;
+    buf_init(&buf, 0);
+    buf_append_char(&buf, 'x');
+    buf_consume(&buf, 2);
+}
+
+TEST(consuming_what_is_not_there_is_a_bug)
+{
+    CHECK_DIES(consume_too_much);
+}

@@ -1,0 +1,43 @@
+/*
+ * test_hash.c - hashes against published values.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "common/hash.h"
+
+#include "tests/test.h"
+
+TEST(siphash_gives_the_values_of_its_authors)
+{
+    /* vectors.h of the reference: key 00..0f, text 00..(n-1). */
+    static const struct {
+        size_t len;
+        uint64_t hash;
+    } cases[] = {
+        {0, 0x726fdb47dd0e0e31},  {1, 0x74f839c593dc67fd},
+        {7, 0xab0200f58b01d137},  {8, 0x93f5f5799a932462},
+        {15, 0xa129ca6149be45e5}, {63, 0x958a324ceb064572},
+    };
+    uint8_t key[16], text[64];
+    for (uint8_t i = 0; i < 64; i++) {
+        text[i] = i;
+        if (i < 16)
+            key[i] = i;
+    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        CHECK_TRUE(hash_siphash(key, text, cases[i].len) == cases[i].hash);
+}
+
+TEST(crc32_gives_the_check_value)
+{
+    CHECK_EQ(hash_crc32(0, "123456789", 9), 0xcbf43926);
+    CHECK_EQ(hash_crc32(hash_crc32(0, "1234", 4), "56789", 5), 0xcbf43926);
+}
+
+TEST(mixing_spreads_neighbours)
+{
+    CHECK_EQ(hash_mix64(0), 0);
+    for (uint64_t i = 0; i < 64; i++) {
+        uint64_t a = hash_mix64(i), b = hash_mix64(i + 1);
+        CHECK_TRUE(__builtin_popcountll(a ^ b) > 10);
+    }
+}
