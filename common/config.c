@@ -81,7 +81,7 @@ count_cores(void)
 static bool
 loader_begin(struct config_loader *loader, const char *path, struct buf *error)
 {
-    *loader = (struct loader){.error = error};
+    *loader = (struct config_loader){.error = error};
     loader->origins.path = path;
     loader->config = calloc(1, sizeof(*loader->config));
     return loader->config != NULL &&
