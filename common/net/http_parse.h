@@ -21,8 +21,16 @@ enum { HTTP_HEAD_MAX = 32 * 1024, HTTP_FIELDS_MAX = 100 };
 
 enum http_parse_result { HTTP_DONE, HTTP_MORE, HTTP_BAD };
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH,
-                   HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER };
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_OTHER
+};
 
 struct http_field {
     struct str name, value; /* value without surrounding white space */
@@ -56,7 +64,7 @@ struct http_head {
     struct http_field fields[HTTP_FIELDS_MAX];
     size_t bytes; /* length of the head, its empty line included */
     /* HTTP_BAD: what to answer. */
-    uint16_t error_status; /* 400 413 417 431 501 505; answers: 502 */
+    uint16_t error_status;    /* 400 413 417 431 501 505; answers: 502 */
     const char *error_reason; /* literal */
 };
 
@@ -75,7 +83,8 @@ enum http_parse_result http_parse_request(const char *bytes, size_t len,
                                           struct http_head *head);
 /* `to_head_request`: the answer has no body whatever it says. 204, 304, 1xx too. */
 enum http_parse_result http_parse_response(const char *bytes, size_t len,
-                                           size_t *scanned, bool to_head_request,
+                                           size_t *scanned,
+                                           bool to_head_request,
                                            struct http_head *head);
 /* Value of the first field of that name (case-insensitive), or {NULL, 0}. */
 struct str http_field_find(const struct http_head *head, struct str name);
@@ -92,8 +101,8 @@ bool http_field_is_hop_by_hop(const struct http_head *head, struct str name);
  */
 struct http_body {
     enum http_body_kind kind;
-    uint64_t left;  /* of the length or of the chunk */
-    uint8_t state;  /* private */
+    uint64_t left; /* of the length or of the chunk */
+    uint8_t state; /* private */
     uint32_t line_bytes;
     uint64_t total; /* content bytes yielded so far */
     bool done;

@@ -47,10 +47,10 @@ struct loop *loop_create(void);
 void loop_destroy(struct loop **loop);
 /* events as for epoll_ctl, EPOLLET and EPOLLEXCLUSIVE included. 0 or -errno; on
  * error source->fd becomes -1 (the descriptor stays open). */
-int loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
-    MUST_CHECK;
-int loop_modify(struct loop *loop, struct loop_source *source, uint32_t events)
-    MUST_CHECK;
+int loop_add(struct loop *loop, struct loop_source *source,
+             uint32_t events) MUST_CHECK;
+int loop_modify(struct loop *loop, struct loop_source *source,
+                uint32_t events) MUST_CHECK;
 /* Does not close the descriptor, but source->fd becomes -1: keep a copy. Must
  * come before close(). No-op when not registered. */
 void loop_remove(struct loop *loop, struct loop_source *source);
@@ -68,7 +68,7 @@ uint64_t loop_now_ns(const struct loop *loop);
 /* One turn: wait (at most max_wait_ms, -1 = until a timer), dispatch, timers,
  * deferred. */
 void loop_turn(struct loop *loop, int max_wait_ms);
-void loop_run(struct loop *loop);  /* until loop_stop */
+void loop_run(struct loop *loop); /* until loop_stop */
 void loop_stop(struct loop *loop);
 
 #endif

@@ -19,11 +19,11 @@
 enum { SSE_DATA_LINES = 16 };
 
 struct sse_event {
-    size_t bytes;      /* of the input, the empty line included */
-    struct str event;  /* "event:" value, empty if none */
+    size_t bytes;     /* of the input, the empty line included */
+    struct str event; /* "event:" value, empty if none */
     unsigned data_count;
     struct str data[SSE_DATA_LINES]; /* one span per data: line */
-    bool comment_only; /* no field at all */
+    bool comment_only;               /* no field at all */
 };
 
 /* Zeros at the start of a stream; then only sse_next() writes it. */

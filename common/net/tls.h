@@ -37,8 +37,8 @@ void tls_server_destroy(struct tls_server_context **context);
  * `host`: a name, or an address (with or without brackets). */
 int tls_client_start(struct tls_client_context *context, struct stream *stream,
                      const char *host) MUST_CHECK;
-int tls_server_start(struct tls_server_context *context, struct stream *stream)
-    MUST_CHECK;
+int tls_server_start(struct tls_server_context *context,
+                     struct stream *stream) MUST_CHECK;
 /* Why the last handshake or read failed, for logs ("certificate has expired"). */
 const char *tls_error_text(const struct stream *stream);
 void tls_session_free(struct tls_session **session);
