@@ -8,15 +8,26 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "shm/ring.h"
 #include "shm/segment_places.h"
 
 enum { KEY, GROUP, ENTRIES };
 
-/* Two looks: whoever is refused by what others have merely announced may fit a
- * moment later. More would only make two at the margin race for longer. */
-enum { HOLD_TRIES = 2 };
+/* The compiler's idea of what is worth inlining doubles the cost of a hold. */
+#define HOT_PATH static inline __attribute__((always_inline))
+
+enum {
+    /* Whoever is refused by what others have merely announced may fit a moment
+     * later. More tries would only let two at the margin race for longer. */
+    HOLD_TRIES = 2,
+    /*
+     * A look without announcing, so that a hopeless request does not disturb
+     * small ones by its passing reservation, costs as much as the look that
+     * counts. So it is done where refusals happen: for this many requests of
+     * the seat after one, and for a second try.
+     */
+    LOOK_FIRST = 64,
+};
 
 /* The entries of one request, and this column's words in them. */
 struct target {
@@ -54,31 +65,31 @@ target_of_slot(const struct segment *segment, const struct shm_slot *slot)
 }
 
 /* A word whose only writer is this process: load relaxed, store release. */
-static void
+HOT_PATH void
 add_u64(shm_u64 *word, uint64_t n)
 {
     shm_store(word, shm_load_own(word) + n);
 }
 
-static void
+HOT_PATH void
 add_u32(shm_u32 *word, uint32_t n)
 {
     shm_store(word, shm_load_own(word) + n);
 }
 
-static shm_u64 *
+HOT_PATH shm_u64 *
 my_reserved(const struct seat *seat, struct shm_entry_hot *hot, int unit)
 {
     return places_reserved(seat->segment, hot, unit) + seat->column;
 }
 
-static shm_u64 *
+HOT_PATH shm_u64 *
 my_used(const struct seat *seat, struct shm_entry_hot *hot, int unit)
 {
     return places_used(seat->segment, hot, unit) + seat->column;
 }
 
-static shm_u32 *
+HOT_PATH shm_u32 *
 my_busy(const struct seat *seat, struct shm_entry_hot *hot)
 {
     return places_busy(seat->segment, hot) + seat->column;
@@ -86,30 +97,44 @@ my_busy(const struct seat *seat, struct shm_entry_hot *hot)
 
 /* ---- looking: ceilings first, then the sums ---- */
 
-typedef unsigned __int128 wide; /* no sum of cells overflows it */
+HOT_PATH uint64_t
+add_eight(const shm_u64 *words)
+{
+    uint64_t a = shm_load(&words[0]), b = shm_load(&words[1]);
+    uint64_t c = shm_load(&words[2]), d = shm_load(&words[3]);
+    a += shm_load(&words[4]);
+    b += shm_load(&words[5]);
+    c += shm_load(&words[6]);
+    d += shm_load(&words[7]);
+    return (a + b) + (c + d);
+}
 
-/* H6: of each column `reserved` before `used`, both acquire: a settle raises
- * used before it lowers reserved, so that no amount is missed. */
-static wide
+/*
+ * H6: of each column `reserved` before `used`, both acquire: a settle raises
+ * used before it lowers reserved, so that no amount is missed. No cell is above
+ * places_cell_max(), so that the sum fits. Eight columns a turn: column_max is
+ * a multiple of eight, and columns that never lived are zero.
+ */
+HOT_PATH uint64_t
 sum_cells(const struct segment *s, struct shm_entry_hot *hot, int unit,
           uint32_t high)
 {
     const shm_u64 *reserved = places_reserved(s, hot, unit);
     const shm_u64 *used = places_used(s, hot, unit);
-    wide sum_reserved = 0, sum_used = 0;
-    for (uint32_t i = 0; i < high; i++) {
-        sum_reserved += shm_load(&reserved[i]);
-        sum_used += shm_load(&used[i]);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < high; i += 8) {
+        sum += add_eight(&reserved[i]);
+        sum += add_eight(&used[i]);
     }
-    return sum_reserved + sum_used;
+    return sum;
 }
 
-static wide
+static uint64_t
 sum_used(const struct segment *s, struct shm_entry_hot *hot, int unit)
 {
     const shm_u64 *used = places_used(s, hot, unit);
     uint32_t high = column_high(s);
-    wide sum = 0;
+    uint64_t sum = 0;
     for (uint32_t i = 0; i < high; i++)
         sum += shm_load(&used[i]);
     return sum;
@@ -120,15 +145,18 @@ sum_busy(const struct segment *s, struct shm_entry_hot *hot, uint32_t high)
 {
     const shm_u32 *busy = places_busy(s, hot);
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < high; i++)
-        sum += shm_load(&busy[i]);
+    for (size_t i = 0; i < high; i += 4) {
+        sum += (uint64_t)shm_load(&busy[i]) + shm_load(&busy[i + 1]);
+        sum += (uint64_t)shm_load(&busy[i + 2]) + shm_load(&busy[i + 3]);
+    }
     return sum;
 }
 
-static bool
-exceeds(wide sum, int64_t ceiling)
+/* Never limit - (sum - baseline) in unsigned words. */
+HOT_PATH bool
+exceeds(uint64_t sum, int64_t ceiling)
 {
-    return ceiling < 0 || sum > (wide)ceiling;
+    return ceiling < 0 || sum > (uint64_t)ceiling;
 }
 
 /* What is about to be asked for and not yet in any cell. */
@@ -170,7 +198,7 @@ look(const struct segment *s, const struct target *t, const struct extra *extra,
         for (int unit = 0; unit < SHM_UNITS; unit++) {
             if (ceiling[e][unit] == INT64_MAX || (units >> unit & 1) == 0)
                 continue;
-            wide sum = sum_cells(s, t->hot[e], unit, high);
+            uint64_t sum = sum_cells(s, t->hot[e], unit, high);
             if (!exceeds(sum + extra->amount[unit], ceiling[e][unit]))
                 continue;
             explain(why, t, e, unit, false);
@@ -199,7 +227,7 @@ is_hopeless(const struct segment *s, const struct target *t,
 
 /* ---- announcing ---- */
 
-static void
+HOT_PATH void
 announce(const struct seat *seat, const struct target *t,
          const uint64_t amount[SHM_UNITS], uint32_t busy)
 {
@@ -214,7 +242,7 @@ announce(const struct seat *seat, const struct target *t,
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-static void
+HOT_PATH void
 retract(const struct seat *seat, const struct target *t,
         const uint64_t amount[SHM_UNITS], uint32_t busy)
 {
@@ -236,12 +264,22 @@ tags_hold(const struct target *t, const struct key_view *key)
            shm_load(&t->hot[GROUP]->tag) == key->group_tag;
 }
 
+/* A lease of `has` that gets `add` more: beyond what a lease or one of this
+ * column's cells may be. */
 static bool
-is_too_large(const uint64_t a[SHM_UNITS], const uint64_t b[SHM_UNITS])
+is_too_large(const struct seat *seat, const struct target *t,
+             const uint64_t has[SHM_UNITS], const uint64_t add[SHM_UNITS])
 {
-    for (int unit = 0; unit < SHM_UNITS; unit++)
-        if (a[unit] > SHM_AMOUNT_MAX || b[unit] > SHM_AMOUNT_MAX - a[unit])
+    uint64_t most = places_cell_max(seat->segment);
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        if (add[unit] > SHM_AMOUNT_MAX - has[unit])
             return true;
+        for (uint32_t e = 0; e < t->count; e++) {
+            shm_u64 *mine = my_reserved(seat, t->hot[e], unit);
+            if (shm_load_own(mine) + add[unit] > most)
+                return true;
+        }
+    }
     return false;
 }
 
@@ -274,13 +312,21 @@ describe(struct shm_slot *slot, const struct hold *hold)
     shm_store(&slot->request_id[0], hold->request_id[0]);
     shm_store(&slot->request_id[1], hold->request_id[1]);
     shm_store(&slot->started_wall_ms, hold->started_wall_ms);
-    shm_store(&slot->started_mono_ms, clock_mono_ms());
     shm_store(&slot->dialect, hold->dialect);
     shm_store(&slot->stream, hold->stream);
     shm_store(&slot->attempts, 0);
     shm_store(&slot->prompt_estimate, hold->prompt_estimate);
     shm_store(&slot->client_ip[0], ip[0]);
     shm_store(&slot->client_ip[1], ip[1]);
+}
+
+static bool
+looks_first(struct seat *seat)
+{
+    if (seat->look_first == 0)
+        return false;
+    seat->look_first--;
+    return true;
 }
 
 /* H1 (state) .. H8 once. */
@@ -315,17 +361,19 @@ cells_hold(struct seat *seat, uint32_t slot_idx, const struct hold *hold,
     unsigned units = (1u << SHM_UNITS) - 1;
     int rc = -EDQUOT;
     explain(why, &t, KEY, SHM_TOKENS, false);
-    if (is_too_large(hold->amount, none))
+    if (is_too_large(seat, &t, none, hold->amount))
         return -EDQUOT;
     describe(slot, hold);
     for (int tries = 0; tries < HOLD_TRIES; tries++) {
-        /* A look without announcing: refusing is always sound, and a hopeless
-         * request then never disturbs small ones by its passing reservation. */
-        rc = look(segment, &t, &extra, units, true, why);
+        /* Refusing is always sound: it needs no announcement. */
+        rc =
+            looks_first(seat) ? look(segment, &t, &extra, units, true, why) : 0;
         if (rc == 0)
             rc = try_hold(seat, slot, &t, hold, units, why);
-        if (rc == 0 || rc == -ESTALE ||
-            is_hopeless(segment, &t, why, hold->amount))
+        if (rc == 0 || rc == -ESTALE)
+            return rc;
+        seat->look_first = LOOK_FIRST;
+        if (is_hopeless(segment, &t, why, hold->amount))
             break;
     }
     return rc;
@@ -351,7 +399,7 @@ cells_grow(struct seat *seat, uint32_t slot_idx, const uint64_t add[SHM_UNITS],
     }
     int rc = -EDQUOT;
     explain(why, &t, KEY, SHM_TOKENS, false);
-    if (is_too_large(amount, add))
+    if (is_too_large(seat, &t, amount, add))
         return -EDQUOT;
     for (int tries = 0; tries < HOLD_TRIES; tries++) {
         rc = look(segment, &t, &extra, units, false, why);
@@ -382,10 +430,10 @@ cells_room(const struct segment *segment, const struct key_view *key, int unit)
         int64_t ceiling = shm_load(&t.hot[e]->ceiling[unit]);
         if (ceiling == INT64_MAX)
             continue;
-        wide sum = sum_cells(segment, t.hot[e], unit, column_high(segment));
+        uint64_t sum = sum_cells(segment, t.hot[e], unit, column_high(segment));
         if (exceeds(sum, ceiling))
             return 0;
-        uint64_t left = (uint64_t)((wide)ceiling - sum);
+        uint64_t left = (uint64_t)ceiling - sum;
         if (left < room)
             room = left;
     }
@@ -421,6 +469,20 @@ cells_granted(const struct seat *seat, uint32_t slot_idx, int unit)
 
 /* ---- settle ---- */
 
+/* A provider that states absurd numbers cannot wrap anybody's total. */
+static void
+clip_charge(const struct seat *seat, const struct target *t,
+            uint64_t charge[SHM_UNITS])
+{
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        for (uint32_t e = 0; e < t->count; e++) {
+            shm_u64 *used = my_used(seat, t->hot[e], unit);
+            charge[unit] = places_clip_charge(seat->segment, shm_load_own(used),
+                                              charge[unit]);
+        }
+    }
+}
+
 /* S1: nobody sees it before S5. Whose request it was is what the slot says:
  * record and cells must name the same. */
 static void
@@ -432,12 +494,10 @@ write_record(struct seat *seat, const struct shm_slot *slot,
     const struct segment *segment = seat->segment;
     uint32_t bytes = (uint32_t)sizeof(*record) + meta_len;
     CHECK(meta_len <= SHM_RECORD_META_MAX);
-    /* A provider that states absurd numbers cannot wrap anybody's total. */
-    if (record->tokens > SHM_AMOUNT_MAX)
-        record->tokens = SHM_AMOUNT_MAX;
-    if (record->nano > SHM_AMOUNT_MAX)
-        record->nano = SHM_AMOUNT_MAX;
     uint64_t charge[SHM_UNITS] = {record->tokens, record->nano};
+    clip_charge(seat, t, charge);
+    record->tokens = charge[SHM_TOKENS];
+    record->nano = charge[SHM_NANO];
     record->len = (uint32_t)places_align(bytes, 8);
     record->version = SHM_LAYOUT_VERSION;
     record->key_id = shm_load_own(&slot->key_id);
@@ -451,6 +511,8 @@ write_record(struct seat *seat, const struct shm_slot *slot,
                 shm_load_own(my_used(seat, t->hot[e], unit)) + charge[unit];
     ring_write(segment, seat->column, seat->ring_head, record,
                (uint32_t)sizeof(*record));
+    if (meta_len == 0)
+        return;
     ring_write(segment, seat->column, seat->ring_head + sizeof(*record), meta,
                meta_len);
     ring_write(segment, seat->column, seat->ring_head + bytes, zeros,

@@ -113,6 +113,7 @@ seat_open(struct seat *seat, struct segment *segment, uint32_t column)
     seat->slot_max = segment->slot_max;
     seat->free_count = 0;
     seat->ring_head = ring_head(segment, column);
+    seat->look_first = 0;
     seat->free_slots = calloc(seat->slot_max, sizeof(*seat->free_slots));
     if (seat->free_slots == NULL)
         return -ENOMEM;

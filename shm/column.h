@@ -18,7 +18,8 @@ struct seat {
     uint32_t slot_max;
     uint32_t *free_slots; /* stack of slot numbers, process-local */
     uint32_t free_count;
-    uint64_t ring_head; /* own copy */
+    uint64_t ring_head;  /* own copy */
+    uint32_t look_first; /* cells.c: requests that look before announcing */
 };
 
 /* ---- Master only. ---- */

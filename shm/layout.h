@@ -221,7 +221,6 @@ struct shm_slot {
     shm_u64 key_id, group_id;
     shm_u64 request_id[2];
     shm_i64 started_wall_ms;
-    shm_u64 started_mono_ms;
     shm_u32 dialect, stream, attempts, prompt_estimate;
     shm_u64 client_ip[2];
 };

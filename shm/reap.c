@@ -12,7 +12,6 @@
 
 #include <string.h>
 
-#include "common/clock.h"
 #include "shm/model_stats.h"
 #include "shm/ring.h"
 #include "shm/segment_places.h"
@@ -81,19 +80,23 @@ finish(const struct corpse *c, struct shm_slot *slot)
         shm_store(&c->shm->ring_head, shm_load(&slot->rec_end));
 }
 
+/* By the key's policy, within what the cells can hold. */
 static uint64_t
-lost_charge(const struct shm_slot *slot, int unit)
+lost_charge(const struct corpse *c, const struct shm_slot *slot, int unit)
 {
     uint64_t progress = shm_load(&slot->progress[unit]);
     uint64_t amount = shm_load(&slot->amount[unit]);
     bool overrun = shm_load(&slot->overrun) != 0;
-    if (amount > SHM_AMOUNT_MAX)
-        amount = SHM_AMOUNT_MAX;
-    if (progress > SHM_AMOUNT_MAX)
-        progress = SHM_AMOUNT_MAX;
-    if (shm_load(&slot->crash_reserved) != 0)
-        return overrun && progress > amount ? progress : amount;
-    return progress < amount || overrun ? progress : amount;
+    uint64_t charge = progress < amount || overrun ? progress : amount;
+    if (shm_load(&slot->crash_reserved) != 0 && charge < amount)
+        charge = amount;
+    for (int e = 0; e < ENTRIES; e++) {
+        struct shm_entry_hot *hot = named_entry(c, slot, e);
+        if (hot != NULL)
+            charge = places_clip_charge(
+                c->segment, shm_load(used_word(c, hot, unit)), charge);
+    }
+    return charge;
 }
 
 static uint32_t
@@ -109,8 +112,7 @@ describe_lost(const struct corpse *c, const struct shm_slot *slot,
 {
     uint64_t estimate = shm_load(&slot->prompt_estimate);
     uint64_t progress = shm_load(&slot->progress[SHM_TOKENS]);
-    uint64_t now_ms = clock_mono_ms();
-    uint64_t started_ms = shm_load(&slot->started_mono_ms);
+    int64_t took_ms = c->now_wall_ms - shm_load(&slot->started_wall_ms);
     uint64_t ip[2] = {shm_load(&slot->client_ip[0]),
                       shm_load(&slot->client_ip[1])};
     memset(record, 0, sizeof(*record));
@@ -125,16 +127,15 @@ describe_lost(const struct corpse *c, const struct shm_slot *slot,
     record->request_id[1] = shm_load(&slot->request_id[1]);
     record->started_ms = shm_load(&slot->started_wall_ms);
     record->ended_ms = c->now_wall_ms;
-    record->tokens = lost_charge(slot, SHM_TOKENS);
-    record->nano = lost_charge(slot, SHM_NANO);
+    record->tokens = lost_charge(c, slot, SHM_TOKENS);
+    record->nano = lost_charge(c, slot, SHM_NANO);
     uint64_t prompt = record->tokens < estimate ? record->tokens : estimate;
     record->prompt_missed = clip_u32(prompt);
     record->completion = clip_u32(record->tokens - prompt);
     record->delivered_tokens =
         clip_u32(progress > estimate ? progress - estimate : 0);
     record->generated_tokens = record->delivered_tokens;
-    record->duration_ms =
-        now_ms > started_ms ? clip_u32(now_ms - started_ms) : 0;
+    record->duration_ms = took_ms > 0 ? clip_u32((uint64_t)took_ms) : 0;
     record->model_idx = shm_load(&slot->model_idx);
     record->provider_idx = shm_load(&slot->provider_idx);
     record->price_version = shm_load(&slot->price_version);

@@ -15,8 +15,10 @@ ring_write(const struct segment *segment, uint32_t column, uint64_t pos,
     uint64_t at = pos & (segment->ring_bytes - 1);
     uint64_t first = segment->ring_bytes - at;
     CHECK(len <= SHM_RECORD_MAX);
-    if (first > len)
-        first = len;
+    if (first >= len) {
+        memcpy(ring + at, bytes, len);
+        return;
+    }
     memcpy(ring + at, bytes, first);
     memcpy(ring, (const unsigned char *)bytes + first, len - first);
 }

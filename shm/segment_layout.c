@@ -84,7 +84,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_slot, model_idx), FIELD(shm_slot, provider_idx),
     FIELD(shm_slot, price_version), FIELD(shm_slot, key_id),
     FIELD(shm_slot, group_id), FIELD(shm_slot, request_id),
-    FIELD(shm_slot, started_wall_ms), FIELD(shm_slot, started_mono_ms),
+    FIELD(shm_slot, started_wall_ms),
     FIELD(shm_slot, dialect), FIELD(shm_slot, stream),
     FIELD(shm_slot, attempts), FIELD(shm_slot, prompt_estimate),
     FIELD(shm_slot, client_ip),

@@ -61,4 +61,23 @@ places_cold(const struct segment *s, struct shm_entry_hot *hot)
                                              places_cold_off(s->column_max));
 }
 
+/* No cell is larger, so that the sum of all cells of an entry is below 2^63:
+ * at 32 columns a cell holds 144 million of a currency. */
+static inline uint64_t
+places_cell_max(const struct segment *s)
+{
+    return (uint64_t)INT64_MAX / (2 * s->column_max);
+}
+
+/* What of a charge may be added to a cell that holds `used`. */
+static inline uint64_t
+places_clip_charge(const struct segment *s, uint64_t used, uint64_t charge)
+{
+    uint64_t most = places_cell_max(s);
+    uint64_t room = used < most ? most - used : 0;
+    if (charge > SHM_AMOUNT_MAX)
+        charge = SHM_AMOUNT_MAX;
+    return charge < room ? charge : room;
+}
+
 #endif
