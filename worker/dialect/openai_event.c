@@ -210,23 +210,34 @@ tap_value(const struct answer *answer, unsigned which)
                                             : str_make(NULL, 0);
 }
 
+/*
+ * Read anew after each piece, so that all depends on what has come and nothing
+ * on how it was cut; of a member that comes twice, the last counts.
+ */
+static void
+read_tapped(struct answer *answer)
+{
+    struct str error = tap_value(answer, TAP_ERROR);
+    struct str base_resp = tap_value(answer, TAP_BASE_RESP);
+    answer->usage_seen = answer->usage_odd = false;
+    answer->stated = (struct usage_stated){0};
+    answer->id[0] = answer->model[0] = '\0';
+    openai_usage_read(answer, tap_value(answer, TAP_USAGE));
+    learn_text(answer->id, sizeof(answer->id), tap_value(answer, TAP_ID));
+    learn_text(answer->model, sizeof(answer->model),
+               tap_value(answer, TAP_MODEL));
+    /* A value too long to keep is no null. */
+    answer->error_seen = (answer->values[TAP_ERROR].seen &&
+                          !str_equals(error, STR_LIT("null"))) ||
+                         base_resp_failed(base_resp);
+    answer->bad = answer->tap.bad;
+}
+
 void
 openai_answer_piece(struct answer *answer, struct str piece)
 {
     json_tap_feed(&answer->tap, piece.ptr, piece.len);
     if (answer->endpoint != ENDPOINT_EMBEDDINGS)
         answer_count_plain(answer, piece);
-    answer->bad = answer->tap.bad;
-    if (tap_value(answer, TAP_USAGE).len > 0)
-        openai_usage_read(answer, tap_value(answer, TAP_USAGE));
-    const struct json_tap_value *error = &answer->values[TAP_ERROR];
-    if (error->seen &&
-        !str_equals(tap_value(answer, TAP_ERROR), STR_LIT("null")))
-        answer->error_seen = true;
-    if (tap_value(answer, TAP_BASE_RESP).len > 0 &&
-        base_resp_failed(tap_value(answer, TAP_BASE_RESP)))
-        answer->error_seen = true;
-    learn_text(answer->id, sizeof(answer->id), tap_value(answer, TAP_ID));
-    learn_text(answer->model, sizeof(answer->model),
-               tap_value(answer, TAP_MODEL));
+    read_tapped(answer);
 }

@@ -330,4 +330,6 @@ openai_prompt_finish(const struct openai_prompt *prompt, struct call *call)
                             (uint64_t)prompt->images * IMAGE_ESTIMATE;
     if (call->prompt_estimate == 0)
         call->prompt_estimate = 1;
+    if (call->prompt_bound < call->prompt_estimate)
+        call->prompt_bound = call->prompt_estimate;
 }
