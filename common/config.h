@@ -76,8 +76,7 @@ struct config_provider {
 };
 struct config_model {
     char *name;
-    struct config_list
-        providers; /* names, in order; empty = those listing it */
+    struct config_list providers; /* names; empty = those that list it */
     struct config_list alias;
     char *type;                   /* chat, embedding, ... */
     uint64_t context, max_output; /* tokens; 0 = not stated */
@@ -97,9 +96,10 @@ struct config {
 
 /*
  * config_load - reads `path` (NULL: nothing, all is default), fills defaults,
- * checks everything that can be checked without side effects. Adds provider `builtin` with model `builtin/echo`, and
- * providers for OPENAI_API_KEY ... in the environment where the file has none.
- * NULL with "file:line: reason" (one a line, all faults) in `error`.
+ * checks everything that can be checked without side effects. Adds provider
+ * `builtin` with model `builtin/echo`, and providers for OPENAI_API_KEY ... in
+ * the environment where the file has none. NULL with "file:line: reason" (all
+ * faults, one a line) in `error`.
  */
 struct config *config_load(const char *path, struct buf *error) MUST_CHECK;
 /* config_parse_text - the inverse of config_serialize; adds no provider. */

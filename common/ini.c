@@ -135,6 +135,14 @@ include_matches(struct ini_reader *reader, const glob_t *matches)
     return 0;
 }
 
+/* A folder that is not there has no files; one that cannot be read stops. */
+static int
+on_glob_error(const char *path, int code)
+{
+    (void)path;
+    return code != ENOENT;
+}
+
 static int
 read_include(struct ini_reader *reader, struct str pattern)
 {
@@ -146,7 +154,7 @@ read_include(struct ini_reader *reader, struct str pattern)
     }
     buf_init(&path, PATH_MAX);
     path_beside(reader->file, pattern, &path);
-    int rc = glob(buf_cstr(&path), GLOB_ERR, NULL, &matches);
+    int rc = glob(buf_cstr(&path), 0, on_glob_error, &matches);
     if (rc == 0)
         rc = include_matches(reader, &matches);
     else if (rc == GLOB_NOSPACE)
