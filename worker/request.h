@@ -4,12 +4,17 @@
  * Steps stand in request_steps.h; request_enter() is the only door between
  * them: it checks the edge and logs "old -> new" at debug. Settled exactly
  * once, by usage_settle(), whatever happens.
+ *
+ * Owner: the worker's list, from request_create() to the end of the turn in
+ * which request_done() was called. Spare ones keep their small buffers, so a
+ * request of the usual size allocates nothing.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AIGW_WORKER_REQUEST_H
 #define AIGW_WORKER_REQUEST_H
 
 #include "common/buf.h"
+#include "common/crypto.h"
 #include "shm/cells.h"
 #include "shm/rate.h"
 #include "worker/client.h"
@@ -24,80 +29,124 @@ enum request_step {
     REQUEST_STEPS
 };
 
+struct relay;
+struct path_row;
+
 struct request {
     struct worker *worker;
     struct client *client; /* NULL once it is gone */
+    struct request *next, *prev;
     enum request_step step;
-    char id[40]; /* "req_" + 32 hex, NUL */
+    char id[40]; /* "req_" + 32 hex, NUL: the two words, high first */
     uint64_t id_words[2];
     uint64_t started_ms; /* monotonic */
     int64_t started_wall_ms;
-
-    /* the client's head, copied (spans point into head_copy) */
-    struct buf head_copy;
-    struct http_head head;
-    struct buf body; /* owned; counted in worker->body_bytes_held */
-
-    /* what it asks for */
-    const struct dialect *dialect;
-    uint8_t endpoint;
-    struct call call;
+    const struct path_row *path;
+    bool head_only; /* HEAD: the answer's body is not sent */
 
     /* who asks */
+    uint8_t client_ip[16];
     struct key_view key;
+    bool has_key;
+    uint8_t key_digest[CRYPTO_DIGEST_BYTES];
     struct rate_answer rpm, tpm;
     uint64_t tpm_taken;
 
     /* where it goes */
+    const struct dialect *dialect;
+    uint8_t endpoint;
     struct catalogue *catalogue; /* a reference */
     const struct catalogue_model *model;
     const struct catalogue_provider *provider;
     uint32_t endpoint_idx; /* stats row */
-    uint32_t route_tried;  /* endpoints tried so far */
+    uint32_t route_tried;  /* bit per endpoint of the model */
+    int route_only;        /* index of the only provider allowed, or -1 */
+    uint32_t attempts;     /* exchanges started */
     struct str upstream_model;
-    char upstream_model_text[CALL_MODEL_BYTES];
 
     /* the lease */
-    bool has_slot, admitted, settled;
+    bool admitted, settled; /* has a slot; has given it back */
     uint32_t slot;
-    uint32_t on_exhausted;  /* resolved: SHM_ON_REJECT ... FINISH */
-    bool budgeted;          /* key or group has a ceiling in some unit */
+    uint32_t on_exhausted; /* resolved: SHM_ON_REJECT ... FINISH */
+    bool budgeted;         /* key or group has a ceiling in some unit */
     bool clamped;
-    uint64_t output_bound;  /* tokens the lease now covers */
+    uint64_t prompt_hold;  /* tokens of the lease that are for the prompt */
+    uint64_t output_bound; /* tokens of output the lease now covers */
+    uint64_t max_tokens;   /* to be written into the body; 0: as it is */
 
     /* the answer */
     struct exchange *exchange;
-    struct answer answer;
-    struct buf upstream_head; /* request head sent upstream */
-    struct iovec upstream_pieces[2 + 2 * SPLICES_MAX];
-    struct splices splices;
-    struct buf held; /* relay: partial event, or a plain answer on its way */
-    uint16_t status; /* told to the client; 0: nothing yet */
+    uint16_t status;        /* told to the client; 0: nothing yet */
+    bool upstream_answered; /* the head of an answer has come */
     bool answer_started, chunked, paused, cut;
     uint8_t cause; /* record_cause */
     uint32_t first_byte_ms;
     uint64_t delivered_tokens;
+    struct usage usage; /* after usage_settle() */
+    int64_t cost_nano;
     char error_text[128];
-    struct relay *relay; /* relay.c's own state, NULL before */
     struct loop_deferred free_later;
+
+    /* ---- what stands below is not cleared for a new request ---- */
+    struct call call;
+    struct http_head head; /* the client's; spans point into head_copy */
+    struct splices splices;
+    struct iovec upstream_pieces[2 + 2 * SPLICES_MAX];
+    int upstream_piece_count;
+    struct answer answer;
+    struct relay *relay; /* relay.c's own state; kept by spare ones */
+    struct buf head_copy;
+    struct buf body; /* what is in it is counted in worker->body_bytes_held */
+    struct buf upstream_head;
+    struct buf held; /* relay: partial event, or a plain answer on its way */
 };
 
 void request_enter(struct request *request, enum request_step step);
 
-/* Writes a whole error answer and finishes (settles with 0 where admitted). */
-void request_fail(struct request *request, const struct fault *fault);
-/* The head of an answer: status, request id, x-aigw-*, rate limit fields,
- * content type, framing (content_length < 0: chunked, or until close for 1.0).
- * Sets answer_started, status. */
-void request_reply_head(struct request *request, struct buf *out,
-                        uint16_t status, struct str content_type,
-                        int64_t content_length);
-/* relay: the answer has been given in full; the request ends. */
+/* requests_create / destroy - the lists. */
+struct requests *requests_create(void);
+void requests_destroy(struct requests **requests);
+uint32_t requests_running(const struct worker *worker);
+/* drain_timeout or STOP: every request ends now, with an error event or 503. */
+void requests_cut_all(struct worker *worker);
+
+/* A request without a key or a step behind it; NULL: out of memory. */
+struct request *request_create(struct client *client);
+/* Copies what later steps need of the head into the request. */
+int request_keep_head(struct request *request, const struct http_head *head);
+/* Why it went wrong, for the log: the first reason stays. Never content. */
+void request_note_error(struct request *request, const char *text);
+/* relay: the answer has been given in full (or the client is gone); the
+ * request ends. An exchange still open is aborted at the end of the turn. */
 void request_done(struct request *request);
+
+/* ---- request_reply.c ---- */
+/* Writes a whole error answer and ends (settles with 0 where admitted). */
+void request_fail(struct request *request, const struct fault *fault);
+/* The head of an answer up to its own fields: status, request id, x-aigw-*,
+ * rate limits. More fields may follow, then request_reply_end(). */
+void request_reply_begin(struct request *request, struct buf *out,
+                         uint16_t status);
+/* Content type, framing (content_length < 0: chunked, or until close for 1.0),
+ * Connection, empty line. Sets answer_started, status, chunked. */
+void request_reply_end(struct request *request, struct buf *out,
+                       struct str content_type, int64_t content_length);
+/* The framing around `bytes` of body that are sent now: one piece before them,
+ * one behind; `last`: nothing follows. Each returns how many pieces it made. */
+int request_frame_head(const struct request *request, size_t bytes,
+                       char chunk_head[20], struct iovec *piece);
+int request_frame_tail(const struct request *request, size_t bytes, bool last,
+                       struct iovec *piece);
+/* Head and body in one send; the request ends. */
+void request_reply(struct request *request, uint16_t status,
+                   struct str content_type, struct str body);
 
 /* ---- steps in files of their own ---- */
 /* auth.c: 0 and request->key, or -1 with *fault. Cheap refusals first. */
-int auth_check(struct request *request, struct fault *fault) MUST_CHECK;
+int auth_check(struct request *request, const struct http_head *head,
+               struct fault *fault) MUST_CHECK;
+/* The key once more: its entry was given away while the request waited. */
+int auth_check_again(struct request *request, struct fault *fault) MUST_CHECK;
 /* route.c: model -> provider endpoint, 0 or -1 with *fault (404). Next endpoint
  * after a failure: route_next, false when there is none. */
 int route_find(struct request *request, struct fault *fault) MUST_CHECK;
@@ -108,6 +157,8 @@ int admission_check(struct request *request, struct fault *fault) MUST_CHECK;
 bool admission_grow(struct request *request, uint64_t output_tokens);
 /* usage.c: the one place that settles, counts and logs; exactly once. */
 void usage_settle(struct request *request);
+/* Before bytes go to the client: what has been used so far (an estimate). */
+void usage_progress(struct request *request);
 
 /* relay.c: sends the request upstream and its answer back. */
 void relay_start(struct request *request);
@@ -115,5 +166,6 @@ void relay_drained(struct request *request); /* the client took its bytes */
 void relay_client_gone(struct request *request);
 /* drain_timeout or TERM: an error event, then the end. */
 void relay_cut(struct request *request);
+void relay_destroy(struct relay **relay);
 
 #endif

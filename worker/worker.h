@@ -5,6 +5,7 @@
 #ifndef AIGW_WORKER_WORKER_H
 #define AIGW_WORKER_WORKER_H
 
+#include "common/buf.h"
 #include "common/heritage.h"
 #include "common/net/loop.h"
 #include "shm/catalogue.h"
@@ -13,6 +14,12 @@
 enum { WORKER_READ_BYTES = 64 * 1024 };
 
 struct upstreams; /* exchange.c */
+struct clients;   /* client.c: listeners, connections, spare ones */
+struct requests;  /* request.c: requests in flight, spare ones */
+
+/* The struct that `member` at `pointer` is embedded in. */
+#define OWNER_OF(pointer, type, member)                                        \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* One per process; everything else hangs on it. */
 struct worker {
@@ -22,7 +29,12 @@ struct worker {
     struct seat seat;
     struct catalogue *catalogue; /* the newest; requests hold references */
     struct upstreams *upstreams;
+    struct clients *clients;
+    struct requests *requests;
+    char admin_path[108]; /* the accountant's unix socket */
+    struct buf reply;     /* scratch of whoever writes an answer right now */
     bool draining;
+    bool ring_woken; /* the accountant was told that the ring fills */
     uint64_t body_bytes_held, body_bytes_max; /* this worker's share */
     uint32_t connection_count;
     uint64_t request_id_base[2]; /* random; the counter is added */

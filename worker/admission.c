@@ -1,0 +1,195 @@
+/*
+ * admission.c - may this call start, and what is set aside for it. Order:
+ * price known, balance and budgets, rates, slot and ring room, then the hold,
+ * which is the one check that counts (the looks before it only choose words
+ * and sizes).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/admission_parts.h"
+
+#include <errno.h>
+
+#include "worker/error_reply.h"
+
+/* A refusal at the margin may be gone a moment later, and a clamped call fits
+ * into what the others leave: look anew so many times. */
+enum { HOLD_TRIES = 4, GROW_TRIES = 3 };
+
+static bool
+has_ceiling(const struct segment *segment, uint32_t entry)
+{
+    if (entry == SHM_ENTRY_NONE)
+        return false;
+    const struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    return shm_load(&hot->ceiling[SHM_TOKENS]) != INT64_MAX ||
+           shm_load(&hot->ceiling[SHM_NANO]) != INT64_MAX;
+}
+
+static int
+check_price(const struct request *request, struct fault *fault)
+{
+    uint32_t flags = request->key.flags | request->key.group_flags;
+    if ((flags & SHM_KEY_HAS_MONEY_BUDGET) == 0 ||
+        prices_are_set(&request->model->prices))
+        return 0;
+    fault_set(fault, 403, "invalid_request_error", "model_unpriced", "model",
+              "the model `%.200s` has no price, and this key is charged in "
+              "money: ask the operator to set one",
+              request->call.model);
+    fault->no_retry = true;
+    return -1;
+}
+
+static void
+give_rates_back(struct request *request)
+{
+    const struct worker *worker = request->worker;
+    struct shm_entry_hot *hot =
+        segment_entry_hot(worker->heritage->segment, request->key.entry);
+    uint64_t now_ns = loop_now_ns(worker->loop);
+    rate_correct(&hot->rpm_tat_ns, request->key.rpm, -1, now_ns);
+    rate_correct(&hot->tpm_tat_ns, request->key.tpm,
+                 -(int64_t)request->tpm_taken, now_ns);
+    request->tpm_taken = 0;
+}
+
+static int
+take_rates(struct request *request, struct fault *fault)
+{
+    const struct worker *worker = request->worker;
+    const struct call *call = &request->call;
+    struct shm_entry_hot *hot =
+        segment_entry_hot(worker->heritage->segment, request->key.entry);
+    uint64_t now_ns = loop_now_ns(worker->loop);
+    if (request->key.rpm == 0 && request->key.tpm == 0)
+        return 0;
+    if (rate_take(&hot->rpm_tat_ns, request->key.rpm, 1, now_ns,
+                  &request->rpm) < 0)
+        return refuse_rate(&request->rpm, "requests", fault);
+    uint64_t tokens = call->prompt_estimate + call->max_tokens;
+    if (tokens > SHM_AMOUNT_MAX)
+        tokens = SHM_AMOUNT_MAX;
+    if (rate_take(&hot->tpm_tat_ns, request->key.tpm, tokens, now_ns,
+                  &request->tpm) < 0) {
+        rate_correct(&hot->rpm_tat_ns, request->key.rpm, -1, now_ns);
+        return refuse_rate(&request->tpm, "tokens", fault);
+    }
+    /* One larger than the limit takes the whole minute, not more. */
+    request->tpm_taken = tokens < request->key.tpm ? tokens : request->key.tpm;
+    return 0;
+}
+
+static void
+describe(const struct request *request, const struct lease *lease,
+         struct hold *hold)
+{
+    *hold = (struct hold){
+        .key = &request->key,
+        .amount = {lease->amount[SHM_TOKENS], lease->amount[SHM_NANO]},
+        .overrun = request->on_exhausted == SHM_ON_FINISH,
+        .model_idx = request->model->model_idx,
+        .provider_idx = request->provider->provider_idx,
+        .price_version = request->model->price_version,
+        .request_id = {request->id_words[0], request->id_words[1]},
+        .started_wall_ms = request->started_wall_ms,
+        .dialect = request->dialect->number,
+        .stream = request->call.stream,
+        .prompt_estimate = request->call.prompt_estimate < UINT32_MAX
+                               ? (uint32_t)request->call.prompt_estimate
+                               : UINT32_MAX,
+    };
+    memcpy(hold->client_ip, request->client_ip, sizeof(hold->client_ip));
+}
+
+/* 0 held; -1 refused, *fault says why. */
+static int
+hold_lease(struct request *request, struct lease *lease, struct fault *fault)
+{
+    struct seat *seat = &request->worker->seat;
+    struct hold_refusal why = {0};
+    int unit = SHM_TOKENS, r = -EDQUOT;
+    for (int tries = 0; tries < HOLD_TRIES; tries++) {
+        struct hold hold;
+        if (tries > 0 && lease_fit(request, lease, &unit) < 0)
+            return refuse_budget(request, lease, unit, fault);
+        describe(request, lease, &hold);
+        r = cells_hold(seat, request->slot, &hold, &why);
+        if (r == -ESTALE && auth_check_again(request, fault) < 0)
+            return -1;
+        if (r == 0 || r == -EBUSY)
+            break;
+    }
+    if (r == 0)
+        return 0;
+    if (r == -EBUSY)
+        return refuse_concurrency(request, why.is_group, fault);
+    if (r == -EDQUOT)
+        return refuse_budget(request, lease, why.unit, fault);
+    fault_set_overloaded(fault, "the key is being changed");
+    return -1;
+}
+
+int
+admission_check(struct request *request, struct fault *fault)
+{
+    struct worker *worker = request->worker;
+    const struct segment *segment = worker->heritage->segment;
+    struct lease lease;
+    int unit = SHM_TOKENS;
+    if (check_price(request, fault) < 0)
+        return -1;
+    request->budgeted = has_ceiling(segment, request->key.entry) ||
+                        has_ceiling(segment, request->key.group_entry);
+    request->on_exhausted = lease_mode(request);
+    lease_plan(request, &lease);
+    if (lease_fit(request, &lease, &unit) < 0)
+        return refuse_budget(request, &lease, unit, fault);
+    if (take_rates(request, fault) < 0)
+        return -1;
+    int slot = seat_take_slot(&worker->seat);
+    if (slot < 0) {
+        give_rates_back(request);
+        fault_set_overloaded(fault, "too many requests are in flight, or the "
+                                    "log of finished ones is not written");
+        return -1;
+    }
+    request->slot = (uint32_t)slot;
+    if (hold_lease(request, &lease, fault) < 0) {
+        seat_give_slot(&worker->seat, request->slot);
+        give_rates_back(request);
+        return -1;
+    }
+    request->admitted = true;
+    request->prompt_hold = lease.prompt;
+    request->output_bound = lease.output;
+    request->clamped = lease.clamped;
+    request->max_tokens = lease.max_tokens;
+    return 0;
+}
+
+bool
+admission_grow(struct request *request, uint64_t output_tokens)
+{
+    struct worker *worker = request->worker;
+    if (output_tokens <= request->output_bound)
+        return true;
+    uint64_t need = output_tokens - request->output_bound;
+    uint64_t slice = worker->config->server.stream_slice_tokens;
+    uint64_t add = need > slice ? need : slice;
+    for (int tries = 0; tries < GROW_TRIES; tries++) {
+        struct hold_refusal why;
+        uint64_t amount[SHM_UNITS] = {add, lease_output_money(request, add)};
+        if (cells_grow(&worker->seat, request->slot, amount, &why) == 0) {
+            request->output_bound += add;
+            return true;
+        }
+        uint64_t room = lease_output_room(request);
+        if (room < need)
+            break;
+        add = room < add ? room : add;
+    }
+    if (request->on_exhausted != SHM_ON_FINISH)
+        return false;
+    request->output_bound = UINT64_MAX; /* runs over: debt, seen by the next */
+    return true;
+}

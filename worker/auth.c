@@ -1,0 +1,151 @@
+/*
+ * auth.c - who asks: the key of a request, found and judged before its body is
+ * read.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+
+#include "common/clock.h"
+#include "worker/error_reply.h"
+#include "worker/request.h"
+
+#define INVALID "invalid_request_error"
+
+/* "Bearer TOKEN", the scheme in any case (RFC 9110 11.1). */
+static struct str
+bearer(struct str value)
+{
+    struct str scheme = str_make(value.ptr, value.len < 7 ? value.len : 7);
+    if (!str_equals_nocase(scheme, STR_LIT("Bearer ")))
+        return (struct str){NULL, 0};
+    return str_trim(str_skip(value, 7));
+}
+
+/* The value of "key" in a query string; keys need no percent-decoding. */
+static struct str
+query_key(struct str query)
+{
+    while (query.len > 0) {
+        const char *end = memchr(query.ptr, '&', query.len);
+        size_t len = end == NULL ? query.len : (size_t)(end - query.ptr);
+        struct str item = {query.ptr, len};
+        if (str_starts_with(item, STR_LIT("key=")))
+            return str_skip(item, 4);
+        query = str_skip(query, len + 1);
+    }
+    return (struct str){NULL, 0};
+}
+
+/* In order of preference, so that a client which sends several (a provider's
+ * credential beside ours) is understood. */
+enum { FROM_CF, FROM_BEARER, FROM_X_API_KEY, FROM_API_KEY, FROM_GOOG, FROMS };
+
+/* One pass over the fields; the length tells nearly all of them apart. */
+static struct str
+find_credential(const struct http_head *head)
+{
+    struct str found[FROMS] = {{NULL, 0}};
+    for (unsigned i = 0; i < head->field_count; i++) {
+        struct str name = head->fields[i].name, value = head->fields[i].value;
+        switch (name.len) {
+        case 7:
+            if (str_equals_nocase(name, STR_LIT("api-key")))
+                found[FROM_API_KEY] = value;
+            break;
+        case 9:
+            if (str_equals_nocase(name, STR_LIT("x-api-key")))
+                found[FROM_X_API_KEY] = value;
+            break;
+        case 13:
+            if (str_equals_nocase(name, STR_LIT("authorization")))
+                found[FROM_BEARER] = bearer(value);
+            break;
+        case 14:
+            if (str_equals_nocase(name, STR_LIT("x-goog-api-key")))
+                found[FROM_GOOG] = value;
+            break;
+        case 20:
+            if (str_equals_nocase(name, STR_LIT("cf-aig-authorization")))
+                found[FROM_CF] = bearer(value);
+            break;
+        default:
+            break;
+        }
+    }
+    for (int i = 0; i < FROMS; i++)
+        if (found[i].len > 0)
+            return found[i];
+    return query_key(head->query);
+}
+
+static int
+refuse(struct fault *fault, uint16_t status, const char *code,
+       const char *message)
+{
+    fault_set(fault, status, INVALID, code, NULL, "%s", message);
+    fault->no_retry = true;
+    return -1;
+}
+
+/* The key's state and where it may be used from. */
+static int
+judge(struct request *request, struct fault *fault)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    const struct key_view *key = &request->key;
+    if ((key->flags & SHM_KEY_ENABLED) == 0)
+        return refuse(fault, 401, "key_disabled",
+                      "this key is disabled: ask its owner to enable it");
+    if (key->expires_ms > 0 && key->expires_ms <= request->started_wall_ms)
+        return refuse(fault, 401, "key_expired",
+                      "this key has expired: ask its owner for a new date or "
+                      "a new key");
+    int allowed =
+        key_table_address_allowed(segment, key, client_addr16(request->client));
+    if (allowed == 0)
+        return refuse(fault, 403, "ip_not_allowed",
+                      "this key may not be used from your address: ask its "
+                      "owner to add it to the key's list");
+    if (allowed < 0) {
+        fault_set_overloaded(fault, "the key is being changed");
+        return -1;
+    }
+    return 0;
+}
+
+int
+auth_check_again(struct request *request, struct fault *fault)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    int r = key_table_find(segment, request->key_digest, &request->key);
+    if (r == -EAGAIN) {
+        fault_set_overloaded(fault, "the key is being changed");
+        return -1;
+    }
+    if (r < 0) {
+        /* Until the table is restored, an unknown key may be a good one. */
+        if (shm_load(&segment->header->accountant_ready) == 0) {
+            fault_set_overloaded(fault, "the gateway is starting");
+            return -1;
+        }
+        return refuse(fault, 401, "invalid_api_key",
+                      "this API key is not known here: check that it was "
+                      "copied whole and has not been deleted");
+    }
+    request->has_key = true;
+    return judge(request, fault);
+}
+
+int
+auth_check(struct request *request, const struct http_head *head,
+           struct fault *fault)
+{
+    struct str credential = find_credential(head);
+    if (credential.len == 0)
+        return refuse(fault, 401, "invalid_api_key",
+                      "no API key was given: send it as "
+                      "\"Authorization: Bearer sk-aigw-...\"");
+    crypto_key_digest(request->worker->heritage->secrets, credential,
+                      request->key_digest);
+    return auth_check_again(request, fault);
+}

@@ -1,0 +1,159 @@
+/*
+ * client_accept.c - the worker's listeners: watched, accepted from, given up.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/client_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/net/listen.h"
+
+enum {
+    ACCEPT_PAUSE_MS = 200, /* no descriptors: give others time to leave */
+    EVICT_SCAN = 64,
+};
+
+/* Full: the one that has been idle longest makes room, so that slow or
+ * forgotten connections cannot keep new ones out. */
+static bool
+client_evict(struct clients *clients)
+{
+    struct client *client = clients->last;
+    for (int i = 0; client != NULL && i < EVICT_SCAN; i++) {
+        if (client->phase <= CLIENT_HEAD) {
+            client_close(client);
+            return true;
+        }
+        client = client->prev;
+    }
+    return false;
+}
+
+static void
+listeners_watch(struct worker *worker, bool on)
+{
+    struct clients *clients = worker->clients;
+    for (unsigned i = 0; i < clients->listener_count; i++) {
+        struct client_listener *listener = &clients->listeners[i];
+        loop_remove(worker->loop, &listener->source);
+        if (!on)
+            continue;
+        listener->source.fd = worker->heritage->listeners[i].fd;
+        int r =
+            loop_add(worker->loop, &listener->source, EPOLLIN | EPOLLEXCLUSIVE);
+        if (r < 0)
+            log_error("cannot watch listener %s: %s",
+                      worker->heritage->listeners[i].text, strerror(-r));
+    }
+}
+
+static void
+accept_on_timer(struct loop_timer *timer)
+{
+    struct clients *clients = OWNER_OF(timer, struct clients, accept_timer);
+    struct worker *worker = clients->listeners[0].worker;
+    if (!worker->draining)
+        listeners_watch(worker, true);
+}
+
+static void
+accept_pause(struct worker *worker)
+{
+    listeners_watch(worker, false);
+    loop_timer_set(worker->loop, &worker->clients->accept_timer,
+                   loop_now_ms(worker->loop) + ACCEPT_PAUSE_MS);
+}
+
+/* One accept per wake: with a level-triggered listener the next worker that
+ * has time takes the next one, which spreads them evenly. */
+static void
+listener_on_ready(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct client_listener *listener =
+        OWNER_OF(source, struct client_listener, source);
+    struct worker *worker = listener->worker;
+    uint8_t addr16[16];
+    uint16_t port;
+    int fd = listen_accept(source->fd, addr16, &port);
+    if (fd == -EAGAIN || fd == -ECONNABORTED || fd == -EINTR)
+        return;
+    if (fd < 0) {
+        log_warn("cannot accept connections: %s; trying again in %d ms (raise "
+                 "the limit of open files)",
+                 strerror(-fd), ACCEPT_PAUSE_MS);
+        accept_pause(worker);
+        return;
+    }
+    if (worker->connection_count >= worker->clients->max &&
+        !client_evict(worker->clients)) {
+        log_warn("%u connections are open and none is idle: refused one "
+                 "(raise max_connections)",
+                 worker->connection_count);
+        close(fd);
+        accept_pause(worker);
+        return;
+    }
+    client_start(listener, fd, addr16);
+}
+
+static int
+clients_start_tls(struct worker *worker, struct clients *clients)
+{
+    const struct config_server *config = &worker->config->server;
+    struct buf error;
+    buf_init(&error, 0);
+    clients->tls = tls_server_create(config->tls_cert, config->tls_key,
+                                     config->tls_min, &error);
+    if (clients->tls == NULL)
+        log_error("cannot serve TLS: %s", buf_cstr(&error));
+    buf_fini(&error);
+    return clients->tls == NULL ? -EINVAL : 0;
+}
+
+int
+client_listen(struct worker *worker)
+{
+    const struct heritage *heritage = worker->heritage;
+    struct clients *clients = calloc(1, sizeof(*clients));
+    if (clients == NULL)
+        return -ENOMEM;
+    worker->clients = clients;
+    clients->accept_timer.expired = accept_on_timer;
+    unsigned workers = worker->config->server.workers;
+    uint64_t max = worker->config->server.max_connections;
+    max = workers > 1 ? (max + workers - 1) / workers : max;
+    clients->max = max == 0 || max > UINT32_MAX ? UINT32_MAX : (uint32_t)max;
+    for (unsigned i = 0; i < heritage->listener_count; i++) {
+        clients->listeners[i] = (struct client_listener){
+            .source = {.fd = -1, .ready = listener_on_ready},
+            .worker = worker,
+            .admin = heritage->listeners[i].admin,
+            .tls = heritage->listeners[i].tls,
+        };
+        if (heritage->listeners[i].tls && clients->tls == NULL) {
+            int r = clients_start_tls(worker, clients);
+            if (r < 0)
+                return r;
+        }
+    }
+    clients->listener_count = heritage->listener_count;
+    listeners_watch(worker, true);
+    return 0;
+}
+
+void
+client_drain(struct worker *worker)
+{
+    struct clients *clients = worker->clients;
+    worker->draining = true;
+    listeners_watch(worker, false);
+    loop_timer_clear(worker->loop, &clients->accept_timer);
+    /* This process's copies: a restarted server can bind anew at once. */
+    for (unsigned i = 0; i < clients->listener_count; i++)
+        close(worker->heritage->listeners[i].fd);
+    clients->listener_count = 0;
+}

@@ -1,0 +1,123 @@
+/*
+ * client_parts.h - the connection as the files of client_*.c share it.
+ * Included by them only.
+ *
+ *   file             job
+ *   client.c         life: start, deadlines, close
+ *   client_accept.c  listeners
+ *   client_read.c    input: heads, bodies, pipelining
+ *   client_write.c   output: sends, waiting bytes, end of an answer
+ *
+ *   phase      what is read                deadline
+ *   HANDSHAKE  TLS                         header_timeout from accept
+ *   IDLE       nothing yet                 keepalive_timeout; fresh: header_timeout
+ *   HEAD       a head, part is there       header_timeout from its first byte
+ *   BODY       a body, for the request     body_timeout from the last byte, and
+ *                                          from the first, longer by what came
+ *   DROP       a body nobody wants         as BODY
+ *   WAIT       nothing: a request runs     send_timeout while bytes wait
+ *   LINGER     bytes to drop, then close   2 s
+ *   CLOSED     nothing; freed at the end of the turn
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_WORKER_CLIENT_PARTS_H
+#define AIGW_WORKER_CLIENT_PARTS_H
+
+#include "common/net/loop.h"
+#include "common/net/stream.h"
+#include "common/net/tls.h"
+#include "worker/client.h"
+
+enum client_phase {
+    CLIENT_HANDSHAKE,
+    CLIENT_IDLE,
+    CLIENT_HEAD,
+    CLIENT_BODY,
+    CLIENT_DROP,
+    CLIENT_WAIT,
+    CLIENT_LINGER,
+    CLIENT_CLOSED,
+};
+
+struct client {
+    struct loop_source source;
+    struct loop_timer timer;
+    struct loop_deferred later; /* continue, report the loss, or free */
+    struct worker *worker;
+    struct client *next, *prev; /* of the open ones, oldest activity last */
+    struct request *request;    /* NULL: none runs */
+    struct stream stream;
+    uint8_t addr16[16];
+    uint8_t phase; /* client_phase */
+    uint8_t minor; /* HTTP/1.x of the last head */
+    bool admin;
+    bool fresh;      /* no request yet */
+    bool close;      /* after this answer */
+    bool keep_alive; /* as the last head said */
+    bool expects_continue;
+    bool answering;  /* a request runs or its answer is not complete */
+    bool pumping;    /* the input loop is on the stack */
+    bool readable;   /* epoll said so, not read to its end since */
+    bool peer_ended; /* FIN seen */
+    bool lost;       /* a write failed; reported at the end of the turn */
+    bool abort_when_flushed;
+    bool pending;         /* `in` holds bytes that nobody has looked at */
+    uint64_t deadline_ms; /* 0: none */
+    uint64_t phase_start_ms;
+    uint64_t dropped_bytes; /* DROP, LINGER */
+    struct http_body body;
+    uint64_t body_max_bytes;
+    size_t scanned; /* of the head in `in` */
+    struct buf in;  /* a partial head, or what was pipelined */
+    struct buf out; /* what the socket did not take */
+};
+_Static_assert(sizeof(struct client) < 600, "an idle connection is small");
+
+struct client_listener {
+    struct loop_source source;
+    struct worker *worker;
+    bool admin, tls;
+};
+
+struct clients {
+    struct client_listener listeners[HERITAGE_LISTENERS_MAX];
+    unsigned listener_count;
+    struct loop_timer accept_timer; /* accepting stopped for a while */
+    struct tls_server_context *tls;
+    struct client *first, *last; /* open connections */
+    struct client *spare;
+    unsigned spare_count;
+    uint32_t max;          /* connections of this worker */
+    struct http_head head; /* scratch of the one parser */
+};
+
+/* ---- client.c ---- */
+/* A new connection; fd is taken over (closed when there is no memory). */
+void client_start(struct client_listener *listener, int fd,
+                  const uint8_t addr16[16]);
+void client_set_deadline(struct client *client, uint64_t due_ms);
+void client_enter(struct client *client, enum client_phase phase);
+/* Ends the connection now; memory goes at the end of the turn. The request, if
+ * one runs, is told. */
+void client_close(struct client *client);
+/* Runs client_on_later() at the end of the turn. */
+void client_defer(struct client *client);
+uint64_t client_now_ms(const struct client *client);
+
+/* ---- client_read.c ---- */
+/* Reads and handles what is there, until nothing is or nobody wants it. */
+void client_pump(struct client *client);
+/* No request can be made of what came: answers, then closes. */
+void client_refuse(struct client *client, uint16_t status, const char *reason);
+/* The deadline of BODY and DROP after bytes came. */
+void client_body_deadline(struct client *client);
+/* Whether bytes of the current body have not been read yet. */
+bool client_body_is_open(const struct client *client);
+
+/* ---- client_write.c ---- */
+/* EPOLLOUT: sends what waits. */
+void client_flush(struct client *client);
+/* After an answer or a body ended: next request, linger or close. */
+void client_advance(struct client *client);
+
+#endif

@@ -1,0 +1,419 @@
+/*
+ * relay.c - one call to its provider and the answer back.
+ *
+ *   relay_start -> exchange: head -> kind of answer
+ *                            body, flush -> relay_stream.c or relay_plain.c
+ *                            end -> done, the next endpoint, or a failure
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/relay_parts.h"
+
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "common/net/http_reply.h"
+#include "worker/error_reply.h"
+#include "worker/provider/provider.h"
+
+/* ---- the way up ---- */
+
+/* The body as it came but for the splices; returns its length. */
+static uint64_t
+body_pieces(struct request *request)
+{
+    struct iovec *out = request->upstream_pieces + 1;
+    char *body = request->body.data + request->body.start;
+    uint64_t len = 0;
+    uint32_t at = 0, end = (uint32_t)buf_len(&request->body);
+    for (uint32_t i = 0; i < request->splices.count; i++) {
+        struct splice *splice = &request->splices.items[i];
+        if (splice->off > at)
+            *out++ = (struct iovec){body + at, splice->off - at};
+        if (splice->text_len > 0)
+            *out++ = (struct iovec){splice->text, splice->text_len};
+        len += splice->off - at + splice->text_len;
+        at = splice->off + splice->len;
+    }
+    if (end > at)
+        *out++ = (struct iovec){body + at, end - at};
+    request->upstream_piece_count = (int)(out - request->upstream_pieces);
+    return len + (end - at);
+}
+
+static void
+make_upstream_request(struct request *request)
+{
+    const struct provider_family *family =
+        provider_family_of(request->provider->kind);
+    struct rewrite rewrite = {
+        .max_tokens = request->max_tokens,
+        .max_tokens_as_completion =
+            request->call.max_tokens > 0
+                ? request->call.max_tokens_is_completion
+                : family->completion_spelling(request->provider),
+        .want_usage = request->answer.withhold_usage,
+    };
+    struct str asked = {request->call.model, request->call.model_len};
+    if (!str_equals(request->upstream_model, asked))
+        rewrite.model = request->upstream_model;
+    request->splices.count = 0;
+    request->dialect->rewrite(buf_view(&request->body), &request->call,
+                              &rewrite, &request->splices);
+    uint64_t body_len = body_pieces(request);
+    struct buf *head = &request->upstream_head;
+    buf_reset(head);
+    family->head(head, request->provider, &request->call, &request->head,
+                 body_len, request->id);
+    request->upstream_pieces[0] =
+        (struct iovec){head->data + head->start, buf_len(head)};
+}
+
+static const struct exchange_events events;
+
+/* False: out of memory. */
+static bool
+send_upstream(struct request *request)
+{
+    make_upstream_request(request);
+    if (!buf_ok(&request->upstream_head))
+        return false;
+    request->attempts++;
+    cells_route(&request->worker->seat, request->slot,
+                request->provider->provider_idx, request->model->price_version,
+                request->attempts);
+    struct exchange_request out = {
+        .provider = request->provider,
+        .pieces = request->upstream_pieces,
+        .piece_count = request->upstream_piece_count,
+        .call = &request->call,
+        .body = buf_view(&request->body),
+    };
+    request->exchange = exchange_start(request->worker, &out, &events, request);
+    return request->exchange != NULL;
+}
+
+static void
+begin_answer(struct request *request)
+{
+    struct answer *answer = &request->answer;
+    answer->dialect = request->dialect;
+    answer->endpoint = request->endpoint;
+    answer->stream = request->call.stream;
+    answer->withhold_usage =
+        request->call.stream && !request->call.include_usage;
+    request->dialect->answer_begin(answer);
+}
+
+bool
+relay_prepare(struct request *request)
+{
+    if (request->relay == NULL)
+        request->relay = malloc(sizeof(*request->relay));
+    if (request->relay == NULL)
+        return false;
+    memset(request->relay, 0, offsetof(struct relay, pieces));
+    request->relay->upstream_id[0] = request->relay->processing_ms[0] = '\0';
+    request->relay->retry_after[0] = request->relay->content_type[0] = '\0';
+    return true;
+}
+
+void
+relay_start(struct request *request)
+{
+    struct fault fault;
+    begin_answer(request);
+    if (relay_prepare(request) && send_upstream(request))
+        return;
+    request->cause = RECORD_REFUSED;
+    fault_set_overloaded(&fault, "out of memory");
+    request_fail(request, &fault);
+}
+
+void
+relay_destroy(struct relay **relay)
+{
+    free(*relay);
+    *relay = NULL;
+}
+
+/* ---- to the client ---- */
+
+void
+relay_head(struct request *request, uint16_t status, int64_t content_length)
+{
+    const struct relay *relay = request->relay;
+    struct buf *out = &request->worker->reply;
+    buf_reset(out);
+    request_reply_begin(request, out, status);
+    if (relay->upstream_id[0] != '\0')
+        http_field_cstr(out, "x-upstream-request-id", relay->upstream_id);
+    if (relay->processing_ms[0] != '\0')
+        http_field_cstr(out, "openai-processing-ms", relay->processing_ms);
+    if (relay->retry_after[0] != '\0')
+        http_field_cstr(out, "retry-after", relay->retry_after);
+    if (relay->kind == RELAY_STREAM)
+        buf_append_str(out, STR_LIT("Cache-Control: no-cache\r\n"
+                                    "X-Accel-Buffering: no\r\n"));
+    request_reply_end(request, out, str_from(relay->content_type),
+                      content_length);
+}
+
+bool
+relay_send(struct request *request, struct iovec *pieces, int count)
+{
+    if (request->client == NULL)
+        return true; /* read to its end for the count only */
+    ssize_t waiting = client_write(request->client, pieces, count);
+    if (waiting < 0)
+        return false; /* request_on_gone() comes at the end of the turn */
+    if (waiting > CLIENT_WAITING_HIGH_BYTES && !request->paused &&
+        request->exchange != NULL) {
+        request->paused = true;
+        exchange_pause(request->exchange);
+    }
+    return true;
+}
+
+void
+relay_break(struct request *request, const struct fault *fault)
+{
+    if (!request->settled)
+        usage_settle(request);
+    if (request->client != NULL) {
+        if (request->relay->kind == RELAY_STREAM)
+            relay_stream_break(request, fault);
+        client_abort(request->client);
+        request->client = NULL;
+    }
+    request_done(request);
+}
+
+void
+relay_fail(struct request *request, uint8_t cause, const struct fault *fault)
+{
+    request->cause = cause;
+    request_note_error(request, fault->message);
+    if (request->answer_started)
+        relay_break(request, fault);
+    else
+        request_fail(request, fault);
+}
+
+/* ---- events of the exchange ---- */
+
+static void
+copy_value(char *out, size_t size, struct str value)
+{
+    size_t len = value.len < size ? value.len : 0; /* whole or not at all */
+    memcpy(out, value.ptr, len);
+    out[len] = '\0';
+}
+
+/* One pass; the length tells the names apart. */
+static bool
+keep_fields(struct relay *relay, const struct http_head *head)
+{
+    relay->content_type[0] = relay->upstream_id[0] = '\0';
+    relay->processing_ms[0] = relay->retry_after[0] = '\0';
+    for (unsigned i = 0; i < head->field_count; i++) {
+        struct str name = head->fields[i].name, value = head->fields[i].value;
+        switch (name.len) {
+        case 11:
+            if (str_equals_nocase(name, STR_LIT("retry-after")))
+                copy_value(relay->retry_after, sizeof(relay->retry_after),
+                           value);
+            break;
+        case 12:
+            if (str_equals_nocase(name, STR_LIT("content-type")))
+                copy_value(relay->content_type, sizeof(relay->content_type),
+                           value);
+            else if (str_equals_nocase(name, STR_LIT("x-request-id")))
+                copy_value(relay->upstream_id, sizeof(relay->upstream_id),
+                           value);
+            break;
+        case 16:
+            if (str_equals_nocase(name, STR_LIT("content-encoding")) &&
+                !str_equals_nocase(value, STR_LIT("identity")))
+                return false; /* we asked for none */
+            break;
+        case 20:
+            if (str_equals_nocase(name, STR_LIT("openai-processing-ms")))
+                copy_value(relay->processing_ms, sizeof(relay->processing_ms),
+                           value);
+            break;
+        default:
+            break;
+        }
+    }
+    return true;
+}
+
+static enum relay_kind
+kind_of(const struct request *request, const struct relay *relay)
+{
+    struct str type = str_from(relay->content_type);
+    if (relay->status < 200 || relay->status > 299)
+        return RELAY_ERROR;
+    struct str sse = STR_LIT("text/event-stream");
+    if (type.len >= sse.len &&
+        str_equals_nocase(str_make(type.ptr, sse.len), sse))
+        return RELAY_STREAM;
+    return request->call.stream && type.len == 0 ? RELAY_STREAM : RELAY_PLAIN;
+}
+
+static void
+on_head(void *owner, const struct http_head *head)
+{
+    struct request *request = owner;
+    struct relay *relay = request->relay;
+    if (request->step == REQUEST_DONE)
+        return;
+    request_enter(request, REQUEST_RELAY);
+    request->first_byte_ms = exchange_first_byte_ms(request->exchange);
+    request->upstream_answered = true;
+    relay->status = head->status;
+    relay->length = head->body_kind == HTTP_BODY_LENGTH
+                        ? (int64_t)head->content_length
+                        : -1;
+    if (!keep_fields(relay, head)) {
+        struct fault fault;
+        fault_set(&fault, 502, "server_error", "upstream_error", NULL,
+                  "the provider sent a compressed answer that nobody asked "
+                  "for");
+        relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
+        return;
+    }
+    relay->kind = kind_of(request, relay);
+    if (request->answer.stream != (relay->kind == RELAY_STREAM)) {
+        request->answer.stream = relay->kind == RELAY_STREAM;
+        request->dialect->answer_begin(&request->answer);
+    }
+}
+
+static void
+on_body(void *owner, struct str bytes)
+{
+    struct request *request = owner;
+    if (request->step == REQUEST_DONE)
+        return;
+    if (request->relay->kind == RELAY_STREAM)
+        relay_stream_body(request, bytes);
+    else
+        relay_plain_body(request, bytes);
+}
+
+static void
+on_flush(void *owner)
+{
+    struct request *request = owner;
+    if (request->step == REQUEST_DONE)
+        return;
+    if (request->relay->kind == RELAY_STREAM)
+        relay_stream_flush(request);
+    else
+        relay_plain_flush(request);
+}
+
+static void
+explain_failure(enum exchange_result result, const char *text,
+                struct fault *fault, uint8_t *cause)
+{
+    switch (result) {
+    case EXCHANGE_TIMEOUT:
+        fault_set(fault, 504, "server_error", "upstream_timeout", NULL,
+                  "the provider did not answer in time (%s)", text);
+        *cause = RECORD_UPSTREAM_TIMEOUT;
+        return;
+    case EXCHANGE_CONNECT:
+        fault_set(fault, 502, "server_error", "upstream_error", NULL,
+                  "the provider cannot be reached (%s)", text);
+        *cause = RECORD_UPSTREAM_FAILED;
+        return;
+    case EXCHANGE_BAD_ANSWER:
+        fault_set(fault, 502, "server_error", "upstream_error", NULL,
+                  "the provider's answer is not understood (%s)", text);
+        *cause = RECORD_UPSTREAM_FAILED;
+        return;
+    case EXCHANGE_OK:
+    case EXCHANGE_CUT:
+        break;
+    }
+    fault_set(fault, 502, "server_error", "upstream_error", NULL,
+              "the provider broke off its answer (%s)", text);
+    *cause = RECORD_UPSTREAM_CUT;
+}
+
+static void
+on_end(void *owner, enum exchange_result result, const char *text)
+{
+    struct request *request = owner;
+    struct fault fault;
+    uint8_t cause;
+    if (request->exchange != NULL && result == EXCHANGE_OK &&
+        request->first_byte_ms == 0)
+        request->first_byte_ms = exchange_first_byte_ms(request->exchange);
+    request->exchange = NULL;
+    if (request->step == REQUEST_DONE)
+        return;
+    if (result == EXCHANGE_CONNECT && route_next(request)) {
+        log_info("request=%s while connecting: %s, trying provider %s",
+                 request->id, text, request->provider->name);
+        if (send_upstream(request))
+            return;
+    }
+    struct relay *relay = request->relay;
+    if (relay->kind == RELAY_STREAM &&
+        (result == EXCHANGE_OK || request->answer.done_seen)) {
+        relay_stream_end(request);
+        return;
+    }
+    if (result == EXCHANGE_OK && relay->kind != RELAY_NONE) {
+        relay_plain_end(request);
+        return;
+    }
+    explain_failure(result, text, &fault, &cause);
+    log_info("request=%s provider=%s while relaying: %s", request->id,
+             request->provider->name, fault.message);
+    relay_fail(request, cause, &fault);
+}
+
+static const struct exchange_events events = {
+    .head = on_head,
+    .body = on_body,
+    .flush = on_flush,
+    .end = on_end,
+};
+
+/* ---- from outside ---- */
+
+void
+relay_client_gone(struct request *request)
+{
+    if (request->provider->on_disconnect == ON_DISCONNECT_DRAIN &&
+        !request->cut && !request->settled && request->exchange != NULL) {
+        if (request->paused) {
+            request->paused = false;
+            exchange_resume(request->exchange);
+        }
+        return; /* settled by the provider's own usage at its end */
+    }
+    if (!request->settled) {
+        request->cause = RECORD_CLIENT_GONE;
+        if (request->status == 0)
+            request->status = 499; /* as nginx logs it */
+        usage_settle(request);
+    }
+    request_done(request);
+}
+
+void
+relay_cut(struct request *request)
+{
+    struct fault fault;
+    if (request->settled) { /* only the last framing is missing */
+        relay_stream_end(request);
+        return;
+    }
+    fault_set_overloaded(&fault, "the gateway is stopping");
+    relay_fail(request, RECORD_DRAIN_CUT, &fault);
+}

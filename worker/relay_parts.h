@@ -1,0 +1,79 @@
+/*
+ * relay_parts.h - what the files of relay_*.c share.
+ *
+ *   relay.c         sends upstream, chooses the kind of answer, failures
+ *   relay_stream.c  event streams: the hot path of tokens
+ *   relay_plain.c   answers with one body: collected, or passed on when long;
+ *                   provider errors
+ *
+ * A request is done (request_done) when its client has all it will get; the
+ * exchange may still give events after that in the same turn: they are ignored.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_WORKER_RELAY_PARTS_H
+#define AIGW_WORKER_RELAY_PARTS_H
+
+#include "worker/request.h"
+
+enum {
+    RELAY_PIECES = 64,            /* spans of one send */
+    RELAY_EVENT_MAX = 64 * 1024,  /* a longer event passes as it comes */
+    RELAY_PLAIN_MAX = 256 * 1024, /* a longer answer passes as it comes */
+    RELAY_TAIL_BYTES = 64,        /* of a long answer: sent when settled */
+};
+
+enum relay_kind { RELAY_NONE, RELAY_STREAM, RELAY_PLAIN, RELAY_ERROR };
+
+/* A span to be sent: of the shared read buffer, or of request->held. */
+struct relay_piece {
+    const char *ptr; /* NULL: of held */
+    size_t off, len; /* off: from buf_ptr(held) */
+};
+
+struct relay {
+    enum relay_kind kind;
+    uint16_t status; /* the provider's */
+    int64_t length;  /* its Content-Length, -1: none */
+    bool too_long;   /* an error body beyond what is kept */
+    bool is_passing; /* a long plain answer, its head is out */
+    struct sse_scan scan;
+    size_t partial; /* of held: where the unfinished event begins */
+    bool in_long_event;
+    uint8_t long_state;
+    bool ended; /* no event is left */
+    unsigned piece_count;
+    size_t piece_bytes;
+    struct relay_piece pieces[RELAY_PIECES];
+    /* Of the upstream's head, for ours. Empty: absent. */
+    char content_type[128], upstream_id[96], processing_ms[24], retry_after[32];
+};
+
+/* ---- relay.c ---- */
+/* request->relay, empty. False: out of memory. */
+bool relay_prepare(struct request *request);
+/* Our head for the upstream's answer, into worker->reply. */
+void relay_head(struct request *request, uint16_t status,
+                int64_t content_length);
+/* Sends pieces as they are and keeps the pace: pauses the upstream when the
+ * client does not take them. False: the client is gone. */
+bool relay_send(struct request *request, struct iovec *pieces, int count);
+/* Broken off in the middle of an answer. */
+void relay_break(struct request *request, const struct fault *fault);
+/* Ends with a whole error, or by relay_break(). Sets the cause. */
+void relay_fail(struct request *request, uint8_t cause,
+                const struct fault *fault);
+
+/* ---- relay_stream.c ---- */
+void relay_stream_body(struct request *request, struct str bytes);
+void relay_stream_flush(struct request *request);
+/* The upstream's answer is complete. */
+void relay_stream_end(struct request *request);
+/* The last words of a broken stream. */
+void relay_stream_break(struct request *request, const struct fault *fault);
+
+/* ---- relay_plain.c ---- */
+void relay_plain_body(struct request *request, struct str bytes);
+void relay_plain_flush(struct request *request);
+void relay_plain_end(struct request *request);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * relay_plain.c - answers with one body. Up to RELAY_PLAIN_MAX bytes are
+ * collected: then cost and remainder stand in the head, and head and body go
+ * in one send. Longer ones pass as they come, but for the last bytes, which
+ * wait until the call is settled. Errors of the provider are collected.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/relay_parts.h"
+
+#include "common/json_scan.h"
+#include "worker/error_reply.h"
+#include "worker/provider/provider.h"
+
+void
+relay_plain_body(struct request *request, struct str bytes)
+{
+    struct relay *relay = request->relay;
+    struct buf *held = &request->held;
+    if (relay->kind == RELAY_ERROR &&
+        buf_len(held) + bytes.len > RELAY_PLAIN_MAX) {
+        relay->too_long = true;
+        return;
+    }
+    request->dialect->answer_piece(&request->answer, bytes);
+    if (request->client == NULL)
+        return; /* read for its usage only */
+    buf_append_str(held, bytes);
+}
+
+/* `bytes` of held, as a chunk where the answer is chunked; `last`: the end. */
+static void
+send_held(struct request *request, size_t bytes, bool last)
+{
+    struct iovec out[4];
+    char chunk_head[20];
+    int count = 0;
+    struct buf *held = &request->held;
+    if (request->client == NULL)
+        return;
+    if (!request->answer_started) {
+        struct relay *relay = request->relay;
+        struct buf *head = &request->worker->reply;
+        relay_head(request, relay->status,
+                   last ? (int64_t)bytes : relay->length);
+        out[count++] = (struct iovec){head->data + head->start, buf_len(head)};
+    }
+    count += request_frame_head(request, bytes, chunk_head, &out[count]);
+    if (bytes > 0)
+        out[count++] = (struct iovec){held->data + held->start, bytes};
+    count += request_frame_tail(request, bytes, last, &out[count]);
+    /* A client that is gone is reported at the end of the turn. */
+    if (count > 0 && !relay_send(request, out, count))
+        return;
+    buf_consume(held, bytes);
+    request->delivered_tokens = answer_output_estimate(&request->answer);
+}
+
+static void
+finish_plain(struct request *request)
+{
+    request->status = request->relay->status;
+    request->cause = RECORD_OK;
+    usage_settle(request);
+    send_held(request, buf_len(&request->held), true);
+    request_done(request);
+}
+
+/* Type or code of a provider's error, for the log: its message may quote the
+ * prompt. */
+static void
+note_provider_error(struct request *request, struct str body)
+{
+    static const char *const paths[] = {"error.code", "error.type", "code"};
+    char text[64];
+    struct str value;
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        if (json_find(body, paths[i], &value) && value.len > 2 &&
+            value.ptr[0] == '"' &&
+            json_string_decode(value, text, sizeof(text)) > 0) {
+            request_note_error(request, text);
+            return;
+        }
+    request_note_error(request, "provider error");
+}
+
+/* The provider's words, or ours instead of them. */
+static void
+finish_error(struct request *request)
+{
+    struct relay *relay = request->relay;
+    const struct provider_family *family =
+        provider_family_of(request->provider->kind);
+    struct fault fault;
+    struct str body = buf_view(&request->held);
+    bool mapped =
+        family->map_error(request->provider, relay->status, body, &fault);
+    if (!mapped && (relay->status < 400 || relay->too_long)) {
+        fault_set(&fault, 502, "server_error", "upstream_error", NULL,
+                  "the provider answered with status %u", relay->status);
+        mapped = true;
+    }
+    if (mapped) {
+        relay_fail(request, RECORD_PROVIDER_ERROR, &fault);
+        return;
+    }
+    request->status = relay->status;
+    request->cause = RECORD_PROVIDER_ERROR;
+    note_provider_error(request, body);
+    usage_settle(request);
+    send_held(request, body.len, true);
+    request_done(request);
+}
+
+void
+relay_plain_end(struct request *request)
+{
+    if (request->relay->kind == RELAY_ERROR)
+        finish_error(request);
+    else
+        finish_plain(request);
+}
+
+void
+relay_plain_flush(struct request *request)
+{
+    struct relay *relay = request->relay;
+    struct buf *held = &request->held;
+    if (!buf_ok(held)) {
+        struct fault fault;
+        fault_set_overloaded(&fault, "out of memory");
+        relay_fail(request, RECORD_REFUSED, &fault);
+        return;
+    }
+    if (exchange_is_complete(request->exchange)) {
+        relay_plain_end(request);
+        return;
+    }
+    if (relay->kind == RELAY_ERROR)
+        return;
+    if (!relay->is_passing && buf_len(held) <= RELAY_PLAIN_MAX)
+        return;
+    relay->is_passing = true;
+    if (buf_len(held) > RELAY_TAIL_BYTES) {
+        usage_progress(request);
+        send_held(request, buf_len(held) - RELAY_TAIL_BYTES, false);
+    }
+}

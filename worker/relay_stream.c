@@ -1,0 +1,307 @@
+/*
+ * relay_stream.c - event streams. All complete events of one read go out in
+ * one send, as spans of the read buffer; only the beginning of an event whose
+ * end has not come is kept (request->held). Order for every batch:
+ *
+ *   scan events -> lease grown before an event beyond it is passed
+ *   -> progress into the slot -> send            (budget-protocol 4.2, 4.3)
+ *   last batch: settle -> send                    (4.4)
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/relay_parts.h"
+
+#include "worker/error_reply.h"
+
+/* ---- what will be sent ---- */
+
+static void
+add_piece(struct relay *relay, const char *ptr, size_t off, size_t len)
+{
+    relay->piece_bytes += len;
+    if (relay->piece_count > 0) {
+        struct relay_piece *last = &relay->pieces[relay->piece_count - 1];
+        bool adjacent = ptr != NULL
+                            ? last->ptr != NULL && last->ptr + last->len == ptr
+                            : last->ptr == NULL && last->off + last->len == off;
+        if (adjacent) {
+            last->len += len;
+            return;
+        }
+    }
+    relay->pieces[relay->piece_count++] = (struct relay_piece){ptr, off, len};
+}
+
+/* Head where it is due, the pieces, `tail` (ours) as one chunk, and the end of
+ * the answer where `last`. One send. */
+static void
+send_batch(struct request *request, struct str tail, bool last)
+{
+    struct relay *relay = request->relay;
+    struct iovec out[RELAY_PIECES + 5];
+    char chunk_head[20];
+    int count = 0;
+    size_t bytes = relay->piece_bytes + tail.len;
+    struct client *client = request->client;
+    if (client == NULL) {
+        relay->piece_count = 0;
+        relay->piece_bytes = 0;
+        return;
+    }
+    if (!request->answer_started) {
+        struct buf *head = &request->worker->reply;
+        relay_head(request, relay->status, -1);
+        out[count++] = (struct iovec){head->data + head->start, buf_len(head)};
+    }
+    count += request_frame_head(request, bytes, chunk_head, &out[count]);
+    for (unsigned i = 0; i < relay->piece_count; i++) {
+        const struct relay_piece *piece = &relay->pieces[i];
+        const char *ptr = piece->ptr != NULL
+                              ? piece->ptr
+                              : buf_ptr(&request->held) + piece->off;
+        out[count++] = (struct iovec){(void *)(uintptr_t)ptr, piece->len};
+    }
+    if (tail.len > 0)
+        out[count++] = (struct iovec){(void *)(uintptr_t)tail.ptr, tail.len};
+    count += request_frame_tail(request, bytes, last, &out[count]);
+    relay->piece_count = 0;
+    relay->piece_bytes = 0;
+    if (count > 0 && relay_send(request, out, count))
+        request->delivered_tokens = answer_output_estimate(&request->answer);
+}
+
+/* ---- events ---- */
+
+/*
+ * An event longer than RELAY_EVENT_MAX is not kept whole but passed on as it
+ * comes; its end is found by its empty line. Its bytes count as text, for what
+ * it says is not read. Returns how many bytes of `bytes` belong to it, and
+ * clears in_long_event behind its end.
+ */
+enum { LONG_IN_LINE, LONG_LINE_START, LONG_CR_IN_LINE, LONG_CR_LINE_START };
+
+static size_t
+pass_long_event(struct relay *relay, struct answer *answer, struct str bytes)
+{
+    size_t i = 0;
+    while (i < bytes.len && relay->in_long_event) {
+        char c = bytes.ptr[i];
+        uint8_t state = relay->long_state;
+        if (state == LONG_CR_LINE_START) {
+            /* The empty line ended with CR; an LF belongs to it. */
+            relay->in_long_event = false;
+            i += c == '\n';
+            break;
+        }
+        i++;
+        if (state == LONG_CR_IN_LINE && c == '\n')
+            relay->long_state = LONG_LINE_START;
+        else if (c == '\n' && state == LONG_LINE_START)
+            relay->in_long_event = false;
+        else if (c == '\n')
+            relay->long_state = LONG_LINE_START;
+        else if (c == '\r')
+            relay->long_state =
+                state == LONG_IN_LINE ? LONG_CR_IN_LINE : LONG_CR_LINE_START;
+        else
+            relay->long_state = LONG_IN_LINE;
+    }
+    answer->ascii_bytes += i;
+    return i;
+}
+
+/* False: the budget does not cover what has been counted. */
+static bool
+is_covered(struct request *request)
+{
+    uint64_t output = answer_output_estimate(&request->answer);
+    return output <= request->output_bound || admission_grow(request, output);
+}
+
+/* Complete events of `bytes`, which stand at `off` of held where `in_held`.
+ * Returns how many bytes are done with. */
+static size_t
+take_events(struct request *request, struct str bytes, bool in_held, size_t off,
+            bool at_end)
+{
+    struct relay *relay = request->relay;
+    struct sse_event event;
+    size_t used = 0;
+    while (used < bytes.len && sse_next(&relay->scan, bytes.ptr + used,
+                                        bytes.len - used, at_end, &event)) {
+        relay->scan.scanned = 0;
+        enum event_verdict verdict =
+            request->dialect->answer_event(&request->answer, &event);
+        if (!is_covered(request)) {
+            request->cut = true;
+            return bytes.len;
+        }
+        if (verdict == EVENT_PASS) {
+            if (relay->piece_count == RELAY_PIECES) {
+                usage_progress(request);
+                send_batch(request, (struct str){NULL, 0}, false);
+            }
+            add_piece(relay, in_held ? NULL : bytes.ptr + used, off + used,
+                      event.bytes);
+        }
+        used += event.bytes;
+    }
+    return used;
+}
+
+/* What is kept has grown too long for an event: let it pass. */
+static void
+start_long_event(struct request *request)
+{
+    struct relay *relay = request->relay;
+    struct buf *held = &request->held;
+    struct str bytes = str_skip(buf_view(held), relay->partial);
+    relay->in_long_event = true;
+    relay->long_state = LONG_LINE_START;
+    relay->scan.scanned = 0;
+    size_t passed = pass_long_event(relay, &request->answer, bytes);
+    CHECK(passed == bytes.len);
+    if (relay->piece_count == RELAY_PIECES) {
+        usage_progress(request);
+        send_batch(request, (struct str){NULL, 0}, false);
+    }
+    add_piece(relay, NULL, relay->partial, bytes.len);
+    relay->partial = buf_len(held);
+    if (!is_covered(request))
+        request->cut = true;
+}
+
+void
+relay_stream_body(struct request *request, struct str bytes)
+{
+    struct relay *relay = request->relay;
+    struct buf *held = &request->held;
+    if (request->cut)
+        return;
+    if (relay->in_long_event) {
+        size_t len = pass_long_event(relay, &request->answer, bytes);
+        if (relay->piece_count == RELAY_PIECES) {
+            usage_progress(request);
+            send_batch(request, (struct str){NULL, 0}, false);
+        }
+        if (len > 0)
+            add_piece(relay, bytes.ptr, 0, len);
+        request->cut = !is_covered(request);
+        bytes = str_skip(bytes, len);
+    }
+    if (bytes.len == 0 || request->cut)
+        return;
+    if (buf_len(held) > relay->partial) {
+        buf_append_str(held, bytes);
+        struct str all = str_skip(buf_view(held), relay->partial);
+        relay->partial +=
+            take_events(request, all, true, relay->partial, false);
+    } else {
+        size_t used = take_events(request, bytes, false, 0, false);
+        buf_append_str(held, str_skip(bytes, used));
+    }
+    if (buf_len(held) - relay->partial > RELAY_EVENT_MAX)
+        start_long_event(request);
+}
+
+/* ---- ends ---- */
+
+static void
+finish_cut(struct request *request)
+{
+    struct buf tail;
+    buf_init(&tail, 0);
+    request->cause = RECORD_CUT;
+    request->status = request->relay->status;
+    if (!request->settled)
+        usage_settle(request);
+    request->dialect->stream_cut(&tail, &request->answer, &request->usage,
+                                 request->call.include_usage);
+    send_batch(request, buf_view(&tail), true);
+    buf_fini(&tail);
+    request_done(request);
+}
+
+/* What is left when the stream has ended without a last empty line. */
+static void
+take_rest(struct request *request)
+{
+    struct relay *relay = request->relay;
+    struct buf *held = &request->held;
+    if (request->cut || buf_len(held) <= relay->partial)
+        return;
+    struct str all = str_skip(buf_view(held), relay->partial);
+    size_t used = take_events(request, all, true, relay->partial, true);
+    /* Bytes that are no event (an empty line's first half) pass as well. */
+    if (used < all.len && !request->cut) {
+        if (relay->piece_count == RELAY_PIECES)
+            send_batch(request, (struct str){NULL, 0}, false);
+        add_piece(relay, NULL, relay->partial + used, all.len - used);
+    }
+    relay->partial = buf_len(held);
+}
+
+static void
+settle_once(struct request *request)
+{
+    if (request->settled)
+        return;
+    request->cause = RECORD_OK;
+    request->status = request->relay->status;
+    usage_settle(request);
+}
+
+void
+relay_stream_end(struct request *request)
+{
+    take_rest(request);
+    if (request->cut && !request->settled) {
+        finish_cut(request);
+        return;
+    }
+    settle_once(request);
+    send_batch(request, (struct str){NULL, 0}, true);
+    request_done(request);
+}
+
+void
+relay_stream_flush(struct request *request)
+{
+    struct relay *relay = request->relay;
+    struct buf *held = &request->held;
+    if (!buf_ok(held)) {
+        struct fault fault;
+        fault_set_overloaded(&fault, "out of memory");
+        relay_fail(request, RECORD_REFUSED, &fault);
+        return;
+    }
+    if (request->cut && !request->settled) {
+        finish_cut(request);
+        return;
+    }
+    if (exchange_is_complete(request->exchange)) {
+        relay_stream_end(request);
+        return;
+    }
+    /* Many clients leave at [DONE]: for them it is the last byte. */
+    if (request->answer.done_seen)
+        settle_once(request);
+    else if (!request->settled && relay->piece_bytes > 0)
+        usage_progress(request);
+    send_batch(request, (struct str){NULL, 0}, false);
+    buf_consume(held, relay->partial);
+    relay->partial = 0;
+    if (buf_len(held) == 0 && held->cap > RELAY_EVENT_MAX)
+        buf_fini(held);
+}
+
+void
+relay_stream_break(struct request *request, const struct fault *fault)
+{
+    struct buf tail;
+    buf_init(&tail, 0);
+    request->relay->piece_count = 0;
+    request->relay->piece_bytes = 0;
+    request->dialect->stream_error(&tail, fault);
+    send_batch(request, buf_view(&tail), false);
+    buf_fini(&tail);
+}

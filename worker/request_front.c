@@ -1,0 +1,255 @@
+/*
+ * request_front.c - what a connection tells of its request: the head, the body,
+ * its end. Leads the request through the checks, cheap ones first.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+
+#include "common/net/http_parse.h"
+#include "worker/error_reply.h"
+#include "worker/management.h"
+#include "worker/request.h"
+#include "worker/request_path.h"
+
+enum {
+    BODY_FIRST_BYTES = 1024 * 1024, /* room made before a byte has come */
+    HALF_CLOSE_GRACE_MS = 500,
+};
+
+/* ---- the head ---- */
+
+/* What can be said of the body before it is read. */
+static int
+check_body_head(struct request *request, const struct http_head *head,
+                struct fault *fault)
+{
+    const struct worker *worker = request->worker;
+    uint64_t max = worker->config->server.body_max_bytes;
+    if (request->path->admin)
+        max = MANAGEMENT_BODY_MAX;
+    struct str encoding = http_field_find(head, STR_LIT("content-encoding"));
+    if (encoding.len > 0 && !str_equals_nocase(encoding, STR_LIT("identity"))) {
+        fault_set_http(fault, 415, "send the body without Content-Encoding");
+        return -1;
+    }
+    if (head->body_kind == HTTP_BODY_LENGTH && head->content_length > max) {
+        fault_set_http(fault, 413, "the body is larger than body_max allows");
+        return -1;
+    }
+    if (head->body_kind == HTTP_BODY_LENGTH &&
+        worker->body_bytes_held + head->content_length >
+            worker->body_bytes_max) {
+        fault_set_overloaded(fault, "the bodies of running requests fill the "
+                                    "memory meant for them");
+        return -1;
+    }
+    return 0;
+}
+
+/* 0: the request goes on and needs its body; 1: answered or under way. */
+static int
+begin(struct request *request, const struct http_head *head, struct str rest,
+      struct fault *fault)
+{
+    const struct path_row *row = request->path;
+    if (row->needs_key) {
+        request_enter(request, REQUEST_AUTH);
+        if (auth_check(request, head, fault) < 0)
+            return -1;
+    }
+    if (row->answer != NULL) {
+        request_enter(request, REQUEST_LOCAL);
+        row->answer(request, rest);
+        return 1;
+    }
+    if (check_body_head(request, head, fault) < 0)
+        return -1;
+    if (request_keep_head(request, head) < 0) {
+        fault_set_overloaded(fault, "out of memory");
+        return -1;
+    }
+    request->endpoint = row->endpoint;
+    request_enter(request, REQUEST_BODY);
+    if (head->body_kind == HTTP_BODY_LENGTH) {
+        uint64_t first = head->content_length < BODY_FIRST_BYTES
+                             ? head->content_length
+                             : BODY_FIRST_BYTES;
+        if (buf_reserve(&request->body, first) < 0) {
+            fault_set_overloaded(fault, "out of memory");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+enum client_verdict
+request_on_head(struct client *client, const struct http_head *head,
+                struct request **out, uint64_t *body_max)
+{
+    *out = NULL;
+    struct request *request = request_create(client);
+    if (request == NULL) {
+        client_abort(client);
+        return CLIENT_ANSWERED;
+    }
+    char scratch[PATH_BYTES];
+    struct str rest;
+    struct fault fault;
+    request->head_only = head->method == HTTP_HEAD;
+    request->path =
+        path_find(head->path, client_is_admin_listener(client), scratch, &rest);
+    int r = -1;
+    if (request->path == NULL)
+        fault_set_http(&fault, 404,
+                       "there is nothing at this path; model calls go to "
+                       "/v1/chat/completions");
+    else if ((request->path->methods & (1u << head->method)) == 0)
+        fault_set(&fault, 405, "invalid_request_error", "method_not_allowed",
+                  NULL, "this path answers to %s only", request->path->allow);
+    else
+        r = begin(request, head, rest, &fault);
+    if (r < 0)
+        request_fail(request, &fault);
+    if (r != 0) {
+        *out = request->step == REQUEST_DONE ? NULL : request;
+        return CLIENT_ANSWERED;
+    }
+    *body_max = request->path->admin
+                    ? MANAGEMENT_BODY_MAX
+                    : request->worker->config->server.body_max_bytes;
+    *out = request;
+    return CLIENT_READ_BODY;
+}
+
+/* ---- the body ---- */
+
+static void
+body_is_too_much(struct request *request, const char *reason)
+{
+    struct fault fault;
+    client_set_close(request->client);
+    fault_set_overloaded(&fault, reason);
+    request_fail(request, &fault);
+}
+
+int
+request_on_body_piece(struct request *request, struct str piece)
+{
+    struct worker *worker = request->worker;
+    if (worker->body_bytes_held + piece.len > worker->body_bytes_max) {
+        body_is_too_much(request, "the bodies of running requests fill the "
+                                  "memory meant for them");
+        return -ENOMEM;
+    }
+    buf_append(&request->body, piece.ptr, piece.len);
+    if (!buf_ok(&request->body)) {
+        body_is_too_much(request, "out of memory");
+        return -ENOMEM;
+    }
+    worker->body_bytes_held += piece.len;
+    return 0;
+}
+
+char *
+request_body_room(struct request *request, uint64_t expected, size_t *room)
+{
+    struct worker *worker = request->worker;
+    struct buf *body = &request->body;
+    uint64_t share = worker->body_bytes_max - worker->body_bytes_held;
+    if (worker->body_bytes_held >= worker->body_bytes_max || share < expected)
+        return NULL; /* request_on_body_piece() says so, when it comes to it */
+    if (body->cap == body->end && buf_reserve(body, expected) < 0)
+        return NULL;
+    size_t free_bytes = body->cap - body->end;
+    *room = free_bytes < expected ? free_bytes : expected;
+    return body->data + body->end;
+}
+
+void
+request_on_body_taken(struct request *request, size_t bytes)
+{
+    request->body.end += bytes;
+    request->worker->body_bytes_held += bytes;
+}
+
+void
+request_on_body_fault(struct request *request, uint16_t status,
+                      const char *reason)
+{
+    struct fault fault;
+    fault_set_http(&fault, status, reason);
+    request_fail(request, &fault);
+}
+
+void
+request_on_body(struct request *request)
+{
+    struct fault fault;
+    if (request->path->admin) {
+        request_enter(request, REQUEST_LOCAL);
+        management_start(request);
+        return;
+    }
+    request_enter(request, REQUEST_SCAN);
+    if (request->dialect->scan(buf_view(&request->body), request->endpoint,
+                               &request->call, &fault) < 0)
+        goto refuse;
+    request_enter(request, REQUEST_ROUTE);
+    if (route_find(request, &fault) < 0)
+        goto refuse;
+    request_enter(request, REQUEST_ADMIT);
+    if (admission_check(request, &fault) < 0)
+        goto refuse;
+    request_enter(request, REQUEST_UPSTREAM);
+    relay_start(request);
+    return;
+refuse:
+    request_fail(request, &fault);
+}
+
+/* ---- the connection ---- */
+
+void
+request_on_drained(struct request *request)
+{
+    if (request->exchange == NULL || !request->paused)
+        return;
+    request->paused = false;
+    exchange_resume(request->exchange);
+}
+
+void
+request_on_gone(struct request *request)
+{
+    request->client = NULL;
+    if (request->step == REQUEST_UPSTREAM || request->step == REQUEST_RELAY)
+        relay_client_gone(request);
+    else
+        request_done(request);
+}
+
+/*
+ * A client that closes and one that only shuts down its sending side look the
+ * same until something is sent to it. Policy: before the answer has begun it
+ * has half a second, enough for tools that half-close and ask something quick;
+ * then it counts as gone, as with nginx. A stream under way goes on until a
+ * write fails, which its next event finds out.
+ */
+uint64_t
+request_on_half_close(struct request *request)
+{
+    return request->answer_started ? 0 : HALF_CLOSE_GRACE_MS;
+}
+
+void
+request_reply_fault(struct client *client, uint16_t status, const char *reason)
+{
+    struct request *request = request_create(client);
+    if (request == NULL) {
+        client_abort(client);
+        return;
+    }
+    struct fault fault;
+    fault_set_http(&fault, status, reason);
+    request_fail(request, &fault);
+}

@@ -1,0 +1,202 @@
+/*
+ * request_reply.c - writes answers: the head with what every answer says, whole
+ * answers of our own, errors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/net/http_reply.h"
+#include "worker/error_reply.h"
+#include "worker/request.h"
+#include "worker/request_path.h"
+
+/* As OpenAI writes durations: "12ms", "1s", "6m0s". */
+static void
+format_duration(uint64_t ns, char out[32])
+{
+    uint64_t ms = (ns + 999999) / 1000000;
+    if (ms < 1000)
+        snprintf(out, 32, "%" PRIu64 "ms", ms);
+    else if (ms < 60000)
+        snprintf(out, 32, "%" PRIu64 "s", (ms + 999) / 1000);
+    else
+        snprintf(out, 32, "%" PRIu64 "m%" PRIu64 "s", ms / 60000,
+                 ms % 60000 / 1000);
+}
+
+/* Only limits that the key has: the provider's own are not the client's. */
+static void
+rate_fields(struct buf *out, const struct rate_answer *rate,
+            const char *const names[3])
+{
+    char reset[32];
+    if (rate->limit == 0)
+        return;
+    http_field_u64(out, names[0], rate->limit);
+    http_field_u64(out, names[1], rate->remaining);
+    format_duration(rate->reset_ns, reset);
+    http_field_cstr(out, names[2], reset);
+}
+
+static void
+route_fields(const struct request *request, struct buf *out)
+{
+    if (request->provider == NULL)
+        return;
+    http_field_cstr(out, "x-aigw-provider", request->provider->name);
+    if (request->model->is_wildcard)
+        http_field(out, STR_LIT("x-aigw-model"), request->upstream_model);
+    else
+        http_field_cstr(out, "x-aigw-model", request->model->name);
+    http_field_u64(out, "x-aigw-attempts", request->attempts);
+    buf_append_str(out, STR_LIT("x-aigw-cache: off\r\n"));
+}
+
+/* What the call cost and what the lowest budget still has: known only when the
+ * answer is complete before its head is sent. */
+static void
+cost_fields(const struct request *request, struct buf *out)
+{
+    char text[32];
+    const struct segment *segment = request->worker->heritage->segment;
+    money_format_nano(request->cost_nano, text);
+    http_field_cstr(out, "x-aigw-cost", text);
+    if (!request->budgeted)
+        return;
+    uint64_t room = cells_room(segment, &request->key, SHM_TOKENS);
+    if (room != UINT64_MAX) {
+        http_field_u64(out, "x-aigw-quota-remaining", room);
+        return;
+    }
+    room = cells_room(segment, &request->key, SHM_NANO);
+    money_format_nano(room > INT64_MAX ? INT64_MAX : (int64_t)room, text);
+    http_field_cstr(out, "x-aigw-quota-remaining", text);
+}
+
+void
+request_reply_begin(struct request *request, struct buf *out, uint16_t status)
+{
+    static const char *const request_names[3] = {
+        "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
+        "x-ratelimit-reset-requests"};
+    static const char *const token_names[3] = {"x-ratelimit-limit-tokens",
+                                               "x-ratelimit-remaining-tokens",
+                                               "x-ratelimit-reset-tokens"};
+    request->status = status;
+    http_reply_begin(out, status);
+    buf_append_str(out, STR_LIT("x-request-id: "));
+    buf_append_cstr(out, request->id);
+    buf_append_str(out, STR_LIT("\r\n"));
+    route_fields(request, out);
+    if (request->settled)
+        cost_fields(request, out);
+    rate_fields(out, &request->rpm, request_names);
+    rate_fields(out, &request->tpm, token_names);
+}
+
+void
+request_reply_end(struct request *request, struct buf *out,
+                  struct str content_type, int64_t content_length)
+{
+    struct client *client = request->client;
+    uint8_t minor = client_http_minor(client);
+    request->answer_started = true;
+    if (content_type.len > 0)
+        http_field(out, STR_LIT("Content-Type"), content_type);
+    if (content_length >= 0) {
+        http_field_u64(out, "Content-Length", (uint64_t)content_length);
+    } else if (minor > 0) {
+        request->chunked = true;
+        buf_append_str(out, STR_LIT("Transfer-Encoding: chunked\r\n"));
+    } else {
+        client_set_close(client); /* its end is the end of the connection */
+    }
+    bool close = client_must_close(client);
+    if (close)
+        client_set_close(client);
+    http_reply_end(out, minor, !close);
+}
+
+int
+request_frame_head(const struct request *request, size_t bytes,
+                   char chunk_head[20], struct iovec *piece)
+{
+    if (bytes == 0 || !request->chunked)
+        return 0;
+    *piece = (struct iovec){chunk_head, http_chunk_head(chunk_head, bytes)};
+    return 1;
+}
+
+int
+request_frame_tail(const struct request *request, size_t bytes, bool last,
+                   struct iovec *piece)
+{
+    static const char end[] = HTTP_CHUNK_TAIL HTTP_CHUNK_LAST;
+    enum { TAIL = sizeof(HTTP_CHUNK_TAIL) - 1 };
+    size_t off = bytes > 0 ? 0 : TAIL;
+    size_t upto = last ? sizeof(end) - 1 : TAIL;
+    if (!request->chunked || upto == off)
+        return 0;
+    *piece = (struct iovec){(void *)(uintptr_t)(end + off), upto - off};
+    return 1;
+}
+
+/* The answer's head stands in worker->reply. */
+static void
+send_and_end(struct request *request, struct str body)
+{
+    struct buf *out = &request->worker->reply;
+    struct iovec pieces[2] = {
+        {out->data + out->start, buf_len(out)},
+        {(void *)(uintptr_t)body.ptr, request->head_only ? 0 : body.len}};
+    if (!buf_ok(out))
+        client_abort(request->client);
+    else if (client_write(request->client, pieces, 2) >= 0) {
+        request_done(request);
+        return;
+    } else {
+        /* request_on_gone() would find it done: nothing more to tell. */
+        client_abort(request->client);
+    }
+    request->client = NULL;
+    request_done(request);
+}
+
+void
+request_reply(struct request *request, uint16_t status, struct str content_type,
+              struct str body)
+{
+    struct buf *out = &request->worker->reply;
+    buf_reset(out);
+    request_reply_begin(request, out, status);
+    request_reply_end(request, out, content_type, (int64_t)body.len);
+    send_and_end(request, body);
+}
+
+void
+request_fail(struct request *request, const struct fault *fault)
+{
+    request->status = fault->status;
+    if (request->admitted && !request->settled) {
+        request_note_error(request, fault->message);
+        usage_settle(request);
+    }
+    if (request->client == NULL) {
+        request_done(request);
+        return;
+    }
+    struct buf body;
+    buf_init(&body, 0);
+    request->dialect->error_body(&body, fault, request->id);
+    struct buf *out = &request->worker->reply;
+    buf_reset(out);
+    request_reply_begin(request, out, fault->status);
+    error_reply_fields(out, fault);
+    if (fault->status == 405 && request->path != NULL)
+        http_field_cstr(out, "Allow", request->path->allow);
+    request_reply_end(request, out, STR_LIT("application/json"),
+                      (int64_t)buf_len(&body));
+    send_and_end(request, buf_view(&body));
+    buf_fini(&body);
+}

@@ -1,0 +1,169 @@
+/*
+ * usage.c - what a request used: told to the slot while it runs, settled once
+ * when it ends. The only writer of records.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "shm/model_stats.h"
+#include "shm/ring.h"
+#include "worker/request.h"
+
+static uint32_t
+narrow(uint64_t n)
+{
+    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+void
+usage_progress(struct request *request)
+{
+    struct usage so_far = {
+        .prompt_missed = request->call.prompt_estimate,
+        .completion = answer_output_estimate(&request->answer),
+    };
+    uint64_t progress[SHM_UNITS] = {
+        usage_total(&so_far),
+        (uint64_t)money_cost_nano(&request->model->prices, &so_far)};
+    cells_progress(&request->worker->seat, request->slot, progress);
+}
+
+/* Nothing came back, so nothing is known to have been used; or the provider
+ * refused and stated nothing. */
+static bool
+is_free(const struct request *request)
+{
+    if (request->upstream_answered && request->answer.usage_seen)
+        return false;
+    switch ((enum record_cause)request->cause) {
+    case RECORD_PROVIDER_ERROR:
+    case RECORD_UPSTREAM_FAILED:
+    case RECORD_UPSTREAM_TIMEOUT:
+    case RECORD_REFUSED:
+        return true;
+    case RECORD_UPSTREAM_CUT:
+    case RECORD_DRAIN_CUT:
+        return !request->upstream_answered;
+    default:
+        return false;
+    }
+}
+
+static uint16_t
+flags_of(const struct request *request, bool estimated, bool ambiguous)
+{
+    return (uint16_t)((request->call.stream ? RECORD_STREAM : 0) |
+                      (estimated ? RECORD_ESTIMATED : 0) |
+                      (ambiguous ? RECORD_AMBIGUOUS : 0) |
+                      (request->clamped ? RECORD_CLAMPED : 0));
+}
+
+static void
+fill_usage(struct request *request, struct shm_record *record)
+{
+    const struct usage *usage = &request->usage;
+    record->tokens = usage_total(usage);
+    record->nano = (uint64_t)request->cost_nano;
+    record->prompt_missed = narrow(usage->prompt_missed);
+    record->cached = narrow(usage->cached);
+    record->cache_creation = narrow(usage->cache_creation);
+    record->completion = narrow(usage->completion);
+    record->reasoning = narrow(usage->reasoning);
+    record->audio_in = narrow(usage->audio_in);
+    record->audio_out = narrow(usage->audio_out);
+    record->cache_creation_1h = narrow(usage->cache_creation_1h);
+    record->delivered_tokens = narrow(request->delivered_tokens);
+    record->generated_tokens =
+        narrow(usage->completion + usage->reasoning + usage->audio_out);
+}
+
+/* Model asked and error text; returns the length. */
+static uint32_t
+fill_meta(const struct request *request, struct shm_record *record,
+          char meta[SHM_RECORD_META_MAX])
+{
+    size_t asked = request->call.model_len;
+    size_t error = strnlen(request->error_text, sizeof(request->error_text));
+    memcpy(meta, request->call.model, asked);
+    memcpy(meta + asked, request->error_text, error);
+    record->model_asked_len = (uint16_t)asked;
+    record->error_len = (uint16_t)error;
+    return (uint32_t)(asked + error);
+}
+_Static_assert(CALL_MODEL_BYTES + 128 <= SHM_RECORD_META_MAX,
+               "model asked and error text fit");
+
+/* Half full: the accountant looks every 50 ms anyway, but a burst of large
+ * records should not have to wait for it. Told once per filling. */
+static void
+wake_accountant(struct worker *worker)
+{
+    const struct segment *segment = worker->heritage->segment;
+    uint64_t waiting =
+        worker->seat.ring_head - ring_tail(segment, worker->seat.column);
+    if (waiting < segment->ring_bytes / 2) {
+        worker->ring_woken = false;
+        return;
+    }
+    if (worker->ring_woken)
+        return;
+    uint64_t one = 1;
+    if (write(worker->heritage->accountant_wake_fd, &one, sizeof(one)) < 0 &&
+        errno != EAGAIN)
+        log_warn("cannot wake the accountant: %s", strerror(errno));
+    worker->ring_woken = true;
+}
+
+void
+usage_settle(struct request *request)
+{
+    struct worker *worker = request->worker;
+    CHECK(request->admitted && !request->settled);
+    bool estimated = false, ambiguous = false;
+    struct shm_record record = {0};
+    if (!is_free(request))
+        answer_usage(&request->answer, &request->call, &request->usage,
+                     &estimated, &ambiguous);
+    request->cost_nano =
+        is_free(request)
+            ? 0
+            : money_cost_nano(&request->model->prices, &request->usage);
+    fill_usage(request, &record);
+    uint64_t now_ms = loop_now_ms(worker->loop);
+    record.flags = flags_of(request, estimated, ambiguous);
+    record.request_id[0] = request->id_words[0];
+    record.request_id[1] = request->id_words[1];
+    record.started_ms = request->started_wall_ms;
+    record.ended_ms =
+        request->started_wall_ms + (int64_t)(now_ms - request->started_ms);
+    record.duration_ms = narrow(now_ms - request->started_ms);
+    record.first_byte_ms = request->first_byte_ms;
+    record.model_idx = request->model->model_idx;
+    record.provider_idx = request->provider->provider_idx;
+    record.price_version = request->model->price_version;
+    record.status = request->status;
+    record.attempts = (uint16_t)request->attempts;
+    record.cause = request->cause;
+    record.dialect = request->dialect->number;
+    record.endpoint = request->endpoint;
+    memcpy(record.client_ip, request->client_ip, sizeof(record.client_ip));
+    char meta[SHM_RECORD_META_MAX];
+    uint32_t meta_len = fill_meta(request, &record, meta);
+
+    /* Before the slot lets go of the entry. */
+    if (request->key.tpm > 0) {
+        struct shm_entry_hot *hot =
+            segment_entry_hot(worker->heritage->segment, request->key.entry);
+        rate_correct(&hot->tpm_tat_ns, request->key.tpm,
+                     (int64_t)record.tokens - (int64_t)request->tpm_taken,
+                     loop_now_ns(worker->loop));
+    }
+    request->settled = true;
+    cells_settle(&worker->seat, request->slot, &record, meta, meta_len);
+    model_stats_add(&worker->seat, request->endpoint_idx, &record);
+    wake_accountant(worker);
+}

@@ -1,0 +1,283 @@
+/*
+ * worker.c - the data plane process: made, led by the master's messages, ended.
+ *
+ *   message  what it does
+ *   DRAIN    no accept; running requests end; drain_timeout cuts what is left
+ *   STOP     as DRAIN, but running requests are cut now, with an error event
+ *   REOPEN   the log
+ *   (EOF)    the master died: as DRAIN
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "worker/client.h"
+#include "worker/exchange.h"
+#include "worker/request.h"
+
+enum {
+    HEARTBEAT_MS = 1000,
+    STOP_FLUSH_MS = 2000, /* for the last bytes of what was cut */
+    EXIT_BAD_SETUP = 2,   /* the master does not start such a worker again */
+};
+
+/* What worker_main owns besides struct worker. */
+struct worker_process {
+    struct worker worker;
+    struct loop_source control;
+    struct loop_timer heartbeat;
+    struct loop_timer deadline; /* of the drain */
+    bool is_cut;                /* the deadline has cut what was running */
+    bool leave;                 /* whatever is left */
+};
+
+struct catalogue *
+worker_catalogue(struct worker *worker)
+{
+    const struct heritage *heritage = worker->heritage;
+    uint64_t current = catalogue_current(heritage->segment);
+    if (worker->catalogue != NULL && worker->catalogue->generation == current)
+        return catalogue_get(worker->catalogue);
+    if (current != 0) {
+        int error = 0;
+        struct catalogue *next =
+            catalogue_load(heritage->segment, heritage->secrets, &error);
+        if (next != NULL) {
+            if (worker->catalogue != NULL)
+                catalogue_put(worker->catalogue);
+            worker->catalogue = next;
+            if (worker->upstreams != NULL)
+                upstreams_trim(worker->upstreams);
+        } else {
+            log_warn("cannot read the catalogue, generation %" PRIu64
+                     ": %s; going on with the last one",
+                     current, strerror(-error));
+        }
+    }
+    return worker->catalogue == NULL ? NULL : catalogue_get(worker->catalogue);
+}
+
+static void
+heartbeat_on_timer(struct loop_timer *timer)
+{
+    struct worker_process *process =
+        OWNER_OF(timer, struct worker_process, heartbeat);
+    struct worker *worker = &process->worker;
+    uint64_t now_ms = loop_now_ms(worker->loop);
+    struct shm_column *column = worker->seat.shm;
+    seat_heartbeat(&worker->seat, now_ms);
+    shm_store(&column->connections, worker->connection_count);
+    shm_store(&column->requests, worker->request_count);
+    shm_store(&column->draining, worker->draining);
+    /* A new generation is taken up even while nobody asks. */
+    struct catalogue *catalogue = worker_catalogue(worker);
+    if (catalogue != NULL)
+        catalogue_put(catalogue);
+    loop_timer_set(worker->loop, timer, now_ms + HEARTBEAT_MS);
+}
+
+static void
+cut_running(struct worker_process *process)
+{
+    struct worker *worker = &process->worker;
+    process->is_cut = true;
+    requests_cut_all(worker);
+    client_drain_idle(worker);
+    loop_timer_set(worker->loop, &process->deadline,
+                   loop_now_ms(worker->loop) + STOP_FLUSH_MS);
+}
+
+static void
+deadline_on_timer(struct loop_timer *timer)
+{
+    struct worker_process *process =
+        OWNER_OF(timer, struct worker_process, deadline);
+    struct worker *worker = &process->worker;
+    if (process->is_cut) {
+        process->leave = true; /* who has not read by now never will */
+        return;
+    }
+    log_warn("drain_timeout has passed with %" PRIu32
+             " connections and %" PRIu32 " requests left: they are cut",
+             client_open_count(worker), requests_running(worker));
+    cut_running(process);
+}
+
+static void
+drain(struct worker_process *process)
+{
+    struct worker *worker = &process->worker;
+    const struct shm_header *header = worker->heritage->segment->header;
+    if (worker->draining)
+        return;
+    client_drain(worker);
+    /* The whole server stops: no successor takes over, so idle connections
+     * have nothing to wait for. */
+    if (shm_load(&header->draining) != 0)
+        client_drain_idle(worker);
+    shm_store(&worker->seat.shm->draining, 1);
+    loop_timer_set(worker->loop, &process->deadline,
+                   loop_now_ms(worker->loop) +
+                       worker->config->server.drain_timeout_ms);
+}
+
+static void
+obey(struct worker_process *process, const struct control_message *message)
+{
+    switch (message->type) {
+    case CONTROL_DRAIN:
+        drain(process);
+        break;
+    case CONTROL_STOP:
+        drain(process);
+        cut_running(process);
+        break;
+    case CONTROL_REOPEN: {
+        int r = log_reopen();
+        if (r < 0)
+            log_warn("cannot reopen the error log: %s", strerror(-r));
+        break;
+    }
+    default:
+        log_warn("the master sent an unknown message %" PRIu32, message->type);
+    }
+}
+
+static void
+control_on_ready(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    struct worker_process *process =
+        OWNER_OF(source, struct worker_process, control);
+    struct control_message message;
+    int passed_fd;
+    for (;;) {
+        int r = control_receive(source->fd, &message, &passed_fd);
+        if (r == -EAGAIN)
+            return;
+        if (r <= 0)
+            break;
+        if (passed_fd >= 0)
+            close(passed_fd); /* none is meant for a worker */
+        obey(process, &message);
+    }
+    log_warn("the master has gone: draining");
+    loop_remove(process->worker.loop, source);
+    drain(process);
+}
+
+/* Its share of what all workers together may use. */
+static uint64_t
+share(uint64_t all, unsigned workers)
+{
+    return workers > 1 ? all / workers : all;
+}
+
+static int
+worker_init(struct worker_process *process, const struct heritage *heritage)
+{
+    struct worker *worker = &process->worker;
+    const struct config_server *config = &heritage->config->server;
+    worker->heritage = heritage;
+    worker->config = heritage->config;
+    worker->body_bytes_max = share(config->body_memory_bytes, config->workers);
+    crypto_random(worker->request_id_base, sizeof(worker->request_id_base));
+    buf_init(&worker->reply, 0);
+    int len = snprintf(worker->admin_path, sizeof(worker->admin_path),
+                       "%s/aigw.sock", config->run_dir);
+    if (len < 0 || (size_t)len >= sizeof(worker->admin_path))
+        return -ENAMETOOLONG;
+    int r = seat_open(&worker->seat, heritage->segment, heritage->column);
+    if (r < 0)
+        return r;
+    worker->loop = loop_create();
+    if (worker->loop == NULL)
+        return -ENOMEM;
+    worker->requests = requests_create();
+    worker->upstreams = upstreams_create(worker);
+    if (worker->requests == NULL || worker->upstreams == NULL)
+        return -ENOMEM;
+    struct catalogue *catalogue = worker_catalogue(worker);
+    if (catalogue != NULL)
+        catalogue_put(catalogue);
+    return 0;
+}
+
+static int
+worker_serve(struct worker_process *process)
+{
+    struct worker *worker = &process->worker;
+    process->heartbeat.expired = heartbeat_on_timer;
+    process->deadline.expired = deadline_on_timer;
+    process->control = (struct loop_source){.fd = worker->heritage->control_fd,
+                                            .ready = control_on_ready};
+    int r = loop_add(worker->loop, &process->control, EPOLLIN);
+    if (r < 0)
+        return r;
+    heartbeat_on_timer(&process->heartbeat);
+    r = client_listen(worker);
+    if (r < 0)
+        return r;
+    struct control_message ready = {.type = CONTROL_READY};
+    return control_send(worker->heritage->control_fd, &ready, -1);
+}
+
+/* Left to do: a connection, or a request whose client has gone but whose
+ * provider is still read. */
+static bool
+is_busy(const struct worker *worker)
+{
+    return client_open_count(worker) > 0 || requests_running(worker) > 0;
+}
+
+static void
+worker_loop(struct worker_process *process)
+{
+    const struct worker *worker = &process->worker;
+    while (!process->leave && (!worker->draining || is_busy(worker)))
+        loop_turn(worker->loop, -1);
+}
+
+static void
+worker_fini(struct worker_process *process)
+{
+    struct worker *worker = &process->worker;
+    client_close_all(worker);
+    requests_cut_all(worker);
+    loop_turn(worker->loop, 0); /* requests let go of their exchanges */
+    upstreams_destroy(&worker->upstreams);
+    loop_destroy(&worker->loop); /* runs what was put off: frees */
+    client_fini(worker);
+    requests_destroy(&worker->requests);
+    if (worker->catalogue != NULL)
+        catalogue_put(worker->catalogue);
+    buf_fini(&worker->reply);
+    seat_close(&worker->seat);
+}
+
+int
+worker_main(const struct heritage *heritage)
+{
+    struct worker_process *process = calloc(1, sizeof(*process));
+    if (process == NULL)
+        fatal("out of memory for a worker");
+    int r = worker_init(process, heritage);
+    if (r < 0)
+        fatal("a worker cannot start: %s", strerror(-r));
+    r = worker_serve(process);
+    if (r == -EINVAL)
+        return EXIT_BAD_SETUP;
+    if (r < 0)
+        fatal("a worker cannot serve: %s", strerror(-r));
+    worker_loop(process);
+    worker_fini(process);
+    free(process);
+    return 0;
+}
