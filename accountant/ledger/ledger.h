@@ -71,9 +71,14 @@ struct ledger_row {
     char model[128], provider[128], model_asked[256], error[256], tags[768];
 };
 /* Name of a record_cause for people: "ok", "provider_error", "lost" ... */
+enum { LEDGER_CAUSES = 10 };
 const char *ledger_cause_name(uint8_t cause);
+/* Counted as an error in roll-ups: status 400 and above, or a cause that is
+ * neither the client's nor the budget's. */
+bool ledger_row_is_error(const struct ledger_row *row);
 
-/* ---- readers (any thread, with a snapshot) ---- */
+/* ---- readers (any thread, with a snapshot) ----
+ * NULL snapshot (the ledger cannot be read now): every reader says -EIO. */
 struct ledger_snapshot *ledger_snapshot_take(struct ledger *ledger);
 void ledger_snapshot_release(struct ledger *ledger,
                              struct ledger_snapshot **snapshot);

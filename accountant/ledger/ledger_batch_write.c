@@ -1,0 +1,248 @@
+/*
+ * ledger_batch_write.c - rows of a batch, and the writing: F3 the days'
+ * databases, synced one after the other, then F4 the main one, synced.
+ *
+ * Each day keeps, per (epoch, column), the highest position of a row in it: a
+ * start with a new segment finds by it the days that hold rows which were
+ * written but never booked, without reading the others. The marks go before
+ * the rows, so they are never behind them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "accountant/ledger/codec.h"
+#include "accountant/ledger/crash_point.h"
+#include "accountant/ledger/ledger_batch_part.h"
+
+static struct batch_day *
+find_day(struct ledger_batch *batch, int64_t number)
+{
+    /* Newest first: nearly all rows of a flush are of one day. */
+    for (size_t i = batch->day_count; i > 0; i--)
+        if (batch->days[i - 1].day == number)
+            return &batch->days[i - 1];
+    struct batch_day *more =
+        realloc(batch->days, (batch->day_count + 1) * sizeof(*more));
+    if (more == NULL)
+        return NULL;
+    batch->days = more;
+    struct batch_day *day = &more[batch->day_count++];
+    *day = (struct batch_day){.day = number};
+    buf_init(&day->ops, 0);
+    return day;
+}
+
+static bool
+raise_mark(struct batch_day *day, const struct ledger_row *row)
+{
+    for (size_t i = 0; i < day->mark_count; i++) {
+        struct batch_mark *mark = &day->marks[i];
+        if (mark->epoch == row->epoch && mark->column == row->column) {
+            if (row->position > mark->position)
+                mark->position = row->position;
+            return true;
+        }
+    }
+    struct batch_mark *more =
+        realloc(day->marks, (day->mark_count + 1) * sizeof(*more));
+    if (more == NULL)
+        return false;
+    day->marks = more;
+    more[day->mark_count++] =
+        (struct batch_mark){row->epoch, row->position, row->column};
+    return true;
+}
+
+static int
+add_dropped(struct ledger_batch *batch, struct ledger *ledger,
+            enum ledger_kind kind, uint64_t id, const struct ledger_row *row,
+            struct buf *error)
+{
+    struct ledger_sum *sum = ledger_sums_get(&batch->dropped, kind, id);
+    if (sum == NULL)
+        return -ENOMEM;
+    if (!sum->loaded) {
+        struct ledger_dropped before;
+        int rc =
+            ledger_read_dropped_sum(ledger, NULL, kind, id, &before, error);
+        if (rc < 0)
+            return rc;
+        sum->total = before.total;
+        sum->batch_no = before.batch_no;
+        sum->loaded = true;
+    }
+    sum->total.tokens += row->tokens;
+    sum->total.nano += row->nano;
+    sum->total.requests++;
+    if (row->batch_no > sum->batch_no)
+        sum->batch_no = row->batch_no;
+    struct ledger_dropped after = {sum->total, sum->batch_no};
+    ledger_batch_dropped(batch, kind, id, &after);
+    return 0;
+}
+
+int
+ledger_batch_row(struct ledger_batch *batch, struct ledger *ledger,
+                 const struct ledger_row *row, struct buf *error)
+{
+    int64_t number = ledger_row_day(row->ended_ms);
+    if (ledger_day_is_dropped(ledger->dropped, ledger->dropped_count, number)) {
+        int rc =
+            add_dropped(batch, ledger, LEDGER_KEY, row->key_id, row, error);
+        if (rc == 0)
+            rc = add_dropped(batch, ledger, LEDGER_GROUP, row->group_id, row,
+                             error);
+        return rc;
+    }
+    struct batch_day *day = find_day(batch, number);
+    if (day == NULL || !raise_mark(day, row)) {
+        batch->failed = true;
+        return -ENOMEM;
+    }
+    struct ledger_key key;
+    ledger_key_row(&key, row);
+    buf_reset(&batch->value);
+    ledger_row_encode(row, &batch->value);
+    ledger_batch_put(&day->ops, &key, &batch->value);
+    return buf_ok(&day->ops) && buf_ok(&batch->value) ? 0 : -ENOMEM;
+}
+
+/* Operations -> LevelDB's own batch. */
+static leveldb_writebatch_t *
+convert(const struct buf *ops)
+{
+    leveldb_writebatch_t *out = leveldb_writebatch_create();
+    struct codec_reader reader;
+    codec_reader_init(&reader, buf_view(ops));
+    while (reader.left > 0 && !reader.bad) {
+        uint8_t op = codec_get_u8(&reader);
+        struct str key = codec_get_bytes(&reader);
+        if (op == 'p') {
+            struct str value = codec_get_bytes(&reader);
+            leveldb_writebatch_put(out, key.ptr, key.len, value.ptr, value.len);
+        } else {
+            leveldb_writebatch_delete(out, key.ptr, key.len);
+        }
+    }
+    CHECK(!reader.bad);
+    return out;
+}
+
+static int
+write_ops(leveldb_t *db, const leveldb_writeoptions_t *options,
+          const struct buf *ops, const char *what, struct buf *error)
+{
+    char *text = NULL;
+    leveldb_writebatch_t *converted = convert(ops);
+    leveldb_write(db, options, converted, &text);
+    leveldb_writebatch_destroy(converted);
+    return text == NULL ? 0 : ledger_take_error(text, what, error);
+}
+
+/* Marks only rise. */
+static int
+write_marks(struct ledger *ledger, leveldb_t *db, const struct batch_day *day,
+            struct buf *error)
+{
+    struct buf ops, value;
+    int rc = 0;
+    buf_init(&ops, 0);
+    buf_init(&value, 0);
+    for (size_t i = 0; i < day->mark_count && rc == 0; i++) {
+        const struct batch_mark *mark = &day->marks[i];
+        uint64_t before = 0;
+        bool found;
+        rc = ledger_day_read_mark(ledger, db, mark->epoch, mark->column,
+                                  &before, &found, error);
+        if (rc < 0 || (found && before >= mark->position))
+            continue;
+        struct ledger_key key;
+        ledger_key_position(&key, mark->epoch, mark->column);
+        key.bytes[0] = 'm';
+        buf_reset(&value);
+        codec_put_u64(&value, mark->position);
+        ledger_batch_put(&ops, &key, &value);
+    }
+    if (rc == 0 && (!buf_ok(&ops) || !buf_ok(&value)))
+        rc = -ENOMEM;
+    if (rc == 0 && buf_len(&ops) > 0)
+        rc = write_ops(db, ledger->lazy, &ops, "while writing log rows", error);
+    buf_fini(&ops);
+    buf_fini(&value);
+    return rc;
+}
+
+/*
+ * Retention looks at a day's count before and after it has read its rows: odd
+ * while a write is under way or has failed, and never the same again.
+ */
+static int
+count_write(struct ledger *ledger, int64_t day, bool begins)
+{
+    int rc = 0;
+    pthread_mutex_lock(&ledger->lock);
+    size_t i = 0;
+    while (i < ledger->writes_count && ledger->writes[i].day != day)
+        i++;
+    if (i == ledger->writes_count) {
+        struct ledger_day_writes *more =
+            realloc(ledger->writes, (i + 1) * sizeof(*more));
+        if (more == NULL) {
+            rc = -ENOMEM;
+        } else {
+            more[i] = (struct ledger_day_writes){day, 0};
+            ledger->writes = more;
+            ledger->writes_count++;
+        }
+    }
+    if (rc == 0 && begins)
+        ledger->writes[i].writes |= 1;
+    else if (rc == 0)
+        ledger->writes[i].writes++;
+    pthread_mutex_unlock(&ledger->lock);
+    return rc;
+}
+
+static int
+write_day(struct ledger *ledger, const struct batch_day *batch_day,
+          struct buf *error)
+{
+    struct ledger_day *day;
+    int rc = count_write(ledger, batch_day->day, true);
+    if (rc < 0)
+        return rc;
+    rc = ledger_day_get(ledger, batch_day->day, true, &day, error);
+    if (rc < 0)
+        return rc;
+    rc = write_marks(ledger, day->db, batch_day, error);
+    if (rc == 0)
+        rc = write_ops(day->db, ledger->sync, &batch_day->ops,
+                       "while writing log rows", error);
+    ledger_day_put(ledger, day);
+    if (rc == 0)
+        rc = count_write(ledger, batch_day->day, false);
+    return rc;
+}
+
+int
+ledger_batch_write(struct ledger_batch *batch, struct ledger *ledger,
+                   struct buf *error)
+{
+    CHECK(ledger_batch_ok(batch));
+    /* acquire: pairs with ledger_mark_suspect() */
+    if (ledger->main == NULL ||
+        atomic_load_explicit(&ledger->suspect, memory_order_acquire)) {
+        buf_append_cstr(error, "the ledger must be opened again");
+        return -EIO;
+    }
+    for (size_t i = 0; i < batch->day_count; i++) {
+        crash_point("F3");
+        int rc = write_day(ledger, &batch->days[i], error);
+        if (rc < 0)
+            return rc;
+    }
+    crash_point("F4");
+    return write_ops(ledger->main, ledger->sync, &batch->main,
+                     "while writing the ledger", error);
+}

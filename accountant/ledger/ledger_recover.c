@@ -1,0 +1,220 @@
+/*
+ * ledger_recover.c - see ledger_recover.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "accountant/ledger/ledger_recover.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "accountant/ledger/codec.h"
+#include "accountant/ledger/crash_point.h"
+#include "accountant/ledger/ledger_internal.h"
+#include "accountant/ledger/ledger_rollup.h"
+#include "accountant/ledger/ledger_sums.h"
+#include "accountant/ledger/ledger_value.h"
+
+struct recover {
+    struct ledger *ledger;
+    struct ledger_snapshot *snapshot;
+    struct ledger_batch *batch;
+    struct ledger_rollup rollup;
+    struct ledger_sums sums;
+    uint64_t batch_no;
+    uint64_t rows;
+    struct buf *error;
+};
+
+static uint64_t
+booked_position(const struct ledger_snapshot *snapshot, uint32_t column)
+{
+    return column < snapshot->position_count ? snapshot->positions[column] : 0;
+}
+
+/* Whether the day holds a row of the last epoch at or beyond what is booked;
+ * the marks say it without reading the rows. 1, 0 or -errno. */
+static int
+day_has_unbooked(struct recover *r, leveldb_t *db)
+{
+    leveldb_iterator_t *it = leveldb_create_iterator(db, r->snapshot->read_day);
+    int found = 0;
+    struct ledger_key prefix;
+    ledger_key_begin(&prefix, 'm');
+    ledger_key_u64(&prefix, r->snapshot->epoch);
+    struct str wanted = {(const char *)prefix.bytes, prefix.len};
+    leveldb_iter_seek(it, wanted.ptr, wanted.len);
+    for (; leveldb_iter_valid(it) && found == 0; leveldb_iter_next(it)) {
+        struct str key, value;
+        struct codec_reader reader;
+        uint64_t epoch;
+        uint32_t column;
+        key.ptr = leveldb_iter_key(it, &key.len);
+        if (!str_starts_with(key, wanted))
+            break;
+        value.ptr = leveldb_iter_value(it, &value.len);
+        codec_reader_init(&reader, value);
+        uint64_t mark = codec_get_u64(&reader);
+        if (!ledger_key_parse_position(key, &epoch, &column) ||
+            !codec_reader_done(&reader))
+            found = -EUCLEAN;
+        else if (mark >= booked_position(r->snapshot, column))
+            found = 1;
+    }
+    char *text = NULL;
+    leveldb_iter_get_error(it, &text);
+    leveldb_iter_destroy(it);
+    if (text != NULL)
+        return ledger_take_error(text, "while reading log rows", r->error);
+    return found;
+}
+
+static int
+book_row(struct recover *r, struct ledger_row *row)
+{
+    row->batch_no = r->batch_no;
+    int rc = ledger_batch_row(r->batch, r->ledger, row, r->error);
+    if (rc == 0)
+        rc = ledger_rollup_add(&r->rollup, r->ledger, row, r->error);
+    if (rc == 0 && !ledger_sums_add_row(&r->sums, row))
+        rc = -ENOMEM;
+    r->rows++;
+    return rc;
+}
+
+static int
+book_day(struct recover *r, leveldb_t *db)
+{
+    leveldb_iterator_t *it = leveldb_create_iterator(db, r->snapshot->read_day);
+    int rc = 0;
+    leveldb_iter_seek(it, "r", 1);
+    for (; leveldb_iter_valid(it) && rc == 0; leveldb_iter_next(it)) {
+        struct str key, value;
+        struct ledger_row row;
+        key.ptr = leveldb_iter_key(it, &key.len);
+        value.ptr = leveldb_iter_value(it, &value.len);
+        if (!ledger_row_decode(key, value, &row))
+            rc = -EUCLEAN;
+        else if (!ledger_row_is_booked(r->snapshot, &row))
+            rc = book_row(r, &row);
+    }
+    char *text = NULL;
+    leveldb_iter_get_error(it, &text);
+    leveldb_iter_destroy(it);
+    if (text != NULL)
+        return ledger_take_error(text, "while reading log rows", r->error);
+    return rc;
+}
+
+static int
+book_days(struct recover *r)
+{
+    int64_t *days;
+    size_t count;
+    int rc = ledger_day_list(r->ledger, &days, &count);
+    for (size_t i = 0; i < count && rc >= 0; i++) {
+        struct ledger_day *day;
+        if (ledger_day_is_dropped(r->snapshot->dropped,
+                                  r->snapshot->dropped_count, days[i]))
+            continue;
+        rc = ledger_day_get(r->ledger, days[i], false, &day, r->error);
+        if (rc < 0)
+            break;
+        rc = day_has_unbooked(r, day->db);
+        if (rc == 1)
+            rc = book_day(r, day->db);
+        ledger_day_put(r->ledger, day);
+    }
+    free(days);
+    return rc < 0 ? rc : 0;
+}
+
+/* T + what the rows add, absolute. */
+static int
+put_totals(struct recover *r)
+{
+    size_t at = 0;
+    const struct ledger_sum *sum = table_next(&r->sums.table, &at);
+    for (; sum != NULL; sum = table_next(&r->sums.table, &at)) {
+        struct ledger_key key;
+        struct buf value;
+        struct ledger_total total = {0};
+        int64_t last_used_ms = 0;
+        ledger_key_object(&key, 'T', sum->kind, sum->id);
+        buf_init(&value, 0);
+        int rc = ledger_get(r->ledger, NULL, &key, &value, r->error);
+        if (rc == 1)
+            rc = ledger_total_decode(buf_view(&value), &total, &last_used_ms);
+        buf_fini(&value);
+        if (rc < 0)
+            return rc;
+        total.tokens += sum->total.tokens;
+        total.nano += sum->total.nano;
+        total.requests += sum->total.requests;
+        if (sum->last_used_ms > last_used_ms)
+            last_used_ms = sum->last_used_ms;
+        ledger_batch_total(r->batch, sum->kind, sum->id, &total, last_used_ms);
+    }
+    return 0;
+}
+
+static bool
+delete_position(uint64_t epoch, uint32_t column, uint64_t position,
+                void *context)
+{
+    (void)position;
+    ledger_batch_delete_position(context, epoch, column);
+    return true;
+}
+
+static int
+fill(struct recover *r, uint64_t epoch, uint64_t instance_id)
+{
+    int rc = 0;
+    if (r->snapshot->epoch != 0)
+        rc = book_days(r);
+    if (rc == 0)
+        rc = put_totals(r);
+    if (rc == 0)
+        rc = ledger_scan_positions(r->ledger, r->snapshot, delete_position,
+                                   r->batch, r->error);
+    if (rc < 0)
+        return rc;
+    ledger_rollup_emit(&r->rollup, r->batch);
+    ledger_batch_meta(r->batch, "epoch", epoch);
+    ledger_batch_meta(r->batch, "instance", instance_id);
+    ledger_batch_meta(r->batch, "batch", r->batch_no);
+    return ledger_batch_ok(r->batch) ? 0 : -ENOMEM;
+}
+
+int
+ledger_recover(struct ledger *ledger, uint64_t epoch, uint64_t instance_id,
+               struct ledger_recovery *recovery, struct buf *error)
+{
+    struct recover r = {.ledger = ledger, .error = error};
+    *recovery = (struct ledger_recovery){0};
+    r.snapshot = ledger_snapshot_take(ledger);
+    if (r.snapshot == NULL)
+        return -EIO;
+    int rc = r.snapshot->error;
+    if (rc < 0 || r.snapshot->epoch == epoch)
+        goto out;
+    recovery->new_epoch = true;
+    recovery->is_new = r.snapshot->epoch == 0;
+    rc = ledger_read_meta(ledger, r.snapshot, "batch", &r.batch_no, error);
+    if (rc < 0)
+        goto out;
+    r.batch_no++;
+    r.batch = ledger_batch_create();
+    rc = r.batch == NULL ? -ENOMEM : fill(&r, epoch, instance_id);
+    recovery->rows_booked = r.rows;
+    ledger_snapshot_release(ledger, &r.snapshot);
+    crash_point("A5");
+    if (rc == 0)
+        rc = ledger_batch_write(r.batch, ledger, error);
+out:
+    ledger_snapshot_release(ledger, &r.snapshot);
+    ledger_batch_destroy(&r.batch);
+    ledger_rollup_fini(&r.rollup);
+    ledger_sums_fini(&r.sums);
+    return rc;
+}

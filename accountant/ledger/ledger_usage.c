@@ -1,0 +1,234 @@
+/*
+ * ledger_usage.c - roll-ups: the living buckets of the writer, and reading.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accountant/ledger/ledger_internal.h"
+#include "accountant/ledger/ledger_rollup.h"
+#include "accountant/ledger/ledger_value.h"
+#include "common/hash.h"
+
+enum { BUCKETS_KEPT = 30000 };
+
+static int64_t
+resolution_ms(enum ledger_resolution resolution)
+{
+    switch (resolution) {
+    case LEDGER_MINUTE:
+        return 60000;
+    case LEDGER_HOUR:
+        return 3600000;
+    case LEDGER_DAY:
+        return 86400000;
+    }
+    UNREACHABLE();
+}
+
+void
+ledger_usage_of_row(const struct ledger_row *row,
+                    enum ledger_resolution resolution,
+                    struct ledger_usage *usage)
+{
+    int64_t ended_ms = ledger_clamp_ms(row->ended_ms);
+    memset(usage, 0, sizeof(*usage));
+    usage->resolution = resolution;
+    usage->start_ms = ended_ms - ended_ms % resolution_ms(resolution);
+    usage->group_id = row->group_id;
+    usage->key_id = row->key_id;
+    memcpy(usage->model, row->model, sizeof(usage->model));
+    memcpy(usage->provider, row->provider, sizeof(usage->provider));
+}
+
+void
+ledger_usage_add_row(struct ledger_usage *usage, const struct ledger_row *row)
+{
+    const struct usage *add = &row->classes;
+    struct usage *sum = &usage->classes;
+    usage->requests++;
+    usage->errors += ledger_row_is_error(row);
+    usage->tokens += row->tokens;
+    usage->nano += row->nano;
+    usage->duration_ms += row->duration_ms;
+    usage->first_byte_ms += row->first_byte_ms;
+    sum->prompt_missed += add->prompt_missed;
+    sum->cached += add->cached;
+    sum->cache_creation += add->cache_creation;
+    sum->completion += add->completion;
+    sum->reasoning += add->reasoning;
+    sum->audio_in += add->audio_in;
+    sum->audio_out += add->audio_out;
+    sum->cache_creation_1h += add->cache_creation_1h;
+    sum->images_in += add->images_in;
+    sum->images_out += add->images_out;
+}
+
+uint64_t
+ledger_usage_hash(const struct ledger_usage *usage)
+{
+    uint64_t hash = hash_mix64((uint64_t)usage->start_ms ^
+                               (uint64_t)usage->resolution << 56);
+    hash = hash_mix64(hash ^ usage->key_id);
+    hash = hash_mix64(hash ^ usage->group_id);
+    hash ^= hash_crc32(0, usage->model, strlen(usage->model));
+    uint32_t provider = hash_crc32(0, usage->provider, strlen(usage->provider));
+    return hash_mix64(hash ^ (uint64_t)provider << 32);
+}
+
+bool
+ledger_usage_same_bucket(const struct ledger_usage *a,
+                         const struct ledger_usage *b)
+{
+    return a->key_id == b->key_id && a->group_id == b->group_id &&
+           a->start_ms == b->start_ms && a->resolution == b->resolution &&
+           strcmp(a->model, b->model) == 0 &&
+           strcmp(a->provider, b->provider) == 0;
+}
+
+static bool
+bucket_match(const void *item, const void *key)
+{
+    const struct rollup_bucket *bucket = item;
+    return ledger_usage_same_bucket(&bucket->usage, key);
+}
+
+/* What the ledger has of this bucket, added to the empty one. */
+static int
+load_bucket(struct ledger *ledger, struct ledger_usage *usage,
+            struct buf *error)
+{
+    struct ledger_key key;
+    struct buf value;
+    ledger_key_usage(&key, usage);
+    buf_init(&value, 0);
+    int rc = ledger_get(ledger, NULL, &key, &value, error);
+    if (rc == 1 && ledger_usage_decode(buf_view(&value), usage) < 0)
+        rc = -EBADMSG;
+    buf_fini(&value);
+    return rc < 0 ? rc : 0;
+}
+
+static int
+add_to_bucket(struct ledger_rollup *rollup, struct ledger *ledger,
+              const struct ledger_row *row, enum ledger_resolution resolution,
+              struct buf *error)
+{
+    struct ledger_usage wanted;
+    ledger_usage_of_row(row, resolution, &wanted);
+    uint64_t hash = ledger_usage_hash(&wanted);
+    struct rollup_bucket *bucket =
+        table_find(&rollup->table, hash, bucket_match, &wanted);
+    if (bucket == NULL) {
+        int rc = load_bucket(ledger, &wanted, error);
+        if (rc < 0)
+            return rc;
+        bucket = malloc(sizeof(*bucket));
+        if (bucket == NULL)
+            return -ENOMEM;
+        *bucket = (struct rollup_bucket){.usage = wanted};
+        if (table_insert(&rollup->table, hash, bucket) < 0) {
+            free(bucket);
+            return -ENOMEM;
+        }
+    }
+    ledger_usage_add_row(&bucket->usage, row);
+    bucket->dirty = true;
+    return 0;
+}
+
+int
+ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
+                  const struct ledger_row *row, struct buf *error)
+{
+    static const enum ledger_resolution resolutions[] = {
+        LEDGER_MINUTE, LEDGER_HOUR, LEDGER_DAY};
+    for (size_t i = 0; i < ARRAY_LEN(resolutions); i++) {
+        int rc = add_to_bucket(rollup, ledger, row, resolutions[i], error);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+void
+ledger_rollup_emit(struct ledger_rollup *rollup, struct ledger_batch *batch)
+{
+    size_t at = 0;
+    struct rollup_bucket *bucket = table_next(&rollup->table, &at);
+    for (; bucket != NULL; bucket = table_next(&rollup->table, &at)) {
+        if (bucket->dirty)
+            ledger_batch_usage(batch, &bucket->usage);
+        bucket->dirty = false;
+    }
+}
+
+void
+ledger_rollup_trim(struct ledger_rollup *rollup)
+{
+    if (rollup->table.count > BUCKETS_KEPT)
+        ledger_rollup_fini(rollup);
+}
+
+void
+ledger_rollup_fini(struct ledger_rollup *rollup)
+{
+    table_fini(&rollup->table, free);
+}
+
+/* ---- reading ---- */
+
+struct usage_scan {
+    int64_t to_ms;
+    uint64_t group_id, key_id;
+    bool (*each)(const struct ledger_usage *usage, void *context);
+    void *context;
+    bool bad;
+};
+
+static bool
+visit(struct str key, struct str value, void *context)
+{
+    struct usage_scan *scan = context;
+    struct ledger_usage usage = {0};
+    if (!ledger_key_parse_usage(key, &usage)) {
+        scan->bad = true;
+        return false;
+    }
+    if (usage.start_ms >= scan->to_ms)
+        return false;
+    if ((scan->group_id != 0 && usage.group_id != scan->group_id) ||
+        (scan->key_id != 0 && usage.key_id != scan->key_id))
+        return true;
+    if (ledger_usage_decode(value, &usage) < 0) {
+        scan->bad = true;
+        return false;
+    }
+    return scan->each(&usage, scan->context);
+}
+
+int
+ledger_scan_usage(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                  enum ledger_resolution resolution, int64_t from_ms,
+                  int64_t to_ms, uint64_t group_id, uint64_t key_id,
+                  bool (*each)(const struct ledger_usage *usage, void *context),
+                  void *context, struct buf *error)
+{
+    struct usage_scan scan = {
+        to_ms > 0 ? to_ms : INT64_MAX, group_id, key_id, each, context, false};
+    struct ledger_key prefix, from;
+    if (snapshot == NULL || snapshot->error != 0)
+        return -EIO;
+    ledger_key_begin(&prefix, 'U');
+    ledger_key_u8(&prefix, (uint8_t)resolution);
+    from = prefix;
+    ledger_key_u64(&from, (uint64_t)ledger_clamp_ms(from_ms));
+    int rc = ledger_scan(ledger, snapshot, &prefix, &from, visit, &scan, error);
+    if (rc == 0 && scan.bad) {
+        if (error != NULL)
+            buf_append_cstr(error, "a roll-up is damaged");
+        rc = -EUCLEAN;
+    }
+    return rc;
+}
