@@ -61,34 +61,48 @@ take_part(struct answer *answer, const char *from, const char *to)
     plain->key_len = (uint8_t)(plain->key_len + len);
 }
 
+/*
+ * The next quote or backslash from p on, or end. *quote remembers the next
+ * quote (or end) between calls, so that many escapes before it cost nothing.
+ */
+static const char *
+string_stop(const char *p, const char *end, const char **quote)
+{
+    if (*quote == NULL || *quote < p) {
+        *quote = memchr(p, '"', (size_t)(end - p));
+        if (*quote == NULL)
+            *quote = end;
+    }
+    const char *slash = memchr(p, '\\', (size_t)(*quote - p));
+    return slash != NULL ? slash : *quote;
+}
+
 void
 answer_count_plain(struct answer *answer, struct str piece)
 {
     struct plain_count *plain = &answer->plain;
-    const char *p = piece.ptr, *end = piece.ptr + piece.len;
+    const char *p = piece.ptr, *end = piece.ptr + piece.len, *quote = NULL;
     while (p < end) {
         const char *from = p;
         switch (plain->state) {
         case PLAIN_BETWEEN:
             p = pass_between(plain, p, end);
-            continue;
+            break;
         case PLAIN_ESCAPE:
+            take_part(answer, from, ++p);
             plain->state = PLAIN_STRING;
-            p++;
             break;
         default:
-            while (p < end && *p != '"' && *p != '\\')
-                p++;
-            if (p == end)
-                break;
-            if (*p == '"') {
+            p = string_stop(p, end, &quote);
+            if (p == end) {
+                take_part(answer, from, p);
+            } else if (*p == '"') {
                 take_part(answer, from, p++);
                 plain->state = PLAIN_BETWEEN;
-                continue;
+            } else {
+                take_part(answer, from, ++p);
+                plain->state = PLAIN_ESCAPE;
             }
-            plain->state = PLAIN_ESCAPE;
-            p++;
         }
-        take_part(answer, from, p);
     }
 }

@@ -20,3 +20,20 @@ const struct dialect dialect_openai = {
     .stream_error = openai_stream_error,
     .stream_cut = openai_stream_cut,
 };
+
+unsigned
+openai_key_find(struct str key, const struct str *names, unsigned count)
+{
+    unsigned i = 0;
+    bool escaped = memchr(key.ptr, '\\', key.len) != NULL;
+    if (escaped) {
+        while (i < count && !json_string_equals(key, names[i]))
+            i++;
+        return i;
+    }
+    struct str plain = {key.ptr + 1, key.len - 2};
+    while (i < count && (names[i].len != plain.len ||
+                         memcmp(names[i].ptr, plain.ptr, plain.len) != 0))
+        i++;
+    return i;
+}

@@ -30,10 +30,7 @@ is_part_text(struct str key)
         STR_LIT("text"),  STR_LIT("name"),    STR_LIT("arguments"),
         STR_LIT("input"), STR_LIT("refusal"), STR_LIT("summary"),
     };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (json_string_equals(key, names[i]))
-            return true;
-    return false;
+    return openai_key_find(key, names, ARRAY_LEN(names)) < ARRAY_LEN(names);
 }
 
 /* Strings under those names anywhere in a list of parts or calls. */
@@ -71,60 +68,52 @@ count_value(struct answer *answer, struct str value)
         count_parts(answer, value);
 }
 
-/* The raw values of a delta that may carry text. */
-struct delta {
-    struct str content, refusal, tool_calls, function_call;
-    struct str reasoning_content, reasoning, reasoning_details;
+/* Members of a delta that may carry text. */
+enum delta_key {
+    DELTA_CONTENT,
+    DELTA_TOOL_CALLS,
+    DELTA_REASONING_CONTENT,
+    DELTA_REASONING,
+    DELTA_REASONING_DETAILS,
+    DELTA_REFUSAL,
+    DELTA_FUNCTION_CALL,
+    DELTA_OTHER,
 };
-
-static struct str *
-delta_member(struct delta *delta, struct str key)
-{
-    const struct {
-        struct str name;
-        struct str *value;
-    } members[] = {
-        {STR_LIT("content"), &delta->content},
-        {STR_LIT("tool_calls"), &delta->tool_calls},
-        {STR_LIT("reasoning_content"), &delta->reasoning_content},
-        {STR_LIT("reasoning"), &delta->reasoning},
-        {STR_LIT("reasoning_details"), &delta->reasoning_details},
-        {STR_LIT("refusal"), &delta->refusal},
-        {STR_LIT("function_call"), &delta->function_call},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(members); i++)
-        if (json_string_equals(key, members[i].name))
-            return members[i].value;
-    return NULL;
-}
 
 static void
 count_delta(struct answer *answer, struct str object)
 {
-    struct delta delta = {0};
+    static const struct str names[DELTA_OTHER] = {
+        [DELTA_CONTENT] = STR_LIT("content"),
+        [DELTA_TOOL_CALLS] = STR_LIT("tool_calls"),
+        [DELTA_REASONING_CONTENT] = STR_LIT("reasoning_content"),
+        [DELTA_REASONING] = STR_LIT("reasoning"),
+        [DELTA_REASONING_DETAILS] = STR_LIT("reasoning_details"),
+        [DELTA_REFUSAL] = STR_LIT("refusal"),
+        [DELTA_FUNCTION_CALL] = STR_LIT("function_call"),
+    };
+    struct str values[DELTA_OTHER + 1] = {{NULL, 0}};
     struct json_reader reader;
     struct json_token key;
     json_reader_init(&reader, object);
     if (json_next(&reader, &key) != JSON_OBJECT)
         return;
     while (json_next(&reader, &key) == JSON_KEY) {
-        struct str value, *member = delta_member(&delta, key.span);
-        if (json_skip_value(&reader, &value) == JSON_BAD)
+        unsigned which = openai_key_find(key.span, names, DELTA_OTHER);
+        if (json_skip_value(&reader, &values[which]) == JSON_BAD)
             return;
-        if (member != NULL)
-            *member = value;
     }
-    count_value(answer, delta.content);
-    count_value(answer, delta.refusal);
-    count_value(answer, delta.tool_calls);
-    count_value(answer, delta.function_call);
+    count_value(answer, values[DELTA_CONTENT]);
+    count_value(answer, values[DELTA_REFUSAL]);
+    count_value(answer, values[DELTA_TOOL_CALLS]);
+    count_value(answer, values[DELTA_FUNCTION_CALL]);
     /* The same thoughts under up to three names (OpenRouter). */
-    if (is_text(delta.reasoning_content))
-        answer_count_text(answer, delta.reasoning_content);
-    else if (is_text(delta.reasoning))
-        answer_count_text(answer, delta.reasoning);
+    if (is_text(values[DELTA_REASONING_CONTENT]))
+        answer_count_text(answer, values[DELTA_REASONING_CONTENT]);
+    else if (is_text(values[DELTA_REASONING]))
+        answer_count_text(answer, values[DELTA_REASONING]);
     else
-        count_value(answer, delta.reasoning_details);
+        count_value(answer, values[DELTA_REASONING_DETAILS]);
 }
 
 /* Some send "" or the string "null" while it goes on. */
@@ -142,53 +131,69 @@ note_finish(struct answer *answer, uint64_t index)
         answer->choices_finished[index / 64] |= UINT64_C(1) << index % 64;
 }
 
-/* The reader stands behind the opening brace of a choice. */
+enum choice_key {
+    CHOICE_DELTA,
+    CHOICE_TEXT,
+    CHOICE_FINISH,
+    CHOICE_INDEX,
+    CHOICE_USAGE,
+    CHOICE_OTHER,
+};
+
+/* The reader stands behind the opening brace of a choice, then behind the
+ * closing one. */
 static bool
 read_choice(struct answer *answer, struct json_reader *reader,
             struct openai_choices *found)
 {
+    static const struct str names[CHOICE_OTHER] = {
+        [CHOICE_DELTA] = STR_LIT("delta"),
+        [CHOICE_TEXT] = STR_LIT("text"),
+        [CHOICE_FINISH] = STR_LIT("finish_reason"),
+        [CHOICE_INDEX] = STR_LIT("index"),
+        [CHOICE_USAGE] = STR_LIT("usage"),
+    };
+    struct str values[CHOICE_OTHER + 1] = {{NULL, 0}};
     struct json_token key;
     uint64_t index = 0;
-    bool finished = false;
     while (json_next(reader, &key) == JSON_KEY) {
-        struct str value;
-        if (json_skip_value(reader, &value) == JSON_BAD)
+        unsigned which = openai_key_find(key.span, names, CHOICE_OTHER);
+        if (json_skip_value(reader, &values[which]) == JSON_BAD)
             return false;
-        if (json_string_equals(key.span, STR_LIT("delta")))
-            count_delta(answer, value);
-        else if (json_string_equals(key.span, STR_LIT("text")))
-            count_value(answer, value);
-        else if (json_string_equals(key.span, STR_LIT("finish_reason")))
-            finished = is_finish(value);
-        else if (json_string_equals(key.span, STR_LIT("index")) &&
-                 json_number_u64(value, &index) != 0)
-            index = 0;
-        else if (json_string_equals(key.span, STR_LIT("usage")))
-            found->usage = value;
     }
+    count_delta(answer, values[CHOICE_DELTA]);
+    count_value(answer, values[CHOICE_TEXT]);
+    if (values[CHOICE_USAGE].len > 0)
+        found->usage = values[CHOICE_USAGE];
+    if (json_number_u64(values[CHOICE_INDEX], &index) != 0)
+        index = 0;
     if (index < CALL_CHOICES_MAX && index > answer->choice_top)
         answer->choice_top = (uint8_t)index;
-    if (finished)
+    if (is_finish(values[CHOICE_FINISH]))
         note_finish(answer, index);
     return key.type == JSON_OBJECT_END;
 }
 
-void
-openai_choices_read(struct answer *answer, struct str choices,
+bool
+openai_choices_read(struct answer *answer, struct json_reader *reader,
                     struct openai_choices *found)
 {
-    struct json_reader reader;
     struct json_token token;
+    uint32_t depth = reader->depth;
     uint64_t before = answer->ascii_bytes + answer->other_chars;
-    json_reader_init(&reader, choices);
-    if (json_next(&reader, &token) != JSON_ARRAY)
-        return;
-    found->is_empty_list = json_next(&reader, &token) == JSON_ARRAY_END;
-    while (token.type == JSON_OBJECT) {
-        if (!read_choice(answer, &reader, found))
-            break;
-        json_next(&reader, &token);
+    enum json_type type = json_next(reader, &token);
+    if (type == JSON_ARRAY) {
+        type = json_next(reader, &token);
+        found->is_empty_list = type == JSON_ARRAY_END;
     }
+    while (type == JSON_OBJECT && reader->depth == depth + 2) {
+        if (!read_choice(answer, reader, found))
+            return false;
+        type = json_next(reader, &token);
+    }
+    while (reader->depth > depth && type > JSON_BAD)
+        type = json_next(reader, &token); /* a list of something else */
     if (answer->ascii_bytes + answer->other_chars > before)
         answer->content_events++;
+    return type > JSON_BAD;
 }

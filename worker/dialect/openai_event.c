@@ -86,10 +86,7 @@ event_key_find(struct str key)
         [KEY_MODEL] = STR_LIT("model"),
         [KEY_CREATED] = STR_LIT("created"),
     };
-    for (enum event_key i = 0; i < KEY_OTHER; i++)
-        if (json_string_equals(key, names[i]))
-            return i;
-    return KEY_OTHER;
+    return (enum event_key)openai_key_find(key, names, KEY_OTHER);
 }
 
 static void
@@ -98,8 +95,7 @@ take_member(struct answer *answer, struct event_members *members,
 {
     bool is_null = str_equals(value, STR_LIT("null"));
     switch (key) {
-    case KEY_CHOICES:
-        openai_choices_read(answer, value, &members->choices);
+    case KEY_CHOICES: /* read where it stood */
         break;
     case KEY_USAGE:
         members->usage = value;
@@ -157,10 +153,14 @@ event_json(struct answer *answer, struct str text)
     if (json_next(&reader, &key) != JSON_OBJECT)
         return EVENT_PASS;
     while (json_next(&reader, &key) == JSON_KEY) {
-        struct str value;
-        if (json_skip_value(&reader, &value) == JSON_BAD)
+        enum event_key which = event_key_find(key.span);
+        struct str value = {NULL, 0};
+        bool good = which == KEY_CHOICES
+                        ? openai_choices_read(answer, &reader, &members.choices)
+                        : json_skip_value(&reader, &value) != JSON_BAD;
+        if (!good)
             break;
-        take_member(answer, &members, event_key_find(key.span), value);
+        take_member(answer, &members, which, value);
     }
     take_usage(answer, &members);
     answer->error_seen = answer->error_seen || members.is_error;

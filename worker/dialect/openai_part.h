@@ -16,6 +16,13 @@
 
 #include "worker/dialect/dialect.h"
 
+/*
+ * Index of the name that `key` (with its quotes) spells, or `count`. Quick for
+ * keys without escapes, which is all that is ever seen.
+ */
+unsigned openai_key_find(struct str key, const struct str *names,
+                         unsigned count);
+
 /* ---- request ---- */
 
 /*
@@ -91,8 +98,9 @@ struct openai_choices {
     bool is_empty_list;
     struct str usage; /* Moonshot puts it into choices[0] */
 };
-/* Reads the value of "choices", counts its text, notes finished choices. */
-void openai_choices_read(struct answer *answer, struct str choices,
+/* The reader stands before the value of "choices": passes it, counts its text,
+ * notes finished choices. False when it is not JSON. */
+bool openai_choices_read(struct answer *answer, struct json_reader *reader,
                          struct openai_choices *found);
 
 /* Takes a stated usage object over into answer->stated; later calls win. False

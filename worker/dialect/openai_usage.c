@@ -77,7 +77,8 @@ read_number(struct usage_reading *reading, enum usage_field field,
 static const struct field_name *
 find_field(const struct field_name *fields, struct str key)
 {
-    while (fields->name.ptr != NULL && !json_string_equals(key, fields->name))
+    while (fields->name.ptr != NULL &&
+           openai_key_find(key, &fields->name, 1) != 0)
         fields++;
     return fields->name.ptr != NULL ? fields : NULL;
 }
@@ -85,11 +86,11 @@ find_field(const struct field_name *fields, struct str key)
 static const struct field_name *
 details_fields(struct str key)
 {
-    if (json_string_equals(key, STR_LIT("prompt_tokens_details")))
-        return prompt_fields;
-    if (json_string_equals(key, STR_LIT("completion_tokens_details")))
-        return completion_fields;
-    return NULL;
+    static const struct str names[] = {STR_LIT("prompt_tokens_details"),
+                                       STR_LIT("completion_tokens_details")};
+    static const struct field_name *const fields[] = {prompt_fields,
+                                                      completion_fields, NULL};
+    return fields[openai_key_find(key, names, ARRAY_LEN(names))];
 }
 
 /* False when `object` is not one. */
