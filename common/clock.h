@@ -19,9 +19,10 @@ int64_t clock_wall_ms(void);
 /*
  * clock_period_ms - the clock that decides which period a budget is in.
  * Wall time, unless AIGW_TEST_CLOCK_SCALE=N (> 1) stood in the environment at
- * the first call: then N times as fast, from that call on. AIGW_TEST_CLOCK_ORIGIN
- * (ms since 1970) replaces the instant at which the fast clock starts, so that
- * a restarted process goes on with the same scale: origin is wall time of t0.
+ * the first call: then N times as fast, from that call on.
+ * AIGW_TEST_CLOCK_ORIGIN (ms since 1970) replaces the instant at which the fast
+ * clock starts, so that a restarted process goes on with the same scale. The
+ * master calls it once before it forks: children then share the instant.
  */
 int64_t clock_period_ms(void);
 /* RFC 3339 UTC with milliseconds, "2026-11-21T22:33:00.123Z", 24 + NUL. */

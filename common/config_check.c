@@ -11,8 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/net/listen.h"
-
 enum {
     PROVIDER_NAME_BYTES = 64,
     HOST_BYTES = 256,     /* with the NUL */
@@ -25,7 +23,7 @@ struct checker {
     const struct config_origins *origins;
     struct buf *error;
     unsigned faults;
-    struct listen_address addresses[LISTENERS_MAX];
+    struct config_address addresses[LISTENERS_MAX];
     unsigned address_count;
 };
 
@@ -62,30 +60,30 @@ check_address(struct checker *checker, enum config_section section,
               const struct config_origin *origin, const char *option,
               const char *text)
 {
-    struct listen_address *address =
+    struct config_address *address =
         &checker->addresses[checker->address_count];
     const struct config_admin *admin = &checker->config->admin;
-    if (listen_parse(text, address) != 0) {
+    if (!config_parse_address(text, address)) {
         fault(checker, section, origin, option,
               "\"%.80s\" is not an address, as 127.0.0.1:8080 or [::1]:8080",
               text);
         return;
     }
-    for (unsigned i = 0; i < checker->address_count; i++)
-        if (strcmp(checker->addresses[i].text, address->text) == 0)
-            fault(checker, section, origin, option, "%s is listened on twice",
-                  address->text);
+    /* Port 0 is another port each time. */
+    for (unsigned i = 0; i < checker->address_count && address->port != 0; i++)
+        if (memcmp(&checker->addresses[i], address, sizeof(*address)) == 0)
+            fault(checker, section, origin, option,
+                  "\"%.80s\" is listened on twice", text);
     checker->address_count++;
-    if (section != CONFIG_SECTION_admin || listen_is_loopback(address))
+    if (section != CONFIG_SECTION_admin || config_address_is_loopback(address))
         return;
     if (!admin->is_public)
         fault(checker, section, origin, option,
-              "%s is not a loopback address: that needs public = yes",
-              address->text);
+              "\"%.80s\" is not a loopback address: that needs public = yes",
+              text);
     if (admin->token == NULL)
         fault(checker, section, origin, option,
-              "%s is not a loopback address: that needs a token",
-              address->text);
+              "\"%.80s\" is not a loopback address: that needs a token", text);
 }
 
 static void

@@ -107,6 +107,14 @@ void config_list_free(struct config_list *list);
  * `words`: with '|' between. */
 void config_suggest(const char *wrong, const char *words, struct buf *out);
 
+/* A listening address; v4 is mapped to v6, "*" and a lone port are [::]. */
+struct config_address {
+    uint8_t addr16[16];
+    uint16_t port;
+};
+bool config_parse_address(const char *text, struct config_address *address);
+bool config_address_is_loopback(const struct config_address *address);
+
 /* Adds one line "file:line: reason" (or "file: reason") to `error`. */
 void config_fault(struct buf *error, const char *file, int line,
                   const char *format, ...) PRINTF_LIKE(4, 5);

@@ -163,15 +163,14 @@ print_mdoc_row(const struct config_option *option, struct buf *out)
 {
     buf_printf(out, ".It Cm %s\n", option->name);
     print_mdoc_text(option->text, out);
-    buf_append_cstr(out, ".\n");
+    buf_append_cstr(out, "\n(");
     print_facts(option, out);
-    if (*option->fallback != '\0') {
-        buf_append_cstr(out, ".\nDefault:\n.Ql ");
-        print_mdoc_text(option->fallback, out);
-        buf_append_char(out, '\n');
-    } else {
-        buf_append_cstr(out, ".\n");
-    }
+    buf_append_cstr(out, ").\n");
+    if (*option->fallback == '\0')
+        return;
+    buf_append_cstr(out, "Default:\n.Ql ");
+    print_mdoc_text(option->fallback, out);
+    buf_append_char(out, '\n');
 }
 
 static void

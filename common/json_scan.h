@@ -23,14 +23,14 @@
 enum { JSON_MAX_DEPTH = 128 };
 
 enum json_type {
-    JSON_END,   /* the whole text was read */
-    JSON_BAD,   /* not JSON; json_reader.pos is the offset of the fault */
-    JSON_OBJECT,/* `{` */
+    JSON_END,    /* the whole text was read */
+    JSON_BAD,    /* not JSON; json_reader.pos is the offset of the fault */
+    JSON_OBJECT, /* `{` */
     JSON_OBJECT_END,
     JSON_ARRAY,
     JSON_ARRAY_END,
-    JSON_KEY,   /* member name; span includes the quotes */
-    JSON_STRING,/* span includes the quotes */
+    JSON_KEY,    /* member name; span includes the quotes */
+    JSON_STRING, /* span includes the quotes */
     JSON_NUMBER,
     JSON_TRUE,
     JSON_FALSE,
@@ -47,8 +47,8 @@ struct json_reader {
     const char *text;
     size_t len, pos;
     uint32_t depth;
-    uint8_t state;                          /* private */
-    uint64_t is_object[JSON_MAX_DEPTH / 64];/* private: a bit per depth */
+    uint8_t state;                           /* private */
+    uint64_t is_object[JSON_MAX_DEPTH / 64]; /* private: a bit per depth */
 };
 
 void json_reader_init(struct json_reader *reader, struct str text);

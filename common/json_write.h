@@ -28,7 +28,8 @@ void json_array_end(struct json_writer *writer);
 void json_key(struct json_writer *writer, const char *name);
 void json_key_str(struct json_writer *writer, struct str name);
 void json_string(struct json_writer *writer, struct str text);
-void json_cstring(struct json_writer *writer, const char *text); /* NULL: null */
+/* NULL: null */
+void json_cstring(struct json_writer *writer, const char *text);
 void json_u64(struct json_writer *writer, uint64_t n);
 void json_i64(struct json_writer *writer, int64_t n);
 void json_bool(struct json_writer *writer, bool value);

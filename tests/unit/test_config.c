@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/config_part.h"
 #include "common/ini_part.h"
 #include "common/log.h"
+#include "common/net/listen.h"
 #include "tests/test.h"
 
 static struct buf error;
@@ -323,6 +325,47 @@ TEST(what_is_wrong_is_refused_with_its_line)
                       cases[i].text, buf_cstr(&error), cases[i].reason);
         config_free(config);
     }
+}
+
+TEST(addresses_are_understood_as_the_listeners_understand_them)
+{
+    static const char *const texts[] = {"127.0.0.1:8080",
+                                        "127.1.2.3:1",
+                                        "0.0.0.0:80",
+                                        "[::1]:8080",
+                                        "[::]:0",
+                                        "*:65535",
+                                        "8080",
+                                        "10.0.0.1:65536",
+                                        "[::ffff:127.0.0.1]:1",
+                                        "[fe80::1]:1",
+                                        "localhost:1",
+                                        "::1:80",
+                                        "[::1]",
+                                        ":80",
+                                        "1.2.3:4",
+                                        "127.0.0.1:",
+                                        "",
+                                        "127.0.0.1:+1",
+                                        "[]:1",
+                                        "*",
+                                        "[127.0.0.1]:1",
+                                        "127.0.0.1:000001",
+                                        "[::1%lo]:1",
+                                        "x*:1"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct config_address ours;
+        struct listen_address theirs;
+        bool good = config_parse_address(texts[i], &ours);
+        if (good != (listen_parse(texts[i], &theirs) == 0) ||
+            (good &&
+             config_address_is_loopback(&ours) != listen_is_loopback(&theirs)))
+            test_fail(__FILE__, __LINE__, "not alike: %s", texts[i]);
+    }
+    struct config *config = load_text("[server]\nlisten = 127.0.0.1:0\n"
+                                      "[admin]\nlisten = 127.0.0.1:0\n");
+    CHECK_TRUE(config != NULL); /* two ports of the system's choice */
+    config_free(config);
 }
 
 TEST(all_faults_are_reported_one_a_line)
