@@ -39,7 +39,12 @@ static void
 report_done(void *context)
 {
     struct call *call = context;
-    call_answer(call, call->status);
+    if (call->status == 200)
+        call_answer(call, 200);
+    else
+        call_fail(call, 503, "ledger_unavailable",
+                  "The ledger could not be read: %.400s",
+                  buf_cstr(&call->reply));
 }
 
 void

@@ -175,13 +175,24 @@ logs_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
                                     work, &work->error);
 }
 
-/* The ledger's form of a row, and the names that its ids have now. */
+static const struct {
+    const char *name;
+    uint16_t flag;
+} row_flags[] = {{"stream", RECORD_STREAM},
+                 {"estimated", RECORD_ESTIMATED},
+                 {"ambiguous", RECORD_AMBIGUOUS},
+                 {"clamped", RECORD_CLAMPED},
+                 {"cached", RECORD_CACHED}};
+
+/* The ledger's form of a row, with its flags by name, the names that its ids
+ * have now, and where to go on from. */
 static void
 row_to_json(struct json_writer *json, const struct store *store,
             const struct ledger_row *row, struct buf *scratch)
 {
     const struct gateway *key = store_gateway(store, row->key_id);
     struct json_writer names;
+    char cursor[CURSOR_BYTES];
     buf_reset(scratch);
     ledger_row_to_json(row, scratch);
     if (!buf_ok(scratch) || buf_len(scratch) < 3)
@@ -193,6 +204,13 @@ row_to_json(struct json_writer *json, const struct store *store,
     json_cstring(&names, key == NULL ? NULL : key->name);
     json_key(&names, "group");
     json_cstring(&names, group_name_of(store, row->group_id));
+    for (unsigned i = 0; i < ARRAY_LEN(row_flags); i++) {
+        json_key(&names, row_flags[i].name);
+        json_bool(&names, (row->flags & row_flags[i].flag) != 0);
+    }
+    ledger_row_cursor(row, cursor);
+    json_key(&names, "cursor");
+    json_cstring(&names, cursor);
     json_object_end(&names);
     json_raw(json, buf_view(scratch));
 }

@@ -1,0 +1,63 @@
+/*
+ * aigwctl.h - one run of the command: its arguments, where it connects, how it
+ * prints. Exit status of the program and of every command function: CTL_*.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_TOOLS_AIGWCTL_H
+#define AIGW_TOOLS_AIGWCTL_H
+
+#include <cjson/cJSON.h>
+
+#include "tools/aigwctl_connect.h"
+#include "tools/aigwctl_grammar.h"
+#include "tools/aigwctl_output.h"
+
+enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+
+struct ctl {
+    struct arguments args;
+    struct output output;
+    struct connect connect;
+};
+
+/* ---- aigwctl_call.c ---- */
+/*
+ * ctl_call - one request; `body` is taken. CTL_OK and the answer in *answer
+ * (the caller's), or the error was printed.
+ */
+int ctl_call(struct ctl *ctl, const char *method, const char *path, cJSON *body,
+             cJSON **answer) MUST_CHECK;
+/* The key that the first positional or --key names. */
+int ctl_find_key(struct ctl *ctl, cJSON **key) MUST_CHECK;
+/* Its plain value ("" when it could not be had: the error was printed). */
+int ctl_reveal_key(struct ctl *ctl, double id, cJSON **key) MUST_CHECK;
+/* "PATH?name=value&...": adds a parameter, escaped; nothing when NULL. */
+void ctl_query(struct buf *path, const char *name, const char *value);
+
+/* ---- commands ---- */
+int run_key_create(struct ctl *ctl);
+int run_key_upsert(struct ctl *ctl);
+int run_key_list(struct ctl *ctl);
+int run_key_get(struct ctl *ctl);
+int run_key_reveal(struct ctl *ctl);
+int run_key_enable(struct ctl *ctl);
+int run_key_disable(struct ctl *ctl);
+int run_key_delete(struct ctl *ctl);
+int run_key_rename(struct ctl *ctl);
+int run_key_set_quota(struct ctl *ctl);
+int run_key_set_expiry(struct ctl *ctl);
+int run_key_set_limits(struct ctl *ctl);
+int run_key_set_models(struct ctl *ctl);
+int run_key_set_acl(struct ctl *ctl);
+int run_group_create(struct ctl *ctl);
+int run_group_list(struct ctl *ctl);
+int run_group_get(struct ctl *ctl);
+int run_group_top_up(struct ctl *ctl);
+int run_group_set_quota(struct ctl *ctl);
+int run_model_list(struct ctl *ctl);
+int run_status(struct ctl *ctl);
+int run_usage(struct ctl *ctl);
+int run_logs(struct ctl *ctl);
+int run_verify(struct ctl *ctl);
+
+#endif
