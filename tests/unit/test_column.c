@@ -1,0 +1,152 @@
+/*
+ * test_column.c - seats: how a column is given, claimed, lost, given again.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "shm/column.h"
+
+#include <errno.h>
+
+#include "common/clock.h"
+#include "tests/unit/shm_fixture.h"
+
+static uint32_t
+state_of(const struct fixture *f, uint32_t column)
+{
+    return shm_load(&segment_column(&f->segment, column)->state);
+}
+
+TEST(columns_are_given_from_the_bottom_and_raise_the_high_mark_first)
+{
+    struct fixture f;
+    fixture_open(&f);
+    CHECK_EQ(column_high(&f.segment), 3);
+    CHECK_EQ(column_find_free(&f.segment), 3);
+    CHECK_EQ(column_high(&f.segment), 4);
+    CHECK_EQ(state_of(&f, 3), SHM_COLUMN_TAKEN);
+    CHECK_EQ(column_find_free(&f.segment), 4);
+    CHECK_EQ(column_claim(&f.segment, 3, getpid(), 9), 0);
+    CHECK_EQ(state_of(&f, 3), SHM_COLUMN_LIVE);
+    const struct shm_column *shm = segment_column(&f.segment, 3);
+    CHECK_EQ(shm_load(&shm->pid), getpid());
+    CHECK_TRUE(shm_load(&shm->start_time) != 0);
+    CHECK_EQ(shm_load(&shm->config_generation), 9);
+    fixture_close(&f);
+}
+
+TEST(each_column_is_given_once_until_all_are_taken)
+{
+    struct fixture f;
+    fixture_open(&f);
+    for (uint32_t i = 3; i < f.segment.column_max; i++)
+        CHECK_EQ(column_find_free(&f.segment), i);
+    CHECK_EQ(column_find_free(&f.segment), -EAGAIN);
+    fixture_close(&f);
+}
+
+TEST(a_column_is_claimed_once)
+{
+    struct fixture f;
+    fixture_open(&f);
+    CHECK_EQ(column_claim(&f.segment, 0, getpid(), 1), -ESTALE);
+    CHECK_EQ(column_claim(&f.segment, 20, getpid(), 1), -ESTALE);
+    fixture_close(&f);
+}
+
+TEST(a_child_whose_column_was_taken_away_must_not_claim_it)
+{
+    struct fixture f;
+    fixture_open(&f);
+    CHECK_EQ(column_find_free(&f.segment), 3);
+    column_mark_dying(&f.segment, 3); /* the fork failed, or a new master */
+    CHECK_EQ(state_of(&f, 3), SHM_COLUMN_DYING);
+    CHECK_EQ(column_claim(&f.segment, 3, getpid(), 1), -ESTALE);
+    fixture_close(&f);
+}
+
+TEST(a_dying_column_is_not_given_and_comes_back_with_a_new_generation)
+{
+    struct fixture f;
+    struct reap_result result = {0};
+    fixture_open(&f);
+    uint32_t before = shm_load(&segment_column(&f.segment, 1)->generation);
+    column_mark_dying(&f.segment, 1);
+    CHECK_EQ(column_find_free(&f.segment), 3);
+    CHECK_EQ(reap_all(&f.segment, 1, &result), 1);
+    CHECK_EQ(state_of(&f, 1), SHM_COLUMN_FREE);
+    CHECK_EQ(column_find_free(&f.segment), 1);
+    CHECK_EQ(shm_load(&segment_column(&f.segment, 1)->generation), before + 1);
+    fixture_close(&f);
+}
+
+TEST(marking_a_free_column_changes_nothing)
+{
+    struct fixture f;
+    fixture_open(&f);
+    column_mark_dying(&f.segment, 9);
+    CHECK_EQ(state_of(&f, 9), SHM_COLUMN_FREE);
+    fixture_close(&f);
+}
+
+TEST(a_column_that_a_dead_master_took_long_ago_is_marked_dying)
+{
+    struct fixture f;
+    fixture_open(&f);
+    CHECK_EQ(column_find_free(&f.segment), 3);
+    struct shm_column *shm = segment_column(&f.segment, 3);
+    shm_store(&shm->pid, 1);
+    CHECK_EQ(column_find_free(&f.segment), 4); /* too young to be given up */
+    CHECK_EQ(state_of(&f, 3), SHM_COLUMN_TAKEN);
+    shm_store(&shm->started_ms, clock_mono_ms() - 61000);
+    CHECK_EQ(column_find_free(&f.segment), 5);
+    CHECK_EQ(state_of(&f, 3), SHM_COLUMN_DYING);
+    fixture_close(&f);
+}
+
+TEST(a_seat_has_each_slot_once_and_gets_them_back)
+{
+    struct fixture f;
+    bool seen[8] = {false};
+    fixture_open(&f);
+    for (int i = 0; i < 8; i++) {
+        int slot = seat_take_slot(&f.seat[0]);
+        CHECK_TRUE(slot >= 0 && slot < 8 && !seen[slot]);
+        seen[slot] = true;
+    }
+    CHECK_EQ(seat_take_slot(&f.seat[0]), -EAGAIN);
+    seat_give_slot(&f.seat[0], 5);
+    CHECK_EQ(seat_take_slot(&f.seat[0]), 5);
+    fixture_close(&f);
+}
+
+TEST(a_slot_is_given_only_with_room_for_one_more_largest_record)
+{
+    struct fixture f;
+    fixture_open(&f);
+    /* The ring holds all but room for three records. */
+    uint64_t tail = 1000;
+    ring_release(&f.segment, 0, tail);
+    ring_publish(&f.segment, 0,
+                 tail + f.segment.ring_bytes - 3 * SHM_RECORD_MAX);
+    seat_close(&f.seat[0]);
+    CHECK_EQ(seat_open(&f.seat[0], &f.segment, 0), 0);
+    CHECK_TRUE(seat_take_slot(&f.seat[0]) >= 0);
+    CHECK_TRUE(seat_take_slot(&f.seat[0]) >= 0);
+    int third = seat_take_slot(&f.seat[0]);
+    CHECK_TRUE(third >= 0);
+    CHECK_EQ(seat_take_slot(&f.seat[0]), -EAGAIN);
+    seat_give_slot(&f.seat[0], (uint32_t)third);
+    CHECK_TRUE(seat_take_slot(&f.seat[0]) >= 0);
+    ring_release(&f.segment, 0, tail + SHM_RECORD_MAX);
+    CHECK_TRUE(seat_take_slot(&f.seat[0]) >= 0);
+    fixture_close(&f);
+}
+
+TEST(a_seat_does_not_open_on_slots_in_use)
+{
+    struct fixture f;
+    struct seat again;
+    fixture_open(&f);
+    CHECK_TRUE(fixture_hold(&f, 0, 1, 1, NULL) >= 0);
+    CHECK_EQ(seat_open(&again, &f.segment, 0), -EBUSY);
+    fixture_close(&f);
+}
