@@ -69,8 +69,6 @@ fault_set_overloaded(struct fault *fault, const char *reason)
 void
 error_reply_fields(struct buf *out, const struct fault *fault)
 {
-    if (fault->status == 401)
-        buf_append_str(out, STR_LIT("WWW-Authenticate: Bearer\r\n"));
     if (fault->retry_after_s > 0)
         http_field_u64(out, "retry-after", fault->retry_after_s);
     if (fault->no_retry)

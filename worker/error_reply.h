@@ -19,7 +19,7 @@ void fault_set_http(struct fault *fault, uint16_t status, const char *reason);
 void fault_set_overloaded(struct fault *fault, const char *reason);
 
 /* The fields an error has besides those of every answer: retry-after,
- * x-should-retry, WWW-Authenticate. */
+ * x-should-retry. */
 void error_reply_fields(struct buf *out, const struct fault *fault);
 
 #endif

@@ -52,7 +52,6 @@ send_held(struct request *request, size_t bytes, bool last)
     if (count > 0 && !relay_send(request, out, count))
         return;
     buf_consume(held, bytes);
-    request->delivered_tokens = answer_output_estimate(&request->answer);
 }
 
 static void
@@ -60,6 +59,8 @@ finish_plain(struct request *request)
 {
     request->status = request->relay->status;
     request->cause = RECORD_OK;
+    if (request->client != NULL)
+        request->delivered_tokens = answer_output_estimate(&request->answer);
     usage_settle(request);
     send_held(request, buf_len(&request->held), true);
     request_done(request);
@@ -141,6 +142,7 @@ relay_plain_flush(struct request *request)
         return;
     relay->is_passing = true;
     if (buf_len(held) > RELAY_TAIL_BYTES) {
+        request->delivered_tokens = answer_output_estimate(&request->answer);
         usage_progress(request);
         send_held(request, buf_len(held) - RELAY_TAIL_BYTES, false);
     }

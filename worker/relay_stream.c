@@ -65,8 +65,19 @@ send_batch(struct request *request, struct str tail, bool last)
     count += request_frame_tail(request, bytes, last, &out[count]);
     relay->piece_count = 0;
     relay->piece_bytes = 0;
-    if (count > 0 && relay_send(request, out, count))
+    /* A client that is gone is reported at the end of the turn. */
+    if (count > 0 && !relay_send(request, out, count))
+        return;
+}
+
+/* What the next send gives away, told to the slot or the record before it. */
+static void
+note_delivery(struct request *request)
+{
+    if (request->client != NULL)
         request->delivered_tokens = answer_output_estimate(&request->answer);
+    if (!request->settled)
+        usage_progress(request);
 }
 
 /* ---- events ---- */
@@ -137,7 +148,7 @@ take_events(struct request *request, struct str bytes, bool in_held, size_t off,
         }
         if (verdict == EVENT_PASS) {
             if (relay->piece_count == RELAY_PIECES) {
-                usage_progress(request);
+                note_delivery(request);
                 send_batch(request, (struct str){NULL, 0}, false);
             }
             add_piece(relay, in_held ? NULL : bytes.ptr + used, off + used,
@@ -161,7 +172,7 @@ start_long_event(struct request *request)
     size_t passed = pass_long_event(relay, &request->answer, bytes);
     CHECK(passed == bytes.len);
     if (relay->piece_count == RELAY_PIECES) {
-        usage_progress(request);
+        note_delivery(request);
         send_batch(request, (struct str){NULL, 0}, false);
     }
     add_piece(relay, NULL, relay->partial, bytes.len);
@@ -180,7 +191,7 @@ relay_stream_body(struct request *request, struct str bytes)
     if (relay->in_long_event) {
         size_t len = pass_long_event(relay, &request->answer, bytes);
         if (relay->piece_count == RELAY_PIECES) {
-            usage_progress(request);
+            note_delivery(request);
             send_batch(request, (struct str){NULL, 0}, false);
         }
         if (len > 0)
@@ -212,8 +223,7 @@ finish_cut(struct request *request)
     buf_init(&tail, 0);
     request->cause = RECORD_CUT;
     request->status = request->relay->status;
-    if (!request->settled)
-        usage_settle(request);
+    usage_settle(request);
     request->dialect->stream_cut(&tail, &request->answer, &request->usage,
                                  request->call.include_usage);
     send_batch(request, buf_view(&tail), true);
@@ -245,6 +255,8 @@ settle_once(struct request *request)
 {
     if (request->settled)
         return;
+    if (request->client != NULL)
+        request->delivered_tokens = answer_output_estimate(&request->answer);
     request->cause = RECORD_OK;
     request->status = request->relay->status;
     usage_settle(request);
@@ -285,8 +297,8 @@ relay_stream_flush(struct request *request)
     /* Many clients leave at [DONE]: for them it is the last byte. */
     if (request->answer.done_seen)
         settle_once(request);
-    else if (!request->settled && relay->piece_bytes > 0)
-        usage_progress(request);
+    else if (relay->piece_bytes > 0)
+        note_delivery(request);
     send_batch(request, (struct str){NULL, 0}, false);
     buf_consume(held, relay->partial);
     relay->partial = 0;

@@ -193,6 +193,9 @@ request_fail(struct request *request, const struct fault *fault)
     buf_reset(out);
     request_reply_begin(request, out, fault->status);
     error_reply_fields(out, fault);
+    /* RFC 9110 11.6.1; a provider's 401 is about the gateway's credential. */
+    if (fault->status == 401 && request->provider == NULL)
+        http_field_cstr(out, "WWW-Authenticate", "Bearer");
     if (fault->status == 405 && request->path != NULL)
         http_field_cstr(out, "Allow", request->path->allow);
     request_reply_end(request, out, STR_LIT("application/json"),
