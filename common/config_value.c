@@ -361,8 +361,8 @@ print_price(int64_t price, int scale, struct buf *out)
     buf_append_u64(out, whole);
     if (rest > 0)
         buf_append_char(out, '.');
-    while (rest > 0 && factor > 1) {
-        factor /= 10;
+    while (rest > 0) {
+        rest *= 10; /* factor <= 10^12: fits */
         buf_append_char(out, (char)('0' + rest / factor));
         rest %= factor;
     }
