@@ -24,16 +24,19 @@
 struct connector {
     struct loop *loop;
     CURLM *multi;
+    struct watch *watches;
     struct loop_timer timer;
     int leaving_fd; /* the socket being handed over, else -1 */
     bool fd_let_go; /* libcurl "closed" it */
 };
 
-/* A socket that libcurl waits for. Freed at the end of the turn. */
+/* A socket that libcurl waits for, until libcurl says CURL_POLL_REMOVE. */
 struct watch {
     struct loop_source source;
     struct connector *connector;
+    CURL *easy;
     int fd;
+    struct watch *previous, *next;
     struct loop_deferred free_later;
 };
 
@@ -83,7 +86,38 @@ static void
 watch_remove(struct connector *connector, struct watch *watch)
 {
     loop_remove(connector->loop, &watch->source);
+    *(watch->previous != NULL ? &watch->previous->next : &connector->watches) =
+        watch->next;
+    if (watch->next != NULL)
+        watch->next->previous = watch->previous;
     loop_defer(connector->loop, &watch->free_later);
+}
+
+static struct watch *
+watch_create(struct connector *connector, CURL *easy, int fd)
+{
+    struct watch *watch = calloc(1, sizeof(*watch));
+    if (watch == NULL)
+        return NULL;
+    watch->source = (struct loop_source){.fd = -1, .ready = on_watch_ready};
+    watch->connector = connector;
+    watch->easy = easy;
+    watch->fd = fd;
+    watch->free_later.run = watch_free;
+    watch->next = connector->watches;
+    if (watch->next != NULL)
+        watch->next->previous = watch;
+    connector->watches = watch;
+    return watch;
+}
+
+static int
+watch_events(struct connector *connector, struct watch *watch, uint32_t events)
+{
+    if (watch->source.fd >= 0)
+        return loop_modify(connector->loop, &watch->source, events);
+    watch->source.fd = watch->fd;
+    return loop_add(connector->loop, &watch->source, events);
 }
 
 /* CURLMOPT_SOCKETFUNCTION. -1 makes libcurl fail the transfers. */
@@ -91,7 +125,6 @@ static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *context,
           void *socket_context)
 {
-    (void)easy;
     struct connector *connector = context;
     struct watch *watch = socket_context;
     if (what == CURL_POLL_REMOVE) {
@@ -102,20 +135,12 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *context,
     uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) |
                       (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
     if (watch != NULL)
-        return loop_modify(connector->loop, &watch->source, events) == 0 ? 0
-                                                                         : -1;
-    watch = calloc(1, sizeof(*watch));
+        return watch_events(connector, watch, events) == 0 ? 0 : -1;
+    watch = watch_create(connector, easy, fd);
     if (watch == NULL)
         return -1;
-    watch->source = (struct loop_source){.fd = fd, .ready = on_watch_ready};
-    watch->connector = connector;
-    watch->fd = fd;
-    watch->free_later.run = watch_free;
-    if (loop_add(connector->loop, &watch->source, events) != 0) {
-        free(watch);
-        return -1;
-    }
-    if (curl_multi_assign(connector->multi, fd, watch) != CURLM_OK) {
+    if (watch_events(connector, watch, events) != 0 ||
+        curl_multi_assign(connector->multi, fd, watch) != CURLM_OK) {
         watch_remove(connector, watch);
         return -1;
     }
@@ -147,6 +172,18 @@ connector_on_close(void *context, curl_socket_t fd)
     return close(fd);
 }
 
+/* libcurl closes the sockets of a removed handle first and says so afterwards,
+ * so they leave epoll here. */
+static void
+end_handle(struct connector *connector, CURL *easy)
+{
+    for (struct watch *w = connector->watches; w != NULL; w = w->next)
+        if (w->easy == easy)
+            loop_remove(connector->loop, &w->source);
+    curl_multi_remove_handle(connector->multi, easy);
+    curl_easy_cleanup(easy);
+}
+
 /* The connected socket, ours from now on, or -errno. Ends the easy handle. */
 static int
 take_socket(struct connector *connector, CURL *easy)
@@ -156,9 +193,8 @@ take_socket(struct connector *connector, CURL *easy)
         fd = CURL_SOCKET_BAD;
     connector->leaving_fd = fd;
     connector->fd_let_go = false;
-    curl_multi_remove_handle(connector->multi, easy);
+    end_handle(connector, easy);
     connector->leaving_fd = -1;
-    curl_easy_cleanup(easy);
     if (fd == CURL_SOCKET_BAD)
         return -ECONNABORTED;
     if (connector->fd_let_go)
@@ -181,8 +217,7 @@ finish_job(struct connector *connector, CURL *easy, CURLcode code)
             snprintf(job->text, sizeof(job->text), "the connection was lost");
     } else {
         result = connector_explain(job, easy, code);
-        curl_multi_remove_handle(connector->multi, easy);
-        curl_easy_cleanup(easy);
+        end_handle(connector, easy);
     }
     job->easy = NULL;
     job->done(job, result);
@@ -228,8 +263,7 @@ connector_cancel(struct connect_job *job)
         return;
     CURL *easy = job->easy;
     job->easy = NULL;
-    curl_multi_remove_handle(job->connector->multi, easy);
-    curl_easy_cleanup(easy);
+    end_handle(job->connector, easy);
 }
 
 int
@@ -282,6 +316,8 @@ connector_destroy(struct connector **connector_ptr)
     if (connector == NULL)
         return;
     curl_multi_cleanup(connector->multi);
+    while (connector->watches != NULL)
+        watch_remove(connector, connector->watches);
     loop_timer_clear(connector->loop, &connector->timer);
     free(connector);
     curl_global_cleanup();

@@ -128,7 +128,6 @@ set_options(struct connector *connector, struct connect_job *job, CURL *easy,
     curl_easy_setopt(easy, CURLOPT_PRIVATE, (char *)job);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     /* A model may think for minutes: routers on the way must not forget us. */
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HANDLE_BUFFER_BYTES);

@@ -158,16 +158,17 @@ take_body(struct exchange *exchange, struct str input)
         struct str content;
         enum http_parse_result result = http_body_next(
             &exchange->body, input.ptr, input.len, &consumed, &content);
-        if (result == HTTP_BAD)
-            return broken(exchange, "the answer's framing is broken");
         input = str_skip(input, consumed);
         exchange->complete = result == HTTP_DONE;
-        if (content.len == 0)
-            continue;
-        exchange->given = true;
-        exchange->events->body(exchange->owner, content);
-        if (exchange->state != EXCHANGE_OPEN)
-            return TAKEN_ALL;
+        /* Also what stood before the fault, wherever the reads were cut. */
+        if (content.len > 0) {
+            exchange->given = true;
+            exchange->events->body(exchange->owner, content);
+            if (exchange->state != EXCHANGE_OPEN)
+                return TAKEN_ALL;
+        }
+        if (result == HTTP_BAD)
+            return broken(exchange, "the answer's framing is broken");
     }
     /* Nobody asked for what follows: not a connection to use again. */
     if (input.len > 0)
