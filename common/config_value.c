@@ -5,6 +5,7 @@
 #include "common/config_part.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -352,20 +353,18 @@ print_word(const char *words, unsigned idx, struct buf *out)
 static void
 print_price(int64_t price, int scale, struct buf *out)
 {
-    uint64_t factor = 1;
+    char digits[32];
     if (price < 0)
         return;
-    for (int i = 0; i < scale; i++)
-        factor *= 10;
-    uint64_t whole = (uint64_t)price / factor, rest = (uint64_t)price % factor;
-    buf_append_u64(out, whole);
-    if (rest > 0)
+    int len =
+        snprintf(digits, sizeof(digits), "%0*lld", scale + 1, (long long)price);
+    int point = len - scale;
+    while (len > point && digits[len - 1] == '0')
+        len--;
+    buf_append(out, digits, (size_t)point);
+    if (len > point)
         buf_append_char(out, '.');
-    while (rest > 0) {
-        rest *= 10; /* factor <= 10^12: fits */
-        buf_append_char(out, (char)('0' + rest / factor));
-        rest %= factor;
-    }
+    buf_append(out, digits + point, (size_t)(len - point));
 }
 
 static void

@@ -154,7 +154,7 @@ int
 crypto_open(const struct crypto_secrets *secrets, struct str aad,
             const uint8_t *sealed, size_t len, uint8_t *plain)
 {
-    uint8_t tag[TAG_BYTES], spare[16];
+    uint8_t tag[TAG_BYTES], spare[16] = {0};
     int n = 0, tail = 0, result = -EBADMSG;
     if (len < CRYPTO_SEAL_OVERHEAD || len > INT_MAX || aad.len > INT_MAX)
         return -EBADMSG;
