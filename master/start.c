@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/net/listen.h"
 #include "common/proc.h"
@@ -214,6 +215,8 @@ master_start(struct master *master)
     log_info("aigw %s starts, configuration %s", AIGW_VERSION, config->path);
     proc_title_set("aigw: master %s", config->path);
     block_signals(master);
+    /* A test's fast clock begins here, and is one for all children. */
+    (void)clock_period_ms();
     proc_raise_nofile();
     make_folders(config);
     take_pid_file(master);
