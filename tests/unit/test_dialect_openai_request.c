@@ -375,7 +375,7 @@ TEST(token_numbers_are_counted_as_tokens)
     CHECK_EQ(call.messages, 2);
     CHECK_EQ(call.prompt_bound, 5 + 2 * 16);
     call = scanned_at(ENDPOINT_EMBEDDINGS,
-                      "{\"model\":\"m\",\"input\":[\"abcd\",\"efghi\"]}");
+                      "{\"model\":\"m\",\"input\":[\"abcde\",\"fghijk\"]}");
     CHECK_EQ(call.prompt_estimate, 3);
     call = scanned_at(ENDPOINT_EMBEDDINGS, "{\"model\":\"m\",\"input\":\"\"}");
     CHECK_EQ(call.prompt_estimate, 1);

@@ -57,6 +57,7 @@ const char *openai_member_name(enum openai_member member);
  * for those that say so. */
 struct openai_prompt {
     uint64_t visible_bytes; /* text that a model surely sees */
+    uint64_t tool_bytes;    /* tools as compact JSON */
     uint64_t other_bytes;   /* text that it may see */
     uint64_t token_ids;     /* prompts given as token numbers: tokens */
     uint64_t media_tokens;  /* upper bounds for images, audio, files: tokens */
