@@ -66,7 +66,7 @@ struct rewrite {
     bool max_tokens_as_completion; /* how to spell it where absent */
     bool want_usage;               /* stream_options.include_usage = true */
 };
-/* Replaces [off, off + len) of the body by `text`. In order, not overlapping. */
+/* Replaces [off, off + len) of the body by `text`. In order, no overlaps. */
 struct splice {
     uint32_t off, len;
     char text[SPLICE_TEXT_BYTES];
