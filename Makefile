@@ -47,7 +47,8 @@ LEDGERT_OBJ := $(call obj,$(wildcard tools/aigw_ledger*.c) $(LEDGER_SRC) \
                  $(SHM_SRC) $(COMMON_SRC))
 # Everything but the programs' main(), for tests.
 TEST_OBJ    := $(call obj,$(WORKER_SRC) $(ACCOUNTANT_SRC) $(LEDGER_SRC) \
-                 $(SHM_SRC) $(COMMON_SRC) $(filter-out master/main.c,$(MASTER_SRC)))
+                 $(SHM_SRC) $(COMMON_SRC) $(filter-out master/main.c,$(MASTER_SRC)) \
+                 $(wildcard tools/aigwctl_*.c))
 
 LIBS := -lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lpthread -lm
 
@@ -80,7 +81,13 @@ $(BUILD)/libaigw.a: $(TEST_OBJ)
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/obj/tests/test.o $(BUILD)/libaigw.a
 	@mkdir -p $(dir $@)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(BUILD)/stress/%: $(BUILD)/obj/tests/stress/%.o $(BUILD)/libaigw.a
+# The stress programs have shm/ with a place to die before each store.
+STRESS_OBJ := $(patsubst %.c,$(BUILD)/obj/crash/%.o,$(SHM_SRC)) \
+              $(call obj,$(COMMON_SRC))
+$(BUILD)/obj/crash/%.o: %.c
+	@mkdir -p $(dir $@)
+	$(CC) $(CPPFLAGS) -DSHM_CRASH_POINTS $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/stress/%: $(BUILD)/obj/crash/tests/stress/%.o $(STRESS_OBJ)
 	@mkdir -p $(dir $@)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -108,7 +108,9 @@ set_sizes(struct segment *s, const struct segment_sizes *sizes)
     s->provider_max = 256;
     s->endpoint_max = 2 * s->model_max + 64;
     s->slot_max = sizes->max_requests;
-    s->ring_bytes = power_of_two_from((uint64_t)sizes->ring_mib << 20);
+    s->ring_bytes = power_of_two_from(sizes->ring_kib != 0
+                                          ? (uint64_t)sizes->ring_kib << 10
+                                          : (uint64_t)sizes->ring_mib << 20);
     s->entry_stride = (uint32_t)places_entry_stride(s->column_max);
     if (!counts_are_sane(s))
         return -EINVAL;

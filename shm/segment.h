@@ -39,6 +39,7 @@ struct segment_sizes {
     uint32_t workers; /* column_max = max(32, 4 x workers), multiple of 8 */
     uint32_t max_keys, max_models, max_requests /* slots of a column */;
     uint32_t ring_mib; /* rounded up to a power of two */
+    uint32_t ring_kib; /* tests: a small ring, instead of ring_mib when not 0 */
     uint64_t instance_id;
 };
 
