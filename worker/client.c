@@ -225,15 +225,17 @@ client_on_ready(struct loop_source *source, uint32_t events)
     }
     if ((events & (EPOLLIN | EPOLLRDHUP)) != 0)
         client->readable = true;
+    if ((events & EPOLLRDHUP) != 0)
+        client->fin = true;
     /* TLS may need the other direction for either. */
     if ((events & EPOLLOUT) != 0 || client->stream.tls != NULL) {
         if (client->stream.tls != NULL)
             client->readable = true;
         client_flush(client);
     }
-    if (client->phase == CLIENT_WAIT && (events & EPOLLRDHUP) != 0)
-        client_on_fin(client);
     client_pump(client);
+    if (client->fin && client->phase == CLIENT_WAIT)
+        client_on_fin(client);
 }
 
 static struct client *

@@ -58,7 +58,8 @@ struct client {
     bool answering;  /* a request runs or its answer is not complete */
     bool pumping;    /* the input loop is on the stack */
     bool readable;   /* epoll said so, not read to its end since */
-    bool peer_ended; /* FIN seen */
+    bool fin;        /* epoll said that the client has ended its side */
+    bool peer_ended; /* it was read, or nothing stands before it */
     bool lost;       /* a write failed; reported at the end of the turn */
     bool abort_when_flushed;
     bool pending;         /* `in` holds bytes that nobody has looked at */

@@ -331,8 +331,9 @@ read_once(struct client *client)
         handle_eof(client);
         return false;
     }
-    /* A short read of a plain socket: empty; epoll tells when it is not. */
-    if ((size_t)got < room && client->stream.tls == NULL)
+    /* A short read of a plain socket: empty; epoll tells when it is not. But a
+     * FIN it has told of already. */
+    if ((size_t)got < room && client->stream.tls == NULL && !client->fin)
         client->readable = false;
     if (direct) {
         client->body.left -= (uint64_t)got;
