@@ -13,7 +13,7 @@
 #include "common/clock.h"
 #include "common/json_write.h"
 #include "tools/aigwctl_json.h"
-#include "tools/aigwctl_table.h"
+#include "tools/aigwctl_grid.h"
 
 static int
 format_of(const char *text, enum output_format *format, struct buf *error)
@@ -119,12 +119,12 @@ print_csv(struct buf *out, const cJSON *rows, bool header)
 }
 
 static void
-add_cell(struct table *table, const cJSON *value, const char *none)
+add_cell(struct grid *grid, const cJSON *value, const char *none)
 {
     struct buf text;
     buf_init(&text, 0);
     json_print_cell(&text, value);
-    table_add(table, buf_len(&text) == 0 ? str_from(none) : buf_view(&text));
+    grid_add(grid, buf_len(&text) == 0 ? str_from(none) : buf_view(&text));
     buf_fini(&text);
 }
 
@@ -134,22 +134,22 @@ print_table(struct buf *out, const cJSON *rows,
             bool header)
 {
     unsigned count = 0;
-    struct table table;
+    struct grid grid;
     const cJSON *row = NULL;
     while (columns[count].header != NULL)
         count++;
-    table_init(&table, count);
+    grid_init(&grid, count);
     for (unsigned c = 0; c < count; c++) {
-        table.right[c] = columns[c].right;
-        table_add(&table, str_from(columns[c].header));
+        grid.right[c] = columns[c].right;
+        grid_add(&grid, str_from(columns[c].header));
     }
     cJSON_ArrayForEach(row, rows)
     {
         for (unsigned c = 0; c < count; c++)
-            add_cell(&table, json_at_path(row, columns[c].path), "-");
+            add_cell(&grid, json_at_path(row, columns[c].path), "-");
     }
-    table_print(&table, output->width, header, output->color, out);
-    table_fini(&table);
+    grid_print(&grid, output->width, header, output->color, out);
+    grid_fini(&grid);
 }
 
 /* Values of a row, by tabs. */
@@ -265,18 +265,18 @@ static void
 print_object_table(const struct output *output, struct buf *out,
                    const cJSON *data)
 {
-    struct table table;
+    struct grid grid;
     const cJSON *member = NULL;
-    table_init(&table, 2);
-    table_add(&table, STR_LIT("FIELD"));
-    table_add(&table, STR_LIT("VALUE"));
+    grid_init(&grid, 2);
+    grid_add(&grid, STR_LIT("FIELD"));
+    grid_add(&grid, STR_LIT("VALUE"));
     cJSON_ArrayForEach(member, data)
     {
-        table_add(&table, str_from(member->string));
-        add_cell(&table, member, "-");
+        grid_add(&grid, str_from(member->string));
+        add_cell(&grid, member, "-");
     }
-    table_print(&table, 0, false, output->color, out);
-    table_fini(&table);
+    grid_print(&grid, 0, false, output->color, out);
+    grid_fini(&grid);
 }
 
 int

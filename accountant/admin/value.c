@@ -142,12 +142,17 @@ value_money(const cJSON *value, const char *name, int64_t *nano,
         decimal = str_from(value->valuestring);
     else if (cJSON_IsNumber(value) && number_text(value->valuedouble, text))
         decimal = str_from(text);
+    bool negative = decimal.len > 0 && decimal.ptr[0] == '-';
+    if (negative)
+        decimal = str_skip(decimal, 1);
     if (decimal.len == 0 || money_parse(decimal, 9, nano) != 0)
         return admin_error_field(
             error, name,
             "'%s' must be an amount with at most 9 decimals, as 2.5 or "
             "\"2.5\" (a string where it has more than 15 digits).",
             name);
+    if (negative)
+        *nano = -*nano;
     return true;
 }
 

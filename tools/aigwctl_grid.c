@@ -1,8 +1,8 @@
 /*
- * aigwctl_table.c - see aigwctl_table.h.
+ * aigwctl_grid.c - see aigwctl_grid.h.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "tools/aigwctl_table.h"
+#include "tools/aigwctl_grid.h"
 
 #include <stdlib.h>
 #include <wchar.h>
@@ -10,19 +10,19 @@
 enum { COLUMN_MIN = 6, GAP = 2 };
 
 void
-table_init(struct table *table, unsigned columns)
+grid_init(struct grid *grid, unsigned columns)
 {
-    *table = (struct table){.columns = columns};
-    CHECK(columns > 0 && columns <= TABLE_COLUMNS_MAX);
+    *grid = (struct grid){.columns = columns};
+    CHECK(columns > 0 && columns <= GRID_COLUMNS_MAX);
 }
 
 void
-table_fini(struct table *table)
+grid_fini(struct grid *grid)
 {
-    for (unsigned i = 0; i < table->cell_count; i++)
-        free(table->cells[i]);
-    free(table->cells);
-    *table = (struct table){0};
+    for (unsigned i = 0; i < grid->cell_count; i++)
+        free(grid->cells[i]);
+    free(grid->cells);
+    *grid = (struct grid){0};
 }
 
 /* Bytes of the next character, its width in *width. What is no character, or
@@ -61,7 +61,7 @@ text_width(const char *text)
 }
 
 void
-table_add(struct table *table, struct str text)
+grid_add(struct grid *grid, struct str text)
 {
     struct buf clean;
     buf_init(&clean, 0);
@@ -72,36 +72,36 @@ table_add(struct table *table, struct str text)
         buf_append_str(&clean, harmless ? str_make(text.ptr, n) : STR_LIT("?"));
         text = str_skip(text, n);
     }
-    if (table->cell_count == table->cell_cap) {
-        unsigned cap = table->cell_cap == 0 ? 64 : table->cell_cap * 2;
-        char **cells = reallocarray(table->cells, cap, sizeof(*cells));
+    if (grid->cell_count == grid->cell_cap) {
+        unsigned cap = grid->cell_cap == 0 ? 64 : grid->cell_cap * 2;
+        char **cells = reallocarray(grid->cells, cap, sizeof(*cells));
         CHECK(cells != NULL);
-        table->cells = cells;
-        table->cell_cap = cap;
+        grid->cells = cells;
+        grid->cell_cap = cap;
     }
     char *cell = strdup(buf_cstr(&clean));
     CHECK(cell != NULL);
-    table->cells[table->cell_count++] = cell;
+    grid->cells[grid->cell_count++] = cell;
     buf_fini(&clean);
 }
 
 static void
-measure(const struct table *table, unsigned width, bool header,
-        unsigned widths[TABLE_COLUMNS_MAX])
+measure(const struct grid *grid, unsigned width, bool header,
+        unsigned widths[GRID_COLUMNS_MAX])
 {
-    unsigned total = GAP * (table->columns - 1);
-    for (unsigned c = 0; c < table->columns; c++)
+    unsigned total = GAP * (grid->columns - 1);
+    for (unsigned c = 0; c < grid->columns; c++)
         widths[c] = 0;
-    for (unsigned i = header ? 0 : table->columns; i < table->cell_count; i++) {
-        unsigned columns = text_width(table->cells[i]);
-        if (columns > widths[i % table->columns])
-            widths[i % table->columns] = columns;
+    for (unsigned i = header ? 0 : grid->columns; i < grid->cell_count; i++) {
+        unsigned columns = text_width(grid->cells[i]);
+        if (columns > widths[i % grid->columns])
+            widths[i % grid->columns] = columns;
     }
-    for (unsigned c = 0; c < table->columns; c++)
+    for (unsigned c = 0; c < grid->columns; c++)
         total += widths[c];
     while (width != 0 && total > width) {
         unsigned widest = 0;
-        for (unsigned c = 1; c < table->columns; c++)
+        for (unsigned c = 1; c < grid->columns; c++)
             if (widths[c] > widths[widest])
                 widest = c;
         if (widths[widest] <= COLUMN_MIN)
@@ -143,22 +143,22 @@ print_cell(struct buf *out, const char *text, unsigned width, bool right,
 }
 
 void
-table_print(const struct table *table, unsigned width, bool header, bool bold,
-            struct buf *out)
+grid_print(const struct grid *grid, unsigned width, bool header, bool bold,
+           struct buf *out)
 {
-    unsigned widths[TABLE_COLUMNS_MAX];
-    measure(table, width, header, widths);
-    unsigned first = header ? 0 : table->columns;
-    for (unsigned i = first; i + table->columns <= table->cell_count;
-         i += table->columns) {
+    unsigned widths[GRID_COLUMNS_MAX];
+    measure(grid, width, header, widths);
+    unsigned first = header ? 0 : grid->columns;
+    for (unsigned i = first; i + grid->columns <= grid->cell_count;
+         i += grid->columns) {
         bool is_bold = bold && i == 0;
         if (is_bold)
             buf_append_cstr(out, "\033[1m");
-        for (unsigned c = 0; c < table->columns; c++) {
+        for (unsigned c = 0; c < grid->columns; c++) {
             if (c > 0)
                 buf_printf(out, "%*s", GAP, "");
-            print_cell(out, table->cells[i + c], widths[c], table->right[c],
-                       c + 1 == table->columns);
+            print_cell(out, grid->cells[i + c], widths[c], grid->right[c],
+                       c + 1 == grid->columns);
         }
         buf_append_cstr(out, is_bold ? "\033[0m\n" : "\n");
     }
