@@ -73,14 +73,13 @@ exchange_set_deadline(struct exchange *exchange)
 static void
 on_deadline(struct loop_timer *timer)
 {
-    struct exchange *exchange =
-        (struct exchange *)((char *)timer - offsetof(struct exchange, timer));
+    struct exchange *exchange = OWNER_OF(timer, struct exchange, timer);
     const char *text = "";
     uint64_t due = deadline(exchange, &text);
     if (due == 0 || due > loop_now_ms(exchange->worker->loop))
         exchange_set_deadline(exchange);
     else
-        exchange_finish(exchange, EXCHANGE_TIMEOUT, text, false);
+        exchange_finish(exchange, EXCHANGE_TIMEOUT, text);
 }
 
 static void
@@ -97,15 +96,13 @@ recycle(struct exchange *exchange)
 static void
 on_later(struct loop_deferred *deferred)
 {
-    struct exchange *exchange =
-        (struct exchange *)((char *)deferred -
-                            offsetof(struct exchange, later));
+    struct exchange *exchange = OWNER_OF(deferred, struct exchange, later);
     switch (exchange->state) {
     case EXCHANGE_ENDED:
         recycle(exchange);
         break;
     case EXCHANGE_FAILING:
-        exchange_finish(exchange, exchange->failure, exchange->text, false);
+        exchange_finish(exchange, exchange->failure, exchange->text);
         break;
     case EXCHANGE_OPEN:
         if (exchange->readable && !exchange->paused)
@@ -118,14 +115,14 @@ on_later(struct loop_deferred *deferred)
 
 /* Lets go of everything but the memory; no events from now on. */
 static void
-detach(struct exchange *exchange, bool keep)
+detach(struct exchange *exchange)
 {
     struct upstreams *upstreams = exchange->upstreams;
     exchange->state = EXCHANGE_ENDED;
     loop_timer_clear(exchange->worker->loop, &exchange->timer);
     connector_cancel(&exchange->job);
     if (exchange->connection != NULL) {
-        if (keep)
+        if (exchange->keep)
             pool_keep(exchange->connection);
         else
             pool_close(exchange->connection);
@@ -140,11 +137,11 @@ detach(struct exchange *exchange, bool keep)
 
 void
 exchange_finish(struct exchange *exchange, enum exchange_result result,
-                const char *text, bool keep)
+                const char *text)
 {
     if (exchange->state == EXCHANGE_ENDED)
         return;
-    detach(exchange, keep);
+    detach(exchange);
     exchange->events->end(exchange->owner, result, text);
 }
 
@@ -197,7 +194,7 @@ on_builtin_flush(void *owner)
 static void
 on_builtin_end(void *owner, enum exchange_result result, const char *text)
 {
-    exchange_finish(owner, result, text, false);
+    exchange_finish(owner, result, text);
 }
 
 static const struct exchange_events builtin_events = {
@@ -257,7 +254,7 @@ exchange_start(struct worker *worker, const struct exchange_request *request,
     exchange_attempt(exchange);
     return exchange;
 fail:
-    detach(exchange, false);
+    detach(exchange);
     return NULL;
 }
 
@@ -297,7 +294,7 @@ exchange_abort(struct exchange *exchange)
         return;
     if (exchange->state == EXCHANGE_BUILTIN)
         builtin_abort(exchange->builtin);
-    detach(exchange, false);
+    detach(exchange);
 }
 
 bool
@@ -324,9 +321,7 @@ exchange_attempts(const struct exchange *exchange)
 static void
 upstreams_end(struct loop_deferred *deferred)
 {
-    struct upstreams *upstreams =
-        (struct upstreams *)((char *)deferred -
-                             offsetof(struct upstreams, end));
+    struct upstreams *upstreams = OWNER_OF(deferred, struct upstreams, end);
     connector_destroy(&upstreams->connector);
     while (upstreams->free_list != NULL) {
         struct exchange *exchange = upstreams->free_list;

@@ -47,7 +47,8 @@ struct exchange_request {
     const struct iovec *pieces; /* head and body; alive until `end` */
     int piece_count;
     bool is_head; /* HEAD: the answer has no body */
-    /* For the builtin provider, which reads no bytes: the call itself. */
+    /* For the builtin provider, which has no head: the call itself; the body is
+     * that of the pieces, or `body` where there are none. */
     const struct call *call;
     struct str body;
 };
@@ -70,9 +71,10 @@ struct exchange *exchange_start(struct worker *worker,
  * brought is still given, `end` included when the answer was complete in it. */
 void exchange_pause(struct exchange *exchange);
 void exchange_resume(struct exchange *exchange);
-/* No more events; the connection is closed. */
+/* No more events; the connection is closed, but for one whose answer is
+ * complete (in its last flush): that goes back to the pool. */
 void exchange_abort(struct exchange *exchange);
-/* Inside `head`, `body` or `flush`: the whole answer has been read, so `end`
+/* Inside `body` or `flush`: the whole answer has been read, so `end`
  * with EXCHANGE_OK follows this turn's flush at once: an owner may put the last
  * bytes of its own framing into the same send. */
 bool exchange_is_complete(const struct exchange *exchange);

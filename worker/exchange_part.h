@@ -58,7 +58,8 @@ struct exchange {
     unsigned interims; /* 1xx answers */
     struct http_body body;
     bool got_byte, head_given, complete, keep_alive;
-    bool given;    /* events since the last flush */
+    bool given; /* events since the last flush */
+    bool keep;  /* the whole answer is read: the connection may be used again */
     bool readable; /* bytes or the end may be waiting in the socket */
     bool hangup;   /* the peer has closed: read to the end */
     bool paused;
@@ -83,9 +84,9 @@ struct upstreams {
     struct loop_deferred end;
 };
 
-/* exchange.c. Gives `end`; the connection goes back to the pool if `keep`. */
+/* exchange.c. Gives `end`; the connection goes back to the pool if it may. */
 void exchange_finish(struct exchange *exchange, enum exchange_result result,
-                     const char *text, bool keep);
+                     const char *text);
 /* As exchange_finish, but at the end of the turn. */
 void exchange_fail_later(struct exchange *exchange, enum exchange_result result,
                          const char *format, ...) PRINTF_LIKE(3, 4);

@@ -212,7 +212,7 @@ on_end(struct exchange *exchange, int error)
     if (error == 0 && exchange->head_given &&
         http_body_end(&exchange->body) == HTTP_DONE) {
         exchange->complete = true;
-        exchange_finish(exchange, EXCHANGE_OK, "", false);
+        exchange_finish(exchange, EXCHANGE_OK, "");
         return;
     }
     const char *when = exchange->head_given ? "in mid-answer"
@@ -224,13 +224,16 @@ on_end(struct exchange *exchange, int error)
                           : strerror(-error);
     snprintf(exchange->text, sizeof(exchange->text),
              "the connection ended %s: %s", when, why);
-    exchange_finish(exchange, EXCHANGE_CUT, exchange->text, false);
+    exchange_finish(exchange, EXCHANGE_CUT, exchange->text);
 }
 
 /* After a read: send on what was given, then end or go on. False: no more. */
 static bool
 after_read(struct exchange *exchange, enum taken taken)
 {
+    /* Known before the flush, in which an owner may abort what is complete. */
+    exchange->keep = taken == TAKEN_COMPLETE && exchange->keep_alive &&
+                     exchange->sent && !exchange->readable && !exchange->hangup;
     if (exchange->given && exchange->state == EXCHANGE_OPEN) {
         exchange->given = false;
         exchange->events->flush(exchange->owner);
@@ -240,13 +243,11 @@ after_read(struct exchange *exchange, enum taken taken)
     if (exchange->head_given && exchange->head_bytes.cap > 0)
         buf_fini(&exchange->head_bytes);
     if (taken == TAKEN_BROKEN) {
-        exchange_finish(exchange, EXCHANGE_BAD_ANSWER, exchange->text, false);
+        exchange_finish(exchange, EXCHANGE_BAD_ANSWER, exchange->text);
         return false;
     }
     if (taken == TAKEN_COMPLETE) {
-        bool keep = exchange->keep_alive && exchange->sent &&
-                    !exchange->readable && !exchange->hangup;
-        exchange_finish(exchange, EXCHANGE_OK, "", keep);
+        exchange_finish(exchange, EXCHANGE_OK, "");
         return false;
     }
     return true;

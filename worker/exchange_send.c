@@ -141,8 +141,7 @@ on_connected(struct exchange *exchange, int fd)
 static void
 on_connect_done(struct connect_job *job, int fd)
 {
-    struct exchange *exchange =
-        (struct exchange *)((char *)job - offsetof(struct exchange, job));
+    struct exchange *exchange = OWNER_OF(job, struct exchange, job);
     if (fd >= 0)
         on_connected(exchange, fd);
     else

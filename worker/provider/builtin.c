@@ -151,8 +151,7 @@ static void
 on_later(struct loop_deferred *deferred)
 {
     struct builtin_answer *answer =
-        (struct builtin_answer *)((char *)deferred -
-                                  offsetof(struct builtin_answer, later));
+        OWNER_OF(deferred, struct builtin_answer, later);
     if (answer->ended)
         answer_free(answer);
     else if (!answer->paused && answer->timer.due_ms == 0)
@@ -163,11 +162,29 @@ static void
 on_timer(struct loop_timer *timer)
 {
     struct builtin_answer *answer =
-        (struct builtin_answer *)((char *)timer -
-                                  offsetof(struct builtin_answer, timer));
+        OWNER_OF(timer, struct builtin_answer, timer);
     answer->waited = true;
     if (!answer->paused)
         pump(answer);
+}
+
+/* The body as it would go to a provider: max_tokens clamped, usage asked for. */
+static int
+read_question(struct builtin_answer *answer,
+              const struct exchange_request *request, const char **reason)
+{
+    if (request->piece_count == 0)
+        return builtin_question_read(&answer->question, request->body,
+                                     request->call, reason);
+    struct buf body;
+    buf_init(&body, 0);
+    for (int i = 0; i < request->piece_count; i++)
+        buf_append(&body, request->pieces[i].iov_base,
+                   request->pieces[i].iov_len);
+    int result = builtin_question_read(&answer->question, buf_view(&body),
+                                       request->call, reason);
+    buf_fini(&body);
+    return result;
 }
 
 /* Reads the question; a plain answer is written at once. */
@@ -177,8 +194,7 @@ prepare(struct builtin_answer *answer, const struct exchange_request *request)
     const struct call *call = request->call;
     const struct builtin_question *question = &answer->question;
     const char *reason = NULL;
-    int result =
-        builtin_question_read(&answer->question, request->body, call, &reason);
+    int result = read_question(answer, request, &reason);
     bool wants_stream = call->stream && call->endpoint != ENDPOINT_EMBEDDINGS;
     if (result == 0 && !wants_stream &&
         buf_len(&question->text) * question->choices > BUILTIN_ANSWER_MAX) {

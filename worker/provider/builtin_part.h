@@ -24,6 +24,7 @@ enum {
 struct builtin_question {
     uint8_t endpoint;
     bool base64;         /* embeddings: as the Python SDK wants them */
+    bool include_usage;  /* streams */
     uint32_t choices;    /* n, 1 .. BUILTIN_CHOICES_MAX */
     uint64_t max_tokens; /* 0: no bound */
     uint32_t dimensions;

@@ -229,6 +229,11 @@ read_member(struct builtin_question *question, struct str key,
     } else if (json_string_equals(key, STR_LIT("max_tokens")) ||
                json_string_equals(key, STR_LIT("max_completion_tokens"))) {
         bound_tokens(question, type == JSON_NUMBER ? read_number(value) : 0);
+    } else if (json_string_equals(key, STR_LIT("stream_options"))) {
+        struct str wanted;
+        question->include_usage = type == JSON_OBJECT &&
+                                  json_find(value, "include_usage", &wanted) &&
+                                  str_equals(wanted, STR_LIT("true"));
     } else if (is_embeddings && type == JSON_NUMBER &&
                json_string_equals(key, STR_LIT("dimensions"))) {
         uint64_t n = read_number(value);
@@ -284,6 +289,7 @@ builtin_question_read(struct builtin_question *question, struct str body,
         .endpoint = call->endpoint,
         .choices = call->n > 0 ? call->n : 1,
         .dimensions = BUILTIN_DIMENSIONS,
+        .include_usage = call->include_usage,
     };
     buf_init(&question->model, 0);
     buf_init(&question->text, 0);

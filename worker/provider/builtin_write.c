@@ -196,6 +196,8 @@ advance(const struct builtin_question *question, struct builtin_stream *stream,
     stream->phase++;
     if (stream->phase == BUILTIN_WORDS && buf_len(&question->text) == 0)
         stream->phase = BUILTIN_FINISH;
+    if (stream->phase == BUILTIN_USAGE && !question->include_usage)
+        stream->phase = BUILTIN_DONE;
 }
 
 void
