@@ -178,12 +178,17 @@ fixture_start(struct fixture *f)
     CHECK_TRUE(f->record.exchange != NULL);
 }
 
+/* Evaluates the condition until it is true, and not once more. */
 #define UNTIL(f, condition)                                                    \
     do {                                                                       \
         uint64_t until_ms_ = clock_mono_ms() + DEADLINE_MS;                    \
-        while (!(condition) && clock_mono_ms() < until_ms_)                    \
+        bool came_ = (condition);                                              \
+        while (!came_ && clock_mono_ms() < until_ms_) {                        \
             loop_turn((f)->worker->loop, 5);                                   \
-        CHECK_TRUE(condition);                                                 \
+            came_ = (condition);                                               \
+        }                                                                      \
+        if (!came_)                                                            \
+            test_fail(__FILE__, __LINE__, "never: %s", #condition);            \
     } while (0)
 
 /* Turns in which nothing more happens, for what must not come. */
