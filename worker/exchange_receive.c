@@ -227,13 +227,25 @@ on_end(struct exchange *exchange, int error)
     exchange_finish(exchange, EXCHANGE_CUT, exchange->text);
 }
 
+/* Whether the connection is as good as new: nothing sent short, nothing unread.
+ * Asks the socket only if the last read left no room to see its end. */
+static bool
+may_be_kept(struct exchange *exchange)
+{
+    if (exchange->state != EXCHANGE_OPEN || !exchange->keep_alive ||
+        !exchange->sent || exchange->hangup)
+        return false;
+    char more;
+    return !exchange->readable ||
+           stream_read(&exchange->connection->stream, &more, 1) == -EAGAIN;
+}
+
 /* After a read: send on what was given, then end or go on. False: no more. */
 static bool
 after_read(struct exchange *exchange, enum taken taken)
 {
     /* Known before the flush, in which an owner may abort what is complete. */
-    exchange->keep = taken == TAKEN_COMPLETE && exchange->keep_alive &&
-                     exchange->sent && !exchange->readable && !exchange->hangup;
+    exchange->keep = taken == TAKEN_COMPLETE && may_be_kept(exchange);
     if (exchange->given && exchange->state == EXCHANGE_OPEN) {
         exchange->given = false;
         exchange->events->flush(exchange->owner);
