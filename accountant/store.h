@@ -131,6 +131,9 @@ struct store_state {
     uint64_t ring_bytes_waiting;
     bool ledger_failed;
     char ledger_error[256];
+    /* Damage seen in rings: left out, counted, never trusted. */
+    uint64_t quarantined_records, quarantined_bytes, broken_chains;
+    uint32_t retired_entries; /* deleted keys that requests still name */
 };
 void store_state(const struct store *store, struct store_state *state);
 const struct heritage *store_heritage(const struct store *store);

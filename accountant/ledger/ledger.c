@@ -23,11 +23,14 @@ ledger_take_error(char *text, const char *what, struct buf *error)
     if (strstr(text, "Corruption") != NULL ||
         strstr(text, "missing files") != NULL)
         code = -EUCLEAN;
-    else if (strstr(text, "LOCK") != NULL || strstr(text, "lock ") != NULL)
+    else if (strstr(text, "already held by process") != NULL ||
+             strstr(text, "Resource temporarily unavailable") != NULL)
         code = -EBUSY;
     else if (strstr(text, "No space left") != NULL ||
              strstr(text, "quota exceeded") != NULL)
         code = -ENOSPC;
+    else if (strstr(text, "Permission denied") != NULL)
+        code = -EACCES;
     if (error != NULL)
         buf_printf(error, "%s: %s", what, text);
     leveldb_free(text);

@@ -27,19 +27,27 @@ ledger_batch_create(void)
 }
 
 void
-ledger_batch_destroy(struct ledger_batch **pointer)
+ledger_batch_forget_rows(struct ledger_batch *batch)
 {
-    struct ledger_batch *batch = *pointer;
-    if (batch == NULL)
-        return;
     for (size_t i = 0; i < batch->day_count; i++) {
         buf_fini(&batch->days[i].ops);
         free(batch->days[i].marks);
     }
     free(batch->days);
+    batch->days = NULL;
+    batch->day_count = 0;
+    ledger_sums_fini(&batch->dropped);
+}
+
+void
+ledger_batch_destroy(struct ledger_batch **pointer)
+{
+    struct ledger_batch *batch = *pointer;
+    if (batch == NULL)
+        return;
+    ledger_batch_forget_rows(batch);
     buf_fini(&batch->main);
     buf_fini(&batch->value);
-    ledger_sums_fini(&batch->dropped);
     free(batch);
     *pointer = NULL;
 }

@@ -66,6 +66,12 @@ int ledger_batch_row(struct ledger_batch *batch, struct ledger *ledger,
                      const struct ledger_row *row,
                      struct buf *error) MUST_CHECK;
 
+/* Rows that were added are forgotten (their effects in the main part will be
+ * written over by adding them again). */
+void ledger_batch_forget_rows(struct ledger_batch *batch);
+
+/* An error was met since the last opening: ledger_reopen() first. */
+bool ledger_must_reopen(struct ledger *ledger);
 /* Writer thread. 0, or -errno: the handles are dead, reopen. */
 int ledger_batch_write(struct ledger_batch *batch, struct ledger *ledger,
                        struct buf *error) MUST_CHECK;

@@ -225,17 +225,17 @@ write_day(struct ledger *ledger, const struct batch_day *batch_day,
     return rc;
 }
 
-int
-ledger_batch_write(struct ledger_batch *batch, struct ledger *ledger,
-                   struct buf *error)
+bool
+ledger_must_reopen(struct ledger *ledger)
 {
-    CHECK(ledger_batch_ok(batch));
     /* acquire: pairs with ledger_mark_suspect() */
-    if (ledger->main == NULL ||
-        atomic_load_explicit(&ledger->suspect, memory_order_acquire)) {
-        buf_append_cstr(error, "the ledger must be opened again");
-        return -EIO;
-    }
+    return ledger->main == NULL ||
+           atomic_load_explicit(&ledger->suspect, memory_order_acquire);
+}
+
+static int
+write_all(struct ledger_batch *batch, struct ledger *ledger, struct buf *error)
+{
     for (size_t i = 0; i < batch->day_count; i++) {
         crash_point("F3");
         int rc = write_day(ledger, &batch->days[i], error);
@@ -245,4 +245,19 @@ ledger_batch_write(struct ledger_batch *batch, struct ledger *ledger,
     crash_point("F4");
     return write_ops(ledger->main, ledger->sync, &batch->main,
                      "while writing the ledger", error);
+}
+
+int
+ledger_batch_write(struct ledger_batch *batch, struct ledger *ledger,
+                   struct buf *error)
+{
+    CHECK(ledger_batch_ok(batch));
+    if (ledger_must_reopen(ledger)) {
+        buf_append_cstr(error, "the ledger must be opened again");
+        return -EIO;
+    }
+    int rc = write_all(batch, ledger, error);
+    if (rc < 0)
+        ledger_mark_suspect(ledger);
+    return rc;
 }

@@ -1,0 +1,27 @@
+/*
+ * restore_load.h - the ledger thread's part of the restore: opens the ledger
+ * and reads all that the store keeps in memory. restore*.c only.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_RESTORE_LOAD_H
+#define AIGW_ACCOUNTANT_RESTORE_LOAD_H
+
+#include "accountant/ledger/ledger_recover.h"
+#include "accountant/store_private.h"
+
+/* Filled by the ledger thread, taken over by the loop thread. */
+struct restore {
+    struct ledger_job job;
+    struct store *store;
+    int result; /* 0 or -errno: it cannot serve */
+    struct buf error;
+    struct ledger_recovery recovery;
+    struct objects objects;
+    struct prices_book prices;
+    uint64_t *positions; /* by column, of this epoch */
+    uint64_t batch_no, next_id;
+};
+
+void restore_load(struct ledger_job *job);
+
+#endif
