@@ -14,200 +14,29 @@
  * request recorded once. A third of the time each; TSan: no processes.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <sys/wait.h>
-
+#include "tests/stress/stress_stage.h"
 #include "tests/stress/stress_worker.h"
 
-static uint64_t
-fresh_seed(struct world *world)
-{
-    static uint64_t births;
-    return hash_mix64(world->seed) + ++births;
-}
+static struct worker workers[STAGE_WORKERS];
+static struct accountant accountant;
 
-/* ---- threads ---- */
-
-static void *
-worker_thread(void *arg)
+static void
+worker_main(unsigned number, uint32_t column)
 {
-    struct worker *w = arg;
-    self = &w->player;
-    if (setjmp(w->player.grave) == 0)
-        worker_life(w);
-    self = NULL;
-    w->finished = 1;
-    return NULL;
-}
-
-static void *
-accountant_thread(void *arg)
-{
-    struct accountant *a = arg;
-    struct player player;
-    player_init(&player, a->world->mode, a->world->seed * 3,
-                ACCOUNTANT_DIES_EVERY);
-    setjmp(player.grave);
-    player.fuse =
-        player.die_every == 0 ? 0 : 1 + random_below(2 * player.die_every);
-    if (!a->world->stop)
-        accountant_life(a);
-    self = NULL;
-    return NULL;
+    workers[number].column = column;
+    worker_life(&workers[number]);
 }
 
 static void
-start_worker_thread(struct worker *w)
+accountant_main(void)
 {
-    int column = column_find_free(&w->segment);
-    w->alive = column >= 0;
-    if (column == -EAGAIN)
-        return; /* the reaper is behind: the next turn */
-    require(column, "a free column");
-    w->column = (uint32_t)column;
-    w->finished = 0;
-    player_init(&w->player, w->world->mode, fresh_seed(w->world),
-                WORKER_DIES_EVERY);
-    self = NULL; /* the master does not die here */
-    require(-pthread_create(&w->thread, NULL, worker_thread, w), "thread");
+    accountant_life(&accountant);
 }
 
 static void
-bury_worker_thread(struct worker *w)
+bury(unsigned number)
 {
-    if (!w->alive)
-        return;
-    pthread_join(w->thread, NULL);
-    seat_close(&w->seat);
-    column_mark_dying(&w->segment, w->column);
-    w->world->deaths++;
-}
-
-static void
-run_threads(struct world *world, struct segment *segment, uint64_t end_ms)
-{
-    static struct worker workers[WORKERS];
-    static struct accountant accountant;
-    pthread_t thread;
-    accountant.segment = *segment;
-    accountant.world = world;
-    require(-pthread_create(&thread, NULL, accountant_thread, &accountant),
-            "thread");
-    for (int i = 0; i < WORKERS; i++) {
-        workers[i].segment = *segment;
-        workers[i].world = world;
-        start_worker_thread(&workers[i]);
-    }
-    while (clock_mono_ms() < end_ms) {
-        usleep(500);
-        for (int i = 0; i < WORKERS; i++) {
-            if (workers[i].alive && !workers[i].finished)
-                continue;
-            bury_worker_thread(&workers[i]);
-            start_worker_thread(&workers[i]);
-        }
-    }
-    world->stop = 1;
-    for (int i = 0; i < WORKERS; i++)
-        bury_worker_thread(&workers[i]);
-    pthread_join(thread, NULL);
-}
-
-/* ---- processes ---- */
-
-static void
-start_worker_process(struct worker *w)
-{
-    int column = column_find_free(&w->segment);
-    if (column == -EAGAIN) {
-        w->pid = 0; /* the reaper is behind: the next turn */
-        return;
-    }
-    require(column, "a free column");
-    w->column = (uint32_t)column;
-    uint64_t seed = fresh_seed(w->world);
-    w->pid = fork();
-    if (w->pid != 0)
-        return;
-    player_init(&w->player, PROCESSES, seed, WORKER_DIES_EVERY);
-    worker_life(w);
-    _exit(0);
-}
-
-static pid_t
-start_accountant_process(struct accountant *a)
-{
-    uint64_t seed = fresh_seed(a->world);
-    pid_t pid = fork();
-    if (pid != 0)
-        return pid;
-    struct player player;
-    player_init(&player, PROCESSES, seed, ACCOUNTANT_DIES_EVERY);
-    accountant_life(a);
-    _exit(0);
-}
-
-static void
-tend_processes(struct worker *workers, struct accountant *a, pid_t *keeper)
-{
-    int status;
-    for (pid_t dead = waitpid(-1, &status, WNOHANG); dead > 0;
-         dead = waitpid(-1, &status, WNOHANG)) {
-        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
-            fprintf(stderr, "BROKEN: a player ended by itself: %x\n", status);
-            exit(1);
-        }
-        workers[0].world->deaths++;
-        for (int i = 0; i < WORKERS; i++) {
-            if (workers[i].pid != dead)
-                continue;
-            column_mark_dying(&workers[i].segment, workers[i].column);
-            start_worker_process(&workers[i]);
-        }
-        if (dead == *keeper)
-            *keeper = start_accountant_process(a);
-    }
-    for (int i = 0; i < WORKERS; i++)
-        if (workers[i].pid == 0)
-            start_worker_process(&workers[i]);
-}
-
-static void
-run_processes(struct world *world, struct segment *segment, uint64_t end_ms)
-{
-    static struct worker workers[WORKERS];
-    static struct accountant accountant;
-    struct player dice;
-    uint64_t kill_ms = 0;
-    accountant.segment = *segment;
-    accountant.world = world;
-    pid_t keeper = start_accountant_process(&accountant);
-    for (int i = 0; i < WORKERS; i++) {
-        workers[i].segment = *segment;
-        workers[i].world = world;
-        start_worker_process(&workers[i]);
-    }
-    player_init(&dice, PROCESSES, world->seed * 5, 0);
-    while (clock_mono_ms() < end_ms) {
-        usleep(300);
-        if (clock_mono_ms() >= kill_ms) {
-            uint64_t n = random_below(WORKERS + 1);
-            pid_t victim = n < WORKERS ? workers[n].pid : keeper;
-            kill_ms = clock_mono_ms() + random_below(15);
-            if (victim > 0)
-                kill(victim, SIGKILL);
-        }
-        tend_processes(workers, &accountant, &keeper);
-    }
-    for (int i = 0; i < WORKERS; i++) {
-        if (workers[i].pid <= 0)
-            continue;
-        kill(workers[i].pid, SIGKILL);
-        waitpid(workers[i].pid, NULL, 0);
-        column_mark_dying(segment, workers[i].column);
-    }
-    kill(keeper, SIGKILL);
-    waitpid(keeper, NULL, 0);
-    self = NULL;
+    seat_close(&workers[number].seat);
 }
 
 /* ---- the world, and the reckoning ---- */
@@ -312,86 +141,70 @@ reckon(struct world *world, struct segment *segment)
     self = NULL;
 }
 
+static void
+report(const struct world *w, uint64_t deaths)
+{
+    const struct books *books = &w->books[w->current];
+    const struct {
+        const char *name;
+        uint64_t count;
+    } rows[] = {{"holds", w->holds},
+                {"grown", w->grows},
+                {"refused by a ceiling", w->refusals},
+                {"by in-flight", w->busy},
+                {"by ring or slots", w->full},
+                {"records", books->records},
+                {"lost", books->lost},
+                {"rolls", books->rolls},
+                {"deaths", deaths},
+                {"columns reaped", w->reaped},
+                {"checks", w->audit.checks + w->ghost_checks},
+                {"broken", w->audit.broken}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        printf("%s%llu %s", i == 0 ? "" : ", ",
+               (unsigned long long)rows[i].count, rows[i].name);
+    putchar('\n');
+}
+
 static bool
 run(enum mode mode, double seconds, uint64_t seed)
 {
-    static const char *const names[] = {"calm", "dying", "processes"};
-    struct segment segment;
     struct world *world = shared_memory(sizeof(*world));
-    struct segment_sizes sizes = {.instance = "stress",
-                                  .workers = WORKERS,
-                                  .max_keys = 64,
-                                  .max_models = 4,
-                                  .max_requests = SLOTS,
-                                  .ring_kib = 16};
-    char folder[] = "/dev/shm/aigw-stress-XXXXXX";
-    struct buf error;
-    uint64_t end_ms = clock_mono_ms() + (uint64_t)(seconds * 1e3);
-    buf_init(&error, 4096);
-    if (mkdtemp(folder) == NULL)
-        return false;
-    setenv("AIGW_SHM_DIR", folder, 1);
-    if (mode != PROCESSES)
-        require(segment_create_private(&segment, &sizes), "segment");
-    else if (segment_create(&segment, &sizes, &error) < 0)
-        require(-EIO, buf_cstr(&error));
-    if (mode == PROCESSES)
-        segment_unlink(segment.path); /* the mapping is enough */
-    rmdir(folder);
+    struct play play = {.mode = mode,
+                        .seed = seed,
+                        .worker_dies_every = WORKER_DIES_EVERY,
+                        .accountant_dies_every = ACCOUNTANT_DIES_EVERY,
+                        .stop = &world->stop,
+                        .worker = worker_main,
+                        .accountant = accountant_main,
+                        .bury = bury};
+    const struct segment_sizes sizes = {.instance = "stress",
+                                        .workers = STAGE_WORKERS,
+                                        .max_keys = 64,
+                                        .max_models = 4,
+                                        .max_requests = SLOTS,
+                                        .ring_kib = 16};
+    stage_make_segment(&play.segment, mode, &sizes);
     world->mode = mode;
-    world->seed = seed;
-    insert_entries(world, &segment);
-    if (mode == PROCESSES)
-        run_processes(world, &segment, end_ms);
-    else
-        run_threads(world, &segment, end_ms);
-    reckon(world, &segment);
-    const struct books *books = &world->books[world->current];
-    printf("%s seed %llu: %llu holds, %llu grown, %llu refused by a ceiling, "
-           "%llu by in-flight, %llu by ring or slots, %llu records, %llu "
-           "lost, %llu rolls, %llu deaths, %llu columns reaped, %llu checks, "
-           "%llu broken\n",
-           names[mode], (unsigned long long)seed,
-           (unsigned long long)world->holds, (unsigned long long)world->grows,
-           (unsigned long long)world->refusals, (unsigned long long)world->busy,
-           (unsigned long long)world->full, (unsigned long long)books->records,
-           (unsigned long long)books->lost, (unsigned long long)books->rolls,
-           (unsigned long long)world->deaths, (unsigned long long)world->reaped,
-           (unsigned long long)(world->audit.checks + world->ghost_checks),
-           (unsigned long long)world->audit.broken);
-    bool good = world->audit.broken == 0 && books->records > 0;
-    segment_detach(&segment);
+    insert_entries(world, &play.segment);
+    accountant.segment = play.segment;
+    accountant.world = world;
+    for (unsigned i = 0; i < STAGE_WORKERS; i++) {
+        workers[i].segment = play.segment;
+        workers[i].world = world;
+    }
+    stage_run(&play, seconds);
+    reckon(world, &play.segment);
+    report(world, play.deaths);
+    bool good =
+        world->audit.broken == 0 && world->books[world->current].records > 0;
+    segment_detach(&play.segment);
     munmap(world, sizeof(*world));
-    buf_fini(&error);
     return good;
 }
 
 int
 main(int argc, char **argv)
 {
-    double seconds = argc > 1 ? strtod(argv[1], NULL) : 3;
-    const char *only = argc > 2 ? argv[2] : "";
-    uint64_t seed =
-        argc > 3 ? strtoull(argv[3], NULL, 10) : clock_mono_ns() ^ getpid();
-    unsigned passed = 0, failed = 0;
-    const bool wanted[] = {
-        strcmp(only, "dying") != 0 && strcmp(only, "processes") != 0,
-        strcmp(only, "calm") != 0 && strcmp(only, "processes") != 0,
-        strcmp(only, "calm") != 0 && strcmp(only, "dying") != 0};
-    double share = *only == '\0' ? seconds / 3 : seconds;
-    for (int mode = CALM_THREADS; mode <= PROCESSES; mode++) {
-#ifdef __SANITIZE_THREAD__
-        if (mode == PROCESSES)
-            continue;
-#endif
-        if (!wanted[mode])
-            continue;
-        fflush(stdout);
-        if (run((enum mode)mode, share, seed + (uint64_t)mode))
-            passed++;
-        else
-            failed++;
-    }
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed == 0 ? 0 : 1;
+    return stage_main(argc, argv, run);
 }

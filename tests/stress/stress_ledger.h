@@ -38,7 +38,6 @@ struct trace {
 /* Beside the segment; shared by all players. */
 struct world {
     enum mode mode;
-    uint64_t seed;
     _Atomic int stop;
     struct books books[2];
     _Atomic uint32_t current;
@@ -52,7 +51,6 @@ struct world {
     _Atomic int32_t in_flight[ENTRIES];
     _Atomic uint64_t ghost_checks, ghost_broken;
     uint64_t reaped, completed, charged, undone;
-    uint64_t deaths; /* of workers and accountants; the master counts */
     struct entry_policy policy[ENTRIES];
     uint32_t entry[ENTRIES]; /* KEYS keys, then GROUPS groups */
 };

@@ -7,11 +7,10 @@
 #define AIGW_TESTS_STRESS_WORKER_H
 
 #include <errno.h>
-#include <pthread.h>
 
 #include "tests/stress/stress_ledger.h"
 
-enum { WORKERS = 4, SLOTS = 8, PRICE = 7 };
+enum { SLOTS = 8, PRICE = 7 };
 /* Beside deaths anywhere: in the middle of so many operations each. */
 enum { OPERATIONS_PER_DEATH = 1500 };
 enum { WORKER_DIES_EVERY = 100000, ACCOUNTANT_DIES_EVERY = 10000 };
@@ -24,16 +23,11 @@ struct request {
 };
 
 struct worker {
-    struct player player;
     struct segment segment;
     struct world *world;
     uint32_t column;
     struct seat seat;
     struct request requests[SLOTS];
-    pthread_t thread;
-    pid_t pid;
-    bool alive; /* has a thread to be joined */
-    _Atomic int finished;
 };
 
 static bool
