@@ -133,7 +133,7 @@ class Replay(GatewayCase):
     def log_rows(self, wanted):
         """{request id: row} of all `wanted` ids, from the log."""
         def all_there():
-            rows = {r["request_id"]: r
+            rows = {"req_" + r["request_id"].removeprefix("req_"): r
                     for r in self.gw.ctl("logs", "--limit", "1000")}
             return rows if wanted <= rows.keys() else None
         return wait_for(all_there, 20, "log rows of all replayed calls")
