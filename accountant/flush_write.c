@@ -70,7 +70,7 @@ flush_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
     row->batch_no = batch_no;
     row->key_id = record->key_id;
     row->group_id = record->group_id;
-    snprintf(row->request_id, sizeof(row->request_id), "%016llx%016llx",
+    snprintf(row->request_id, sizeof(row->request_id), "req_%016llx%016llx",
              (unsigned long long)record->request_id[0],
              (unsigned long long)record->request_id[1]);
     row->status = record->status;
