@@ -34,11 +34,16 @@ int ctl_reveal_key(struct ctl *ctl, double id, cJSON **key) MUST_CHECK;
 /* "PATH?name=value&...": adds a parameter, escaped; nothing when NULL. */
 void ctl_query(struct buf *path, const char *name, const char *value);
 
+/* Budgets of a key or group as [{type, unit, limit, usage, reserved,
+ * resets_at}] (aigwctl_key_show.c). */
+cJSON *quotas_of(const cJSON *object);
+
 /* ---- commands ---- */
 int run_key_create(struct ctl *ctl);
 int run_key_upsert(struct ctl *ctl);
 int run_key_list(struct ctl *ctl);
 int run_key_get(struct ctl *ctl);
+int run_key_periods(struct ctl *ctl);
 int run_key_reveal(struct ctl *ctl);
 int run_key_enable(struct ctl *ctl);
 int run_key_disable(struct ctl *ctl);

@@ -98,6 +98,8 @@ const struct command ctl_commands[] = {
     {"key get", "<ref>", "key group", run_key_get,
      "show a virtual key with its value and quotas",
      "key get my_app --format pretty"},
+    {"key periods", "<ref>", "key group", run_key_periods,
+     "show what each period of each budget used", NULL},
     {"key reveal", "<ref>", "key group", run_key_reveal,
      "show a virtual key's value", "key reveal my_app --field vApiKey"},
     {"key enable", "<ref>", "key group", run_key_enable,

@@ -14,10 +14,10 @@ static const struct output_column columns[] = {
     {"NAME", "name", false},
     {"PREPAID", "prepaid", false},
     {"BALANCE", "balance", true},
-    {"PERIOD", "budgets.0.period", false},
-    {"UNIT", "budgets.0.unit", false},
-    {"USED", "budgets.0.used", true},
-    {"LIMIT", "budgets.0.limit", true},
+    {"PERIOD", "quotas.0.type", false},
+    {"UNIT", "quotas.0.unit", false},
+    {"USED", "quotas.0.usage", true},
+    {"LIMIT", "quotas.0.limit", true},
     {"TOKENS", "total.tokens", true},
     {"COST", "total.cost", true},
     {NULL, NULL, false},
@@ -43,6 +43,15 @@ refuse_usage(struct ctl *ctl, struct buf *error)
     return CTL_USAGE;
 }
 
+/* A group with `quotas` as keys have them. */
+static cJSON *
+group_row(cJSON *group)
+{
+    cJSON_AddItemToObject(group, "quotas", quotas_of(group));
+    cJSON_DeleteItemFromObjectCaseSensitive(group, "budgets");
+    return group;
+}
+
 static int
 call_and_show(struct ctl *ctl, const char *method, struct buf *path,
               cJSON *body)
@@ -50,8 +59,9 @@ call_and_show(struct ctl *ctl, const char *method, struct buf *path,
     cJSON *answer = NULL;
     int status = ctl_call(ctl, method, buf_cstr(path), body, &answer);
     buf_fini(path);
-    return status == CTL_OK ? output_object(&ctl->output, answer, NULL)
-                            : status;
+    return status == CTL_OK
+               ? output_object(&ctl->output, group_row(answer), NULL)
+               : status;
 }
 
 int
@@ -87,11 +97,12 @@ run_group_list(struct ctl *ctl)
     ctl_query(&path, "limit", size == NULL ? "200" : size);
     int status = ctl_call(ctl, "GET", buf_cstr(&path), NULL, &answer);
     buf_fini(&path);
-    if (status == CTL_OK)
-        status =
-            output_rows(&ctl->output,
-                        cJSON_DetachItemFromObjectCaseSensitive(answer, "data"),
-                        columns, NULL, NULL);
+    if (status == CTL_OK) {
+        cJSON *rows = cJSON_DetachItemFromObjectCaseSensitive(answer, "data");
+        for (cJSON *group = rows->child; group != NULL; group = group->next)
+            group_row(group);
+        status = output_rows(&ctl->output, rows, columns, NULL, NULL);
+    }
     cJSON_Delete(answer);
     return status;
 }

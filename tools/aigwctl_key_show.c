@@ -23,13 +23,13 @@ static const struct output_column list_columns[] = {
     {NULL, NULL, false},
 };
 
-/* [{type, unit, limit, usage, reserved, resets_at}] */
-static cJSON *
-quotas_of(const cJSON *key)
+cJSON *
+quotas_of(const cJSON *object)
 {
     const cJSON *budget = NULL;
     cJSON *quotas = cJSON_CreateArray();
-    cJSON_ArrayForEach(budget, cJSON_GetObjectItemCaseSensitive(key, "budgets"))
+    cJSON_ArrayForEach(budget,
+                       cJSON_GetObjectItemCaseSensitive(object, "budgets"))
     {
         cJSON *quota = cJSON_CreateObject();
         json_copy(quota, "type", budget, "period");
@@ -138,6 +138,33 @@ run_key_list(struct ctl *ctl)
         cJSON_Delete(rows);
     }
     cJSON_Delete(list);
+    return status;
+}
+
+static const struct output_column period_columns[] = {
+    {"START", "start", false},     {"PERIOD", "period", false},
+    {"UNIT", "unit", false},       {"USED", "used", true},
+    {"CURRENT", "current", false}, {NULL, NULL, false},
+};
+
+int
+run_key_periods(struct ctl *ctl)
+{
+    cJSON *key = NULL, *answer = NULL;
+    char path[64];
+    int status = ctl_find_key(ctl, &key);
+    if (status != CTL_OK)
+        return status;
+    snprintf(path, sizeof(path), "/admin/v1/keys/%.0f/periods",
+             json_number(key, "id"));
+    cJSON_Delete(key);
+    status = ctl_call(ctl, "GET", path, NULL, &answer);
+    if (status == CTL_OK)
+        status =
+            output_rows(&ctl->output,
+                        cJSON_DetachItemFromObjectCaseSensitive(answer, "data"),
+                        period_columns, NULL, NULL);
+    cJSON_Delete(answer);
     return status;
 }
 

@@ -97,11 +97,12 @@ follow(struct ctl *ctl, struct buf *path, const char *started, char *cursor,
         int status = ctl_call(ctl, "GET", buf_cstr(path), NULL, &answer);
         if (status != CTL_OK)
             return status;
-        const cJSON *rows = cJSON_GetObjectItemCaseSensitive(answer, "data");
+        cJSON *rows = cJSON_DetachItemFromObjectCaseSensitive(answer, "data");
         bool more =
             cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "more"));
         keep_cursor(rows, cursor, cursor_size);
         status = output_part(&ctl->output, rows, columns);
+        cJSON_Delete(rows);
         cJSON_Delete(answer);
         if (status != CTL_OK)
             return status;

@@ -145,6 +145,7 @@ new_key(uint64_t group_id)
         return NULL;
     gateway_init(key);
     key->group_id = group_id;
+    key->acl_allow = true; /* what a first list of addresses means */
     return key;
 }
 

@@ -5,6 +5,7 @@
 #include "accountant/admin/operations.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "accountant/admin/object_json.h"
@@ -200,6 +201,11 @@ row_to_json(struct json_writer *json, const struct store *store,
     scratch->end--; /* the closing brace */
     json_writer_init(&names, scratch);
     names.comma = true;
+    json_key(&names, "id");
+    snprintf(cursor, sizeof(cursor), "%016llx-%u-%llu",
+             (unsigned long long)row->epoch, row->column,
+             (unsigned long long)row->position);
+    json_cstring(&names, cursor);
     json_key(&names, "key");
     json_cstring(&names, key == NULL ? NULL : key->name);
     json_key(&names, "group");

@@ -27,6 +27,8 @@ static const struct operation operations[] = {
      op_keys_delete, CHANGES},
     {HTTP_POST,   "/admin/v1/keys/{}/reveal",   "key_reveal", "",
      op_keys_reveal, CHANGES},
+    {HTTP_GET,    "/admin/v1/keys/{}/periods",  "key_periods", "",
+     op_keys_periods, 0},
     {HTTP_POST,   "/admin/v1/groups",           "group_create", "",
      op_groups_create, CHANGE},
     {HTTP_GET,    "/admin/v1/groups",           "group_list", "page limit",
