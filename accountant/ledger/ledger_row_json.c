@@ -30,6 +30,7 @@ put_usage(struct json_writer *json, const struct usage *usage)
     put_u64(json, "cache_creation_1h", usage->cache_creation_1h);
     put_u64(json, "completion", usage->completion);
     put_u64(json, "reasoning", usage->reasoning);
+    put_u64(json, "audio", usage_audio(usage));
     put_u64(json, "audio_in", usage->audio_in);
     put_u64(json, "audio_out", usage->audio_out);
     json_object_end(json);
@@ -71,7 +72,10 @@ ledger_row_to_json(const struct ledger_row *row, struct buf *out)
     put_u64(&json, "generated_tokens", row->generated_tokens);
     put_u64(&json, "price_version", row->price_version);
     put_usage(&json, &row->classes);
-    put_u64(&json, "epoch", row->epoch);
+    /* Text: 64 random bits are more than most readers of JSON keep. */
+    char epoch[17];
+    snprintf(epoch, sizeof(epoch), "%016llx", (unsigned long long)row->epoch);
+    put_text(&json, "epoch", epoch);
     put_u64(&json, "column", row->column);
     put_u64(&json, "position", row->position);
     put_u64(&json, "batch", row->batch_no);

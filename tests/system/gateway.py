@@ -90,10 +90,11 @@ api_key = sk-upstream-secret-canary
     # -- life --
 
     def start(self):
-        self.process = subprocess.Popen(
-            [os.path.join(BUILD, "aigw"), "-c", self.config], env=self.env,
-            cwd=self.dir, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=open(self.log_path + ".stderr", "ab"))
+        with open(self.log_path + ".stderr", "ab") as stderr:
+            self.process = subprocess.Popen(
+                [os.path.join(BUILD, "aigw"), "-c", self.config], env=self.env,
+                cwd=self.dir, start_new_session=True,
+                stdout=subprocess.DEVNULL, stderr=stderr)
         self.wait_ready()
         return self
 
@@ -212,7 +213,8 @@ api_key = sk-upstream-secret-canary
     def settled(self):
         """True when nothing is in flight and the rings are flushed."""
         status = self.ctl("status")
-        return status["in_flight"] == 0 and status["ring_bytes_waiting"] == 0
+        return status["in_flight"] == 0 and \
+            status["accountant"]["ring_bytes_waiting"] == 0
 
 
 class GatewayCase(unittest.TestCase):

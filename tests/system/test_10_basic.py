@@ -97,7 +97,7 @@ class Basic(GatewayCase):
         self.check_error(call(self.key, chat(model="nope")), 404, "model_not_found")
         self.check_error(call(self.key, b"{\"model\": "), 400, "invalid_json")
         self.check_error(call(self.key, {"messages": []}), 400, "model_required")
-        self.check_error(call(self.key, chat(), "/v1/nothing"), 404, "not_found")
+        self.check_error(call(self.key, chat(), "/v1/nothing"), 404, "unknown_path")
         self.assertEqual(self.gw.http("GET", "/v1/chat/completions")[0], 405)
 
     def test_duplicate_models_are_refused(self):
@@ -136,9 +136,9 @@ class Basic(GatewayCase):
         rid = headers["x-request-id"]
         row = wait_for(lambda: [r for r in self.gw.ctl("logs", "--limit", "50")
                                 if r["request_id"] == rid], 10, "log row")[0]
-        self.assertEqual(row["usage"], {
-            "prompt_missed": 60, "cached": 40, "cache_creation": 0,
-            "completion": 30, "reasoning": 20, "audio": 0})
+        want = {"prompt_missed": 60, "cached": 40, "cache_creation": 0,
+                "completion": 30, "reasoning": 20, "audio": 0}
+        self.assertEqual({k: row["usage"][k] for k in want}, want)
 
     def test_pipelined_requests_are_answered_in_order(self):
         one = json.dumps(chat(tokens=1)).encode()

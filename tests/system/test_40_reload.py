@@ -80,7 +80,7 @@ class Reload(GatewayCase):
         def one_generation():
             workers = [w for w in gw.ctl("status")["workers"]
                        if w["state"] == "live"]
-            return len({w["generation"] for w in workers}) == 1 and \
+            return len({w["config_generation"] for w in workers}) == 1 and \
                 len(gw.children("worker")) == 2
         wait_for(one_generation, 60, "one generation lives")
         wait_for(gw.settled, 30)
