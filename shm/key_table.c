@@ -276,3 +276,30 @@ entry_sum(const struct segment *segment, uint32_t entry,
     for (uint32_t i = 0; i < high; i++)
         sums->busy += shm_load(&busy[i]);
 }
+
+static int64_t
+add_saturated(int64_t a, int64_t b)
+{
+    int64_t sum;
+    if (!__builtin_add_overflow(a, b, &sum))
+        return sum;
+    return a > 0 ? INT64_MAX : INT64_MIN;
+}
+
+/* One word instead of eight {limit, baseline} pairs: all budgets of a unit are
+ * checked against the same sum, so only the lowest counts. */
+int64_t
+entry_ceiling(const struct entry_policy *policy, uint32_t unit, int64_t origin)
+{
+    int64_t ceiling = INT64_MAX;
+    for (int i = 0; i < SHM_BUDGETS; i++) {
+        const struct entry_budget *b = &policy->budgets[i];
+        if (b->period == SHM_PERIOD_NONE || b->unit != unit)
+            continue;
+        int64_t end =
+            add_saturated(add_saturated(b->baseline, b->limit), origin);
+        if (end < ceiling)
+            ceiling = end;
+    }
+    return ceiling;
+}

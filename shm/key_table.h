@@ -73,6 +73,9 @@ struct entry_sums {
 };
 void entry_sum(const struct segment *segment, uint32_t entry,
                struct entry_sums *sums);
+/* origin + the lowest baseline + limit of a unit's budgets; INT64_MAX: none. */
+int64_t entry_ceiling(const struct entry_policy *policy, uint32_t unit,
+                      int64_t origin);
 
 /* ---- Accountant only. ---- */
 /*

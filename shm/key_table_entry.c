@@ -90,33 +90,6 @@ read_digest(const struct shm_entry_hot *hot, uint8_t digest[32])
 
 /* ---- policy ---- */
 
-static int64_t
-add_saturated(int64_t a, int64_t b)
-{
-    int64_t sum;
-    if (!__builtin_add_overflow(a, b, &sum))
-        return sum;
-    return a > 0 ? INT64_MAX : INT64_MIN;
-}
-
-/* One word instead of eight {limit, baseline} pairs: all budgets of a unit are
- * checked against the same sum, so only the lowest counts. */
-static int64_t
-ceiling_of(const struct entry_policy *policy, uint32_t unit, int64_t origin)
-{
-    int64_t ceiling = INT64_MAX;
-    for (int i = 0; i < SHM_BUDGETS; i++) {
-        const struct entry_budget *b = &policy->budgets[i];
-        if (b->period == SHM_PERIOD_NONE || b->unit != unit)
-            continue;
-        int64_t end =
-            add_saturated(add_saturated(b->baseline, b->limit), origin);
-        if (end < ceiling)
-            ceiling = end;
-    }
-    return ceiling;
-}
-
 static void
 sequence_begin(struct shm_entry_cold *cold)
 {
@@ -149,7 +122,7 @@ store_budgets(struct shm_entry_hot *hot, struct shm_entry_cold *cold,
     for (uint32_t unit = 0; unit < SHM_UNITS; unit++) {
         int64_t origin = shm_load_own(&cold->origin[unit]);
         /* release: pairs with H5, which loads it before the sums */
-        shm_store(&hot->ceiling[unit], ceiling_of(policy, unit, origin));
+        shm_store(&hot->ceiling[unit], entry_ceiling(policy, unit, origin));
     }
 }
 

@@ -135,6 +135,7 @@ reckon(struct world *world, struct segment *segment)
                            world->trace[c][i].place != 0,
                        "what was acknowledged has a record",
                        world->trace[c][i].id);
+    audit_segment(audit, segment);
     audit_that(audit, world->ghost_broken == 0,
                "granted and used <= ceiling, in flight <= limit",
                world->ghost_broken);

@@ -378,6 +378,7 @@ reckon(void)
     for (int i = 0; i < TENANTS; i++)
         audit_tenant(entry_of(next.tenant[i].id), &next.tenant[i],
                      "at the end: used = its records");
+    audit_segment(audit, &segment);
     struct tenant group = {
         .total = {next.group_total[SHM_TOKENS], next.group_total[SHM_NANO]}};
     audit_tenant(world->group, &group, "group: used = all records");

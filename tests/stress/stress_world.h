@@ -24,6 +24,7 @@
 #include "shm/cells.h"
 #include "shm/reap.h"
 #include "shm/ring.h"
+#include "shm/verify.h"
 
 enum mode { CALM_THREADS, DYING_THREADS, PROCESSES };
 
@@ -124,6 +125,17 @@ audit_that(struct audit *audit, bool holds, const char *promise,
     if (audit->broken++ < 20)
         fprintf(stderr, "BROKEN: %s (%llu)\n", promise,
                 (unsigned long long)number);
+}
+
+/* The same invariants as `aigw-shmdump --verify`, with nothing running. */
+static void
+audit_segment(struct audit *audit, const struct segment *segment)
+{
+    struct buf report;
+    buf_init(&report, 0);
+    uint32_t violations = segment_verify(segment, true, &report);
+    audit_that(audit, violations == 0, buf_cstr(&report), violations);
+    buf_fini(&report);
 }
 
 #endif
