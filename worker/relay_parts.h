@@ -40,7 +40,7 @@ struct relay {
     size_t partial; /* of held: where the unfinished event begins */
     bool in_long_event;
     uint8_t long_state;
-    bool ended; /* no event is left */
+    uint64_t covered_tokens; /* of output, in events that may pass */
     unsigned piece_count;
     size_t piece_bytes;
     struct relay_piece pieces[RELAY_PIECES];

@@ -75,7 +75,7 @@ static void
 note_delivery(struct request *request)
 {
     if (request->client != NULL)
-        request->delivered_tokens = answer_output_estimate(&request->answer);
+        request->delivered_tokens = request->relay->covered_tokens;
     if (!request->settled)
         usage_progress(request);
 }
@@ -125,7 +125,10 @@ static bool
 is_covered(struct request *request)
 {
     uint64_t output = answer_output_estimate(&request->answer);
-    return output <= request->output_bound || admission_grow(request, output);
+    if (output > request->output_bound && !admission_grow(request, output))
+        return false;
+    request->relay->covered_tokens = output;
+    return true;
 }
 
 /* Complete events of `bytes`, which stand at `off` of held where `in_held`.
@@ -223,6 +226,7 @@ finish_cut(struct request *request)
     buf_init(&tail, 0);
     request->cause = RECORD_CUT;
     request->status = request->relay->status;
+    note_delivery(request);
     usage_settle(request);
     request->dialect->stream_cut(&tail, &request->answer, &request->usage,
                                  request->call.include_usage);
@@ -255,8 +259,7 @@ settle_once(struct request *request)
 {
     if (request->settled)
         return;
-    if (request->client != NULL)
-        request->delivered_tokens = answer_output_estimate(&request->answer);
+    note_delivery(request);
     request->cause = RECORD_OK;
     request->status = request->relay->status;
     usage_settle(request);
@@ -313,6 +316,8 @@ relay_stream_break(struct request *request, const struct fault *fault)
     buf_init(&tail, 0);
     request->relay->piece_count = 0;
     request->relay->piece_bytes = 0;
+    if (request->relay->in_long_event)
+        buf_append_cstr(&tail, "\n\n"); /* ends what was passed of it */
     request->dialect->stream_error(&tail, fault);
     send_batch(request, buf_view(&tail), false);
     buf_fini(&tail);

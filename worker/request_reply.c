@@ -3,9 +3,6 @@
  * answers of our own, errors.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "common/net/http_reply.h"
 #include "worker/error_reply.h"
 #include "worker/request.h"
@@ -13,16 +10,24 @@
 
 /* As OpenAI writes durations: "12ms", "1s", "6m0s". */
 static void
-format_duration(uint64_t ns, char out[32])
+duration_field(struct buf *out, const char *name, uint64_t ns)
 {
     uint64_t ms = (ns + 999999) / 1000000;
-    if (ms < 1000)
-        snprintf(out, 32, "%" PRIu64 "ms", ms);
-    else if (ms < 60000)
-        snprintf(out, 32, "%" PRIu64 "s", (ms + 999) / 1000);
-    else
-        snprintf(out, 32, "%" PRIu64 "m%" PRIu64 "s", ms / 60000,
-                 ms % 60000 / 1000);
+    buf_append_cstr(out, name);
+    buf_append_str(out, STR_LIT(": "));
+    if (ms < 1000) {
+        buf_append_u64(out, ms);
+        buf_append_str(out, STR_LIT("ms\r\n"));
+        return;
+    }
+    uint64_t seconds = (ms + 999) / 1000;
+    if (seconds >= 60) {
+        buf_append_u64(out, seconds / 60);
+        buf_append_char(out, 'm');
+        seconds %= 60;
+    }
+    buf_append_u64(out, seconds);
+    buf_append_str(out, STR_LIT("s\r\n"));
 }
 
 /* Only limits that the key has: the provider's own are not the client's. */
@@ -30,13 +35,11 @@ static void
 rate_fields(struct buf *out, const struct rate_answer *rate,
             const char *const names[3])
 {
-    char reset[32];
     if (rate->limit == 0)
         return;
     http_field_u64(out, names[0], rate->limit);
     http_field_u64(out, names[1], rate->remaining);
-    format_duration(rate->reset_ns, reset);
-    http_field_cstr(out, names[2], reset);
+    duration_field(out, names[2], rate->reset_ns);
 }
 
 static void
