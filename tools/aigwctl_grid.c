@@ -91,14 +91,17 @@ measure(const struct grid *grid, unsigned width, bool header,
 {
     unsigned total = GAP * (grid->columns - 1);
     for (unsigned c = 0; c < grid->columns; c++)
-        widths[c] = 0;
+        widths[c] = grid->kept == NULL ? 0 : grid->kept[c];
     for (unsigned i = header ? 0 : grid->columns; i < grid->cell_count; i++) {
         unsigned columns = text_width(grid->cells[i]);
         if (columns > widths[i % grid->columns])
             widths[i % grid->columns] = columns;
     }
-    for (unsigned c = 0; c < grid->columns; c++)
+    for (unsigned c = 0; c < grid->columns; c++) {
         total += widths[c];
+        if (grid->kept != NULL)
+            grid->kept[c] = widths[c];
+    }
     while (width != 0 && total > width) {
         unsigned widest = 0;
         for (unsigned c = 1; c < grid->columns; c++)

@@ -14,6 +14,7 @@ struct grid {
     unsigned columns, cell_count, cell_cap;
     char **cells; /* owned texts; the first row is the header */
     bool right[GRID_COLUMNS_MAX];
+    unsigned *kept; /* widths of earlier parts, kept up to date; or NULL */
 };
 
 void grid_init(struct grid *grid, unsigned columns);

@@ -135,39 +135,42 @@ run_key_disable(struct ctl *ctl)
     return set_enabled(ctl, false);
 }
 
-/* -y, or a yes typed at a terminal. */
-static bool
-confirmed(struct ctl *ctl, const char *alias, double id)
+/* -y, or a yes typed at a terminal: CTL_OK. */
+static int
+confirm(struct ctl *ctl, const char *alias, double id)
 {
-    char line[16];
+    char line[16], message[256];
     if (argument_given(&ctl->args, "yes"))
-        return true;
+        return CTL_OK;
     if (isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1) {
         fprintf(stderr, "Delete key '%s' (id=%.0f)? [y/N] ", alias, id);
         if (fgets(line, sizeof(line), stdin) != NULL &&
             (line[0] == 'y' || line[0] == 'Y'))
-            return true;
+            return CTL_OK;
+        fprintf(stderr, "Nothing was deleted.\n");
+        return CTL_FAILED;
     }
-    return false;
+    snprintf(message, sizeof(message),
+             "Refusing to delete key '%s' (id=%.0f) without confirmation. Pass "
+             "-y to confirm deletion.",
+             alias, id);
+    output_error(&ctl->output, "USAGE_ERROR", message, NULL);
+    return CTL_USAGE;
 }
 
 int
 run_key_delete(struct ctl *ctl)
 {
     cJSON *key = NULL, *answer = NULL;
-    char path[64], message[256];
+    char path[64];
     int status = ctl_find_key(ctl, &key);
     if (status != CTL_OK)
         return status;
     double id = json_number(key, "id");
-    if (!confirmed(ctl, json_text(key, "name"), id)) {
-        snprintf(message, sizeof(message),
-                 "Refusing to delete key '%s' (id=%.0f) without confirmation. "
-                 "Pass -y to confirm deletion.",
-                 json_text(key, "name"), id);
-        output_error(&ctl->output, "USAGE_ERROR", message, NULL);
+    status = confirm(ctl, json_text(key, "name"), id);
+    if (status != CTL_OK) {
         cJSON_Delete(key);
-        return CTL_USAGE;
+        return status;
     }
     snprintf(path, sizeof(path), "/admin/v1/keys/%.0f", id);
     status = ctl_call(ctl, "DELETE", path, NULL, &answer);

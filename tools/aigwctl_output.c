@@ -130,7 +130,7 @@ add_cell(struct grid *grid, const cJSON *value, const char *none)
 
 static void
 print_table(struct buf *out, const cJSON *rows,
-            const struct output_column *columns, const struct output *output,
+            const struct output_column *columns, struct output *output,
             bool header)
 {
     unsigned count = 0;
@@ -139,6 +139,7 @@ print_table(struct buf *out, const cJSON *rows,
     while (columns[count].header != NULL)
         count++;
     grid_init(&grid, count);
+    grid.kept = output->widths;
     for (unsigned c = 0; c < count; c++) {
         grid.right[c] = columns[c].right;
         grid_add(&grid, str_from(columns[c].header));
@@ -260,6 +261,47 @@ output_rows(struct output *output, cJSON *data,
     return status;
 }
 
+/* "type=daily unit=tokens": an object in one cell. */
+static void
+add_pairs_cell(struct grid *grid, const cJSON *object)
+{
+    struct buf text;
+    const cJSON *member = NULL;
+    buf_init(&text, 0);
+    cJSON_ArrayForEach(member, object)
+    {
+        buf_printf(&text, "%s%s=", member == object->child ? "" : " ",
+                   member->string);
+        json_print_cell(&text, member);
+    }
+    grid_add(grid, buf_len(&text) == 0 ? STR_LIT("-") : buf_view(&text));
+    buf_fini(&text);
+}
+
+/* A member on its line; a list of objects: a line for each. */
+static void
+add_member(struct grid *grid, const cJSON *member)
+{
+    char name[96];
+    int i = 0;
+    if (cJSON_IsArray(member) && cJSON_IsObject(member->child)) {
+        for (const cJSON *item = member->child; item != NULL;
+             item = item->next) {
+            snprintf(name, sizeof(name), "%.80s.%d", member->string, i++);
+            grid_add(grid, str_from(name));
+            add_pairs_cell(grid, item);
+        }
+        return;
+    }
+    grid_add(grid, str_from(member->string));
+    if (cJSON_IsObject(member))
+        add_pairs_cell(grid, member);
+    else if (cJSON_IsArray(member) && member->child == NULL)
+        grid_add(grid, STR_LIT("-"));
+    else
+        add_cell(grid, member, "-");
+}
+
 /* "name  value" lines. */
 static void
 print_object_table(const struct output *output, struct buf *out,
@@ -272,8 +314,7 @@ print_object_table(const struct output *output, struct buf *out,
     grid_add(&grid, STR_LIT("VALUE"));
     cJSON_ArrayForEach(member, data)
     {
-        grid_add(&grid, str_from(member->string));
-        add_cell(&grid, member, "-");
+        add_member(&grid, member);
     }
     grid_print(&grid, 0, false, output->color, out);
     grid_fini(&grid);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/buf.h"
+#include "tools/aigwctl_grid.h"
 
 enum output_format {
     OUTPUT_TABLE,
@@ -27,7 +28,9 @@ struct output {
     unsigned width;    /* of the terminal; 0 unknown or none */
     const char *field; /* --field, or NULL */
     uint64_t started_ms;
-    bool header_printed; /* rows came in several parts: logs --follow */
+    /* Rows that come in several parts: logs --follow. */
+    bool header_printed;
+    unsigned widths[GRID_COLUMNS_MAX];
 };
 
 /* A column of the table form; other forms show all members. */

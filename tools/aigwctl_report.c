@@ -138,7 +138,7 @@ print_status(struct ctl *ctl, cJSON *answer)
            json_text(accountant, "ledger"), json_number(accountant, "records"),
            json_number(accountant, "flushes"),
            json_number(accountant, "flush_errors"),
-           json_number(answer, "ring_bytes_waiting"));
+           json_number(accountant, "ring_bytes_waiting"));
     if (*json_text(accountant, "ledger_error") != '\0')
         printf("ledger error: %s\n", json_text(accountant, "ledger_error"));
     printf("configuration %s, generation %.0f, last reload %s\n\n",

@@ -57,10 +57,10 @@ key_group_of(const cJSON *body, const struct store *store,
     }
     const struct group *group = store_group_named(store, name);
     if (group == NULL)
-        admin_error_field(error, "group",
-                          "Group '%s' does not exist. Create it first: "
-                          "aigwctl group create %s",
-                          name, name);
+        admin_error_set(error, 404, "group_not_found",
+                        "Group '%s' does not exist. Create it first: aigwctl "
+                        "group create %s",
+                        name, name);
     return group;
 }
 
@@ -178,7 +178,7 @@ apply_crash_charge(struct key_edit *edit, const cJSON *value)
 /* The catalogue's own name of `name`: an alias is kept as what it stands for.
  * A single model behind a wildcard cannot be told apart at admission. */
 static const char *
-model_name_of(struct key_edit *edit, const char *name, const char *path)
+model_name_of(struct key_edit *edit, const char *name)
 {
     const struct catalogue *catalogue = store_catalogue(edit->store);
     for (uint32_t i = 0; catalogue != NULL && i < catalogue->model_count; i++)
@@ -191,17 +191,17 @@ model_name_of(struct key_edit *edit, const char *name, const char *path)
                           : catalogue_find(catalogue, str_from(name), &upstream,
                                            &only_provider);
     if (model == NULL) {
-        admin_error_field(edit->error, path,
-                          "Model '%s' is not known. See: aigwctl model list",
-                          name);
+        admin_error_set(edit->error, 404, "model_not_found",
+                        "Model '%s' is not known. See: aigwctl model list",
+                        name);
         return NULL;
     }
     if (model->is_wildcard) {
-        admin_error_field(edit->error, path,
-                          "Model '%s' is served by '%s'; single models behind "
-                          "it cannot be allowed. Allow '%s', or define "
-                          "[model.%s] in aigw.ini.",
-                          name, model->name, model->name, name);
+        admin_error_set(edit->error, 400, "model_behind_wildcard",
+                        "Model '%s' is served by '%s'; single models behind "
+                        "it cannot be allowed. Allow '%s', or define "
+                        "[model.%s] in aigw.ini.",
+                        name, model->name, model->name, name);
         return NULL;
     }
     return model->name;
@@ -242,8 +242,7 @@ apply_models(struct key_edit *edit, const cJSON *value)
         snprintf(path, sizeof(path), "models[%u]", key->model_count);
         const char *text =
             value_text(item, path, SHM_NAME_BYTES - 1, edit->error);
-        const char *name =
-            text == NULL ? NULL : model_name_of(edit, text, path);
+        const char *name = text == NULL ? NULL : model_name_of(edit, text);
         if (name == NULL)
             return false;
         key->models[key->model_count] = strdup(name);

@@ -81,11 +81,9 @@ read_cause(const char *text, struct ledger_row_filter *filter,
             return true;
         }
         size_t len = strlen(name);
-        if (at + len + 2 < sizeof(known)) {
-            memcpy(known + at, name, len);
-            at += len;
-            known[at++] = ' ';
-            known[at] = '\0';
+        if (at + len + 3 < sizeof(known)) {
+            at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s",
+                                   at == 0 ? "" : ", ", name);
         }
     }
     return admin_error_field(error, "cause", "'cause' must be one of: %s",

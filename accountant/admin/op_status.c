@@ -66,7 +66,7 @@ worker_to_json(struct json_writer *json, const struct segment *segment,
     key_u64(json, "requests", shm_load(&column->requests));
     key_u64(json, "heartbeat_age_ms",
             since_ms(now_ms, shm_load(&column->heartbeat_ms)));
-    key_u64(json, "generation", shm_load(&column->config_generation));
+    key_u64(json, "config_generation", shm_load(&column->config_generation));
     key_u64(json, "ring_bytes",
             shm_load(&column->ring_head) - shm_load(&column->ring_tail));
     json_object_end(json);
@@ -102,6 +102,7 @@ accountant_to_json(struct json_writer *json, const struct shm_header *header,
     json_key(json, "last_flush_at");
     json_time(json, state->last_flush_ms);
     key_u64(json, "queued_changes", state->queued_changes);
+    key_u64(json, "ring_bytes_waiting", state->ring_bytes_waiting);
     json_key(json, "ledger");
     json_cstring(json, state->ledger_failed ? "failed" : "ok");
     json_key(json, "ledger_error");
@@ -181,7 +182,6 @@ op_status(struct call *call)
     counts_to_json(json, store);
     workers_to_json(json, segment);
     key_u64(json, "worker_restarts", shm_load(&header->worker_restarts));
-    key_u64(json, "ring_bytes_waiting", state.ring_bytes_waiting);
     key_u64(json, "ring_capacity_bytes", segment->ring_bytes);
     accountant_to_json(json, header, &state);
     config_to_json(json, header, config);
