@@ -2,6 +2,8 @@
  * ledger_row_json.c - one log row as JSON: reports and access log.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdio.h>
+
 #include "accountant/ledger/ledger_report.h"
 #include "common/json_write.h"
 
