@@ -24,8 +24,9 @@
 
 enum {
     HEARTBEAT_MS = 1000,
-    STOP_FLUSH_MS = 2000, /* for the last bytes of what was cut */
-    EXIT_BAD_SETUP = 2,   /* the master does not start such a worker again */
+    CATALOGUE_RETRY_MS = 200, /* a file that cannot be read: not per request */
+    STOP_FLUSH_MS = 2000,     /* for the last bytes of what was cut */
+    EXIT_BAD_SETUP = 2, /* the master does not start such a worker again */
 };
 
 /* What worker_main owns besides struct worker. */
@@ -43,9 +44,10 @@ worker_catalogue(struct worker *worker)
 {
     const struct heritage *heritage = worker->heritage;
     uint64_t current = catalogue_current(heritage->segment);
+    uint64_t now_ms = loop_now_ms(worker->loop);
     if (worker->catalogue != NULL && worker->catalogue->generation == current)
         return catalogue_get(worker->catalogue);
-    if (current != 0) {
+    if (current != 0 && now_ms >= worker->catalogue_retry_ms) {
         int error = 0;
         struct catalogue *next =
             catalogue_load(heritage->segment, heritage->secrets, &error);
@@ -56,6 +58,7 @@ worker_catalogue(struct worker *worker)
             if (worker->upstreams != NULL)
                 upstreams_trim(worker->upstreams);
         } else {
+            worker->catalogue_retry_ms = now_ms + CATALOGUE_RETRY_MS;
             log_warn("cannot read the catalogue, generation %" PRIu64
                      ": %s; going on with the last one",
                      current, strerror(-error));

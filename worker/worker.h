@@ -28,6 +28,7 @@ struct worker {
     struct loop *loop;
     struct seat seat;
     struct catalogue *catalogue; /* the newest; requests hold references */
+    uint64_t catalogue_retry_ms; /* not before: the last read failed */
     struct upstreams *upstreams;
     struct clients *clients;
     struct requests *requests;
