@@ -115,10 +115,7 @@ reckon(struct world *world, struct segment *segment)
     a.world = world;
     player_init(&calm, CALM_THREADS, 1, 0);
     world->stop = 0;
-    reap(&a);
-    a.next = world->books[world->current];
-    for (uint32_t i = 0; i < COLUMNS; i++)
-        ring_release(segment, i, a.next.position[i]);
+    restore(&a);
     flush_and_roll(&a);
     for (uint32_t c = 0; c < COLUMNS; c++)
         for (uint32_t s = 0; s < SLOTS; s++)

@@ -256,9 +256,9 @@ reap(struct accountant *a)
                result.damaged);
 }
 
-/* A1..A4, then the loop, until the world stops. */
+/* A1..A4: what the ledger says is true. */
 static void
-accountant_life(struct accountant *a)
+restore(struct accountant *a)
 {
     struct world *w = a->world;
     reap(a); /* before the ledger is opened */
@@ -269,6 +269,13 @@ accountant_life(struct accountant *a)
     }
     for (uint32_t i = 0; i < a->segment.column_max; i++)
         ring_release(&a->segment, i, a->next.position[i]);
+}
+
+static void
+accountant_life(struct accountant *a)
+{
+    struct world *w = a->world;
+    restore(a);
     while (!w->stop) {
         reap(a);
         flush_and_roll(a);

@@ -29,6 +29,7 @@ struct play {
     /* Gives back what a thread's worker left in the heap. */
     void (*bury)(unsigned number);
     uint64_t deaths; /* of the master's knowledge */
+    uint64_t next_verify_ms, verified, broken;
 };
 
 struct stage_worker {
@@ -108,6 +109,24 @@ start_worker(struct stage_worker *w)
     require(w->pid, "fork");
 }
 
+/* What an operator would see who verifies a segment at full load. */
+static void
+verify_alive(struct play *play)
+{
+    struct buf report;
+    if (clock_mono_ms() < play->next_verify_ms)
+        return;
+    play->next_verify_ms = clock_mono_ms() + 100;
+    buf_init(&report, 0);
+    uint32_t violations = segment_verify(&play->segment, false, &report);
+    play->verified++;
+    if (violations > 0) {
+        fprintf(stderr, "BROKEN, verified at work: %s", buf_cstr(&report));
+        play->broken += violations;
+    }
+    buf_fini(&report);
+}
+
 static void
 bury_worker(struct stage_worker *w)
 {
@@ -130,6 +149,7 @@ stage_threads(struct play *play, struct stage_worker *workers, uint64_t end_ms)
             "thread");
     while (clock_mono_ms() < end_ms) {
         usleep(500);
+        verify_alive(play);
         for (int i = 0; i < STAGE_WORKERS; i++) {
             if (workers[i].alive && !workers[i].finished)
                 continue;
@@ -201,6 +221,7 @@ stage_processes(struct play *play, struct stage_worker *workers,
             else if (workers[n].alive)
                 kill(workers[n].pid, SIGKILL);
         }
+        verify_alive(play);
         bury_the_dead(play, workers, &keeper);
         for (int i = 0; i < STAGE_WORKERS; i++)
             if (!workers[i].alive)

@@ -426,7 +426,8 @@ run(enum mode mode, double seconds, uint64_t seed)
            (unsigned long long)play.deaths, (unsigned long long)world->reaped,
            (unsigned long long)world->audit.checks,
            (unsigned long long)world->audit.broken);
-    bool good = world->audit.broken == 0 && world->reuses > 0;
+    bool good =
+        world->audit.broken == 0 && play.broken == 0 && world->reuses > 0;
     segment_detach(&segment);
     munmap(world, sizeof(*world));
     return good;
