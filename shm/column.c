@@ -12,9 +12,6 @@
 #include "common/proc.h"
 #include "shm/ring.h"
 
-/* How long a column stays TAKEN before another master gives its child up. */
-enum { TAKEN_MS = 60000 };
-
 uint32_t
 column_high(const struct segment *segment)
 {
@@ -22,29 +19,52 @@ column_high(const struct segment *segment)
     return high < segment->column_max ? high : segment->column_max;
 }
 
-/* TAKEN -> `to`, unless somebody else was first. */
-static bool
-leave_taken(struct shm_column *shm, uint32_t to)
+static uint64_t
+claim_word(uint32_t generation, uint32_t owner)
 {
-    uint32_t expected = SHM_COLUMN_TAKEN;
-    return atomic_compare_exchange_strong_explicit(
-        &shm->state, &expected, to, memory_order_acq_rel, memory_order_acquire);
+    return (uint64_t)generation << 32 | owner;
 }
 
+/* From nobody's to `owner`'s; one caller wins. The generation is in the word, so
+ * that a child that slept through another life of the column cannot win. */
 static bool
-was_abandoned(const struct shm_column *shm)
+decide_claim(struct shm_column *shm, uint32_t generation, uint32_t owner)
+{
+    uint64_t expected = claim_word(generation, 0);
+    return atomic_compare_exchange_strong_explicit(
+        &shm->claim, &expected, claim_word(generation, owner),
+        memory_order_acq_rel, memory_order_acquire);
+}
+
+/*
+ * A TAKEN column that another master left: its child has not come yet, and will
+ * be told so when it does; or it came and died before it was LIVE. Left alone
+ * when it is on its way.
+ */
+static void
+take_back(struct shm_column *shm)
 {
     if (shm_load(&shm->pid) == (uint64_t)getpid() &&
         shm_load(&shm->start_time) == proc_start_time(getpid()))
-        return false;
-    return clock_mono_ms() - shm_load(&shm->started_ms) > TAKEN_MS;
+        return; /* mine */
+    uint64_t claim = shm_load(&shm->claim);
+    uint32_t owner = (uint32_t)claim;
+    bool gone =
+        owner == 0
+            ? decide_claim(shm, (uint32_t)(claim >> 32), SHM_GIVEN_UP)
+            : owner == SHM_GIVEN_UP || proc_start_time((pid_t)owner) == 0;
+    if (gone)
+        shm_store(&shm->state, SHM_COLUMN_DYING);
 }
 
 static void
 take(struct segment *segment, uint32_t column, struct shm_column *shm)
 {
     struct shm_header *header = segment->header;
-    shm_store(&shm->generation, shm_load_own(&shm->generation) + 1);
+    uint32_t generation = shm_load_own(&shm->generation) + 1;
+    segment->taken_generation[column] = generation;
+    shm_store(&shm->generation, generation);
+    shm_store(&shm->claim, claim_word(generation, 0));
     shm_store(&shm->pid, (uint64_t)getpid());
     shm_store(&shm->start_time, proc_start_time(getpid()));
     shm_store(&shm->started_ms, clock_mono_ms());
@@ -65,8 +85,8 @@ column_find_free(struct segment *segment)
     for (uint32_t i = 0; i < segment->column_max; i++) {
         struct shm_column *shm = segment_column(segment, i);
         uint32_t state = shm_load(&shm->state);
-        if (state == SHM_COLUMN_TAKEN && was_abandoned(shm))
-            leave_taken(shm, SHM_COLUMN_DYING);
+        if (state == SHM_COLUMN_TAKEN)
+            take_back(shm);
         if (state != SHM_COLUMN_FREE)
             continue;
         int rc = segment_allocate_column(segment, i);
@@ -83,23 +103,29 @@ column_claim(struct segment *segment, uint32_t column, pid_t pid,
              uint64_t config_generation)
 {
     struct shm_column *shm = segment_column(segment, column);
-    if (shm_load(&shm->state) != SHM_COLUMN_TAKEN)
+    uint32_t generation = segment->taken_generation[column];
+    if (generation == 0 || !decide_claim(shm, generation, (uint32_t)pid))
         return -ESTALE;
     shm_store(&shm->pid, (uint64_t)pid);
     shm_store(&shm->start_time, proc_start_time(pid));
     shm_store(&shm->config_generation, config_generation);
     shm_store(&shm->started_ms, clock_mono_ms());
     shm_store(&shm->heartbeat_ms, clock_mono_ms());
-    return leave_taken(shm, SHM_COLUMN_LIVE) ? 0 : -ESTALE;
+    shm_store(&shm->state, SHM_COLUMN_LIVE);
+    return 0;
 }
 
 void
 column_mark_dying(struct segment *segment, uint32_t column)
 {
     struct shm_column *shm = segment_column(segment, column);
-    if (leave_taken(shm, SHM_COLUMN_DYING))
-        return;
-    if (shm_load(&shm->state) == SHM_COLUMN_LIVE)
+    uint32_t state = shm_load(&shm->state);
+    uint64_t claim = shm_load(&shm->claim);
+    /* A child that never came must not come later. */
+    if (state == SHM_COLUMN_TAKEN && (uint32_t)claim == 0 &&
+        !decide_claim(shm, (uint32_t)(claim >> 32), SHM_GIVEN_UP))
+        return; /* it came just now: nobody is gone */
+    if (state == SHM_COLUMN_TAKEN || state == SHM_COLUMN_LIVE)
         /* release: pairs with the reaper's load; the dead wrote all it will */
         shm_store(&shm->state, SHM_COLUMN_DYING);
 }

@@ -27,13 +27,15 @@ struct seat {
  * column_find_free - FREE -> TAKEN: pages allocated, column_high published
  * before any worker of the column can start. -EAGAIN when all are taken,
  * -ENOSPC. A fork that fails is answered with column_mark_dying(). Columns that
- * a dead master took a minute ago and whose child never came are marked DYING.
+ * a dead master took and whose child did not come are marked DYING on the way;
+ * that child, should it come, is refused by column_claim().
  */
 int column_find_free(struct segment *segment) MUST_CHECK;
 /*
  * column_claim - TAKEN -> LIVE, in the child before the role starts (the pid is
- * known only after the fork). 0, or -ESTALE: the column was taken away
- * meanwhile (the master died and another one is at work); the child must exit.
+ * known only after the fork; the memory that column_find_free() wrote is
+ * inherited). 0, or -ESTALE: the column was taken away meanwhile (the master
+ * died and another one is at work); the child must exit.
  */
 int column_claim(struct segment *segment, uint32_t column, pid_t pid,
                  uint64_t config_generation);

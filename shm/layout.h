@@ -26,6 +26,7 @@
 #include "shm/atomic.h"
 
 #define SHM_ENTRY_NONE 0xffffffffu
+#define SHM_GIVEN_UP   0xffffffffu /* shm_column.claim */
 /* No single lease is larger, so that no sum of cells overflows 128 bits and a
  * hostile max_tokens disturbs nobody. */
 #define SHM_AMOUNT_MAX (UINT64_C(1) << 48)
@@ -123,16 +124,18 @@ _Static_assert(sizeof(struct shm_header) <= 4096, "header fits its page");
 
 /*
  * A worker's seat. Master: FREE -> TAKEN, and TAKEN or LIVE -> DYING; the child:
- * TAKEN -> LIVE; the reaper: DYING -> FREE. Leaving TAKEN is a compare-and-swap,
- * because a child of a dead master and a new master may both want to. First
- * line: written before LIVE by whoever sets it; second line: the worker.
+ * TAKEN -> LIVE; the reaper: DYING -> FREE. Who may leave TAKEN is decided by a
+ * compare-and-swap on `claim`, because a child of a dead master and a new
+ * master may both want to. Line 1: the master, then the child; line 2: the
+ * worker.
  */
 struct shm_column {
     _Alignas(SHM_LINE) shm_u32 state;
     shm_u32 generation; /* +1 with FREE -> TAKEN */
     shm_u64 pid, start_time;
     shm_u64 config_generation;
-    shm_u64 started_ms;                      /* monotonic */
+    shm_u64 started_ms; /* monotonic */
+    shm_u64 claim;      /* generation << 32 | pid; 0: nobody; SHM_GIVEN_UP */
     _Alignas(SHM_LINE) shm_u64 heartbeat_ms; /* worker, monotonic */
     shm_u64 connections, requests, draining;
     _Alignas(SHM_LINE) shm_u64 ring_head; /* the column's process */

@@ -168,6 +168,13 @@ fill_header(struct segment *s, const struct segment_sizes *sizes)
 }
 
 static int
+remember_columns(struct segment *s)
+{
+    s->taken_generation = calloc(s->column_max, sizeof(*s->taken_generation));
+    return s->taken_generation == NULL ? -ENOMEM : 0;
+}
+
+static int
 map(struct segment *s, int protection)
 {
     void *base = mmap(NULL, s->bytes, protection, MAP_SHARED, s->fd, 0);
@@ -175,7 +182,7 @@ map(struct segment *s, int protection)
         return -errno;
     s->base = base;
     s->header = base;
-    return 0;
+    return remember_columns(s);
 }
 
 static void
@@ -238,7 +245,12 @@ segment_create_private(struct segment *s, const struct segment_sizes *sizes)
     s->header = base;
     s->writable = true;
     s->is_private = true;
-    return fill_header(s, sizes);
+    rc = remember_columns(s);
+    if (rc == 0)
+        rc = fill_header(s, sizes);
+    if (rc < 0)
+        segment_detach(s);
+    return rc;
 }
 
 static void
@@ -347,6 +359,8 @@ segment_detach(struct segment *s)
         munmap(s->base, s->bytes);
     if (s->fd >= 0)
         close(s->fd);
+    free(s->taken_generation);
+    s->taken_generation = NULL;
     s->base = NULL;
     s->header = NULL;
     s->fd = -1;

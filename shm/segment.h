@@ -29,6 +29,9 @@ struct segment {
     uint64_t columns_off, buckets_off, entries_off, models_off, providers_off,
         endpoints_off, stats_off, slots_off, rings_off;
     bool is_private; /* memory of this process: nothing to allocate */
+    /* Of each column: its generation when this process took it, for the child
+     * that inherits the memory (column.c). Heap; copies of the struct share it. */
+    uint32_t *taken_generation;
     /* The accountant's own book-keeping (key_table_entry.c). */
     uint32_t free_hint;     /* no entry below it is free */
     uint32_t retired_count; /* UINT32_MAX: not counted yet */

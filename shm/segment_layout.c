@@ -51,6 +51,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_column, state), FIELD(shm_column, generation),
     FIELD(shm_column, pid), FIELD(shm_column, start_time),
     FIELD(shm_column, config_generation), FIELD(shm_column, started_ms),
+    FIELD(shm_column, claim),
     FIELD(shm_column, heartbeat_ms), FIELD(shm_column, connections),
     FIELD(shm_column, requests), FIELD(shm_column, draining),
     FIELD(shm_column, ring_head), FIELD(shm_column, ring_tail),

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 
-#include "common/clock.h"
 #include "tests/unit/shm_fixture.h"
 
 static uint32_t
@@ -87,17 +86,52 @@ TEST(marking_a_free_column_changes_nothing)
     fixture_close(&f);
 }
 
-TEST(a_column_that_a_dead_master_took_long_ago_is_marked_dying)
+TEST(a_column_whose_child_never_came_is_taken_back_by_the_next_master)
+{
+    struct fixture f;
+    fixture_open(&f);
+    CHECK_EQ(column_find_free(&f.segment), 3);
+    CHECK_EQ(column_find_free(&f.segment), 4); /* its own: left alone */
+    CHECK_EQ(state_of(&f, 3), SHM_COLUMN_TAKEN);
+    shm_store(&segment_column(&f.segment, 3)->start_time, 1);
+    CHECK_EQ(column_find_free(&f.segment), 5);
+    CHECK_EQ(state_of(&f, 3), SHM_COLUMN_DYING);
+    CHECK_EQ(column_claim(&f.segment, 3, getpid(), 1), -ESTALE);
+    fixture_close(&f);
+}
+
+TEST(a_child_that_slept_through_a_life_of_its_column_does_not_get_it)
+{
+    struct fixture f;
+    struct reap_result result = {0};
+    fixture_open(&f);
+    CHECK_EQ(column_find_free(&f.segment), 3);
+    uint32_t slept = f.segment.taken_generation[3];
+    shm_store(&segment_column(&f.segment, 3)->start_time, 1);
+    CHECK_EQ(column_find_free(&f.segment), 4);
+    CHECK_EQ(reap_all(&f.segment, 1, &result), 1);
+    CHECK_EQ(column_find_free(&f.segment), 3); /* for another child */
+    uint32_t current = f.segment.taken_generation[3];
+    f.segment.taken_generation[3] = slept; /* as the sleeper remembers it */
+    CHECK_EQ(column_claim(&f.segment, 3, getpid(), 1), -ESTALE);
+    CHECK_EQ(state_of(&f, 3), SHM_COLUMN_TAKEN);
+    f.segment.taken_generation[3] = current;
+    CHECK_EQ(column_claim(&f.segment, 3, getpid(), 1), 0);
+    fixture_close(&f);
+}
+
+TEST(a_child_that_died_between_claim_and_live_is_found)
 {
     struct fixture f;
     fixture_open(&f);
     CHECK_EQ(column_find_free(&f.segment), 3);
     struct shm_column *shm = segment_column(&f.segment, 3);
-    shm_store(&shm->pid, 1);
-    CHECK_EQ(column_find_free(&f.segment), 4); /* too young to be given up */
+    shm_store(&shm->start_time, 1); /* another master took it */
+    shm_store(&shm->claim, shm_load(&shm->claim) | (uint32_t)getpid());
+    CHECK_EQ(column_find_free(&f.segment), 4); /* that child lives */
     CHECK_EQ(state_of(&f, 3), SHM_COLUMN_TAKEN);
-    shm_store(&shm->started_ms, clock_mono_ms() - 61000);
-    CHECK_EQ(column_find_free(&f.segment), 5);
+    shm_store(&shm->claim, (shm_load(&shm->claim) >> 32 << 32) | 0x7ffffff0);
+    CHECK_EQ(column_find_free(&f.segment), 5); /* no such process */
     CHECK_EQ(state_of(&f, 3), SHM_COLUMN_DYING);
     fixture_close(&f);
 }
