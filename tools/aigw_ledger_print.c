@@ -7,7 +7,18 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/money.h"
 #include "tools/aigw_ledger.h"
+
+/* Costs are exact in nano-currency only. */
+static const char *
+cost_of(const cJSON *object, char out[32])
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "cost_nano");
+    money_format_nano(cJSON_IsNumber(item) ? (int64_t)item->valuedouble : 0,
+                      out);
+    return out;
+}
 
 /* The text of a member, harmless; "-" when absent. */
 static const char *
@@ -62,8 +73,7 @@ print_total(const cJSON *of, const char *name, FILE *out)
     char a[32], b[32], c[32];
     const cJSON *total = cJSON_GetObjectItemCaseSensitive(of, name);
     fprintf(out, " %10s %14s %16s", text_of(total, "requests", a, sizeof(a)),
-            text_of(total, "tokens", b, sizeof(b)),
-            text_of(total, "cost", c, sizeof(c)));
+            text_of(total, "tokens", b, sizeof(b)), cost_of(total, c));
 }
 
 static void
@@ -121,7 +131,9 @@ print_rows(const cJSON *json, FILE *out)
     {
         for (size_t i = 0; i < ARRAY_LEN(columns); i++)
             fprintf(out, "%-*s ", columns[i].width,
-                    text_of(row, columns[i].name, text, sizeof(text)));
+                    strcmp(columns[i].name, "cost") == 0
+                        ? cost_of(row, text)
+                        : text_of(row, columns[i].name, text, sizeof(text)));
         fputc('\n', out);
     }
     return 0;
