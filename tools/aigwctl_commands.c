@@ -64,7 +64,7 @@ const struct flag ctl_flags[] = {
      "refuse calls when the balance is used up"},
     {"amount", 0, FLAG_VALUE, false, "AMOUNT", "amount; below 0 takes back"},
     {"note", 0, FLAG_VALUE, false, "TEXT", "kept in the history"},
-    {"limit", 'n', FLAG_VALUE, false, "N", "rows at most"},
+    {"limit", 'n', FLAG_VALUE, false, "N", "rows at most; logs: 0 is all"},
     {"no-limit", 0, FLAG_SWITCH, false, NULL, "all rows"},
     {"since", 0, FLAG_VALUE, false, "WHEN", "as --from; also 30m, 24h, 7d"},
     {"from", 0, FLAG_VALUE, false, "WHEN", "date or RFC 3339 time"},

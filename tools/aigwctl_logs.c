@@ -4,6 +4,9 @@
  */
 #include "tools/aigwctl.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -40,20 +43,67 @@ logs_path(struct ctl *ctl, struct buf *path)
         ctl_query(path, same[i], argument(args, same[i]));
 }
 
+enum { PAGE_ROWS = 1000, CURSOR_BYTES = 128 };
+
+static void
+keep_cursor(const cJSON *rows, char *cursor, size_t size)
+{
+    int count = cJSON_GetArraySize(rows);
+    const char *last =
+        count == 0 ? ""
+                   : json_text(cJSON_GetArrayItem(rows, count - 1), "cursor");
+    if (*last != '\0' && strlen(last) < size)
+        memcpy(cursor, last, strlen(last) + 1);
+}
+
+/* One page of at most PAGE_ROWS, behind `cursor`; appended to `rows`. */
 static int
-first_page(struct ctl *ctl, struct buf *path, const char *limit, cJSON **rows)
+next_page(struct ctl *ctl, struct buf *path, unsigned long limit, char *cursor,
+          cJSON *rows, bool *more)
 {
     cJSON *answer = NULL;
+    char number[24];
     logs_path(ctl, path);
     if (!query_time_span(ctl, path))
         return CTL_USAGE;
     if (!argument_given(&ctl->args, "follow"))
         ctl_query(path, "order", argument(&ctl->args, "order"));
-    ctl_query(path, "limit", limit);
+    snprintf(number, sizeof(number), "%lu",
+             limit < PAGE_ROWS ? limit : PAGE_ROWS);
+    ctl_query(path, "limit", number);
+    if (*cursor != '\0')
+        ctl_query(path, "cursor", cursor);
     int status = ctl_call(ctl, "GET", buf_cstr(path), NULL, &answer);
-    if (status == CTL_OK)
-        *rows = cJSON_DetachItemFromObjectCaseSensitive(answer, "data");
+    if (status == CTL_OK) {
+        cJSON *page = cJSON_GetObjectItemCaseSensitive(answer, "data");
+        keep_cursor(page, cursor, CURSOR_BYTES);
+        *more = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "more"));
+        while (page != NULL && page->child != NULL)
+            cJSON_AddItemToArray(rows,
+                                 cJSON_DetachItemViaPointer(page, page->child));
+    }
     cJSON_Delete(answer);
+    return status;
+}
+
+/* The rows asked for, page by page; limit 0: all of them. */
+static int
+fetch_rows(struct ctl *ctl, struct buf *path, unsigned long limit, cJSON **rows)
+{
+    char cursor[CURSOR_BYTES] = "";
+    bool more = true;
+    int status = CTL_OK;
+    unsigned long left = limit;
+    *rows = cJSON_CreateArray();
+    while (status == CTL_OK && more && (limit == 0 || left > 0)) {
+        int before = cJSON_GetArraySize(*rows);
+        status = next_page(ctl, path, limit == 0 ? PAGE_ROWS : left, cursor,
+                           *rows, &more);
+        unsigned long got = (unsigned long)(cJSON_GetArraySize(*rows) - before);
+        left = got < left ? left - got : 0;
+    }
+    if (status != CTL_OK)
+        cJSON_Delete(*rows);
     return status;
 }
 
@@ -66,17 +116,6 @@ reversed(cJSON *rows)
                                 cJSON_DetachItemViaPointer(rows, rows->child));
     cJSON_Delete(rows);
     return turned;
-}
-
-static void
-keep_cursor(const cJSON *rows, char *cursor, size_t size)
-{
-    int count = cJSON_GetArraySize(rows);
-    const char *last =
-        count == 0 ? ""
-                   : json_text(cJSON_GetArrayItem(rows, count - 1), "cursor");
-    if (*last != '\0' && strlen(last) < size)
-        memcpy(cursor, last, strlen(last) + 1);
 }
 
 /* One question a second, each from the last row that was shown. */
@@ -111,21 +150,33 @@ follow(struct ctl *ctl, struct buf *path, const char *started, char *cursor,
     }
 }
 
+static bool
+read_limit(struct ctl *ctl, const char *text, unsigned long *limit)
+{
+    char *end;
+    errno = 0;
+    *limit = strtoul(text, &end, 10);
+    if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0)
+        return true;
+    output_error(&ctl->output, "USAGE_ERROR",
+                 "--limit takes a whole number; 0: all rows", NULL);
+    return false;
+}
+
 int
 run_logs(struct ctl *ctl)
 {
     struct buf path;
     cJSON *rows = NULL;
-    char cursor[128] = "", started[32];
+    char cursor[CURSOR_BYTES] = "", started[32];
     const char *limit = argument(&ctl->args, "limit");
     bool follows = argument_given(&ctl->args, "follow");
+    unsigned long most = follows ? 10 : 50;
+    if (limit != NULL && !read_limit(ctl, limit, &most))
+        return CTL_USAGE;
     clock_format_rfc3339(clock_wall_ms(), started);
     buf_init(&path, 0);
-    int status = first_page(ctl, &path,
-                            limit != NULL ? limit
-                            : follows     ? "10"
-                                          : "50",
-                            &rows);
+    int status = fetch_rows(ctl, &path, most, &rows);
     if (status == CTL_OK && !follows) {
         status = output_rows(&ctl->output, rows, columns, NULL, NULL);
     } else if (status == CTL_OK) {

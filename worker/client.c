@@ -114,6 +114,24 @@ client_free(struct client *client)
     clients->spare_count++;
 }
 
+/* The client ended its side while its request runs. */
+static void
+client_on_fin(struct client *client)
+{
+    char byte;
+    if (client->peer_ended || client->request == NULL)
+        return;
+    /* Pipelined bytes before the FIN: it is read when their turn comes. */
+    if (client->stream.tls == NULL &&
+        (client->pending ||
+         recv(client->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0))
+        return;
+    client->peer_ended = true;
+    uint64_t grace_ms = request_on_half_close(client->request);
+    if (grace_ms != 0 && client->phase == CLIENT_WAIT)
+        client_set_deadline(client, client_now_ms(client) + grace_ms);
+}
+
 static void
 client_on_later(struct loop_deferred *deferred)
 {
@@ -127,6 +145,8 @@ client_on_later(struct loop_deferred *deferred)
         return;
     }
     client_pump(client);
+    if (client->fin && client->phase == CLIENT_WAIT)
+        client_on_fin(client);
 }
 
 void
@@ -195,24 +215,6 @@ client_on_timer(struct loop_timer *timer)
     }
     client->deadline_ms = 0;
     client_on_deadline(client);
-}
-
-/* The client ended its side while its request runs. */
-static void
-client_on_fin(struct client *client)
-{
-    char byte;
-    if (client->peer_ended || client->request == NULL)
-        return;
-    /* Pipelined bytes before the FIN: it is read when their turn comes. */
-    if (client->stream.tls == NULL &&
-        (client->pending ||
-         recv(client->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0))
-        return;
-    client->peer_ended = true;
-    uint64_t grace_ms = request_on_half_close(client->request);
-    if (grace_ms != 0 && client->phase == CLIENT_WAIT)
-        client_set_deadline(client, client_now_ms(client) + grace_ms);
 }
 
 static void

@@ -53,8 +53,11 @@ client_write(struct client *client, const struct iovec *pieces, int count)
         if (n < 0 && n != -EAGAIN)
             return client_lose(client);
         sent = n < 0 ? 0 : (size_t)n;
-        if (sent == all)
+        if (sent == all) {
+            if (client->phase == CLIENT_WAIT)
+                client_set_deadline(client, 0); /* the grace of a FIN */
             return 0;
+        }
         if (client->phase == CLIENT_WAIT)
             client_set_deadline(
                 client, client_now_ms(client) +

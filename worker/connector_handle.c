@@ -127,6 +127,9 @@ set_options(struct connector *connector, struct connect_job *job, CURL *easy,
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(easy, CURLOPT_PRIVATE, (char *)job);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* Ending a handle must not wait for its resolver thread: the worker's only
+     * thread would stand still for as long as the name server is silent. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     /* A model may think for minutes: routers on the way must not forget us. */
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);

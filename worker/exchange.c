@@ -311,6 +311,13 @@ exchange_first_byte_ms(const struct exchange *exchange)
     return exchange->first_byte_ms;
 }
 
+bool
+exchange_has_begun(const struct exchange *exchange)
+{
+    return exchange->state == EXCHANGE_BUILTIN || exchange->sent ||
+           exchange->piece > 0 || exchange->piece_off > 0;
+}
+
 uint32_t
 exchange_attempts(const struct exchange *exchange)
 {

@@ -10,12 +10,12 @@
 
 struct fault {
     uint16_t status;
-    const char *type;     /* OpenAI's `type`: "invalid_request_error" ... */
-    const char *code;     /* stable: "invalid_api_key" ...; NULL = null */
-    const char *param;    /* NULL = null */
-    bool no_retry;        /* x-should-retry: false */
+    const char *type;       /* OpenAI's `type`: "invalid_request_error" ... */
+    const char *code;       /* stable: "invalid_api_key" ...; NULL = null */
+    const char *param;      /* NULL = null */
+    bool no_retry;          /* x-should-retry: false */
     uint64_t retry_after_s; /* 0: no header */
-    char message[512];    /* says what to do; JSON-escaped when written */
+    char message[512];      /* says what to do; JSON-escaped when written */
 };
 
 #endif

@@ -163,6 +163,10 @@ relay_send(struct request *request, struct iovec *pieces, int count)
 {
     if (request->client == NULL)
         return true; /* read to its end for the count only */
+    if (!buf_ok(&request->worker->reply)) { /* half a head is no answer */
+        client_abort(request->client);
+        return false;
+    }
     ssize_t waiting = client_write(request->client, pieces, count);
     if (waiting < 0)
         return false; /* request_on_gone() comes at the end of the turn */
@@ -252,7 +256,9 @@ static enum relay_kind
 kind_of(const struct request *request, const struct relay *relay)
 {
     struct str type = str_from(relay->content_type);
-    if (relay->status < 200 || relay->status > 299)
+    /* 204 and 205 have no body: an answer to a call has one. */
+    if (relay->status < 200 || relay->status > 299 || relay->status == 204 ||
+        relay->status == 205)
         return RELAY_ERROR;
     struct str sse = STR_LIT("text/event-stream");
     if (type.len >= sse.len &&
@@ -284,6 +290,7 @@ on_head(void *owner, const struct http_head *head)
         return;
     }
     relay->kind = kind_of(request, relay);
+    request->upstream_refused = relay->kind == RELAY_ERROR;
     if (request->answer.stream != (relay->kind == RELAY_STREAM)) {
         request->answer.stream = relay->kind == RELAY_STREAM;
         request->dialect->answer_begin(&request->answer);

@@ -66,6 +66,9 @@ void relay_fail(struct request *request, uint8_t cause,
 /* ---- relay_stream.c ---- */
 void relay_stream_body(struct request *request, struct str bytes);
 void relay_stream_flush(struct request *request);
+/* Whether the lease covers, or can be grown to cover, the output counted so
+ * far. */
+bool relay_is_covered(struct request *request);
 /* The upstream's answer is complete. */
 void relay_stream_end(struct request *request);
 /* The last words of a broken stream. */

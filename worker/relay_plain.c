@@ -54,9 +54,27 @@ send_held(struct request *request, size_t bytes, bool last)
     buf_consume(held, bytes);
 }
 
+/* A stream's lease is a slice: an answer in one piece to a call that asked for
+ * a stream must fit it too, or is not given. */
+static bool
+is_beyond_lease(struct request *request)
+{
+    struct fault fault;
+    if (!request->call.stream || relay_is_covered(request))
+        return false;
+    fault_set(&fault, 429, "insufficient_quota", "insufficient_quota", NULL,
+              "The provider answered in one piece where a stream was asked "
+              "for, and the budget does not cover it.");
+    fault.no_retry = true;
+    relay_fail(request, RECORD_CUT, &fault);
+    return true;
+}
+
 static void
 finish_plain(struct request *request)
 {
+    if (is_beyond_lease(request))
+        return;
     request->status = request->relay->status;
     request->cause = RECORD_OK;
     if (request->client != NULL)
@@ -101,6 +119,8 @@ finish_error(struct request *request)
         mapped = true;
     }
     if (mapped) {
+        /* The fault's words may be the provider's, and quote the prompt. */
+        request_note_error(request, "provider error");
         relay_fail(request, RECORD_PROVIDER_ERROR, &fault);
         return;
     }
@@ -141,6 +161,8 @@ relay_plain_flush(struct request *request)
     if (!relay->is_passing && buf_len(held) <= RELAY_PLAIN_MAX)
         return;
     relay->is_passing = true;
+    if (is_beyond_lease(request))
+        return;
     if (buf_len(held) > RELAY_TAIL_BYTES) {
         request->delivered_tokens = answer_output_estimate(&request->answer);
         usage_progress(request);

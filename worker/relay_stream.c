@@ -121,14 +121,36 @@ pass_long_event(struct relay *relay, struct answer *answer, struct str bytes)
 }
 
 /* False: the budget does not cover what has been counted. */
-static bool
-is_covered(struct request *request)
+bool
+relay_is_covered(struct request *request)
 {
     uint64_t output = answer_output_estimate(&request->answer);
+    if (request->settled)
+        return true; /* the slot is another's by now */
     if (output > request->output_bound && !admission_grow(request, output))
         return false;
     request->relay->covered_tokens = output;
     return true;
+}
+
+/* What has been counted, to forget what is cut off and not passed. */
+struct counted {
+    uint64_t events, ascii, other;
+};
+
+static struct counted
+counted_now(const struct answer *answer)
+{
+    return (struct counted){answer->content_events, answer->ascii_bytes,
+                            answer->other_chars};
+}
+
+static void
+counted_back(struct answer *answer, const struct counted *before)
+{
+    answer->content_events = before->events;
+    answer->ascii_bytes = before->ascii;
+    answer->other_chars = before->other;
 }
 
 /* Complete events of `bytes`, which stand at `off` of held where `in_held`.
@@ -143,9 +165,11 @@ take_events(struct request *request, struct str bytes, bool in_held, size_t off,
     while (used < bytes.len && sse_next(&relay->scan, bytes.ptr + used,
                                         bytes.len - used, at_end, &event)) {
         relay->scan.scanned = 0;
+        struct counted before = counted_now(&request->answer);
         enum event_verdict verdict =
             request->dialect->answer_event(&request->answer, &event);
-        if (!is_covered(request)) {
+        if (!relay_is_covered(request)) {
+            counted_back(&request->answer, &before);
             request->cut = true;
             return bytes.len;
         }
@@ -172,16 +196,22 @@ start_long_event(struct request *request)
     relay->in_long_event = true;
     relay->long_state = LONG_LINE_START;
     relay->scan.scanned = 0;
+    struct counted before = counted_now(&request->answer);
     size_t passed = pass_long_event(relay, &request->answer, bytes);
     CHECK(passed == bytes.len);
+    if (!relay_is_covered(request)) {
+        counted_back(&request->answer, &before);
+        relay->in_long_event = false; /* nothing of it has passed */
+        relay->partial = buf_len(held);
+        request->cut = true;
+        return;
+    }
     if (relay->piece_count == RELAY_PIECES) {
         note_delivery(request);
         send_batch(request, (struct str){NULL, 0}, false);
     }
     add_piece(relay, NULL, relay->partial, bytes.len);
     relay->partial = buf_len(held);
-    if (!is_covered(request))
-        request->cut = true;
 }
 
 void
@@ -192,17 +222,23 @@ relay_stream_body(struct request *request, struct str bytes)
     if (request->cut)
         return;
     if (relay->in_long_event) {
+        struct counted before = counted_now(&request->answer);
         size_t len = pass_long_event(relay, &request->answer, bytes);
+        if (!relay_is_covered(request)) {
+            counted_back(&request->answer, &before);
+            relay->in_long_event = true;
+            request->cut = true;
+            return;
+        }
         if (relay->piece_count == RELAY_PIECES) {
             note_delivery(request);
             send_batch(request, (struct str){NULL, 0}, false);
         }
         if (len > 0)
             add_piece(relay, bytes.ptr, 0, len);
-        request->cut = !is_covered(request);
         bytes = str_skip(bytes, len);
     }
-    if (bytes.len == 0 || request->cut)
+    if (bytes.len == 0)
         return;
     if (buf_len(held) > relay->partial) {
         buf_append_str(held, bytes);
@@ -228,6 +264,8 @@ finish_cut(struct request *request)
     request->status = request->relay->status;
     note_delivery(request);
     usage_settle(request);
+    if (request->relay->in_long_event)
+        buf_append_str(&tail, STR_LIT("\n\n")); /* what follows is its own */
     request->dialect->stream_cut(&tail, &request->answer, &request->usage,
                                  request->call.include_usage);
     send_batch(request, buf_view(&tail), true);
@@ -318,6 +356,8 @@ relay_stream_break(struct request *request, const struct fault *fault)
     request->relay->piece_bytes = 0;
     if (request->relay->in_long_event)
         buf_append_cstr(&tail, "\n\n"); /* ends what was passed of it */
+    if (request->relay->in_long_event)
+        buf_append_str(&tail, STR_LIT("\n\n"));
     request->dialect->stream_error(&tail, fault);
     send_batch(request, buf_view(&tail), false);
     buf_fini(&tail);

@@ -78,6 +78,7 @@ struct request {
     struct exchange *exchange;
     uint16_t status;        /* told to the client; 0: nothing yet */
     bool upstream_answered; /* the head of an answer has come */
+    bool upstream_refused;  /* and its status was no 2xx */
     bool answer_started, chunked, paused, cut;
     uint8_t cause; /* record_cause */
     uint32_t first_byte_ms;

@@ -22,6 +22,8 @@ narrow(uint64_t n)
 void
 usage_progress(struct request *request)
 {
+    if (request->settled)
+        return; /* the slot is another's */
     struct usage so_far = {
         .prompt_missed = request->call.prompt_estimate,
         .completion = answer_output_estimate(&request->answer),
@@ -39,18 +41,11 @@ is_free(const struct request *request)
 {
     if (request->upstream_answered && request->answer.usage_seen)
         return false;
-    switch ((enum record_cause)request->cause) {
-    case RECORD_PROVIDER_ERROR:
-    case RECORD_UPSTREAM_FAILED:
-    case RECORD_UPSTREAM_TIMEOUT:
-    case RECORD_REFUSED:
-        return true;
-    case RECORD_UPSTREAM_CUT:
-    case RECORD_DRAIN_CUT:
-        return !request->upstream_answered;
-    default:
-        return false;
-    }
+    if (request->upstream_answered)
+        return request->upstream_refused;
+    /* No answer: only a client that left a request already on its way up. */
+    return request->cause != RECORD_CLIENT_GONE || request->exchange == NULL ||
+           !exchange_has_begun(request->exchange);
 }
 
 static uint16_t

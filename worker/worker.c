@@ -118,13 +118,15 @@ drain(struct worker_process *process)
 {
     struct worker *worker = &process->worker;
     const struct shm_header *header = worker->heritage->segment->header;
-    if (worker->draining)
-        return;
-    client_drain(worker);
+    bool is_first = !worker->draining;
+    if (is_first)
+        client_drain(worker);
     /* The whole server stops: no successor takes over, so idle connections
      * have nothing to wait for. */
     if (shm_load(&header->draining) != 0)
         client_drain_idle(worker);
+    if (!is_first)
+        return;
     shm_store(&worker->seat.shm->draining, 1);
     loop_timer_set(worker->loop, &process->deadline,
                    loop_now_ms(worker->loop) +

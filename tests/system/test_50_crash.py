@@ -16,7 +16,7 @@ SEED = int(os.environ.get("AIGW_SEED", "0")) or random.randrange(1 << 30)
 
 
 def all_rows(gw):
-    """Every log row, page by page."""
+    """Every log row of the ledger."""
     done = gw.tool("aigwctl", "-c", gw.config, "--format", "jsonl", "logs",
                    "--limit", "0", timeout=120)
     return [json.loads(line) for line in done.stdout.splitlines()]

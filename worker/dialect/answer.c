@@ -21,6 +21,16 @@ answer_usage(const struct answer *answer, const struct call *call,
     *estimated = !answer->usage_seen;
     if (answer->usage_seen) {
         usage_from_stated(&answer->stated, usage, ambiguous);
+        /* Stated along the way, and text has passed since: what broke off
+         * there is not cheaper than what was seen of it. */
+        uint64_t seen = answer_output_estimate(answer);
+        uint64_t output =
+            usage->completion + usage->reasoning + usage->audio_out;
+        if (answer->stream && !answer->done_seen && !answer->finish_seen &&
+            seen > output) {
+            usage->completion += seen - output;
+            *estimated = true;
+        }
     } else {
         uint64_t output = answer_output_estimate(answer);
         /* An answer that is nothing but an error costs nothing anywhere. */

@@ -42,15 +42,16 @@ static const struct str withheld[] = {
 };
 
 static const struct str withheld_prefixes[] = {
-    {"content-", 8},
-    {"proxy-", 6},
-    {"x-aigw-", 7},
-    {"x-forwarded-", 12},
+    {"content-", 8}, {"proxy-", 6},        {"x-aigw-", 7},
+    {"cf-aig-", 7},  {"x-forwarded-", 12},
 };
 
 static bool
 is_withheld(struct str name)
 {
+    /* Many servers read `_` as `-`: Content_Length would be a second one. */
+    if (memchr(name.ptr, '_', name.len) != NULL)
+        return true;
     for (size_t i = 0; i < ARRAY_LEN(withheld); i++)
         if (str_equals_nocase(name, withheld[i]))
             return true;
