@@ -105,8 +105,13 @@ update_throttle(struct master *master, const struct child *child, int status)
         throttle->backoff_ms = 0;
         return;
     }
-    throttle->backoff_ms = throttle->backoff_ms == 0 ? MASTER_BACKOFF_FIRST_MS
-                                                     : throttle->backoff_ms * 2;
+    /* SIGKILL comes from outside (an operator, the kernel short of memory) and
+     * says nothing about the next one: the pause does not grow. */
+    bool outside = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    if (throttle->backoff_ms == 0 || outside)
+        throttle->backoff_ms = MASTER_BACKOFF_FIRST_MS;
+    else
+        throttle->backoff_ms *= 2;
     if (throttle->backoff_ms > MASTER_BACKOFF_MAX_MS)
         throttle->backoff_ms = MASTER_BACKOFF_MAX_MS;
     throttle->not_before_ms = now + throttle->backoff_ms;
