@@ -13,7 +13,7 @@
 #include "accountant/ledger/ledger_report.h"
 #include "common/log.h"
 
-enum { LINES_BYTES = 256 << 10 };
+enum { LINES_KEPT_BYTES = 4 << 20 }; /* memory of a large flush goes back */
 
 void
 access_log_init(struct access_log *log)
@@ -58,6 +58,7 @@ bool
 access_log_begin(struct access_log *log)
 {
     char path[sizeof(log->path)];
+    buf_reset(&log->lines);
     pthread_mutex_lock(&log->lock);
     bool open_again = log->open_again;
     log->open_again = false;
@@ -80,10 +81,17 @@ access_log_begin(struct access_log *log)
     return log->fd >= 0;
 }
 
-static void
-write_lines(struct access_log *log)
+void
+access_log_add(struct access_log *log, const struct ledger_row *row)
 {
-    while (buf_ok(&log->lines) && buf_len(&log->lines) > 0) {
+    ledger_row_to_json(row, &log->lines);
+    buf_append_char(&log->lines, '\n');
+}
+
+void
+access_log_write(struct access_log *log)
+{
+    while (log->fd >= 0 && buf_ok(&log->lines) && buf_len(&log->lines) > 0) {
         ssize_t n = write(log->fd, buf_ptr(&log->lines), buf_len(&log->lines));
         if (n < 0 && errno == EINTR)
             continue;
@@ -95,20 +103,7 @@ write_lines(struct access_log *log)
         }
         buf_consume(&log->lines, (size_t)n);
     }
+    if (log->lines.cap > LINES_KEPT_BYTES)
+        buf_fini(&log->lines);
     buf_reset(&log->lines);
-}
-
-void
-access_log_add(struct access_log *log, const struct ledger_row *row)
-{
-    ledger_row_to_json(row, &log->lines);
-    buf_append_char(&log->lines, '\n');
-    if (buf_len(&log->lines) >= LINES_BYTES)
-        write_lines(log);
-}
-
-void
-access_log_end(struct access_log *log)
-{
-    write_lines(log);
 }

@@ -28,9 +28,12 @@ void access_log_fini(struct access_log *log);
 void access_log_configure(struct access_log *log, const char *path);
 void access_log_reopen(struct access_log *log);
 
-/* Ledger thread: false: it is off. */
+/*
+ * Ledger thread. begin: forgets lines that were not written; false: it is off.
+ * add: while the rows are made. write: after they are durable.
+ */
 bool access_log_begin(struct access_log *log);
 void access_log_add(struct access_log *log, const struct ledger_row *row);
-void access_log_end(struct access_log *log);
+void access_log_write(struct access_log *log);
 
 #endif

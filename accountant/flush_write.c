@@ -29,6 +29,17 @@ copy_text(char *out, size_t size, const char *from, size_t len)
     /* A NUL inside would end the text anyway. */
 }
 
+static char *
+put_octet(char *at, uint8_t value)
+{
+    if (value >= 100)
+        *at++ = (char)('0' + value / 100);
+    if (value >= 10)
+        *at++ = (char)('0' + value / 10 % 10);
+    *at++ = (char)('0' + value % 10);
+    return at;
+}
+
 static void
 format_address(const uint8_t addr[16], char out[46])
 {
@@ -37,10 +48,27 @@ format_address(const uint8_t addr[16], char out[46])
     out[0] = '\0';
     if (memcmp(addr, none, 16) == 0)
         return;
-    if (memcmp(addr, mapped, 12) == 0)
-        inet_ntop(AF_INET, addr + 12, out, 46);
-    else
+    if (memcmp(addr, mapped, 12) != 0) {
         inet_ntop(AF_INET6, addr, out, 46);
+        return;
+    }
+    for (int i = 12; i < 16; i++) {
+        out = put_octet(out, addr[i]);
+        *out++ = i < 15 ? '.' : '\0';
+    }
+}
+
+/* "req_" and both words, as clients see it. */
+static void
+format_request_id(const uint64_t words[2], char out[40])
+{
+    static const char hex[] = "0123456789abcdef";
+    memcpy(out, "req_", 4);
+    out += 4;
+    for (int i = 0; i < 2; i++)
+        for (int shift = 60; shift >= 0; shift -= 4)
+            *out++ = hex[words[i] >> shift & 15];
+    *out = '\0';
 }
 
 static void
@@ -70,9 +98,7 @@ flush_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
     row->batch_no = batch_no;
     row->key_id = record->key_id;
     row->group_id = record->group_id;
-    snprintf(row->request_id, sizeof(row->request_id), "req_%016llx%016llx",
-             (unsigned long long)record->request_id[0],
-             (unsigned long long)record->request_id[1]);
+    format_request_id(record->request_id, row->request_id);
     row->status = record->status;
     row->attempts = record->attempts;
     row->flags = record->flags;
@@ -109,6 +135,7 @@ add_rows(struct flush *flush, struct buf *error)
     uint64_t epoch = store->segment->header->epoch;
     struct ledger_row row;
     size_t at = 0;
+    bool log = access_log_begin(&store->access_log);
     const struct drained_record *taken = drained_next(&flush->drained, &at);
     for (; taken != NULL; taken = drained_next(&flush->drained, &at)) {
         flush_row(store->segment, epoch, flush->batch_no, taken, &row);
@@ -117,6 +144,8 @@ add_rows(struct flush *flush, struct buf *error)
             rc = ledger_rollup_add(&store->rollup, store->ledger, &row, error);
         if (rc < 0)
             return rc;
+        if (log)
+            access_log_add(&store->access_log, &row);
     }
     ledger_rollup_emit(&store->rollup, flush->batch);
     return ledger_batch_ok(flush->batch) ? 0 : -ENOMEM;
@@ -138,23 +167,6 @@ write_once(struct flush *flush, struct buf *error)
         flush->has_rows = true;
     }
     return ledger_batch_write(flush->batch, store->ledger, error);
-}
-
-static void
-write_access_log(struct flush *flush)
-{
-    struct store *store = flush->store;
-    struct ledger_row row;
-    size_t at = 0;
-    if (!access_log_begin(&store->access_log))
-        return;
-    const struct drained_record *taken = drained_next(&flush->drained, &at);
-    for (; taken != NULL; taken = drained_next(&flush->drained, &at)) {
-        flush_row(store->segment, store->segment->header->epoch,
-                  flush->batch_no, taken, &row);
-        access_log_add(&store->access_log, &row);
-    }
-    access_log_end(&store->access_log);
 }
 
 void
@@ -198,5 +210,5 @@ flush_run(struct ledger_job *job)
     }
     ledger_rollup_trim(&store->rollup);
     flush->written = true;
-    write_access_log(flush);
+    access_log_write(&store->access_log);
 }

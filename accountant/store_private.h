@@ -24,7 +24,7 @@
 
 enum {
     STORE_TICK_MS = 50,
-    STORE_FLUSH_BYTES = 16 << 20,
+    STORE_FLUSH_BYTES = 8 << 20,
     STORE_CHANGES_MAX = 256, /* management changes in one batch */
     STORE_ANSWER_MS = 10000, /* a change under way is answered -EIO after */
 };

@@ -6,23 +6,44 @@
 
 #include <string.h>
 
+/* Room for n bytes at the end, or NULL. Rows are written one number at a time,
+ * so the usual case must be a comparison. */
+static char *
+room(struct buf *out, size_t n)
+{
+    if (out->failed)
+        return NULL;
+    if ((out->cap - out->end < n || out->limit != 0) &&
+        buf_reserve(out, n) < 0) {
+        out->failed = true;
+        return NULL;
+    }
+    return out->data + out->end;
+}
+
 void
 codec_put_u8(struct buf *out, uint8_t value)
 {
-    buf_append_char(out, (char)value);
+    char *at = room(out, 1);
+    if (at == NULL)
+        return;
+    *at = (char)value;
+    out->end++;
 }
 
 void
 codec_put_u64(struct buf *out, uint64_t value)
 {
-    char bytes[10];
+    char *at = room(out, 10);
     size_t len = 0;
+    if (at == NULL)
+        return;
     while (value >= 0x80) {
-        bytes[len++] = (char)(value | 0x80);
+        at[len++] = (char)(value | 0x80);
         value >>= 7;
     }
-    bytes[len++] = (char)value;
-    buf_append(out, bytes, len);
+    at[len++] = (char)value;
+    out->end += len;
 }
 
 void
@@ -36,7 +57,11 @@ void
 codec_put_bytes(struct buf *out, const void *bytes, size_t len)
 {
     codec_put_u64(out, len);
-    buf_append(out, bytes, len);
+    char *at = room(out, len);
+    if (at == NULL || len == 0)
+        return;
+    memcpy(at, bytes, len);
+    out->end += len;
 }
 
 void

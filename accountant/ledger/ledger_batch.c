@@ -3,7 +3,8 @@
  *
  *   op1 ('p' put, 'd' delete) | key length | key | value length | value
  *
- * one buffer for the main database and one for each day.
+ * and become LevelDB's batch when it is written; rows, which only the writer
+ * thread adds, go straight into one for each day.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "accountant/ledger/ledger_batch.h"
@@ -30,7 +31,7 @@ void
 ledger_batch_forget_rows(struct ledger_batch *batch)
 {
     for (size_t i = 0; i < batch->day_count; i++) {
-        buf_fini(&batch->days[i].ops);
+        leveldb_writebatch_destroy(batch->days[i].rows);
         free(batch->days[i].marks);
     }
     free(batch->days);
@@ -55,12 +56,7 @@ ledger_batch_destroy(struct ledger_batch **pointer)
 bool
 ledger_batch_ok(const struct ledger_batch *batch)
 {
-    if (batch->failed || !buf_ok(&batch->main) || !buf_ok(&batch->value))
-        return false;
-    for (size_t i = 0; i < batch->day_count; i++)
-        if (!buf_ok(&batch->days[i].ops))
-            return false;
-    return true;
+    return !batch->failed && buf_ok(&batch->main) && buf_ok(&batch->value);
 }
 
 bool

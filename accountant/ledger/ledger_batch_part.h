@@ -17,7 +17,7 @@ struct batch_mark {
 
 struct batch_day {
     int64_t day;
-    struct buf ops;
+    leveldb_writebatch_t *rows; /* writer thread only */
     struct batch_mark *marks;
     size_t mark_count;
 };

@@ -28,8 +28,8 @@ find_day(struct ledger_batch *batch, int64_t number)
         return NULL;
     batch->days = more;
     struct batch_day *day = &more[batch->day_count++];
-    *day = (struct batch_day){.day = number};
-    buf_init(&day->ops, 0);
+    *day =
+        (struct batch_day){.day = number, .rows = leveldb_writebatch_create()};
     return day;
 }
 
@@ -104,8 +104,11 @@ ledger_batch_row(struct ledger_batch *batch, struct ledger *ledger,
     ledger_key_row(&key, row);
     buf_reset(&batch->value);
     ledger_row_encode(row, &batch->value);
-    ledger_batch_put(&day->ops, &key, &batch->value);
-    return buf_ok(&day->ops) && buf_ok(&batch->value) ? 0 : -ENOMEM;
+    if (!buf_ok(&batch->value))
+        return -ENOMEM;
+    leveldb_writebatch_put(day->rows, (const char *)key.bytes, key.len,
+                           buf_ptr(&batch->value), buf_len(&batch->value));
+    return 0;
 }
 
 /* Operations -> LevelDB's own batch. */
@@ -130,14 +133,23 @@ convert(const struct buf *ops)
 }
 
 static int
+write_converted(leveldb_t *db, const leveldb_writeoptions_t *options,
+                leveldb_writebatch_t *converted, const char *what,
+                struct buf *error)
+{
+    char *text = NULL;
+    leveldb_write(db, options, converted, &text);
+    return text == NULL ? 0 : ledger_take_error(text, what, error);
+}
+
+static int
 write_ops(leveldb_t *db, const leveldb_writeoptions_t *options,
           const struct buf *ops, const char *what, struct buf *error)
 {
-    char *text = NULL;
     leveldb_writebatch_t *converted = convert(ops);
-    leveldb_write(db, options, converted, &text);
+    int rc = write_converted(db, options, converted, what, error);
     leveldb_writebatch_destroy(converted);
-    return text == NULL ? 0 : ledger_take_error(text, what, error);
+    return rc;
 }
 
 /* Marks only rise. */
@@ -217,8 +229,8 @@ write_day(struct ledger *ledger, const struct batch_day *batch_day,
         return rc;
     rc = write_marks(ledger, day->db, batch_day, error);
     if (rc == 0)
-        rc = write_ops(day->db, ledger->sync, &batch_day->ops,
-                       "while writing log rows", error);
+        rc = write_converted(day->db, ledger->sync, batch_day->rows,
+                             "while writing log rows", error);
     ledger_day_put(ledger, day);
     if (rc == 0)
         rc = count_write(ledger, batch_day->day, false);

@@ -20,7 +20,7 @@ enum {
     LEDGER_FORMAT = 1,
     CACHE_BYTES = 16 << 20,
     MAIN_BUFFER_BYTES = 4 << 20,
-    DAY_BUFFER_BYTES = 2 << 20,
+    DAY_BUFFER_BYTES = 8 << 20, /* rows: fewer, larger files to merge */
     DAY_FILES = 64,
     BLOOM_BITS = 10,
 };

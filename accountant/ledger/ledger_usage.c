@@ -65,16 +65,31 @@ ledger_usage_add_row(struct ledger_usage *usage, const struct ledger_row *row)
     sum->images_out += add->images_out;
 }
 
+/* Names, key and group: the same for the three buckets of a row. */
+static uint64_t
+identity_hash(uint64_t group_id, uint64_t key_id, const char *model,
+              const char *provider)
+{
+    uint64_t hash = hash_mix64(key_id);
+    hash = hash_mix64(hash ^ group_id);
+    hash ^= hash_crc32(0, model, strlen(model));
+    return hash ^ (uint64_t)hash_crc32(0, provider, strlen(provider)) << 32;
+}
+
+static uint64_t
+bucket_hash(uint64_t identity, enum ledger_resolution resolution,
+            int64_t start_ms)
+{
+    return hash_mix64(identity ^ (uint64_t)start_ms ^
+                      (uint64_t)resolution << 56);
+}
+
 uint64_t
 ledger_usage_hash(const struct ledger_usage *usage)
 {
-    uint64_t hash = hash_mix64((uint64_t)usage->start_ms ^
-                               (uint64_t)usage->resolution << 56);
-    hash = hash_mix64(hash ^ usage->key_id);
-    hash = hash_mix64(hash ^ usage->group_id);
-    hash ^= hash_crc32(0, usage->model, strlen(usage->model));
-    uint32_t provider = hash_crc32(0, usage->provider, strlen(usage->provider));
-    return hash_mix64(hash ^ (uint64_t)provider << 32);
+    return bucket_hash(identity_hash(usage->group_id, usage->key_id,
+                                     usage->model, usage->provider),
+                       usage->resolution, usage->start_ms);
 }
 
 bool
@@ -87,11 +102,24 @@ ledger_usage_same_bucket(const struct ledger_usage *a,
            strcmp(a->provider, b->provider) == 0;
 }
 
+struct row_bucket {
+    const struct ledger_row *row;
+    enum ledger_resolution resolution;
+    int64_t start_ms;
+};
+
 static bool
 bucket_match(const void *item, const void *key)
 {
-    const struct rollup_bucket *bucket = item;
-    return ledger_usage_same_bucket(&bucket->usage, key);
+    const struct ledger_usage *usage =
+        &((const struct rollup_bucket *)item)->usage;
+    const struct row_bucket *wanted = key;
+    const struct ledger_row *row = wanted->row;
+    return usage->key_id == row->key_id && usage->group_id == row->group_id &&
+           usage->start_ms == wanted->start_ms &&
+           usage->resolution == wanted->resolution &&
+           strcmp(usage->model, row->model) == 0 &&
+           strcmp(usage->provider, row->provider) == 0;
 }
 
 /* What the ledger has of this bucket, added to the empty one. */
@@ -111,30 +139,23 @@ load_bucket(struct ledger *ledger, struct ledger_usage *usage,
 }
 
 static int
-add_to_bucket(struct ledger_rollup *rollup, struct ledger *ledger,
-              const struct ledger_row *row, enum ledger_resolution resolution,
-              struct buf *error)
+make_bucket(struct ledger_rollup *rollup, struct ledger *ledger,
+            const struct row_bucket *wanted, uint64_t hash,
+            struct rollup_bucket **out, struct buf *error)
 {
-    struct ledger_usage wanted;
-    ledger_usage_of_row(row, resolution, &wanted);
-    uint64_t hash = ledger_usage_hash(&wanted);
-    struct rollup_bucket *bucket =
-        table_find(&rollup->table, hash, bucket_match, &wanted);
-    if (bucket == NULL) {
-        int rc = load_bucket(ledger, &wanted, error);
-        if (rc < 0)
-            return rc;
-        bucket = malloc(sizeof(*bucket));
-        if (bucket == NULL)
-            return -ENOMEM;
-        *bucket = (struct rollup_bucket){.usage = wanted};
-        if (table_insert(&rollup->table, hash, bucket) < 0) {
-            free(bucket);
-            return -ENOMEM;
-        }
+    struct rollup_bucket *bucket = malloc(sizeof(*bucket));
+    if (bucket == NULL)
+        return -ENOMEM;
+    bucket->dirty = false;
+    ledger_usage_of_row(wanted->row, wanted->resolution, &bucket->usage);
+    int rc = load_bucket(ledger, &bucket->usage, error);
+    if (rc == 0)
+        rc = table_insert(&rollup->table, hash, bucket);
+    if (rc < 0) {
+        free(bucket);
+        return rc;
     }
-    ledger_usage_add_row(&bucket->usage, row);
-    bucket->dirty = true;
+    *out = bucket;
     return 0;
 }
 
@@ -144,10 +165,23 @@ ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
 {
     static const enum ledger_resolution resolutions[] = {
         LEDGER_MINUTE, LEDGER_HOUR, LEDGER_DAY};
+    int64_t ended_ms = ledger_clamp_ms(row->ended_ms);
+    uint64_t identity =
+        identity_hash(row->group_id, row->key_id, row->model, row->provider);
     for (size_t i = 0; i < ARRAY_LEN(resolutions); i++) {
-        int rc = add_to_bucket(rollup, ledger, row, resolutions[i], error);
+        struct row_bucket wanted = {row, resolutions[i], ended_ms};
+        wanted.start_ms -= ended_ms % resolution_ms(resolutions[i]);
+        uint64_t hash =
+            bucket_hash(identity, wanted.resolution, wanted.start_ms);
+        struct rollup_bucket *bucket =
+            table_find(&rollup->table, hash, bucket_match, &wanted);
+        int rc = bucket != NULL ? 0
+                                : make_bucket(rollup, ledger, &wanted, hash,
+                                              &bucket, error);
         if (rc < 0)
             return rc;
+        ledger_usage_add_row(&bucket->usage, row);
+        bucket->dirty = true;
     }
     return 0;
 }
