@@ -61,7 +61,7 @@ events { worker_connections 8192; }
 http { access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
 tcp_nodelay on; client_body_temp_path %s; proxy_temp_path %s;
 fastcgi_temp_path %s; uwsgi_temp_path %s; scgi_temp_path %s;
-client_body_buffer_size 64k; map_hash_max_size 4096; map_hash_bucket_size 128;
+client_body_buffer_size 64k; map_hash_max_size 16384; map_hash_bucket_size 256;
 %s
 server { listen 127.0.0.1:%d backlog=4096; %s } }
 """ % ((self.dir,) * 7 + (extra, self.port, server)))
@@ -107,6 +107,8 @@ def main():
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--plain-keys", action="store_true",
                         help="keys without budgets and limits")
+    parser.add_argument("--split", action="store_true",
+                        help="also the CPU of each process of the gateway")
     parser.add_argument("--raw")
     args = parser.parse_args()
     for tool in ("nginx", "wrk", "taskset"):
@@ -158,10 +160,16 @@ def main():
                        stdout=subprocess.DEVNULL)
 
     def measure(port, pids, connections, flushed):
-        before = cpu_ticks(pids)
+        before, each = cpu_ticks(pids), [cpu_ticks([p]) for p in pids]
         requests = wrk(port, connections, args.seconds, script, load_cpu)
         if flushed:
             wait_for(gateway.settled, 60, "backlog flushed")
+        if args.split and flushed:
+            titles = gateway.children()
+            for pid, ticks in zip(pids, each):
+                print("  %-20s %6.2f us" % (
+                    titles.get(pid, "aigw: master").split("/")[0],
+                    (cpu_ticks([pid]) - ticks) / TICK / requests * 1e6))
         return (cpu_ticks(pids) - before) / TICK / requests * 1e6, requests
 
     raw = []

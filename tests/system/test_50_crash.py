@@ -125,7 +125,7 @@ class Crash(GatewayCase):
             elif "reaped columns" in line and died is not None:
                 waits.append((when - died).total_seconds() * 1000)
                 died = None
-        self.assertGreater(len(waits), 10)
+        self.assertGreater(len(waits), 3)
         waits.sort()
         print("reap ms: median %.0f p99 %.0f max %.0f of %d" % (
             waits[len(waits) // 2], waits[int(len(waits) * 0.99)], waits[-1],
