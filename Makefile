@@ -36,6 +36,11 @@ LEDGER_SRC     := $(wildcard accountant/ledger/*.c)
 ACCOUNTANT_SRC := $(wildcard accountant/*.c accountant/admin/*.c)
 MASTER_SRC     := $(wildcard master/*.c)
 
+# `make V=1` shows the commands.
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@echo "  $(1)")
+
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 # The parts of each program.
@@ -63,33 +68,41 @@ STRESS   := $(patsubst tests/stress/%.c,$(BUILD)/stress/%,$(wildcard tests/stres
 all: $(addprefix $(BUILD)/,$(PROGRAMS)) ## build the four programs
 
 $(BUILD)/aigw: $(AIGW_OBJ)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/aigwctl: $(CTL_OBJ)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/aigw-shmdump: $(SHMDUMP_OBJ)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/aigw-ledger: $(LEDGERT_OBJ)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(dir $@)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC $<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # An archive, so that a test links only what it needs.
 $(BUILD)/libaigw.a: $(TEST_OBJ)
 	@rm -f $@ && ar rcs $@ $^
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/obj/tests/test.o $(BUILD)/libaigw.a
 	@mkdir -p $(dir $@)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 # The stress programs have shm/ with a place to die before each store.
 STRESS_OBJ := $(patsubst %.c,$(BUILD)/obj/crash/%.o,$(SHM_SRC)) \
               $(call obj,$(COMMON_SRC))
 $(BUILD)/obj/crash/%.o: %.c
 	@mkdir -p $(dir $@)
-	$(CC) $(CPPFLAGS) -DSHM_CRASH_POINTS $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC $<)
+	$(Q)$(CC) $(CPPFLAGS) -DSHM_CRASH_POINTS $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/stress/%: $(BUILD)/obj/crash/tests/stress/%.o $(STRESS_OBJ)
 	@mkdir -p $(dir $@)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the unit tests
