@@ -103,6 +103,7 @@ $(BUILD)/stress/%: $(BUILD)/obj/crash/tests/stress/%.o $(STRESS_OBJ)
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/stress/stress_ledger: $(call obj,$(ACCOUNTANT_SRC) $(LEDGER_SRC))
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the unit tests
