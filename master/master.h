@@ -26,6 +26,8 @@ enum {
     MASTER_BACKOFF_MAX_MS = 5000,
     MASTER_EARLY_DEATH_MS = 10000, /* younger than this: throttle */
     MASTER_STOP_GRACE_MS = 5000,   /* TERM: then SIGKILL */
+    MASTER_READY_GRACE_MS = 5000,  /* new workers of a reload */
+    MASTER_FLUSH_GRACE_MS = 30000, /* the accountant's last flush */
 };
 
 enum child_state {
@@ -64,9 +66,10 @@ struct reload {
     struct config *next; /* validated, on its way; NULL: none under way */
     struct heritage_listener listeners[HERITAGE_LISTENERS_MAX];
     unsigned listener_count;
-    bool sent;     /* the accountant has it */
-    bool starting; /* new workers are starting */
-    bool again;    /* another HUP came meanwhile */
+    bool sent;         /* the accountant has it */
+    bool starting;     /* new workers are starting */
+    uint64_t since_ms; /* when they began to start */
+    bool again;        /* another HUP came meanwhile */
 };
 
 struct master {
@@ -84,6 +87,7 @@ struct master {
     enum stop_state stop;
     uint64_t stop_since_ms;
     bool workers_off;      /* WINCH: no workers until the next reload */
+    bool served;           /* a worker was ready once */
     bool restored;         /* an accountant was ready once: workers may start */
     bool accountant_clean; /* it ended with 0 after CONTROL_STOP */
     int exit_status;

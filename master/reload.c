@@ -38,6 +38,20 @@ living_generations(const struct master *master)
     return n;
 }
 
+/* Whether a further reload must wait. New workers that do not become ready in
+ * time (their new address or certificate may be at fault) do not block the one
+ * that would mend it. */
+static bool
+is_busy(const struct master *master)
+{
+    const struct reload *reload = &master->reload;
+    bool starting =
+        reload->starting &&
+        loop_now_ms(master->loop) - reload->since_ms < MASTER_READY_GRACE_MS;
+    return reload->next != NULL || starting ||
+           living_generations(master) >= MASTER_GENERATIONS_MAX;
+}
+
 static void
 drop_next(struct master *master)
 {
@@ -61,6 +75,13 @@ prepare(struct master *master)
     struct config *next = config_load(master->config->path, &error);
     int r = next == NULL ? -EINVAL
                          : config_check_reload(master->config, next, &error);
+    if (r == 0 && 2 * next->server.workers > master->segment.column_max) {
+        buf_printf(&error,
+                   "workers = %u does not fit the running segment (%u seats, "
+                   "twice as many as workers are needed): it needs a restart",
+                   next->server.workers, master->segment.column_max);
+        r = -EINVAL;
+    }
     if (r == 0)
         r = listeners_open(next, master->heritage.listeners,
                            master->heritage.listener_count, false,
@@ -81,8 +102,7 @@ reload_begin(struct master *master)
     struct reload *reload = &master->reload;
     if (master->stop != STOP_NO)
         return;
-    if (reload->next != NULL || reload->starting ||
-        living_generations(master) >= MASTER_GENERATIONS_MAX) {
+    if (is_busy(master)) {
         /* Checked now, so that a mistake is told now; applied as one. */
         struct buf error;
         buf_init(&error, 0);
@@ -171,6 +191,7 @@ reload_on_done(struct master *master)
     reload->next = NULL;
     reload->sent = false;
     reload->starting = true;
+    reload->since_ms = loop_now_ms(master->loop);
     master->workers_off = false;
     master->generation++;
     struct shm_header *header = master->segment.header;
@@ -216,8 +237,7 @@ reload_check(struct master *master)
                  (unsigned long long)master->generation);
         drain_old_workers(master);
     }
-    if (reload->again && reload->next == NULL && !reload->starting &&
-        living_generations(master) < MASTER_GENERATIONS_MAX) {
+    if (reload->again && !is_busy(master)) {
         reload->again = false;
         reload_begin(master);
     }

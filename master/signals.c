@@ -70,6 +70,7 @@ act_winch(struct master *master)
 {
     log_info("draining the workers; a reload starts new ones");
     master->workers_off = true;
+    master->reload.starting = false; /* nobody is waited for any more */
     tell_role(master, ROLE_WORKER, CONTROL_DRAIN);
 }
 

@@ -23,18 +23,25 @@
 #include "master/master.h"
 #include "shm/column.h"
 
-/* Gives a path to [server] user, where we are root and there is one. */
-static void
-give_to_user(const struct config *config, const char *path)
+/* [server] user, where we are root and there is one; else NULL. */
+static const struct passwd *
+other_user(const struct config *config)
 {
     const char *user = config->server.user;
     if (geteuid() != 0 || user == NULL || user[0] == '\0')
-        return;
-    struct passwd *pw = getpwnam(user);
+        return NULL;
+    const struct passwd *pw = getpwnam(user);
     if (pw == NULL)
         fatal("[server] user: there is no user '%s'", user);
-    if (chown(path, pw->pw_uid, pw->pw_gid) != 0)
-        fatal("cannot give %s to %s: %s", path, user, strerror(errno));
+    return pw;
+}
+
+static void
+give_to_user(const struct config *config, const char *path)
+{
+    const struct passwd *pw = other_user(config);
+    if (pw != NULL && chown(path, pw->pw_uid, pw->pw_gid) != 0)
+        fatal("cannot give %s to %s: %s", path, pw->pw_name, strerror(errno));
 }
 
 static void
@@ -104,6 +111,20 @@ create_segment(struct master *master, const char *path)
              (unsigned long long)(master->segment.bytes >> 20));
 }
 
+/* The pid file is one of run_dir, the segment one of the instance: two masters
+ * with different run_dirs must not share it. */
+static void
+refuse_second_master(const struct shm_header *header)
+{
+    uint64_t pid = shm_load(&header->master_pid);
+    uint64_t start = shm_load(&header->master_start);
+    if (pid != 0 && start != 0 && pid != (uint64_t)getpid() &&
+        proc_start_time((pid_t)pid) == start)
+        fatal("another aigw runs this instance (process %llu): give this one "
+              "another name in [server] instance",
+              (unsigned long long)pid);
+}
+
 /* A segment that is still there is worth more than a new one: it holds what was
  * settled and not yet flushed. One that is not ours is set aside. */
 static void
@@ -113,7 +134,9 @@ open_segment(struct master *master)
     segment_path(master->config->server.instance, path);
     struct buf error;
     buf_init(&error, 0);
-    int r = segment_attach(&master->segment, path, true, &error);
+    const struct passwd *pw = other_user(master->config);
+    int r = segment_attach(&master->segment, path, true,
+                           pw != NULL ? pw->pw_uid : (uid_t)-1, &error);
     if (r == -ESTALE) {
         log_warn("segment %s is not used: %s", path, buf_cstr(&error));
         r = segment_set_aside(path);
@@ -121,6 +144,11 @@ open_segment(struct master *master)
             fatal("cannot set %s aside: %s", path, strerror(-r));
         r = -ENOENT;
     }
+    if (r == -EPROTO)
+        fatal("%s. It may hold usage that is not in the ledger yet: start the "
+              "aigw that made it and stop that one cleanly, or give it up by "
+              "removing the file",
+              buf_cstr(&error));
     if (r == -ENOENT)
         create_segment(master, path);
     else if (r < 0)
@@ -130,6 +158,7 @@ open_segment(struct master *master)
         log_info("attached segment %s of an earlier run", path);
     buf_fini(&error);
     struct shm_header *header = master->segment.header;
+    refuse_second_master(header);
     shm_store(&header->master_pid, (uint64_t)getpid());
     shm_store(&header->master_start, proc_start_time(getpid()));
     shm_store(&header->draining, 0);

@@ -40,15 +40,6 @@ role_lives(const struct master *master, enum role_id role)
     return false;
 }
 
-static bool
-accountant_ready(const struct master *master)
-{
-    for (const struct child *c = master->children; c != NULL; c = c->next)
-        if (c->role->id == ROLE_ACCOUNTANT && c->state == CHILD_READY)
-            return true;
-    return false;
-}
-
 /* How many of a role should start now. */
 static unsigned
 missing(const struct master *master, const struct role *role)
@@ -146,7 +137,7 @@ static void
 give_up(struct master *master, const struct child *child)
 {
     log_error("%s cannot run here: see its last message", child->role->name);
-    if (child->state == CHILD_STARTING) {
+    if (child->state == CHILD_STARTING && !master->served) {
         master->exit_status = 1;
         raise(SIGTERM);
     }
@@ -167,9 +158,14 @@ on_death(struct master *master, struct child *child, int status)
                       shm_load_own(&header->worker_restarts) + 1);
     } else {
         shm_store(&header->accountant_pid, 0);
-        if (master->stop == STOP_ACCOUNTANT)
+        if (master->stop == STOP_ACCOUNTANT) {
             master->accountant_clean = clean;
-        else
+            if (!clean) { /* what it could not book stays in the segment */
+                log_error("the ledger was not brought up to date; the next "
+                          "start does it");
+                master->exit_status = 1;
+            }
+        } else
             shm_store(&header->accountant_restarts,
                       shm_load_own(&header->accountant_restarts) + 1);
     }
@@ -192,6 +188,31 @@ reap_children(struct master *master)
         if (child != NULL)
             on_death(master, child, status);
     }
+}
+
+/* Tells it once, ready or not (one that waits for the disk gives up), and ends
+ * it when the disk does not answer at all: the segment then stays. */
+static void
+stop_accountant(struct master *master)
+{
+    uint64_t now = loop_now_ms(master->loop);
+    struct control_message stop = {.type = CONTROL_STOP};
+    for (struct child *c = master->children; c != NULL; c = c->next) {
+        if (c->role->id != ROLE_ACCOUNTANT)
+            continue;
+        if (master->stop == STOP_ACCOUNTANT) {
+            if (now >= master->stop_since_ms + MASTER_FLUSH_GRACE_MS)
+                kill(c->pid, SIGKILL);
+        } else if (c->state != CHILD_ORPHAN &&
+                   control_send(c->control_fd, &stop, -1) == 0) {
+            master->stop = STOP_ACCOUNTANT;
+            master->stop_since_ms = now;
+        }
+    }
+    if (master->stop == STOP_ACCOUNTANT)
+        put_off(master, now >= master->stop_since_ms + MASTER_FLUSH_GRACE_MS
+                            ? now + MASTER_STOP_GRACE_MS
+                            : master->stop_since_ms + MASTER_FLUSH_GRACE_MS);
 }
 
 /* Stop in three steps: workers first, then the accountant, which flushes all
@@ -220,13 +241,7 @@ continue_stop(struct master *master)
         supervise_fill(master); /* it must flush before we leave */
         return;
     }
-    if (master->stop != STOP_ACCOUNTANT && accountant_ready(master)) {
-        struct control_message stop = {.type = CONTROL_STOP};
-        for (struct child *c = master->children; c != NULL; c = c->next)
-            if (c->role->id == ROLE_ACCOUNTANT &&
-                control_send(c->control_fd, &stop, -1) == 0)
-                master->stop = STOP_ACCOUNTANT;
-    }
+    stop_accountant(master);
 }
 
 void
@@ -273,6 +288,8 @@ supervise_on_ready(struct child *child)
     if (child->state == CHILD_STARTING)
         child->state = CHILD_READY;
     log_info("%s[%d] is ready", child->role->name, (int)child->pid);
+    if (child->role->id == ROLE_WORKER)
+        master->served = true;
     if (child->role->id == ROLE_ACCOUNTANT) {
         master->restored = true;
         reload_send(master); /* the last one may have died over a reload */

@@ -267,14 +267,25 @@ copy_counts(struct segment *s, const struct shm_header *h)
     s->ring_bytes = h->ring_bytes;
 }
 
-/* NULL when the header, read from the file, is one we can work with. */
+/* NULL, or why nothing can be lost with this file. */
 static const char *
-why_not_ours(struct segment *s, struct shm_header *h, uint64_t file_bytes)
+why_worthless(const struct shm_header *h, bool writable)
 {
+    uint8_t boot_id[16];
     if (shm_load(&h->magic) == 0)
         return "its creation was not finished";
     if (shm_load(&h->magic) != SHM_MAGIC)
         return "it is not a segment of aigw";
+    if (writable && (proc_boot_id(boot_id) < 0 ||
+                     memcmp(boot_id, h->boot_id, sizeof(boot_id)) != 0))
+        return "it is from before the last boot";
+    return NULL;
+}
+
+/* NULL when the header, read from the file, is one we can work with. */
+static const char *
+why_not_ours(struct segment *s, struct shm_header *h, uint64_t file_bytes)
+{
     if (h->layout_version != SHM_LAYOUT_VERSION ||
         h->layout_hash != segment_layout_hash() ||
         h->header_bytes != sizeof(*h))
@@ -297,22 +308,18 @@ why_not_ours(struct segment *s, struct shm_header *h, uint64_t file_bytes)
 
 /* What only matters when we are going to work with it. */
 static const char *
-why_not_writable(const struct shm_header *h, const struct stat *st)
+why_not_writable(const struct stat *st, uid_t also_owner)
 {
-    uint8_t boot_id[16];
-    if (st->st_uid != geteuid())
+    if (st->st_uid != geteuid() && (geteuid() != 0 || st->st_uid != also_owner))
         return "another user owns it";
     if ((st->st_mode & 077) != 0)
         return "others may open it";
-    if (proc_boot_id(boot_id) < 0 ||
-        memcmp(boot_id, h->boot_id, sizeof(boot_id)) != 0)
-        return "it is from before the last boot";
     return NULL;
 }
 
 int
 segment_attach(struct segment *s, const char *path, bool writable,
-               struct buf *error)
+               uid_t also_owner, struct buf *error)
 {
     struct stat st;
     struct shm_header h;
@@ -331,16 +338,20 @@ segment_attach(struct segment *s, const char *path, bool writable,
         goto fail;
     }
     const char *reason = NULL;
+    rc = -ESTALE;
     if (!S_ISREG(st.st_mode) || st.st_size < PAGE ||
         pread(s->fd, &h, sizeof(h), 0) != sizeof(h))
         reason = "it is not a segment of aigw";
     if (reason == NULL)
+        reason = why_worthless(&h, writable);
+    if (reason == NULL) {
+        rc = -EPROTO;
         reason = why_not_ours(s, &h, (uint64_t)st.st_size);
+    }
     if (reason == NULL && writable)
-        reason = why_not_writable(&h, &st);
+        reason = why_not_writable(&st, also_owner);
     if (reason != NULL) {
         buf_printf(error, "segment %s is not usable: %s", path, reason);
-        rc = -ESTALE;
         goto fail;
     }
     rc = map(s, writable ? PROT_READ | PROT_WRITE : PROT_READ);

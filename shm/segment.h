@@ -10,6 +10,7 @@
 #define AIGW_SHM_SEGMENT_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "common/buf.h"
 #include "shm/layout.h"
@@ -56,11 +57,14 @@ int segment_create(struct segment *segment, const struct segment_sizes *sizes,
                    struct buf *error) MUST_CHECK;
 /*
  * segment_attach - maps an existing file and checks owner, mode, size, magic,
- * version, layout hash, boot id (skipped when !writable). 0; -ENOENT; -ESTALE
- * with the reason in `error` when it is not ours or another layout.
+ * version, layout hash, boot id (owner, mode and boot id only when writable).
+ * also_owner: a user besides ours who may own it when we are root, or
+ * (uid_t)-1. 0; -ENOENT; -ESTALE nothing can be lost with it (another boot,
+ * unfinished, no segment); -EPROTO it may hold what nobody else has, but we
+ * cannot work with it (another layout, owner, damage). The reason in `error`.
  */
 int segment_attach(struct segment *segment, const char *path, bool writable,
-                   struct buf *error) MUST_CHECK;
+                   uid_t also_owner, struct buf *error) MUST_CHECK;
 /* In heap memory of this process, for tests with threads. */
 int segment_create_private(struct segment *segment,
                            const struct segment_sizes *sizes) MUST_CHECK;

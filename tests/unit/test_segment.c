@@ -47,7 +47,7 @@ is_refused(const char *path, bool writable, int rc, const char *reason)
 {
     struct segment s;
     buf_reset(&error);
-    int got = segment_attach(&s, path, writable, &error);
+    int got = segment_attach(&s, path, writable, (uid_t)-1, &error);
     bool ok = got == rc && strstr(buf_cstr(&error), reason) != NULL;
     if (!ok)
         fprintf(stderr, "got %d: %s\n", got, buf_cstr(&error));
@@ -65,7 +65,7 @@ attach_what_was_created(void)
     CHECK_EQ(stat(s.path, &st), 0);
     CHECK_EQ(st.st_mode & 0777, 0600);
     CHECK_EQ(st.st_size, s.bytes);
-    CHECK_EQ(segment_attach(&again, s.path, true, &error), 0);
+    CHECK_EQ(segment_attach(&again, s.path, true, (uid_t)-1, &error), 0);
     CHECK_EQ(again.bytes, s.bytes);
     CHECK_EQ(again.rings_off, s.rings_off);
     CHECK_EQ(again.header->instance_id, 77);
@@ -73,7 +73,7 @@ attach_what_was_created(void)
     shm_store(&s.header->reload_failed, 1);
     CHECK_EQ(shm_load(&again.header->reload_failed), 1);
     segment_detach(&again);
-    CHECK_EQ(segment_attach(&again, s.path, false, &error), 0);
+    CHECK_EQ(segment_attach(&again, s.path, false, (uid_t)-1, &error), 0);
     segment_detach(&again);
     segment_detach(&s);
 }
@@ -153,7 +153,7 @@ refuse_strangers(void)
     patch(s.path, offsetof(struct shm_header, boot_id), other_boot, 16);
     CHECK_TRUE(is_refused(s.path, true, -ESTALE, "last boot"));
     struct segment reader;
-    CHECK_EQ(segment_attach(&reader, s.path, false, &error), 0);
+    CHECK_EQ(segment_attach(&reader, s.path, false, (uid_t)-1, &error), 0);
     segment_detach(&reader);
     patch(s.path, 0, &good, sizeof(good));
     CHECK_EQ(chmod(s.path, 0644), 0);
