@@ -60,6 +60,18 @@ list_add_first(struct clients *clients, struct client *client)
     clients->first = client;
 }
 
+static uint64_t
+idle_timeout_ms(const struct client *client)
+{
+    const struct worker *worker = client->worker;
+    const struct config_server *config = &worker->config->server;
+    uint64_t timeout_ms = client->fresh ? config->header_timeout_ms
+                                        : config->keepalive_timeout_ms;
+    if (worker->draining && timeout_ms > CLIENT_DRAIN_IDLE_MS)
+        timeout_ms = CLIENT_DRAIN_IDLE_MS;
+    return timeout_ms;
+}
+
 void
 client_enter(struct client *client, enum client_phase phase)
 {
@@ -73,9 +85,7 @@ client_enter(struct client *client, enum client_phase phase)
         client_set_deadline(client, now_ms + config->header_timeout_ms);
         break;
     case CLIENT_IDLE:
-        client_set_deadline(
-            client, now_ms + (client->fresh ? config->header_timeout_ms
-                                            : config->keepalive_timeout_ms));
+        client_set_deadline(client, now_ms + idle_timeout_ms(client));
         if (client->worker->clients->first != client) {
             list_remove(client->worker->clients, client);
             list_add_first(client->worker->clients, client);

@@ -24,6 +24,7 @@ enum {
      * goes on. A connection never holds more than the high mark and one read. */
     CLIENT_WAITING_HIGH_BYTES = 256 * 1024,
     CLIENT_WAITING_LOW_BYTES = 64 * 1024,
+    CLIENT_DRAIN_IDLE_MS = 15 * 1000,
     /* Of a body nobody wants, read and dropped so that the answer is seen. */
     CLIENT_DROP_MAX_BYTES = 1024 * 1024,
 };
@@ -32,7 +33,8 @@ enum {
  * -errno; -EINVAL when the certificate cannot be used (logged). */
 int client_listen(struct worker *worker) MUST_CHECK;
 /* Lame duck: no accept; a kept-alive connection answers its next request with
- * Connection: close; idle ones stay until they speak or time out. */
+ * Connection: close; idle ones stay until they speak or have been silent for
+ * CLIENT_DRAIN_IDLE_MS, by which a client that is at work has spoken. */
 void client_drain(struct worker *worker);
 /* Idle connections go now (the whole server stops). */
 void client_drain_idle(struct worker *worker);

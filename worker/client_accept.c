@@ -156,4 +156,8 @@ client_drain(struct worker *worker)
     for (unsigned i = 0; i < clients->listener_count; i++)
         close(worker->heritage->listeners[i].fd);
     clients->listener_count = 0;
+    uint64_t due_ms = loop_now_ms(worker->loop) + CLIENT_DRAIN_IDLE_MS;
+    for (struct client *c = clients->first; c != NULL; c = c->next)
+        if (c->phase == CLIENT_IDLE && c->deadline_ms > due_ms)
+            client_set_deadline(c, due_ms);
 }

@@ -156,7 +156,7 @@ client_advance(struct client *client)
         return;
     }
     bool unread = client->phase != CLIENT_WAIT;
-    if (client->close) {
+    if (client->close || client->worker->stopping) {
         if (!client->peer_ended &&
             (unread || client->readable || client->pending))
             client_linger(client);

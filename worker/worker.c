@@ -118,19 +118,19 @@ drain(struct worker_process *process)
 {
     struct worker *worker = &process->worker;
     const struct shm_header *header = worker->heritage->segment->header;
-    bool is_first = !worker->draining;
-    if (is_first)
+    if (!worker->draining) {
         client_drain(worker);
+        shm_store(&worker->seat.shm->draining, 1);
+        loop_timer_set(worker->loop, &process->deadline,
+                       loop_now_ms(worker->loop) +
+                           worker->config->server.drain_timeout_ms);
+    }
     /* The whole server stops: no successor takes over, so idle connections
      * have nothing to wait for. */
-    if (shm_load(&header->draining) != 0)
+    if (shm_load(&header->draining) != 0) {
+        worker->stopping = true;
         client_drain_idle(worker);
-    if (!is_first)
-        return;
-    shm_store(&worker->seat.shm->draining, 1);
-    loop_timer_set(worker->loop, &process->deadline,
-                   loop_now_ms(worker->loop) +
-                       worker->config->server.drain_timeout_ms);
+    }
 }
 
 static void
@@ -141,6 +141,7 @@ obey(struct worker_process *process, const struct control_message *message)
         drain(process);
         break;
     case CONTROL_STOP:
+        process->worker.stopping = true;
         drain(process);
         cut_running(process);
         break;

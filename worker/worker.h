@@ -34,8 +34,9 @@ struct worker {
     struct requests *requests;
     char admin_path[108]; /* the accountant's unix socket */
     struct buf reply;     /* scratch of whoever writes an answer right now */
-    bool draining;
-    bool ring_woken; /* the accountant was told that the ring fills */
+    bool draining;        /* no accept; a successor may have taken over */
+    bool stopping;        /* the whole server ends */
+    bool ring_woken;      /* the accountant was told that the ring fills */
     uint64_t body_bytes_held, body_bytes_max; /* this worker's share */
     uint32_t connection_count;
     uint64_t request_id_base[2]; /* random; the counter is added */
