@@ -111,18 +111,18 @@ check_statement(struct drain *drain, uint32_t column, uint64_t position,
     }
 }
 
-/* Damage: whatever lies up to head cannot be told apart any more. The column
- * goes on behind it. */
+/* Damage: one record that says impossible things, or, where not even its
+ * length can be believed, all up to head. The column goes on behind it. */
 static void
 quarantine(struct drain *drain, uint32_t column, uint64_t position,
-           uint64_t head)
+           uint64_t end)
 {
     drain->quarantined_records++;
-    drain->quarantined_bytes += head - position;
+    drain->quarantined_bytes += end - position;
     log_error("column=%u position=%llu is no record: %llu bytes of the ring "
               "are left out; run aigw-shmdump --verify",
               column, (unsigned long long)position,
-              (unsigned long long)(head - position));
+              (unsigned long long)(end - position));
     free(drain->statements[column]);
     drain->statements[column] = NULL;
 }
@@ -144,9 +144,14 @@ take_column(struct drain *drain, uint32_t column, size_t max_bytes,
             break;
         }
         int len = ring_read(drain->segment, column, position, head, room.bytes);
-        if (len < 0 || !make_sense(drain, &room.record)) {
+        if (len < 0) {
             quarantine(drain, column, position, head);
             return head;
+        }
+        if (!make_sense(drain, &room.record)) { /* the next one still may */
+            quarantine(drain, column, position, position + (uint64_t)len);
+            position += (uint64_t)len;
+            continue;
         }
         struct drained_record header = {column, (uint32_t)len, position};
         buf_append(&drained->bytes, &header, sizeof(header));

@@ -9,6 +9,7 @@
  */
 #include "accountant/admin/operations.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,6 +66,9 @@ periods_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
              void *context)
 {
     struct periods_work *work = ((struct call *)context)->work;
+    work->result = -EAGAIN; /* no snapshot: the ledger is being reopened */
+    if (snapshot == NULL)
+        return;
     work->result =
         ledger_scan_moves(ledger, snapshot, take_move, work, &work->error);
 }
