@@ -13,6 +13,11 @@
 #include "common/clock.h"
 #include "common/log.h"
 
+/* At midnight all daily budgets are due: a part of them with each flush, so
+ * that the loop goes on reaping. Those of one key may fall apart, which only
+ * means that one of them refuses a moment longer. */
+enum { ROLLS_MAX = 10000 };
+
 struct ledger_total
 flush_total(const struct object *object)
 {
@@ -116,49 +121,49 @@ add_roll(struct flush *flush, struct object *object, int row,
         (struct flush_roll){object, row, *budget};
 }
 
-/* Lowers *next_ms to the end of the budget's period. */
 static void
 roll_row(struct flush *flush, struct object *object, int row,
-         struct budget *budget, int64_t *next_ms)
+         const struct budget *budget, int64_t *next_ms)
 {
-    if (budget->period == SHM_PERIOD_NONE)
-        return;
-    struct budget rolled = *budget;
-    if (!object->staged && roll_is_due(budget, flush->period_ms)) {
-        roll_advance(&rolled, flush->period_ms,
-                     flush_total_of(object, budget->unit));
+    if (roll_is_due(budget, &flush->now)) {
+        if (flush->roll_count >= ROLLS_MAX) {
+            *next_ms = 0; /* the rest with the next flush */
+            return;
+        }
+        struct budget rolled = *budget;
+        roll_begin(&rolled, &flush->now, flush_total_of(object, budget->unit));
         add_roll(flush, object, row, &rolled);
         flush_put_budget(flush, object->kind, object->id, row, &rolled, true);
     }
-    int64_t ends_ms = roll_period_end(budget->period, flush->period_ms);
+    int64_t ends_ms = flush->now.end_ms[budget->period];
     if (ends_ms != 0 && ends_ms < *next_ms)
         *next_ms = ends_ms;
 }
 
 static void
-roll_kind(struct flush *flush, enum ledger_kind kind, int64_t *next_ms)
+roll_list(struct flush *flush, const struct object_list *list, int64_t *next_ms)
 {
-    struct objects *objects = &flush->store->objects;
-    struct object *object = objects_next(objects, kind, 0);
-    for (; object != NULL; object = objects_next(objects, kind, object->id)) {
-        struct budget *budgets = kind == LEDGER_KEY ? object->gateway->budgets
-                                                    : object->group->budgets;
+    for (size_t i = 0; i < list->count; i++) {
+        struct object *object = list->items[i];
+        const struct budget *budgets = object_budgets(object);
+        if (budgets == NULL || object->staged)
+            continue; /* a staged one rolls in its own change */
         for (int row = 0; row < SHM_BUDGETS; row++)
-            roll_row(flush, object, row, &budgets[row], next_ms);
+            if (budgets[row].period != SHM_PERIOD_NONE)
+                roll_row(flush, object, row, &budgets[row], next_ms);
     }
 }
 
-/* All budgets are looked at once per end of a period, not at each flush. A
- * staged object rolls in its own change. */
+/* All budgets are looked at once per end of a period, not at each flush. */
 static void
 roll_due(struct flush *flush)
 {
     struct store *store = flush->store;
     if (flush->period_ms < store->next_roll_ms)
         return;
-    int64_t next_ms = flush->period_ms + INT64_C(86400000);
-    roll_kind(flush, LEDGER_GROUP, &next_ms);
-    roll_kind(flush, LEDGER_KEY, &next_ms);
+    int64_t next_ms = flush->now.end_ms[SHM_PERIOD_DAILY];
+    roll_list(flush, &store->objects.groups, &next_ms);
+    roll_list(flush, &store->objects.gateways, &next_ms);
     store->next_roll_ms = next_ms;
     if (flush->roll_count > 0)
         log_info("budgets begin a new period: %zu", flush->roll_count);
@@ -257,6 +262,7 @@ flush_make(struct store *store)
     flush->changes_end = &flush->changes;
     flush->batch = ledger_batch_create();
     flush->period_ms = store_period_now(store);
+    roll_now_set(&flush->now, flush->period_ms);
     flush->started_ms = loop_now_ms(store->loop);
     if (flush->batch == NULL ||
         drain_take(&store->drain, STORE_FLUSH_BYTES, &flush->drained) < 0)
@@ -323,10 +329,7 @@ apply_rolls(struct flush *flush)
     for (size_t i = 0; i < flush->roll_count; i++) {
         struct flush_roll *roll = &flush->rolls[i];
         struct object *object = roll->object;
-        struct budget *budgets = object->kind == LEDGER_KEY
-                                     ? object->gateway->budgets
-                                     : object->group->budgets;
-        budgets[roll->row] = roll->budget;
+        object_budgets(object)[roll->row] = roll->budget;
         if (i + 1 == flush->roll_count ||
             flush->rolls[i + 1].object != object) {
             crash_point("P3");
@@ -365,6 +368,7 @@ flush_done(struct ledger_job *job)
     flush_free(flush);
     change_apply_all(store, changes);
     answer_waiters(waiters, 0, "");
-    if (!complete || store->changes != NULL || store->waiters != NULL)
+    if (!complete || store->changes != NULL || store->waiters != NULL ||
+        store->next_roll_ms == 0)
         store_kick(store);
 }

@@ -10,6 +10,7 @@
 #include "accountant/ledger/ledger_batch.h"
 #include "accountant/ledger/ledger_rollup.h"
 #include "accountant/ledger_thread.h"
+#include "accountant/roll.h"
 #include "accountant/store.h"
 
 struct object;
@@ -42,7 +43,8 @@ struct flush {
     struct change *changes, **changes_end;
     unsigned change_count;
     struct flush_waiter *waiters;
-    int64_t period_ms; /* P1: the clock of periods */
+    int64_t period_ms;   /* P1: the clock of periods */
+    struct roll_now now; /* its periods */
     uint64_t started_ms;
     bool has_rows; /* ledger thread: rows are in the batch */
     bool written;

@@ -28,6 +28,15 @@ struct object {
     bool listed;
 };
 
+/* The budgets of a living object, NULL of a deleted one. */
+static inline struct budget *
+object_budgets(struct object *object)
+{
+    if (object->gateway != NULL)
+        return object->gateway->budgets;
+    return object->group != NULL ? object->group->budgets : NULL;
+}
+
 /* Ids in ascending order; deleted ones are dropped when they are many. */
 struct object_list {
     struct object **items;

@@ -101,18 +101,29 @@ set_models(struct segment *segment, const struct catalogue *catalogue,
 }
 
 void
+policy_budgets_of_gateway(const struct gateway *gateway,
+                          struct entry_policy *policy)
+{
+    memset(policy, 0, sizeof(*policy));
+    copy_budgets(policy, gateway->budgets);
+}
+
+void
 policy_of_gateway(struct segment *segment, const struct catalogue *catalogue,
                   const struct gateway *gateway, const struct group *group,
                   struct entry_policy *policy)
 {
-    memset(policy, 0, sizeof(*policy));
+    /* Without its group's entry the group's budgets could not hold it. */
+    bool usable =
+        gateway->enabled && group != NULL && group->entry != SHM_ENTRY_NONE;
+    policy_budgets_of_gateway(gateway, policy);
     policy->id = gateway->id;
     policy->group_id = gateway->group_id;
     memcpy(policy->digest, gateway->digest, sizeof(policy->digest));
-    policy->flags = (gateway->enabled ? SHM_KEY_ENABLED : 0u) |
-                    (gateway->model_count == 0 ? SHM_KEY_ALL_MODELS : 0u) |
-                    (gateway->hold_worst ? SHM_KEY_HOLD_WORST : 0u) |
-                    (gateway->crash_reserved ? SHM_KEY_CRASH_RESERVED : 0u);
+    policy->flags |= (usable ? SHM_KEY_ENABLED : 0u) |
+                     (gateway->model_count == 0 ? SHM_KEY_ALL_MODELS : 0u) |
+                     (gateway->hold_worst ? SHM_KEY_HOLD_WORST : 0u) |
+                     (gateway->crash_reserved ? SHM_KEY_CRASH_RESERVED : 0u);
     policy->on_exhausted = gateway->on_exhausted;
     policy->expires_ms = gateway->expires_ms;
     policy->max_in_flight = gateway->concurrency;
@@ -122,7 +133,6 @@ policy_of_gateway(struct segment *segment, const struct catalogue *catalogue,
     policy->tpm = gateway->tpm;
     memcpy(policy->name, gateway->name, sizeof(policy->name));
     policy->name[sizeof(policy->name) - 1] = '\0';
-    copy_budgets(policy, gateway->budgets);
     set_models(segment, catalogue, gateway, policy);
     if (!gateway->acl_enabled)
         return;
@@ -137,18 +147,9 @@ policy_of_gateway(struct segment *segment, const struct catalogue *catalogue,
 }
 
 void
-policy_of_group(const struct group *group, struct entry_policy *policy)
+policy_budgets_of_group(const struct group *group, struct entry_policy *policy)
 {
     memset(policy, 0, sizeof(*policy));
-    policy->id = group->id;
-    policy->group_id = group->id;
-    policy->flags = SHM_KEY_IS_GROUP | SHM_KEY_ENABLED | SHM_KEY_ALL_MODELS;
-    policy->max_in_flight = group->concurrency;
-    policy->group_entry = SHM_ENTRY_NONE;
-    policy->rpm = group->rpm;
-    policy->tpm = group->tpm;
-    memcpy(policy->name, group->name, sizeof(policy->name));
-    policy->name[sizeof(policy->name) - 1] = '\0';
     copy_budgets(policy, group->budgets);
     if (!group->prepaid)
         return;
@@ -163,4 +164,19 @@ policy_of_group(const struct group *group, struct entry_policy *policy)
         };
         return;
     }
+}
+
+void
+policy_of_group(const struct group *group, struct entry_policy *policy)
+{
+    policy_budgets_of_group(group, policy);
+    policy->id = group->id;
+    policy->group_id = group->id;
+    policy->flags |= SHM_KEY_IS_GROUP | SHM_KEY_ENABLED | SHM_KEY_ALL_MODELS;
+    policy->max_in_flight = group->concurrency;
+    policy->group_entry = SHM_ENTRY_NONE;
+    policy->rpm = group->rpm;
+    policy->tpm = group->tpm;
+    memcpy(policy->name, group->name, sizeof(policy->name));
+    policy->name[sizeof(policy->name) - 1] = '\0';
 }

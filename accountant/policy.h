@@ -16,6 +16,11 @@ void policy_of_gateway(struct segment *segment,
                        const struct gateway *gateway, const struct group *group,
                        struct entry_policy *policy);
 void policy_of_group(const struct group *group, struct entry_policy *policy);
+/* Only the budgets (of a key; of a group with its balance), rest zero. */
+void policy_budgets_of_gateway(const struct gateway *gateway,
+                               struct entry_policy *policy);
+void policy_budgets_of_group(const struct group *group,
+                             struct entry_policy *policy);
 
 /* "10.0.0.0/8", "::1", "192.0.2.7": 16 bytes (v4 mapped) and bits. -EINVAL. */
 int policy_parse_cidr(const char *text, uint8_t addr[16],

@@ -56,7 +56,10 @@ publish_budgets(struct store *store, struct object *object)
                                                   : object->gateway->entry;
     if (entry == SHM_ENTRY_NONE)
         return;
-    make_policy(store, object, &policy);
+    if (object->kind == LEDGER_GROUP)
+        policy_budgets_of_group(object->group, &policy);
+    else
+        policy_budgets_of_gateway(object->gateway, &policy);
     entry_publish_budgets(store->segment, entry, &policy);
 }
 

@@ -83,11 +83,7 @@ load_budget(enum ledger_kind kind, uint64_t id, uint8_t row,
 {
     struct restore *restore = context;
     struct object *object = objects_find(&restore->objects, kind, id);
-    struct budget *budgets = NULL;
-    if (object != NULL && object->gateway != NULL)
-        budgets = object->gateway->budgets;
-    if (object != NULL && object->group != NULL)
-        budgets = object->group->budgets;
+    struct budget *budgets = object == NULL ? NULL : object_budgets(object);
     if (budgets == NULL || row >= SHM_BUDGETS)
         return true;
     budgets[row] = (struct budget){

@@ -94,25 +94,29 @@ roll_period_end(uint32_t period, int64_t now_ms)
 }
 
 void
-roll_begin(struct budget *budget, int64_t now_ms, int64_t total)
+roll_now_set(struct roll_now *now, int64_t now_ms)
 {
-    budget->baseline = total;
-    budget->period_no = roll_period_no(budget->period, now_ms);
-    budget->resets_ms = roll_period_end(budget->period, now_ms);
-}
-
-bool
-roll_is_due(const struct budget *budget, int64_t now_ms)
-{
-    return budget->period >= SHM_PERIOD_DAILY &&
-           budget->period <= SHM_PERIOD_MONTHLY &&
-           roll_period_no(budget->period, now_ms) > budget->period_no;
+    for (uint32_t period = 0; period <= SHM_PERIOD_BALANCE; period++) {
+        now->no[period] = roll_period_no(period, now_ms);
+        now->end_ms[period] = roll_period_end(period, now_ms);
+    }
 }
 
 void
-roll_advance(struct budget *budget, int64_t now_ms, int64_t total)
+roll_begin(struct budget *budget, const struct roll_now *now, int64_t total)
 {
-    roll_begin(budget, now_ms, total);
+    CHECK(budget->period <= SHM_PERIOD_BALANCE);
+    budget->baseline = total;
+    budget->period_no = now->no[budget->period];
+    budget->resets_ms = now->end_ms[budget->period];
+}
+
+bool
+roll_is_due(const struct budget *budget, const struct roll_now *now)
+{
+    return budget->period >= SHM_PERIOD_DAILY &&
+           budget->period <= SHM_PERIOD_MONTHLY &&
+           now->no[budget->period] > budget->period_no;
 }
 
 int64_t

@@ -23,11 +23,18 @@ int64_t roll_period_no(uint32_t period, int64_t now_ms);
 /* First instant of the next period; 0 when it never ends. */
 int64_t roll_period_end(uint32_t period, int64_t now_ms);
 
-/* A new budget: counts from `total` on. */
-void roll_begin(struct budget *budget, int64_t now_ms, int64_t total);
-bool roll_is_due(const struct budget *budget, int64_t now_ms);
-/* Into the period of now: missed ones count as one. */
-void roll_advance(struct budget *budget, int64_t now_ms, int64_t total);
+/* Both for every kind of period at one instant: the calendar is asked once for
+ * 100,000 budgets. */
+struct roll_now {
+    int64_t no[SHM_PERIOD_BALANCE + 1], end_ms[SHM_PERIOD_BALANCE + 1];
+};
+void roll_now_set(struct roll_now *now, int64_t now_ms);
+
+/* A budget begins a period, its first or the one of now (missed ones count as
+ * one): it counts from `total` on. */
+void roll_begin(struct budget *budget, const struct roll_now *now,
+                int64_t total);
+bool roll_is_due(const struct budget *budget, const struct roll_now *now);
 
 /*
  * The clock of periods. Wall time that jumps forward by more than an hour

@@ -143,18 +143,18 @@ put_budgets(struct flush *flush, enum ledger_kind kind, uint64_t id,
         for (int i = 0; i < SHM_BUDGETS && old != NULL; i++)
             if (old[i].period == b->period && old[i].unit == b->unit)
                 same = &old[i];
-        bool moved = same == NULL || roll_is_due(same, flush->period_ms);
+        bool moved = same == NULL || roll_is_due(same, &flush->now);
         if (moved) {
-            roll_begin(b, flush->period_ms, total);
+            roll_begin(b, &flush->now, total);
         } else {
             b->baseline = same->baseline;
             b->period_no = same->period_no;
             b->resets_ms = same->resets_ms;
         }
         flush_put_budget(flush, kind, id, row, b, moved);
+        if (b->resets_ms != 0 && b->resets_ms < flush->store->next_roll_ms)
+            flush->store->next_roll_ms = b->resets_ms;
     }
-    /* A new period may end earlier than all others. */
-    flush->store->next_roll_ms = 0;
 }
 
 static void

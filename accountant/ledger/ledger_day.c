@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "accountant/ledger/codec.h"
 #include "accountant/ledger/ledger_internal.h"
@@ -128,6 +129,14 @@ evict(struct ledger *ledger)
     free(day);
 }
 
+static bool
+has_current(const char *path)
+{
+    char current[LEDGER_PATH_BYTES + 16];
+    snprintf(current, sizeof(current), "%s/CURRENT", path);
+    return access(current, F_OK) == 0;
+}
+
 /* Under the lock. */
 static int
 open_day(struct ledger *ledger, int64_t number, bool create,
@@ -139,6 +148,14 @@ open_day(struct ledger *ledger, int64_t number, bool create,
     bool is_new = stat(path, &st) < 0 && errno == ENOENT;
     if (is_new && !create)
         return -ENOENT;
+    int lost = is_new ? 0 : ledger_lost_current(path);
+    if (lost > 0 && error != NULL)
+        buf_printf(error, "%s: CURRENT is missing; restore it from a backup",
+                   path);
+    if (lost != 0)
+        return lost < 0 ? lost : -EUCLEAN;
+    if (!create && !has_current(path))
+        return -ENOENT; /* its creation was cut: it holds nothing */
     evict(ledger);
     struct ledger_day *day = calloc(1, sizeof(*day));
     if (day == NULL)

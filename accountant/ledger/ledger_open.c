@@ -66,9 +66,10 @@ ledger_options_destroy(struct ledger *ledger)
     leveldb_cache_destroy(ledger->cache);
 }
 
-/* 1: the folder holds files of a database but CURRENT is gone. */
-static int
-lost_current(const char *path)
+/* A MANIFEST alone is a first creation that was cut: CURRENT comes after it,
+ * logs and tables come after CURRENT. */
+int
+ledger_lost_current(const char *path)
 {
     DIR *dir = opendir(path);
     if (dir == NULL)
@@ -78,9 +79,8 @@ lost_current(const char *path)
         size_t len = strlen(e->d_name);
         if (strcmp(e->d_name, "CURRENT") == 0)
             current = true;
-        if (strncmp(e->d_name, "MANIFEST-", 9) == 0 ||
-            (len > 4 && (strcmp(e->d_name + len - 4, ".ldb") == 0 ||
-                         strcmp(e->d_name + len - 4, ".log") == 0)))
+        if (len > 4 && (strcmp(e->d_name + len - 4, ".ldb") == 0 ||
+                        strcmp(e->d_name + len - 4, ".log") == 0))
             data = true;
     }
     closedir(dir);
@@ -105,7 +105,7 @@ ledger_prepare_dirs(const struct ledger *ledger, struct buf *error)
     snprintf(path, sizeof(path), "%s/ledger/CURRENT", ledger->dir);
     bool is_there = access(path, F_OK) == 0;
     snprintf(path, sizeof(path), "%s/ledger", ledger->dir);
-    int lost = is_there ? 0 : lost_current(path);
+    int lost = is_there ? 0 : ledger_lost_current(path);
     if (lost < 0)
         return lost;
     if (lost > 0)
@@ -127,8 +127,12 @@ ledger_prepare_dirs(const struct ledger *ledger, struct buf *error)
     }
     if (!ledger->create)
         return 0;
-    snprintf(path, sizeof(path), "%s/log", ledger->dir);
+    /* LevelDB would make them readable by all. */
+    snprintf(path, sizeof(path), "%s/ledger", ledger->dir);
     int rc = proc_mkdir_p(path, 0700);
+    snprintf(path, sizeof(path), "%s/log", ledger->dir);
+    if (rc == 0)
+        rc = proc_mkdir_p(path, 0700);
     if (rc < 0 && error != NULL)
         buf_printf(error, "%s: %s", path, strerror(-rc));
     return rc;

@@ -17,6 +17,8 @@ void ledger_options_destroy(struct ledger *ledger);
  */
 int ledger_prepare_dirs(const struct ledger *ledger,
                         struct buf *error) MUST_CHECK;
+/* 1: the folder holds data of a database, but CURRENT is gone; 0; -errno. */
+int ledger_lost_current(const char *path) MUST_CHECK;
 /* fsync of the directories above the databases: LevelDB syncs only its own. */
 int ledger_sync_dirs(const struct ledger *ledger, struct buf *error) MUST_CHECK;
 int ledger_sync_dir(const char *path, struct buf *error) MUST_CHECK;

@@ -78,19 +78,31 @@ TEST(periods_end_at_local_midnight)
     roll_set_zone("UTC");
 }
 
+static bool
+due_at(const struct budget *budget, const char *text)
+{
+    struct roll_now now;
+    roll_now_set(&now, at(text));
+    return roll_is_due(budget, &now);
+}
+
 TEST(a_clock_that_goes_back_rolls_nothing_and_missed_days_are_one_roll)
 {
     struct budget budget = {.period = SHM_PERIOD_DAILY, .limit = 10};
-    roll_begin(&budget, at("2026-11-21T12:00:00Z"), 5);
+    struct roll_now now;
+    roll_now_set(&now, at("2026-11-21T12:00:00Z"));
+    roll_begin(&budget, &now, 5);
     CHECK_EQ(budget.baseline, 5);
-    CHECK_TRUE(!roll_is_due(&budget, at("2026-11-20T12:00:00Z")));
-    CHECK_TRUE(!roll_is_due(&budget, at("2026-11-21T23:59:59Z")));
-    CHECK_TRUE(roll_is_due(&budget, at("2026-11-25T00:00:00Z")));
-    roll_advance(&budget, at("2026-11-25T00:00:00Z"), 50);
+    CHECK_EQ(budget.resets_ms, at("2026-11-22T00:00:00Z"));
+    CHECK_TRUE(!due_at(&budget, "2026-11-20T12:00:00Z"));
+    CHECK_TRUE(!due_at(&budget, "2026-11-21T23:59:59Z"));
+    CHECK_TRUE(due_at(&budget, "2026-11-25T00:00:00Z"));
+    roll_now_set(&now, at("2026-11-25T00:00:00Z"));
+    roll_begin(&budget, &now, 50);
     CHECK_EQ(budget.baseline, 50);
-    CHECK_TRUE(!roll_is_due(&budget, at("2026-11-25T12:00:00Z")));
+    CHECK_TRUE(!due_at(&budget, "2026-11-25T12:00:00Z"));
     budget.period = SHM_PERIOD_TOTAL;
-    CHECK_TRUE(!roll_is_due(&budget, at("2099-11-25T12:00:00Z")));
+    CHECK_TRUE(!due_at(&budget, "2099-11-25T12:00:00Z"));
 }
 
 TEST(a_jump_forward_is_believed_only_after_five_minutes)

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "accountant/ledger/ledger_internal.h"
 #include "tests/unit/store_fixture.h"
 
 TEST(the_first_start_makes_the_default_group)
@@ -313,5 +314,46 @@ TEST(a_new_configuration_is_published_with_new_price_versions)
     unset.input = 2000000;
     unset.output = 8000000;
     CHECK_EQ(prices_version(&w.store->prices, "gpt-x", &unset), 3);
+    world_fini(&w);
+}
+
+/* ---- retention ---- */
+
+TEST(days_older_than_the_retention_are_dropped_and_the_books_still_balance)
+{
+    struct world w;
+    const int64_t day_ms = INT64_C(86400000);
+    world_init(&w);
+    world_start(&w);
+    uint64_t id = world_key(&w, "alice", SHM_PERIOD_TOTAL, 1000);
+    const struct gateway *alice = store_gateway(w.store, id);
+    int slot = world_hold(&w, id, 10);
+    struct shm_record record = {.key_id = id,
+                                .group_id = alice->group_id,
+                                .tokens = 10,
+                                .status = 200,
+                                .ended_ms = clock_wall_ms() - 40 * day_ms};
+    cells_settle(&w.seat, (uint32_t)slot, &record, NULL, 0);
+    CHECK_EQ(world_call(&w, id, 20), 0);
+    CHECK_EQ(world_flush(&w), 0);
+    int64_t *days;
+    size_t count;
+    CHECK_EQ(ledger_day_list(w.store->ledger, &days, &count), 0);
+    free(days);
+    CHECK_EQ(count, 2);
+    w.store->retention.due_ms = 0;
+    uint64_t end_ms = clock_mono_ms() + FIXTURE_DEADLINE_MS;
+    while (count == 2 && clock_mono_ms() < end_ms) {
+        loop_turn(w.loop, 20);
+        CHECK_EQ(ledger_day_list(w.store->ledger, &days, &count), 0);
+        free(days);
+    }
+    CHECK_EQ(count, 1);
+    CHECK_EQ(world_differences(&w), 0);
+    CHECK_EQ(store_gateway(w.store, id)->total.tokens, 30);
+    world_end(&w);
+    world_start(&w);
+    CHECK_EQ(store_gateway(w.store, id)->total.tokens, 30);
+    CHECK_EQ(world_differences(&w), 0);
     world_fini(&w);
 }
