@@ -75,6 +75,12 @@ class MockProvider:
         self.started.set()
         self.loop.run_forever()
         server.close()
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(
+            *tasks, return_exceptions=True))
+        self.loop.close()
 
     async def _serve(self, reader, writer):
         try:
