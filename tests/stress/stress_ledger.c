@@ -195,6 +195,16 @@ begin(void)
 
 #ifdef __SANITIZE_THREAD__
 
+/* The library of LevelDB is not built with TSan, which therefore does not see
+ * its locks, only its copies. */
+const char *__tsan_default_suppressions(void);
+
+const char *
+__tsan_default_suppressions(void)
+{
+    return "race:libleveldb\n";
+}
+
 static void *
 worker_thread(void *context)
 {
