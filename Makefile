@@ -157,8 +157,14 @@ test-clients: all ## the official SDKs, unmodified (npm, PyPI)
 bench: all ## CPU per request against nginx, interleaved pairs
 	@$(PYTHON) tests/bench/bench_http.py
 
+.PHONY: man
+man: $(BUILD)/aigw.ini.5 ## the man page that is made from the option table
+$(BUILD)/aigw.ini.5: common/aigw.ini.5.in $(BUILD)/aigw
+	$(Q)$(BUILD)/aigw --options-mdoc >$@.tmp
+	$(Q)sed -e '/@OPTIONS@/{r $@.tmp' -e 'd;}' $< >$@ && rm $@.tmp
+
 .PHONY: lint
-lint: ## clang-format, cppcheck, man pages, shell syntax
+lint: man ## clang-format, cppcheck, man pages, shell syntax
 	@tests/lint.sh
 
 .PHONY: format

@@ -47,7 +47,7 @@
     O(server, data_dir, data_dir, STRING, "path", "./data", 1, CONFIG_TEXT, RESTART, \
       "ledger, log databases and the master secret") \
     O(server, run_dir, run_dir, STRING, "path", "./run", 1, 80, RESTART, \
-      "aigw.pid, aigw.sock and the shared segment") \
+      "aigw.pid and aigw.sock") \
     O(server, user, user, STRING, "", "", 0, 32, RESTART, \
       "user to become when started as root") \
     O(server, flush_interval, flush_interval_ms, DURATION, "", "1s", 50, CONFIG_MINUTE, RELOAD, \

@@ -23,7 +23,8 @@ step "cppcheck" cppcheck cppcheck -q --error-exitcode=1 --inline-suppr -I. \
     --enable=warning,portability --suppress=missingIncludeSystem \
     --suppress=normalCheckLevelMaxBranches --std=c11 -D_GNU_SOURCE \
     common shm worker accountant master tools
-step "man pages" mandoc mandoc -Tlint -Wwarning $(git ls-files '*.[158]')
+step "man pages" mandoc mandoc -Tlint -Wwarning $(git ls-files '*.[158]') \
+    "${AIGW_BUILD:-build}/aigw.ini.5"
 for script in $(git ls-files '*.sh') .ci/run; do
     step "$script" sh sh -n "$script"
 done
