@@ -61,6 +61,8 @@ void client_set_close(struct client *client);
  */
 ssize_t client_write(struct client *client, const struct iovec *pieces,
                      int count) MUST_CHECK;
+/* As if a write had failed: request_on_gone follows at the end of the turn. */
+void client_give_up(struct client *client);
 size_t client_waiting(const struct client *client);
 /* The answer is complete: on to the next request, or close after the last
  * byte. The request is detached. */

@@ -69,6 +69,12 @@ client_write(struct client *client, const struct iovec *pieces, int count)
     return (ssize_t)buf_len(&client->out);
 }
 
+void
+client_give_up(struct client *client)
+{
+    (void)client_lose(client);
+}
+
 size_t
 client_waiting(const struct client *client)
 {

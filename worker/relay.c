@@ -164,7 +164,7 @@ relay_send(struct request *request, struct iovec *pieces, int count)
     if (request->client == NULL)
         return true; /* read to its end for the count only */
     if (!buf_ok(&request->worker->reply)) { /* half a head is no answer */
-        client_abort(request->client);
+        client_give_up(request->client);
         return false;
     }
     ssize_t waiting = client_write(request->client, pieces, count);
