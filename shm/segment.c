@@ -282,14 +282,18 @@ why_worthless(const struct shm_header *h, bool writable)
     return NULL;
 }
 
+static bool
+has_other_layout(const struct shm_header *h)
+{
+    return h->layout_version != SHM_LAYOUT_VERSION ||
+           h->layout_hash != segment_layout_hash() ||
+           h->header_bytes != sizeof(*h);
+}
+
 /* NULL when the header, read from the file, is one we can work with. */
 static const char *
-why_not_ours(struct segment *s, struct shm_header *h, uint64_t file_bytes)
+why_damaged(struct segment *s, struct shm_header *h, uint64_t file_bytes)
 {
-    if (h->layout_version != SHM_LAYOUT_VERSION ||
-        h->layout_hash != segment_layout_hash() ||
-        h->header_bytes != sizeof(*h))
-        return "it has the layout of another version of aigw";
     copy_counts(s, h);
     if (!counts_are_sane(s))
         return "its header is damaged";
@@ -344,12 +348,16 @@ segment_attach(struct segment *s, const char *path, bool writable,
         reason = "it is not a segment of aigw";
     if (reason == NULL)
         reason = why_worthless(&h, writable);
-    if (reason == NULL) {
+    if (reason == NULL && has_other_layout(&h)) {
         rc = -EPROTO;
-        reason = why_not_ours(s, &h, (uint64_t)st.st_size);
+        reason = "it has the layout of another version of aigw";
     }
-    if (reason == NULL && writable)
+    if (reason == NULL)
+        reason = why_damaged(s, &h, (uint64_t)st.st_size);
+    if (reason == NULL && writable) {
+        rc = -EPROTO;
         reason = why_not_writable(&st, also_owner);
+    }
     if (reason != NULL) {
         buf_printf(error, "segment %s is not usable: %s", path, reason);
         goto fail;

@@ -59,9 +59,9 @@ int segment_create(struct segment *segment, const struct segment_sizes *sizes,
  * segment_attach - maps an existing file and checks owner, mode, size, magic,
  * version, layout hash, boot id (owner, mode and boot id only when writable).
  * also_owner: a user besides ours who may own it when we are root, or
- * (uid_t)-1. 0; -ENOENT; -ESTALE nothing can be lost with it (another boot,
- * unfinished, no segment); -EPROTO it may hold what nobody else has, but we
- * cannot work with it (another layout, owner, damage). The reason in `error`.
+ * (uid_t)-1. 0; -ENOENT; -ESTALE nothing can be had of it (another boot,
+ * unfinished, damaged, no segment); -EPROTO it may hold what nobody else has,
+ * but not for us (another layout, owner, mode). The reason in `error`.
  */
 int segment_attach(struct segment *segment, const char *path, bool writable,
                    uid_t also_owner, struct buf *error) MUST_CHECK;

@@ -136,10 +136,10 @@ refuse_strangers(void)
     CHECK_TRUE(is_refused(s.path, true, -ESTALE, "not a segment of aigw"));
     patch(s.path, 0, &good, sizeof(good));
     PATCH(&s, layout_version, 2);
-    CHECK_TRUE(is_refused(s.path, true, -ESTALE, "another version"));
+    CHECK_TRUE(is_refused(s.path, true, -EPROTO, "another version"));
     patch(s.path, 0, &good, sizeof(good));
     PATCH(&s, layout_hash, good.layout_hash + 1);
-    CHECK_TRUE(is_refused(s.path, false, -ESTALE, "another version"));
+    CHECK_TRUE(is_refused(s.path, false, -EPROTO, "another version"));
     patch(s.path, 0, &good, sizeof(good));
     PATCH(&s, entry_max, UINT32_MAX);
     CHECK_TRUE(is_refused(s.path, false, -ESTALE, "damaged"));
@@ -157,7 +157,7 @@ refuse_strangers(void)
     segment_detach(&reader);
     patch(s.path, 0, &good, sizeof(good));
     CHECK_EQ(chmod(s.path, 0644), 0);
-    CHECK_TRUE(is_refused(s.path, true, -ESTALE, "others may open it"));
+    CHECK_TRUE(is_refused(s.path, true, -EPROTO, "others may open it"));
     CHECK_EQ(chmod(s.path, 0600), 0);
     CHECK_EQ(truncate(s.path, (off_t)s.bytes - 4096), 0);
     CHECK_TRUE(is_refused(s.path, false, -ESTALE, "cut short"));
