@@ -22,7 +22,7 @@ enum {
 };
 
 static void
-send(struct control *control, uint32_t type, uint64_t value, const char *text)
+tell(struct control *control, uint32_t type, uint64_t value, const char *text)
 {
     struct control_message message = {.type = type, .value = value};
     snprintf(message.text, sizeof(message.text), "%s", text);
@@ -34,7 +34,7 @@ send(struct control *control, uint32_t type, uint64_t value, const char *text)
 void
 control_say_ready(struct control *control)
 {
-    send(control, CONTROL_READY, 0, "");
+    tell(control, CONTROL_READY, 0, "");
 }
 
 static void
@@ -134,9 +134,9 @@ on_configured(void *context, int error, const char *reason, uint64_t id)
     struct control *control = context;
     (void)id;
     if (error == 0)
-        send(control, CONTROL_CONFIG_DONE, control->config_number, "");
+        tell(control, CONTROL_CONFIG_DONE, control->config_number, "");
     else
-        send(control, CONTROL_CONFIG_FAILED, control->config_number, reason);
+        tell(control, CONTROL_CONFIG_FAILED, control->config_number, reason);
 }
 
 /* Here, because this process has the rights that the workers will have, and
@@ -170,7 +170,7 @@ configure(struct control *control, uint64_t number, int fd)
         config = NULL;
     }
     if (config == NULL)
-        send(control, CONTROL_CONFIG_FAILED, number,
+        tell(control, CONTROL_CONFIG_FAILED, number,
              buf_len(&error) > 0 ? buf_cstr(&error)
                                  : "the configuration did not arrive whole");
     else

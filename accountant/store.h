@@ -58,7 +58,7 @@ struct gateway {
 struct group {
     uint64_t id;
     char name[GATEWAY_NAME_BYTES];
-    bool prepaid;         /* enforced from the first top-up on, or when set */
+    bool prepaid;           /* enforced from the first top-up on, or when set */
     int64_t topped_up_nano; /* sum of all top-ups; balance = it - total.nano */
     struct budget budgets[SHM_BUDGETS];
     uint64_t rpm, tpm;
@@ -127,7 +127,7 @@ void store_flush(struct store *store, store_done done, void *context);
 /* What status and metrics show. */
 struct store_state {
     uint64_t flushes, flush_errors, records, queued_changes;
-    int64_t last_flush_ms;  /* wall; 0 never */
+    int64_t last_flush_ms; /* wall; 0 never */
     uint64_t ring_bytes_waiting;
     bool ledger_failed;
     char ledger_error[256];

@@ -33,8 +33,11 @@ int ledger_reopen(struct ledger *ledger, struct buf *error) MUST_CHECK;
 
 /* ---- values ---- */
 enum ledger_kind { LEDGER_KEY = 'k', LEDGER_GROUP = 'g' };
-enum ledger_resolution { LEDGER_MINUTE = 'm', LEDGER_HOUR = 'h',
-                         LEDGER_DAY = 'd' };
+enum ledger_resolution {
+    LEDGER_MINUTE = 'm',
+    LEDGER_HOUR = 'h',
+    LEDGER_DAY = 'd'
+};
 
 /* Absolute totals of one key or group since it exists. */
 struct ledger_total {
@@ -89,9 +92,9 @@ struct ledger_row_filter {
     uint64_t key_id, group_id;
     const char *model, *provider, *request_id, *text;
     int status_min, status_max;
-    int cause;              /* -1: any */
+    int cause; /* -1: any */
     bool oldest_first;
-    const char *cursor;     /* resume behind it: from ledger_row_cursor() */
+    const char *cursor; /* resume behind it: from ledger_row_cursor() */
 };
 /* Return false from the callback to stop. 0 or -errno. Only rows whose effect
  * is booked are shown. */
