@@ -210,7 +210,7 @@ on_control(struct loop_source *source, uint32_t events)
 {
     struct control *control =
         (struct control *)((char *)source - offsetof(struct control, source));
-    struct control_message message;
+    struct control_message message = {0};
     int fd, rc;
     (void)events;
     while ((rc = control_receive(control->heritage->control_fd, &message,

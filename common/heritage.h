@@ -35,19 +35,19 @@ struct heritage {
     int admin_unix_fd;      /* accountant only, else -1: run_dir/aigw.sock */
     struct heritage_listener listeners[HERITAGE_LISTENERS_MAX]; /* worker */
     unsigned listener_count;
-    uint32_t column;            /* worker: its seat, already LIVE */
+    uint32_t column; /* worker: its seat, already LIVE */
     uint64_t config_generation;
 };
 
 /* One datagram each. CONFIG carries a memfd with config_serialize()d text. */
 enum control_type {
-    CONTROL_READY = 1,     /* child -> master: I serve */
-    CONTROL_DRAIN,         /* -> worker: finish what you hold, then exit 0 */
-    CONTROL_STOP,          /* -> worker: TERM, at once: cut with an error event;
+    CONTROL_READY = 1,   /* child -> master: I serve */
+    CONTROL_DRAIN,       /* -> worker: finish what you hold, then exit 0 */
+    CONTROL_STOP,        /* -> worker: TERM, at once: cut with an error event;
                               -> accountant: flush all, sync, exit 0 */
-    CONTROL_REOPEN,        /* -> child: log_reopen() */
-    CONTROL_CONFIG,        /* -> accountant, with a descriptor; value = number */
-    CONTROL_CONFIG_DONE,   /* accountant -> master: catalogue published */
+    CONTROL_REOPEN,      /* -> child: log_reopen() */
+    CONTROL_CONFIG,      /* -> accountant, with a descriptor; value = number */
+    CONTROL_CONFIG_DONE, /* accountant -> master: catalogue published */
     CONTROL_CONFIG_FAILED, /* accountant -> master: text says why */
 };
 

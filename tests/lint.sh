@@ -25,7 +25,8 @@ step "cppcheck" cppcheck cppcheck -q --error-exitcode=1 --inline-suppr -I. \
     common shm worker accountant master tools
 step "man pages" mandoc mandoc -Tlint -Wwarning $(git ls-files '*.[158]') \
     "${AIGW_BUILD:-build}/aigw.ini.5"
-for script in $(git ls-files '*.sh') .ci/run; do
+step ".ci/run" bash bash -n .ci/run
+for script in $(git ls-files '*.sh'); do
     step "$script" sh sh -n "$script"
 done
 step "python" python3 python3 -m compileall -q tests

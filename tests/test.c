@@ -46,7 +46,8 @@ test_dies(void (*body)(void))
     int status = 0;
     if (child < 0 || waitpid(child, &status, 0) != child)
         return false;
-    return WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    return WIFSIGNALED(status) ||
+           (WIFEXITED(status) && WEXITSTATUS(status) == 1);
 }
 
 int

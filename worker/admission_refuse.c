@@ -104,10 +104,10 @@ refuse_budget(const struct request *request, const struct lease *lease,
     if (request->key.group_entry != SHM_ENTRY_NONE) {
         entry_sum(segment, request->key.group_entry, &group_sums);
         is_group = room_of(&group_sums, unit) < room_of(&sums, unit);
-    }
-    if (is_group) {
-        entry = request->key.group_entry;
-        sums = group_sums;
+        if (is_group) {
+            entry = request->key.group_entry;
+            sums = group_sums;
+        }
     }
     fault_set(fault, 429, "insufficient_quota", "insufficient_quota", NULL,
               "the budget of this %s is spent",

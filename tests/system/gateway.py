@@ -207,7 +207,7 @@ api_key = sk-upstream-secret-canary
     def verify(self, quiet=True):
         """Both verifies, segment and ledger; the gateway runs."""
         args = ["--quiet"] if quiet else []
-        if os.path.exists(os.path.join(BUILD, "aigw-shmdump")): self.tool("aigw-shmdump", "--instance", self.instance, "--verify", *args)
+        self.tool("aigw-shmdump", "--instance", self.instance, "--verify", *args)
         self.tool("aigw-ledger", "-c", self.config, "verify", timeout=300)
 
     def settled(self):
