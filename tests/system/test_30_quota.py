@@ -112,8 +112,9 @@ class Race(GatewayCase):
         scale = 1000 if money else 1
         self.assertEqual(reserved, 0)
         self.assertLessEqual(float(used) * scale, limit + 1e-6)
-        if killed:
-            self.assertGreaterEqual(float(used) * scale, served)
+        if killed: # a cut stream, whose usage nobody stated, is estimated
+            if not cut:
+                self.assertGreaterEqual(float(used) * scale, served)
         else:
             self.assertLessEqual(float(used) * scale, served + 1e-6)
             if not cut: # of a cut stream the provider may have sent more
