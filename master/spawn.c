@@ -25,7 +25,7 @@ child_on_control(struct loop_source *source, uint32_t events)
     struct child *child =
         (struct child *)((char *)source - offsetof(struct child, control));
     struct master *master = child->master;
-    struct control_message message;
+    struct control_message message = {0};
     int passed_fd;
     int r;
     while ((r = control_receive(child->control_fd, &message, &passed_fd)) ==
@@ -80,7 +80,7 @@ child_main(struct master *master, const struct role *role,
     sigprocmask(SIG_SETMASK, &none, NULL);
 
     struct pollfd pfd = {heritage->control_fd, POLLIN, 0};
-    struct control_message go;
+    struct control_message go = {0};
     int passed_fd;
     while (poll(&pfd, 1, -1) < 0 && errno == EINTR)
         continue;

@@ -10,7 +10,7 @@
 #include "shm/segment.h"
 
 /* One line per violation into `report`; returns their number. `quiet`: nothing
- * is running, so reserved and busy must be 0, all slots FREE. */
+ * is in flight, so reserved and busy must be 0, all slots FREE. */
 uint32_t segment_verify(const struct segment *segment, bool quiet,
                         struct buf *report);
 

@@ -47,7 +47,7 @@ TEST(a_segment_at_work_is_sound)
     close_lively(&f);
 }
 
-TEST(a_quiet_segment_has_no_leases_and_no_workers)
+TEST(a_quiet_segment_has_no_leases)
 {
     struct fixture f;
     struct reap_result result = {0};
