@@ -198,10 +198,16 @@ bool
 spawn_adopt(struct master *master, const struct role *role, pid_t pid,
             uint64_t start_time, uint32_t column)
 {
-    int pidfd = proc_pidfd_open(pid);
-    if (pidfd < 0)
-        return false;
-    if (proc_start_time(pid) != start_time) { /* the pid was given away */
+    uint64_t started = proc_start_time(pid);
+    int pidfd = started == start_time ? proc_pidfd_open(pid) : -ESRCH;
+    if (started == 0 && (kill(pid, 0) == 0 || errno != ESRCH))
+        pidfd = -EACCES; /* it lives, but cannot be told apart */
+    if (pidfd == -ESRCH)
+        return false; /* gone, or the pid was given away */
+    if (pidfd < 0)    /* who cannot watch it must not reap it either */
+        fatal("cannot watch %s[%d] of an earlier master: %s", role->name,
+              (int)pid, strerror(-pidfd));
+    if (proc_start_time(pid) != start_time) {
         close(pidfd);
         return false;
     }
