@@ -64,6 +64,7 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test
 STRESS   := $(patsubst tests/stress/%.c,$(BUILD)/stress/%,$(wildcard tests/stress/*.c))
 
 .DEFAULT_GOAL := all
+.SECONDARY:
 .PHONY: all
 all: $(addprefix $(BUILD)/,$(PROGRAMS)) ## build the four programs
 
