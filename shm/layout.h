@@ -230,8 +230,9 @@ struct shm_slot {
 
 /* Per endpoint (model at provider) and column; the column's process writes. */
 struct shm_stats {
-    _Alignas(SHM_LINE) shm_u64 requests, ok, client_errors,
-        provider_errors, timeouts, rate_limited, cut, client_gone, lost;
+    _Alignas(SHM_LINE) shm_u64 requests;
+    shm_u64 ok, client_errors, provider_errors, timeouts, rate_limited, cut,
+        client_gone, lost;
     shm_u64 prompt_missed, cached, cache_creation, completion, reasoning,
         audio_in, audio_out, cost_nano;
     shm_u64 duration_ms_sum, first_byte_ms_sum;
@@ -306,7 +307,9 @@ _Static_assert(sizeof(struct shm_entry_cold) % SHM_LINE == 0, "cold part");
 _Static_assert(sizeof(struct shm_column) == 4 * SHM_LINE, "a column");
 _Static_assert(offsetof(struct shm_column, ring_head) == 2 * SHM_LINE,
                "head and tail: one line each, one writer each");
-_Static_assert(sizeof(struct shm_stats) % SHM_LINE == 0, "one writer a line");
+_Static_assert(sizeof(struct shm_stats) == 7 * SHM_LINE, "one writer a line");
+_Static_assert(offsetof(struct shm_stats, lost) == 8 * sizeof(shm_u64),
+               "counters lie densely: they are summed by number");
 _Static_assert(offsetof(struct shm_header, master_pid) == 256,
                "header: constants, master, accountant on lines apart");
 _Static_assert(offsetof(struct shm_header, accountant_pid) == 320,
