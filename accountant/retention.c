@@ -49,7 +49,7 @@ find_and_read(struct ledger_job *job)
     if (rc == 1) {
         rc = ledger_drop_prepare(ledger, day, &r->drop, &error);
         r->has_drop = rc == 0;
-        r->more = true;
+        r->more = r->has_drop; /* a damaged day waits for its turn */
     }
     if (rc < 0 && rc != -EAGAIN)
         complain("reading an old day", rc, &error);
