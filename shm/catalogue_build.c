@@ -279,7 +279,7 @@ has_section(const struct config *config, const char *name)
 static bool
 add_listed_models(struct build *b, const struct config_provider *c)
 {
-    for (unsigned i = 0; i < c->models.count; i++) {
+    for (unsigned i = 0; c->enabled && i < c->models.count; i++) {
         const char *name = c->models.items[i];
         if (strcmp(name, "*") == 0 || has_section(b->config, name) ||
             has_model(b->catalogue, name))

@@ -8,13 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "shm/ring.h"
-#include "shm/segment_places.h"
-
-enum { KEY, GROUP, ENTRIES };
-
-/* The compiler's idea of what is worth inlining doubles the cost of a hold. */
-#define HOT_PATH static inline __attribute__((always_inline))
+#include "shm/cells_parts.h"
 
 enum {
     /* Whoever is refused by what others have merely announced may fit a moment
@@ -28,72 +22,6 @@ enum {
      */
     LOOK_FIRST = 64,
 };
-
-/* The entries of one request, and this column's words in them. */
-struct target {
-    uint32_t count; /* 1 without a group */
-    uint32_t entry[ENTRIES];
-    struct shm_entry_hot *hot[ENTRIES];
-};
-
-static void
-target_add(const struct segment *segment, struct target *t, uint32_t entry)
-{
-    if (entry == SHM_ENTRY_NONE)
-        return;
-    t->entry[t->count] = entry;
-    t->hot[t->count] = segment_entry_hot(segment, entry);
-    t->count++;
-}
-
-static struct target
-target_of_view(const struct segment *segment, const struct key_view *key)
-{
-    struct target t = {0};
-    target_add(segment, &t, key->entry);
-    target_add(segment, &t, key->group_entry);
-    return t;
-}
-
-static struct target
-target_of_slot(const struct segment *segment, const struct shm_slot *slot)
-{
-    struct target t = {0};
-    target_add(segment, &t, shm_load_own(&slot->entry[KEY]));
-    target_add(segment, &t, shm_load_own(&slot->entry[GROUP]));
-    return t;
-}
-
-/* A word whose only writer is this process: load relaxed, store release. */
-HOT_PATH void
-add_u64(shm_u64 *word, uint64_t n)
-{
-    shm_store(word, shm_load_own(word) + n);
-}
-
-HOT_PATH void
-add_u32(shm_u32 *word, uint32_t n)
-{
-    shm_store(word, shm_load_own(word) + n);
-}
-
-HOT_PATH shm_u64 *
-my_reserved(const struct seat *seat, struct shm_entry_hot *hot, int unit)
-{
-    return places_reserved(seat->segment, hot, unit) + seat->column;
-}
-
-HOT_PATH shm_u64 *
-my_used(const struct seat *seat, struct shm_entry_hot *hot, int unit)
-{
-    return places_used(seat->segment, hot, unit) + seat->column;
-}
-
-HOT_PATH shm_u32 *
-my_busy(const struct seat *seat, struct shm_entry_hot *hot)
-{
-    return places_busy(seat->segment, hot) + seat->column;
-}
 
 /* ---- looking: ceilings first, then the sums ---- */
 
@@ -240,18 +168,6 @@ announce(const struct seat *seat, const struct target *t,
     /* H3: all announcements of mine are visible before any load below; pairs
      * with the same fence of every other announcer and with D3. */
     atomic_thread_fence(memory_order_seq_cst);
-}
-
-HOT_PATH void
-retract(const struct seat *seat, const struct target *t,
-        const uint64_t amount[SHM_UNITS], uint32_t busy)
-{
-    for (uint32_t e = 0; e < t->count; e++) {
-        for (int unit = 0; unit < SHM_UNITS; unit++)
-            add_u64(my_reserved(seat, t->hot[e], unit), 0 - amount[unit]);
-        if (busy != 0)
-            add_u32(my_busy(seat, t->hot[e]), 0 - busy);
-    }
 }
 
 /* H4: the second look at the tags, behind the fence. */
@@ -465,84 +381,4 @@ cells_granted(const struct seat *seat, uint32_t slot_idx, int unit)
     const struct shm_slot *slot =
         segment_slot(seat->segment, seat->column, slot_idx);
     return shm_load_own(&slot->amount[unit]);
-}
-
-/* ---- settle ---- */
-
-/* A provider that states absurd numbers cannot wrap anybody's total. */
-static void
-clip_charge(const struct seat *seat, const struct target *t,
-            uint64_t charge[SHM_UNITS])
-{
-    for (int unit = 0; unit < SHM_UNITS; unit++) {
-        for (uint32_t e = 0; e < t->count; e++) {
-            shm_u64 *used = my_used(seat, t->hot[e], unit);
-            charge[unit] = places_clip_charge(seat->segment, shm_load_own(used),
-                                              charge[unit]);
-        }
-    }
-}
-
-/* S1: nobody sees it before S5. Whose request it was is what the slot says:
- * record and cells must name the same. */
-static void
-write_record(struct seat *seat, const struct shm_slot *slot,
-             const struct target *t, struct shm_record *record,
-             const void *meta, uint32_t meta_len)
-{
-    static const uint8_t zeros[8];
-    const struct segment *segment = seat->segment;
-    uint32_t bytes = (uint32_t)sizeof(*record) + meta_len;
-    CHECK(meta_len <= SHM_RECORD_META_MAX);
-    uint64_t charge[SHM_UNITS] = {record->tokens, record->nano};
-    clip_charge(seat, t, charge);
-    record->tokens = charge[SHM_TOKENS];
-    record->nano = charge[SHM_NANO];
-    record->len = (uint32_t)places_align(bytes, 8);
-    record->version = SHM_LAYOUT_VERSION;
-    record->key_id = shm_load_own(&slot->key_id);
-    record->group_id = shm_load_own(&slot->group_id);
-    memset(record->after, 0, sizeof(record->after));
-    for (uint32_t e = 0; e < ENTRIES; e++)
-        record->entry[e] = e < t->count ? t->entry[e] : SHM_ENTRY_NONE;
-    for (uint32_t e = 0; e < t->count; e++)
-        for (int unit = 0; unit < SHM_UNITS; unit++)
-            record->after[e][unit] =
-                shm_load_own(my_used(seat, t->hot[e], unit)) + charge[unit];
-    ring_write(segment, seat->column, seat->ring_head, record,
-               (uint32_t)sizeof(*record));
-    if (meta_len == 0)
-        return;
-    ring_write(segment, seat->column, seat->ring_head + sizeof(*record), meta,
-               meta_len);
-    ring_write(segment, seat->column, seat->ring_head + bytes, zeros,
-               record->len - bytes);
-}
-
-void
-cells_settle(struct seat *seat, uint32_t slot_idx, struct shm_record *record,
-             const void *meta, uint32_t meta_len)
-{
-    const struct segment *segment = seat->segment;
-    struct shm_slot *slot = segment_slot(segment, seat->column, slot_idx);
-    struct target t = target_of_slot(segment, slot);
-    write_record(seat, slot, &t, record, meta, meta_len); /* S1 */
-    uint64_t end = seat->ring_head + record->len;
-    for (uint32_t e = 0; e < t.count; e++) /* S2 */
-        for (int unit = 0; unit < SHM_UNITS; unit++)
-            shm_store(&slot->target[e][unit], record->after[e][unit]);
-    shm_store(&slot->rec, seat->ring_head);
-    shm_store(&slot->rec_end, end);
-    shm_store(&slot->state, SHM_SLOT_SETTLING); /* S3: the commit point */
-    for (uint32_t e = 0; e < t.count; e++)      /* S4, before S5 and S6 */
-        for (int unit = 0; unit < SHM_UNITS; unit++)
-            shm_store(my_used(seat, t.hot[e], unit), record->after[e][unit]);
-    ring_publish(segment, seat->column, end); /* S5 */
-    uint64_t amount[SHM_UNITS];
-    for (int unit = 0; unit < SHM_UNITS; unit++)
-        amount[unit] = shm_load_own(&slot->amount[unit]);
-    retract(seat, &t, amount, 1);           /* S6 */
-    shm_store(&slot->state, SHM_SLOT_FREE); /* S7 */
-    seat->ring_head = end;
-    seat_give_slot(seat, slot_idx);
 }
