@@ -5,7 +5,11 @@ passed=0 failed=0
 for file in $(ls common/*.[ch] common/net/*.[ch] shm/*.[ch] worker/*.[ch] \
     worker/*/*.[ch] accountant/*.[ch] accountant/*/*.[ch] master/*.[ch] \
     tools/*.[ch] 2>/dev/null); do
-    case $file in *.h) most=260 ;; *) most=500 ;; esac
+    case $file in
+    shm/layout.h) most=320 ;; # one page: the only definition of the bytes
+    *.h) most=260 ;;
+    *) most=500 ;;
+    esac
     lines=$(wc -l <"$file")
     long=$(awk '/^{/ { start = NR } /^}/ { if (start && NR - start > 81)
         print FILENAME ":" start ": function of " NR - start " lines"; start = 0 }' \
