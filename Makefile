@@ -139,7 +139,7 @@ layers: ## who may include whom, and how large a file may be
 .PHONY: test
 test: deps ## all tests; closes with "N passed, N failed"
 	@$(MAKE) --no-print-directory all
-	@tests/run_goals.sh layers unit stress models fuzz-replay system
+	+@tests/run_goals.sh layers unit stress models fuzz-replay system
 
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 10
@@ -154,6 +154,12 @@ fuzz-replay: ## the kept corpora through each fuzz target, once
 test-clients: all ## the official SDKs, unmodified (npm, PyPI)
 	@tests/clients/run.sh
 
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(SHM_SRC) $(COMMON_SRC))
+	@mkdir -p $(dir $@)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+.PHONY: bench-cells
+bench-cells: $(BUILD)/bench/bench_cells ## nanoseconds of a look-up, a hold and its settle
+	@$<
 .PHONY: bench
 bench: all ## CPU per request against nginx, interleaved pairs
 	@$(PYTHON) tests/bench/bench_http.py
