@@ -162,7 +162,7 @@ control_on_ready(struct loop_source *source, uint32_t events)
     (void)events;
     struct worker_process *process =
         OWNER_OF(source, struct worker_process, control);
-    struct control_message message;
+    struct control_message message = {0};
     int passed_fd;
     for (;;) {
         int r = control_receive(source->fd, &message, &passed_fd);
