@@ -55,6 +55,8 @@ static const struct operation operations[] = {
      op_ledger_list, 0},
     {HTTP_GET,    "/metrics",                   "metrics", "",
      op_metrics, OPERATION_METRICS},
+    {HTTP_GET,    "/console/",                  "console", "",
+     op_console, OPERATION_METRICS},
 };
 // clang-format on
 

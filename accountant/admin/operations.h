@@ -13,7 +13,7 @@
 enum operation_flags {
     OPERATION_BODY = 1,    /* takes a JSON object */
     OPERATION_CHANGES = 2, /* is written to the log */
-    OPERATION_METRICS = 4, /* scrapers: open to loopback without a token */
+    OPERATION_METRICS = 4, /* no secret: open to loopback without a token */
 };
 
 struct operation {
@@ -63,5 +63,6 @@ void op_ledger_sum(struct call *call);
 void op_ledger_verify(struct call *call);
 void op_ledger_list(struct call *call);
 void op_metrics(struct call *call);
+void op_console(struct call *call);
 
 #endif
