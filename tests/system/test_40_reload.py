@@ -35,6 +35,40 @@ class Reload(GatewayCase):
         wait_for(lambda: gw.call(key, chat(model="m2"))[0] == 200, 10, "model m2")
         wait_for(lambda: len(gw.children("worker")) == 3, 10, "3 workers")
 
+    def test_a_reload_with_an_unusable_certificate_is_refused(self):
+        gw = self.gateway(provider=None).start()
+        key = gw.create_key("k")
+        body = {"model": "builtin/echo", "messages": [
+            {"role": "user", "content": "still"}]}
+        for name in ("cert.pem", "key.pem"):
+            with open("%s/%s" % (gw.dir, name), "w") as f:
+                f.write("this is no PEM")
+        gw.server = "tls_listen = 127.0.0.1:0\ntls_cert = %s/cert.pem\n" \
+            "tls_key = %s/key.pem" % (gw.dir, gw.dir)
+        gw.write_config()
+        workers = set(gw.children("worker"))
+        gw.signal(signal.SIGHUP)
+        wait_for(lambda: "reload refused" in gw.log(), 10, "refusal")
+        self.assertEqual(gw.call(key, body)[0], 200)
+        self.assertEqual(set(gw.children("worker")), workers)
+        self.assertEqual(gw.ctl("status")["config"]["last_reload"], "refused")
+        gw.server = ""
+        gw.write_config()
+        gw.signal(signal.SIGHUP)
+        wait_for(lambda: gw.ctl("status")["config"]["last_reload"] == "ok", 10)
+
+    def test_a_second_master_of_an_instance_is_refused(self):
+        gw = self.gateway(provider=None).start()
+        key = gw.create_key("k")
+        other = self.gateway(provider=None)
+        other.instance = gw.instance
+        other.write_config()
+        done = gw.tool("aigw", "-c", other.config, ok=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("instance", other.log() + done.stderr)
+        self.assertEqual(gw.call(key, {"model": "builtin/echo", "messages": [
+            {"role": "user", "content": "still"}]})[0], 200)
+
     def run_storm(self, seconds, streams, stream_seconds, clients):
         provider = self.mock()
         gw = self.gateway(provider=provider.base_url,

@@ -158,5 +158,26 @@ class Crash(GatewayCase):
         self.assertGreater(len([r for r in rows if r["cause"] == "lost"]), 0)
 
 
+class Rights(GatewayCase):
+    @unittest.skipIf(os.geteuid() != 0, "dropping rights is tested as root")
+    def test_workers_drop_rights_and_a_restart_keeps_what_was_settled(self):
+        gw = self.gateway(provider=None, server="user = nobody\n"
+                          "flush_interval = 60s")
+        os.chmod(gw.dir, 0o755)
+        gw.start()
+        key = gw.create_key("k", "--quota", "100000", "--period", "total")
+        uids = {os.stat("/proc/%d" % pid).st_uid for pid in gw.children()}
+        self.assertNotIn(0, uids)
+        body = {"model": "builtin/echo", "messages": [
+            {"role": "user", "content": "one two three"}]}
+        for _ in range(5):
+            self.assertEqual(gw.call(key, body)[0], 200)
+        gw.kill_all() # nothing was flushed: it is in the segment alone
+        gw.start()
+        self.assertEqual(gw.usage_of("k")[0]["usage"], 30)
+        gw.verify()
+        self.assertEqual(gw.stop(), 0)
+
+
 if __name__ == "__main__":
     unittest.main()
