@@ -86,30 +86,12 @@ buf_reserve(struct buf *buf, size_t n)
 }
 
 void
-buf_append(struct buf *buf, const void *bytes, size_t n)
+buf_append_slowly(struct buf *buf, const void *bytes, size_t n)
 {
     if (n == 0 || buf->failed || buf_reserve(buf, n) != 0)
         return;
     memcpy(buf->data + buf->end, bytes, n);
     buf->end += n;
-}
-
-void
-buf_append_str(struct buf *buf, struct str s)
-{
-    buf_append(buf, s.ptr, s.len);
-}
-
-void
-buf_append_cstr(struct buf *buf, const char *cstr)
-{
-    buf_append(buf, cstr, strlen(cstr));
-}
-
-void
-buf_append_char(struct buf *buf, char c)
-{
-    buf_append(buf, &c, 1);
 }
 
 void

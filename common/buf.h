@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/check.h"
 #include "common/str.h"
@@ -33,10 +34,6 @@ void buf_reset(struct buf *buf);
 
 /* buf_reserve - room for n more bytes. 0; -ENOMEM; -EMSGSIZE over limit. */
 int buf_reserve(struct buf *buf, size_t n) MUST_CHECK;
-void buf_append(struct buf *buf, const void *bytes, size_t n);
-void buf_append_str(struct buf *buf, struct str s);
-void buf_append_cstr(struct buf *buf, const char *cstr);
-void buf_append_char(struct buf *buf, char c);
 void buf_append_u64(struct buf *buf, uint64_t n);
 void buf_append_i64(struct buf *buf, int64_t n);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -44,6 +41,40 @@ void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_consume(struct buf *buf, size_t n);
 /* buf_cstr - NUL-terminates without counting the NUL. "" when it failed. */
 const char *buf_cstr(struct buf *buf);
+
+/* The way through growth, limits and failure; buf_append() is its front. */
+void buf_append_slowly(struct buf *buf, const void *bytes, size_t n);
+
+/* Inline, because heads are written piece by piece and most pieces fit. */
+static inline void
+buf_append(struct buf *buf, const void *bytes, size_t n)
+{
+    if (LIKELY(n - 1 < buf->cap - buf->end && buf->limit == 0 && /* n > 0 */
+               !buf->failed)) {
+        memcpy(buf->data + buf->end, bytes, n);
+        buf->end += n;
+        return;
+    }
+    buf_append_slowly(buf, bytes, n);
+}
+
+static inline void
+buf_append_str(struct buf *buf, struct str s)
+{
+    buf_append(buf, s.ptr, s.len);
+}
+
+static inline void
+buf_append_cstr(struct buf *buf, const char *cstr)
+{
+    buf_append(buf, cstr, strlen(cstr));
+}
+
+static inline void
+buf_append_char(struct buf *buf, char c)
+{
+    buf_append(buf, &c, 1);
+}
 
 static inline size_t
 buf_len(const struct buf *buf)

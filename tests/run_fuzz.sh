@@ -23,6 +23,10 @@ else
 fi
 tag=$(basename "$cc")
 objects=
+# A header that changed makes all objects old.
+[ ! -f build-fuzz/$tag/lib.a ] ||
+    [ -z "$(find common shm worker accountant -name '*.h' \
+        -newer build-fuzz/$tag/lib.a)" ] || rm -rf "build-fuzz/$tag"
 for source in $sources; do
     object=build-fuzz/$tag/${source%.c}.o
     objects="$objects $object"

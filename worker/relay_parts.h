@@ -36,6 +36,7 @@ struct relay {
     int64_t length;  /* its Content-Length, -1: none */
     bool too_long;   /* an error body beyond what is kept */
     bool is_passing; /* a long plain answer, its head is out */
+    bool is_counted; /* a plain answer is looked at piece by piece */
     struct sse_scan scan;
     size_t partial; /* of held: where the unfinished event begins */
     bool in_long_event;

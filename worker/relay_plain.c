@@ -21,10 +21,24 @@ relay_plain_body(struct request *request, struct str bytes)
         relay->too_long = true;
         return;
     }
-    request->dialect->answer_piece(&request->answer, bytes);
     if (request->client == NULL)
-        return; /* read for its usage only */
-    buf_append_str(held, bytes);
+        relay_plain_count(request); /* read for its usage only, not kept */
+    if (relay->is_counted)
+        request->dialect->answer_piece(&request->answer, bytes);
+    if (request->client != NULL)
+        buf_append_str(held, bytes);
+}
+
+void
+relay_plain_count(struct request *request)
+{
+    struct relay *relay = request->relay;
+    if (relay->kind == RELAY_STREAM || relay->is_counted)
+        return;
+    relay->is_counted = true;
+    if (buf_len(&request->held) > 0)
+        request->dialect->answer_piece(&request->answer,
+                                       buf_view(&request->held));
 }
 
 /* `bytes` of held, as a chunk where the answer is chunked; `last`: the end. */
@@ -78,7 +92,10 @@ finish_plain(struct request *request)
     request->status = request->relay->status;
     request->cause = RECORD_OK;
     if (request->client != NULL)
-        request->delivered_tokens = answer_output_estimate(&request->answer);
+        request->delivered_tokens =
+            request->answer.usage_seen
+                ? request->answer.stated.completion
+                : answer_output_estimate(&request->answer);
     usage_settle(request);
     send_held(request, buf_len(&request->held), true);
     request_done(request);
@@ -135,7 +152,15 @@ finish_error(struct request *request)
 void
 relay_plain_end(struct request *request)
 {
-    if (request->relay->kind == RELAY_ERROR)
+    struct relay *relay = request->relay;
+    if (request->call.stream)
+        relay_plain_count(request); /* its text must fit the lease */
+    if (!relay->is_counted) {
+        relay->is_counted = true;
+        request->dialect->answer_whole(&request->answer,
+                                       buf_view(&request->held));
+    }
+    if (relay->kind == RELAY_ERROR)
         finish_error(request);
     else
         finish_plain(request);
@@ -161,6 +186,7 @@ relay_plain_flush(struct request *request)
     if (!relay->is_passing && buf_len(held) <= RELAY_PLAIN_MAX)
         return;
     relay->is_passing = true;
+    relay_plain_count(request);
     if (is_beyond_lease(request))
         return;
     if (buf_len(held) > RELAY_TAIL_BYTES) {

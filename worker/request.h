@@ -165,6 +165,9 @@ void usage_progress(struct request *request);
 void relay_start(struct request *request);
 void relay_drained(struct request *request); /* the client took its bytes */
 void relay_client_gone(struct request *request);
+/* What is kept of a plain answer and was not looked at yet is counted now:
+ * before it passes, and before a charge for part of it. */
+void relay_plain_count(struct request *request);
 /* drain_timeout or TERM: an error event, then the end. */
 void relay_cut(struct request *request);
 void relay_destroy(struct relay **relay);

@@ -118,6 +118,8 @@ usage_settle(struct request *request)
 {
     struct worker *worker = request->worker;
     CHECK(request->admitted && !request->settled);
+    if (request->relay != NULL)
+        relay_plain_count(request); /* unless it was looked at as a whole */
     bool estimated = false, ambiguous = false;
     struct shm_record record = {0};
     if (!is_free(request))

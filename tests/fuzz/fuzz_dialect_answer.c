@@ -60,6 +60,20 @@ feed_stream(struct answer *answer, struct str text, size_t piece)
     }
 }
 
+/* An answer read as a whole says the same as one read in pieces, where it says
+ * anything. */
+static void
+check_whole(const struct answer *in_pieces, struct str text, uint8_t choice)
+{
+    static struct answer at_once;
+    begin(&at_once, choice);
+    dialect_openai.answer_whole(&at_once, text);
+    MUST(at_once.usage_seen == in_pieces->usage_seen);
+    MUST(memcmp(&at_once.stated, &in_pieces->stated, sizeof(at_once.stated)) ==
+         0);
+    MUST(at_once.error_seen == in_pieces->error_seen);
+}
+
 static void
 feed(struct answer *answer, struct str text, size_t piece)
 {
@@ -111,6 +125,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     begin(&pieces, data[0]);
     feed(&pieces, text, data[1] + 1u);
     check_same(&whole, &pieces);
+    if (!pieces.stream)
+        check_whole(&pieces, text, data[0]);
     MUST(whole.ascii_bytes + whole.other_chars <= 8 * size);
     answer_usage(&whole, &call, &usage, &estimated, &ambiguous);
     MUST(estimated != whole.usage_seen);

@@ -367,6 +367,36 @@ static const char plain_answer[] =
     "\"tool_calls\":[{\"id\":\"call_123\",\"function\":{\"name\":\"f\","
     "\"arguments\":\"{\\\"a\\\":1}\"}}]},\"finish_reason\":\"stop\"}]%s}";
 
+TEST(an_answer_read_as_a_whole_says_what_its_pieces_say)
+{
+    static const char *const texts[] = {
+        "{\"id\":\"a\",\"model\":\"m\",\"choices\":[{\"message\":{\"content\":"
+        "\"text\"}}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,"
+        "\"total_tokens\":7}}",
+        "\n\n {\"usage\":{\"prompt_tokens\":3},\"error\":{\"code\":1}}",
+        "{\"usage\":{\"prompt_tokens\":3},\"usage\":null}",
+        "{\"usage\":{\"prompt_tokens\":3}} trailing",
+        "{\"usage\":{\"prompt_tokens\":-3}}",
+        "{\"choices\":[{\"message\":{\"content\":\"no usage\"}}]}",
+        "{\"usage\":{\"prompt_tokens\":3}",
+        "[]",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        static struct answer whole;
+        begin(ENDPOINT_CHAT, false);
+        dialect_openai.answer_whole(&answer, str_from(texts[i]));
+        whole = answer;
+        begin(ENDPOINT_CHAT, false);
+        feed_plain(texts[i], 1);
+        CHECK_EQ(whole.usage_seen, answer.usage_seen);
+        CHECK_EQ(whole.stated.prompt, answer.stated.prompt);
+        CHECK_EQ(whole.stated.completion, answer.stated.completion);
+        CHECK_EQ(whole.error_seen, answer.error_seen);
+        CHECK_EQ(whole.usage_odd, answer.usage_odd);
+        CHECK_STR(str_from(whole.model), answer.model);
+    }
+}
+
 TEST(a_plain_answer_is_read_the_same_whatever_the_cuts)
 {
     char text[1024];

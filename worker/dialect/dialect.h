@@ -139,6 +139,9 @@ struct dialect {
                                        const struct sse_event *event);
     /* A piece of a plain answer, in order. */
     void (*answer_piece)(struct answer *answer, struct str piece);
+    /* All of a plain answer at once, instead: quick where usage is stated, for
+     * then the text need not be counted (content_events .. other_chars stay). */
+    void (*answer_whole)(struct answer *answer, struct str body);
     /* A whole error body. */
     void (*error_body)(struct buf *out, const struct fault *fault,
                        const char *request_id);

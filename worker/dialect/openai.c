@@ -16,6 +16,7 @@ const struct dialect dialect_openai = {
     .answer_begin = openai_answer_begin,
     .answer_event = openai_answer_event,
     .answer_piece = openai_answer_piece,
+    .answer_whole = openai_answer_whole,
     .error_body = openai_error_body,
     .stream_error = openai_stream_error,
     .stream_cut = openai_stream_cut,

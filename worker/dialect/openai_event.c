@@ -241,3 +241,48 @@ openai_answer_piece(struct answer *answer, struct str piece)
         answer_count_plain(answer, piece);
     read_tapped(answer);
 }
+
+/* True when it is a JSON object that states its usage: all is known then. Of a
+ * member that comes twice, the last counts, as above. */
+static bool
+read_stated(struct answer *answer, struct str body)
+{
+    struct json_reader reader;
+    struct json_token key;
+    struct str usage = {NULL, 0}, id = {NULL, 0}, model = {NULL, 0}, value;
+    bool is_error = false, base_failed = false;
+    enum json_type type;
+    json_reader_init(&reader, body);
+    if (json_next(&reader, &key) != JSON_OBJECT)
+        return false;
+    while ((type = json_next(&reader, &key)) == JSON_KEY) {
+        enum event_key which = event_key_find(key.span);
+        if (json_skip_value(&reader, &value) == JSON_BAD)
+            return false;
+        if (which == KEY_USAGE)
+            usage = value;
+        else if (which == KEY_ID)
+            id = value;
+        else if (which == KEY_MODEL)
+            model = value;
+        else if (which == KEY_ERROR)
+            is_error = !str_equals(value, STR_LIT("null"));
+        else if (which == KEY_BASE_RESP)
+            base_failed = base_resp_failed(value);
+    }
+    if (type != JSON_OBJECT_END || json_next(&reader, &key) != JSON_END ||
+        usage.len == 0 || usage.len > JSON_TAP_VALUE_BYTES ||
+        !openai_usage_read(answer, usage))
+        return false;
+    learn_text(answer->id, sizeof(answer->id), id);
+    learn_text(answer->model, sizeof(answer->model), model);
+    answer->error_seen = is_error || base_failed;
+    return true;
+}
+
+void
+openai_answer_whole(struct answer *answer, struct str body)
+{
+    if (!read_stated(answer, body))
+        openai_answer_piece(answer, body); /* which forgets what was tried */
+}

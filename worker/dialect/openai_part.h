@@ -93,6 +93,7 @@ void openai_answer_begin(struct answer *answer);
 enum event_verdict openai_answer_event(struct answer *answer,
                                        const struct sse_event *event);
 void openai_answer_piece(struct answer *answer, struct str piece);
+void openai_answer_whole(struct answer *answer, struct str body);
 
 /* What one event's choices hold besides their text. */
 struct openai_choices {
