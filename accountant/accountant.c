@@ -6,6 +6,7 @@
 #include "accountant/accountant.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,6 +76,10 @@ int
 accountant_main(const struct heritage *heritage)
 {
     struct accountant accountant = {.heritage = heritage};
+    /* A flush takes megabytes and gives them back, each second: kept here, they
+     * need not be mapped and faulted in anew. */
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
     accountant.loop = loop_create();
     if (accountant.loop != NULL)
         accountant.store = store_create(heritage, accountant.loop);

@@ -97,12 +97,18 @@ buf_append_slowly(struct buf *buf, const void *bytes, size_t n)
 void
 buf_append_u64(struct buf *buf, uint64_t n)
 {
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233"
+        "34353637383940414243444546474849505152535455565758596061626364656667"
+        "6869707172737475767778798081828384858687888990919293949596979899";
     char text[20];
     size_t at = sizeof(text);
-    do {
-        text[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
+    for (; n >= 10; n /= 100) {
+        at -= 2;
+        memcpy(text + at, pairs + 2 * (n % 100), 2);
+    }
+    if (n > 0 || at == sizeof(text))
+        text[--at] = (char)('0' + n);
     buf_append(buf, text + at, sizeof(text) - at);
 }
 

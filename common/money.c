@@ -5,7 +5,6 @@
 #include "common/money.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 void
@@ -72,18 +71,31 @@ money_parse(struct str text, int scale, int64_t *out)
     return 0;
 }
 
+/* On the way of every answer (x-aigw-cost): no printf. */
 void
 money_format_nano(int64_t nano, char out[32])
 {
     uint64_t size = nano < 0 ? -(uint64_t)nano : (uint64_t)nano;
-    int n = snprintf(out, 32, "%s%llu.%09llu", nano < 0 ? "-" : "",
-                     (unsigned long long)(size / 1000000000),
-                     (unsigned long long)(size % 1000000000));
-    while (out[n - 1] == '0')
-        n--;
-    if (out[n - 1] == '.')
-        n--;
-    out[n] = '\0';
+    uint64_t whole = size / 1000000000;
+    uint32_t rest = (uint32_t)(size % 1000000000);
+    char text[32];
+    size_t at = sizeof(text);
+    bool nonzero = false;
+    for (int i = 0; i < 9; i++, rest /= 10) {
+        nonzero = nonzero || rest % 10 != 0;
+        if (nonzero)
+            text[--at] = (char)('0' + rest % 10);
+    }
+    if (nonzero)
+        text[--at] = '.';
+    do {
+        text[--at] = (char)('0' + whole % 10);
+        whole /= 10;
+    } while (whole > 0);
+    if (nano < 0)
+        text[--at] = '-';
+    memcpy(out, text + at, sizeof(text) - at);
+    out[sizeof(text) - at] = '\0';
 }
 
 static int64_t
