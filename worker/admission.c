@@ -40,43 +40,81 @@ check_price(const struct request *request, struct fault *fault)
     return -1;
 }
 
+enum { KEY, GROUP, HOLDERS }; /* who may have limits per minute */
+
+/* The entry's hot words and its limits; false: there is no such entry. */
+static bool
+limits_of(const struct request *request, int who, struct shm_entry_hot **hot,
+          uint64_t *rpm, uint64_t *tpm)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    uint32_t entry = who == KEY ? request->key.entry : request->key.group_entry;
+    if (entry == SHM_ENTRY_NONE)
+        return false;
+    *hot = segment_entry_hot(segment, entry);
+    *rpm = who == KEY ? request->key.rpm : shm_load(&(*hot)->rpm);
+    *tpm = who == KEY ? request->key.tpm : shm_load(&(*hot)->tpm);
+    return true;
+}
+
+void
+admission_correct_rates(struct request *request, int who, int64_t requests,
+                        int64_t tokens)
+{
+    uint64_t now_ns = loop_now_ns(request->worker->loop), rpm, tpm;
+    struct shm_entry_hot *hot;
+    if (!limits_of(request, who, &hot, &rpm, &tpm))
+        return;
+    if (rpm > 0 && requests != 0)
+        rate_correct(&hot->rpm_tat_ns, rpm, requests, now_ns);
+    if (tpm > 0)
+        rate_correct(&hot->tpm_tat_ns, tpm,
+                     tokens - (int64_t)request->tpm_taken[who], now_ns);
+    request->tpm_taken[who] = 0;
+}
+
 static void
 give_rates_back(struct request *request)
 {
-    const struct worker *worker = request->worker;
-    struct shm_entry_hot *hot =
-        segment_entry_hot(worker->heritage->segment, request->key.entry);
-    uint64_t now_ns = loop_now_ns(worker->loop);
-    rate_correct(&hot->rpm_tat_ns, request->key.rpm, -1, now_ns);
-    rate_correct(&hot->tpm_tat_ns, request->key.tpm,
-                 -(int64_t)request->tpm_taken, now_ns);
-    request->tpm_taken = 0;
+    for (int who = KEY; who < HOLDERS; who++)
+        admission_correct_rates(request, who, -1, 0);
 }
 
 static int
-take_rates(struct request *request, struct fault *fault)
+take_rates_of(struct request *request, int who, struct rate_answer *requests,
+              struct rate_answer *tokens, struct fault *fault)
 {
-    const struct worker *worker = request->worker;
-    const struct call *call = &request->call;
-    struct shm_entry_hot *hot =
-        segment_entry_hot(worker->heritage->segment, request->key.entry);
-    uint64_t now_ns = loop_now_ns(worker->loop);
-    if (request->key.rpm == 0 && request->key.tpm == 0)
+    uint64_t now_ns = loop_now_ns(request->worker->loop), rpm, tpm;
+    uint64_t wanted = request->call.prompt_estimate + request->call.max_tokens;
+    struct shm_entry_hot *hot;
+    request->tpm_taken[who] = 0;
+    if (!limits_of(request, who, &hot, &rpm, &tpm) || (rpm == 0 && tpm == 0))
         return 0;
-    if (rate_take(&hot->rpm_tat_ns, request->key.rpm, 1, now_ns,
-                  &request->rpm) < 0)
-        return refuse_rate(&request->rpm, "requests", fault);
-    uint64_t tokens = call->prompt_estimate + call->max_tokens;
-    if (tokens > SHM_AMOUNT_MAX)
-        tokens = SHM_AMOUNT_MAX;
-    if (rate_take(&hot->tpm_tat_ns, request->key.tpm, tokens, now_ns,
-                  &request->tpm) < 0) {
-        rate_correct(&hot->rpm_tat_ns, request->key.rpm, -1, now_ns);
-        return refuse_rate(&request->tpm, "tokens", fault);
+    if (rate_take(&hot->rpm_tat_ns, rpm, 1, now_ns, requests) < 0)
+        return refuse_rate(requests, "requests", fault);
+    if (wanted > SHM_AMOUNT_MAX)
+        wanted = SHM_AMOUNT_MAX;
+    if (rate_take(&hot->tpm_tat_ns, tpm, wanted, now_ns, tokens) < 0) {
+        rate_correct(&hot->rpm_tat_ns, rpm, -1, now_ns);
+        return refuse_rate(tokens, "tokens", fault);
     }
     /* One larger than the limit takes the whole minute, not more. */
-    request->tpm_taken = tokens < request->key.tpm ? tokens : request->key.tpm;
+    request->tpm_taken[who] = wanted < tpm ? wanted : tpm;
     return 0;
+}
+
+/* The key's limits, which the answer's x-ratelimit fields tell, then its
+ * group's. */
+static int
+take_rates(struct request *request, struct fault *fault)
+{
+    struct rate_answer requests = {0}, tokens = {0};
+    if (take_rates_of(request, KEY, &request->rpm, &request->tpm, fault) < 0)
+        return -1;
+    if (take_rates_of(request, GROUP, &requests, &tokens, fault) == 0)
+        return 0;
+    admission_correct_rates(request, KEY, -1, 0);
+    return -1;
 }
 
 static void

@@ -50,7 +50,7 @@ struct request {
     bool has_key;
     uint8_t key_digest[CRYPTO_DIGEST_BYTES];
     struct rate_answer rpm, tpm;
-    uint64_t tpm_taken;
+    uint64_t tpm_taken[2]; /* of key and group, to be corrected */
 
     /* where it goes */
     const struct dialect *dialect;
@@ -156,6 +156,10 @@ bool route_next(struct request *request);
  * admission_grow: the stream needs `output_tokens` in all; false: it cannot. */
 int admission_check(struct request *request, struct fault *fault) MUST_CHECK;
 bool admission_grow(struct request *request, uint64_t output_tokens);
+/* What was really used in place of what was taken: who 0 the key, 1 its group;
+ * requests -1 gives the request itself back. */
+void admission_correct_rates(struct request *request, int who, int64_t requests,
+                             int64_t tokens);
 /* usage.c: the one place that settles, counts and logs; exactly once. */
 void usage_settle(struct request *request);
 /* Before bytes go to the client: what has been used so far (an estimate). */

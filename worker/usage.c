@@ -151,14 +151,9 @@ usage_settle(struct request *request)
     char meta[SHM_RECORD_META_MAX];
     uint32_t meta_len = fill_meta(request, &record, meta);
 
-    /* Before the slot lets go of the entry. */
-    if (request->key.tpm > 0) {
-        struct shm_entry_hot *hot =
-            segment_entry_hot(worker->heritage->segment, request->key.entry);
-        rate_correct(&hot->tpm_tat_ns, request->key.tpm,
-                     (int64_t)record.tokens - (int64_t)request->tpm_taken,
-                     loop_now_ns(worker->loop));
-    }
+    /* Before the slot lets go of the entries. */
+    for (int who = 0; who < 2; who++)
+        admission_correct_rates(request, who, 0, (int64_t)record.tokens);
     request->settled = true;
     cells_settle(&worker->seat, request->slot, &record, meta, meta_len);
     model_stats_add(&worker->seat, request->endpoint_idx, &record);

@@ -209,6 +209,13 @@ class OnExhausted(GatewayCase):
         self.assertGreaterEqual(int(outcome.headers["retry-after"]), 1)
         self.assertEqual(outcome.headers["x-ratelimit-limit-requests"], "2")
 
+    def test_a_groups_rate_holds_all_its_keys_together(self):
+        self.gw.ctl("group", "create", "slow", "--rpm", "2")
+        keys = [self.gw.create_key(n, "--group", "slow", "--rpm", "100")
+                for n in ("g1", "g2")]
+        statuses = [self.one(keys[i % 2], chat()).status for i in range(3)]
+        self.assertEqual(statuses, [200, 200, 429])
+
     def test_never_more_in_flight_than_the_key_may_have(self):
         key = self.gw.create_key("conc", "--concurrency", "3")
 
