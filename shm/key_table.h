@@ -98,6 +98,5 @@ void entry_retire(struct segment *segment, uint32_t entry);
  * entries; those nobody names become NONE (free for entry_insert). Returns how
  * many are still waited for. */
 uint32_t entry_sweep_retired(struct segment *segment);
-/* Sets a group's tag generation etc.: nothing else is needed for groups. */
 
 #endif

@@ -167,7 +167,6 @@ void usage_progress(struct request *request);
 
 /* relay.c: sends the request upstream and its answer back. */
 void relay_start(struct request *request);
-void relay_drained(struct request *request); /* the client took its bytes */
 void relay_client_gone(struct request *request);
 /* What is kept of a plain answer and was not looked at yet is counted now:
  * before it passes, and before a charge for part of it. */
