@@ -58,7 +58,7 @@ TEST_OBJ    := $(call obj,$(WORKER_SRC) $(ACCOUNTANT_SRC) $(LEDGER_SRC) \
 LIBS := -lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lpthread -lm
 
 DEPS := gcc make libc6-dev libssl-dev libcurl4-openssl-dev libleveldb-dev \
-        libcjson-dev zlib1g-dev python3-minimal procps openssl curl
+        libcjson-dev zlib1g-dev python3 procps openssl curl
 PROGRAMS := aigw aigwctl aigw-shmdump aigw-ledger
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 STRESS   := $(patsubst tests/stress/%.c,$(BUILD)/stress/%,$(wildcard tests/stress/*.c))

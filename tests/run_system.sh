@@ -26,7 +26,9 @@ for file in test_*.py; do
     bad=$(sed -n 's/^FAILED (\(.*\))$/\1/p' "$out" | tr ',' '\n' |
         sed -n 's/ *\(failures\|errors\)=\([0-9]*\)/\2/p' |
         awk "{ n += \$1 } END { print n + 0 }")
+    # A file that does not even load is one failure of one test.
     [ $status -eq 0 ] || [ "${bad:-0}" -gt 0 ] || bad=1
+    [ "${ran:-0}" -ge "${bad:-0}" ] || ran=$bad
     if [ "${bad:-0}" -gt 0 ]; then
         echo "--- $file"
         cat "$out"

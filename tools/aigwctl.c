@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tools/aigwctl.h"
+#include "tools/aigwctl_completion.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -78,6 +79,8 @@ run(struct ctl *ctl, int argc, char **argv, struct buf *error)
         return print_help(ctl);
     ctl->output.field = argument(&ctl->args, "field");
     ctl->output.no_header = argument_given(&ctl->args, "no-header");
+    if (ctl->args.command->run == run_completion) /* needs no server */
+        return run_completion(ctl);
     const struct connect_flags flags = {
         .socket = argument(&ctl->args, "socket"),
         .config = argument(&ctl->args, "config"),
@@ -95,6 +98,9 @@ main(int argc, char **argv)
     static struct ctl ctl;
     struct buf error;
     use_utf8();
+    if (argc > 1 && strcmp(argv[1], "--complete") == 0)
+        return completion_answer((unsigned)argc - 2,
+                                 (const char *const *)argv + 2);
     buf_init(&error, 0);
     int status = run(&ctl, argc, argv, &error);
     connect_fini(&ctl.connect);

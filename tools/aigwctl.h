@@ -64,5 +64,6 @@ int run_status(struct ctl *ctl);
 int run_usage(struct ctl *ctl);
 int run_logs(struct ctl *ctl);
 int run_verify(struct ctl *ctl);
+int run_completion(struct ctl *ctl); /* aigwctl_completion_run.c */
 
 #endif

@@ -13,8 +13,8 @@ const struct flag ctl_flags[] = {
      "[admin] listener; the token is AIGW_TOKEN"},
     {"token-file", 0, FLAG_VALUE, true, "FILE",
      "file with the token, instead of AIGW_TOKEN"},
-    {"format", 'o', FLAG_VALUE, true, "FORMAT",
-     "table, json, jsonl, csv, pretty or text"},
+    {"format", 'o', FLAG_VALUE, true, 
+     "table|json|jsonl|csv|pretty|text", "form of what is printed"},
     {"json", 0, FLAG_SWITCH, true, NULL, "short for --format json"},
     {"field", 0, FLAG_VALUE, true, "NAME",
      "print one member only, as quotas.0.limit"},
@@ -148,6 +148,9 @@ const struct command ctl_commands[] = {
      run_logs, "show log rows", "logs --follow --status error"},
     {"verify", "", "", run_verify,
      "check that totals, rows and roll-ups of the ledger agree", NULL},
+    {"completion", "<bash|zsh|fish>", "", run_completion,
+     "print the completion script of a shell",
+     "completion bash"},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 // clang-format on

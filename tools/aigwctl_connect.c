@@ -229,7 +229,9 @@ connect_request(struct connect *connect, const char *method, const char *path,
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)WHOLE_S);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
+                     connect->timeout_ms > 0 ? connect->timeout_ms
+                                             : WHOLE_S * 1000L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "aigwctl");
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);

@@ -14,6 +14,7 @@ struct connect {
     char token[512];  /* "" none */
     const char *from; /* what named it, for messages: "AIGW_SOCKET" */
     void *curl;       /* CURL *, kept for the next request */
+    long timeout_ms;  /* of a request; 0: ten minutes */
 };
 
 /* What the flags say; NULL where absent. */
