@@ -10,8 +10,9 @@
 #include "common/net/http_parse.h"
 
 enum {
-    SIZE_DIGITS_MAX = 32, /* leading zeros included */
-    EXTENSIONS_MAX = 256, /* bytes a line */
+    SIZE_DIGITS_MAX = 32,           /* leading zeros included */
+    EXTENSIONS_MAX = 256,           /* bytes a line */
+    EXTENSIONS_ALL_MAX = 16 * 1024, /* of a body: they are work for nothing */
     TRAILERS_MAX = 8 * 1024,
 };
 #define CHUNK_SIZE_MAX ((uint64_t)1 << 60)
@@ -169,8 +170,14 @@ step(struct http_body *body, char c)
         return next == IN_DATA && body->left == 0 ? IN_TRAILER : next;
     }
     body->line_bytes++;
-    uint32_t most = body->state < IN_TRAILER ? EXTENSIONS_MAX : TRAILERS_MAX;
-    return body->line_bytes > most ? IN_ERROR : next;
+    if (body->state >= IN_TRAILER)
+        return body->line_bytes > TRAILERS_MAX ? IN_ERROR : next;
+    if (body->state < IN_SIZE_LF)
+        body->extension_bytes++;
+    return body->line_bytes > EXTENSIONS_MAX ||
+                   body->extension_bytes > EXTENSIONS_ALL_MAX
+               ? IN_ERROR
+               : next;
 }
 
 static struct str

@@ -96,14 +96,14 @@ bool http_field_is_hop_by_hop(const struct http_head *head, struct str name);
 
 /*
  * Body decoder: takes bytes as they come, yields spans of content. Chunked:
- * sizes at most 2^60, extensions at most 256 bytes a line, trailers at most
- * 8 KiB, read and dropped.
+ * sizes at most 2^60, extensions at most 256 bytes a line and 16 KiB a body,
+ * trailers at most 8 KiB, read and dropped.
  */
 struct http_body {
     enum http_body_kind kind;
     uint64_t left; /* of the length or of the chunk */
     uint8_t state; /* private */
-    uint32_t line_bytes;
+    uint32_t line_bytes, extension_bytes; /* private */
     uint64_t total; /* content bytes yielded so far */
     bool done;
 };

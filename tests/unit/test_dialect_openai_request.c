@@ -62,11 +62,7 @@ check_refused(uint8_t endpoint, const struct refusal *cases, size_t count)
 TEST(a_body_that_is_not_a_json_object_is_refused)
 {
     static const struct refusal cases[] = {
-        {"", "invalid_json", NULL},
         {"x", "invalid_json", NULL},
-        {"\"x\"", "invalid_json", NULL},
-        {"[]", "invalid_json", NULL},
-        {"null", "invalid_json", NULL},
         {"{\"model\":\"m\",", "invalid_json", NULL},
         {"{\"model\":\"m\"} trailing", "invalid_json", NULL},
         {"{\"model\":\"m\"}{}", "invalid_json", NULL},
@@ -83,6 +79,25 @@ TEST(a_body_that_is_not_a_json_object_is_refused)
          "invalid_json", NULL},
     };
     check_refused(ENDPOINT_CHAT, cases, ARRAY_LEN(cases));
+}
+
+TEST(no_object_at_all_is_unprocessable_and_broken_json_is_a_bad_request)
+{
+    static const struct {
+        const char *body;
+        uint16_t status;
+    } cases[] = {
+        {"", 422},    {" \r\n", 422}, {"\"x\"", 422},       {"[]", 422},
+        {"01", 422},  {"-1", 422},    {"null", 422},        {"x", 400},
+        {"\"x", 400}, {"nul", 400},   {"{\"model\":", 400},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct call call;
+        struct fault fault;
+        CHECK_EQ(scan_at(ENDPOINT_CHAT, cases[i].body, &call, &fault), -1);
+        CHECK_EQ(fault.status, cases[i].status);
+        CHECK_STR(str_from(fault.code), "invalid_json");
+    }
 }
 
 TEST(bad_json_is_told_with_its_byte_offset)

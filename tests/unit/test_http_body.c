@@ -159,6 +159,21 @@ TEST(extensions_and_trailers_are_bounded)
     }
 }
 
+/* Each line is short enough: many of them would be work for nothing. */
+TEST(extensions_are_bounded_for_a_whole_body)
+{
+    enum { LINE = 200 };
+    static char text[100 * (LINE + 20)];
+    size_t len = 0;
+    for (int chunks = 1; chunks < 100; chunks++) {
+        len += (size_t)sprintf(text + len, "1;%0*d\r\nx\r\n", LINE, 0);
+        struct decoded got;
+        decode(HTTP_BODY_CHUNKED, 0, str_make(text, len), len, &got);
+        bool within = chunks * LINE <= 16 * 1024;
+        CHECK_EQ(got.result, within ? HTTP_MORE : HTTP_BAD);
+    }
+}
+
 TEST(content_and_the_end_behind_it_come_in_one_call)
 {
     struct http_head head = {.body_kind = HTTP_BODY_CHUNKED};

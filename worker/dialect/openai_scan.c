@@ -52,6 +52,28 @@ refuse_json(struct scan *scan)
                   scan->reader.pos, scan->body.len);
 }
 
+/*
+ * Nothing, or a value of another kind: that is not broken JSON, and 400 would
+ * read as broken HTTP (RFC 9110 15.5.1, 15.5.21). Half a value is broken.
+ */
+static int
+refuse_non_object(struct scan *scan)
+{
+    struct str text = scan->body;
+    while (text.len > 0 && memchr(" \t\r\n", text.ptr[0], 4) != NULL)
+        text = str_skip(text, 1);
+    bool is_number =
+        text.len > 0 &&
+        (text.ptr[0] == '-' || (text.ptr[0] >= '0' && text.ptr[0] <= '9'));
+    if (scan->token.type == JSON_BAD && text.len > 0 && !is_number)
+        return refuse_json(scan);
+    refuse(scan->fault, "invalid_json", NULL,
+           "The request body is not a JSON object (byte 0 of %zu).",
+           scan->body.len);
+    scan->fault->status = 422;
+    return -1;
+}
+
 static int
 refuse_model(struct scan *scan, const char *why)
 {
@@ -320,11 +342,9 @@ openai_scan(struct str body, uint8_t endpoint, struct call *call,
         .body = body, .call = call, .fault = fault, .n = 1, .best_of = 1};
     *call = (struct call){.endpoint = endpoint};
     json_reader_init(&scan.reader, body);
-    if (json_next(&scan.reader, &scan.token) == JSON_BAD)
-        return refuse_json(&scan);
+    json_next(&scan.reader, &scan.token);
     if (scan.token.type != JSON_OBJECT)
-        return refuse(fault, "invalid_json", NULL,
-                      "The request body is not a JSON object (byte 0).");
+        return refuse_non_object(&scan);
     call->first_member = (uint32_t)scan.reader.pos;
     call->empty_object = true;
     while (json_next(&scan.reader, &scan.token) == JSON_KEY) {
