@@ -210,10 +210,12 @@ reader_key(struct json_reader *reader, const char *p, struct json_token *token)
 }
 
 /* The next byte that is no white space, from p on; end of text when none. */
-static const char *
+static inline const char *
 pass_space(const struct json_reader *reader, const char *p)
 {
     const char *end = reader->text + reader->len;
+    if (LIKELY(p < end && (unsigned char)*p > ' '))
+        return p;
     while (p < end && json_lex_is_space(*p))
         p++;
     return p;
@@ -312,16 +314,49 @@ reader_pass_container(struct json_reader *reader)
     return true;
 }
 
-enum json_type
-json_skip_value(struct json_reader *reader, struct str *span)
+/* What has just been read, when it opened a container: down to its end. */
+static enum json_type
+reader_whole_value(struct json_reader *reader, enum json_type type,
+                   const struct json_token *token, struct str *span)
 {
-    struct json_token token;
-    enum json_type type = json_next(reader, &token);
-    *span = token.span;
+    *span = token->span;
     if (type != JSON_OBJECT && type != JSON_ARRAY)
         return type;
     if (!reader_pass_container(reader))
         return JSON_BAD;
     span->len = (size_t)(reader->text + reader->pos - span->ptr);
     return type;
+}
+
+enum json_type
+json_skip_value(struct json_reader *reader, struct str *span)
+{
+    struct json_token token;
+    enum json_type type = json_next(reader, &token);
+    return reader_whole_value(reader, type, &token, span);
+}
+
+enum json_type
+json_member(struct json_reader *reader, struct str *key, struct str *value)
+{
+    const char *end = reader->text + reader->len;
+    const char *p = pass_space(reader, reader->text + reader->pos);
+    struct json_token token = {.type = JSON_BAD};
+    bool first = reader->state == AT_KEY_OR_END;
+    *key = *value = (struct str){NULL, 0};
+    if (p == end || (!first && (reader->state != AT_COMMA_OR_END ||
+                                !reader_in_object(reader))))
+        return reader_bad(reader, p);
+    if (first ? *p == '}' : *p != ',')
+        return reader_close(reader, p, &token);
+    if (!first && (p = pass_space(reader, p + 1)) == end)
+        return reader_bad(reader, p);
+    if (reader_key(reader, p, &token) == JSON_BAD)
+        return JSON_BAD;
+    *key = token.span;
+    p = pass_space(reader, p + key->len);
+    if (p == end || *p != ':' || (p = pass_space(reader, p + 1)) == end)
+        return reader_bad(reader, p);
+    return reader_whole_value(reader, reader_value(reader, p, &token), &token,
+                              value);
 }

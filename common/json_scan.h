@@ -62,6 +62,13 @@ enum json_type json_next(struct json_reader *reader, struct json_token *token);
  * json_next().
  */
 enum json_type json_skip_value(struct json_reader *reader, struct str *span);
+/*
+ * json_member - where a member of an object may come: passes the next one as a
+ * whole. Its value's type, *key and *value its raw bytes; JSON_OBJECT_END; or
+ * JSON_BAD (anywhere else, too). One step for what are three otherwise.
+ */
+enum json_type json_member(struct json_reader *reader, struct str *key,
+                           struct str *value);
 
 /* Content equal to `plain`, escapes decoded while comparing. `span` as from a
  * token (with quotes). */

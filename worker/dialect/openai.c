@@ -22,19 +22,18 @@ const struct dialect dialect_openai = {
     .stream_cut = openai_stream_cut,
 };
 
+/* Hardly any name is escaped, so that is asked last. */
 unsigned
 openai_key_find(struct str key, const struct str *names, unsigned count)
 {
-    unsigned i = 0;
-    bool escaped = memchr(key.ptr, '\\', key.len) != NULL;
-    if (escaped) {
-        while (i < count && !json_string_equals(key, names[i]))
-            i++;
-        return i;
-    }
     struct str plain = {key.ptr + 1, key.len - 2};
-    while (i < count && (names[i].len != plain.len ||
-                         memcmp(names[i].ptr, plain.ptr, plain.len) != 0))
-        i++;
+    for (unsigned i = 0; i < count; i++)
+        if (names[i].len == plain.len && names[i].ptr[0] == plain.ptr[0] &&
+            memcmp(names[i].ptr, plain.ptr, plain.len) == 0)
+            return i;
+    unsigned i = count;
+    if (memchr(plain.ptr, '\\', plain.len) != NULL)
+        for (i = 0; i < count && !json_string_equals(key, names[i]);)
+            i++;
     return i;
 }

@@ -94,15 +94,15 @@ count_delta(struct answer *answer, struct str object)
     };
     struct str values[DELTA_OTHER + 1] = {{NULL, 0}};
     struct json_reader reader;
-    struct json_token key;
+    struct json_token token;
+    struct str key, value;
+    enum json_type type;
     json_reader_init(&reader, object);
-    if (json_next(&reader, &key) != JSON_OBJECT)
+    if (json_next(&reader, &token) != JSON_OBJECT)
         return;
-    while (json_next(&reader, &key) == JSON_KEY) {
-        unsigned which = openai_key_find(key.span, names, DELTA_OTHER);
-        if (json_skip_value(&reader, &values[which]) == JSON_BAD)
-            return;
-    }
+    while ((type = json_member(&reader, &key, &value)) != JSON_OBJECT_END &&
+           type != JSON_BAD)
+        values[openai_key_find(key, names, DELTA_OTHER)] = value;
     count_value(answer, values[DELTA_CONTENT]);
     count_value(answer, values[DELTA_REFUSAL]);
     count_value(answer, values[DELTA_TOOL_CALLS]);
@@ -154,12 +154,13 @@ read_choice(struct answer *answer, struct json_reader *reader,
         [CHOICE_USAGE] = STR_LIT("usage"),
     };
     struct str values[CHOICE_OTHER + 1] = {{NULL, 0}};
-    struct json_token key;
+    struct str key, value;
+    enum json_type type;
     uint64_t index = 0;
-    while (json_next(reader, &key) == JSON_KEY) {
-        unsigned which = openai_key_find(key.span, names, CHOICE_OTHER);
-        if (json_skip_value(reader, &values[which]) == JSON_BAD)
+    while ((type = json_member(reader, &key, &value)) != JSON_OBJECT_END) {
+        if (type == JSON_BAD)
             return false;
+        values[openai_key_find(key, names, CHOICE_OTHER)] = value;
     }
     count_delta(answer, values[CHOICE_DELTA]);
     count_value(answer, values[CHOICE_TEXT]);
@@ -171,7 +172,7 @@ read_choice(struct answer *answer, struct json_reader *reader,
         answer->choice_top = (uint8_t)index;
     if (is_finish(values[CHOICE_FINISH]))
         note_finish(answer, index);
-    return key.type == JSON_OBJECT_END;
+    return true;
 }
 
 bool

@@ -38,7 +38,7 @@ base_resp_failed(struct str base_resp)
 {
     struct str code;
     uint64_t number = 0;
-    if (!json_find(base_resp, "status_code", &code))
+    if (base_resp.len == 0 || !json_find(base_resp, "status_code", &code))
         return false;
     return json_number_u64(code, &number) != 0 ? code.ptr[0] == '-'
                                                : number != 0;
@@ -248,35 +248,26 @@ static bool
 read_stated(struct answer *answer, struct str body)
 {
     struct json_reader reader;
-    struct json_token key;
-    struct str usage = {NULL, 0}, id = {NULL, 0}, model = {NULL, 0}, value;
-    bool is_error = false, base_failed = false;
+    struct json_token token;
+    struct str values[KEY_OTHER + 1] = {{NULL, 0}};
+    struct str key, value;
     enum json_type type;
     json_reader_init(&reader, body);
-    if (json_next(&reader, &key) != JSON_OBJECT)
+    if (json_next(&reader, &token) != JSON_OBJECT)
         return false;
-    while ((type = json_next(&reader, &key)) == JSON_KEY) {
-        enum event_key which = event_key_find(key.span);
-        if (json_skip_value(&reader, &value) == JSON_BAD)
-            return false;
-        if (which == KEY_USAGE)
-            usage = value;
-        else if (which == KEY_ID)
-            id = value;
-        else if (which == KEY_MODEL)
-            model = value;
-        else if (which == KEY_ERROR)
-            is_error = !str_equals(value, STR_LIT("null"));
-        else if (which == KEY_BASE_RESP)
-            base_failed = base_resp_failed(value);
-    }
-    if (type != JSON_OBJECT_END || json_next(&reader, &key) != JSON_END ||
+    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END)
+        values[event_key_find(key)] = value;
+    struct str usage = values[KEY_USAGE], error = values[KEY_ERROR];
+    if (type != JSON_OBJECT_END || json_next(&reader, &token) != JSON_END ||
         usage.len == 0 || usage.len > JSON_TAP_VALUE_BYTES ||
         !openai_usage_read(answer, usage))
         return false;
-    learn_text(answer->id, sizeof(answer->id), id);
-    learn_text(answer->model, sizeof(answer->model), model);
-    answer->error_seen = is_error || base_failed;
+    learn_text(answer->id, sizeof(answer->id), values[KEY_ID]);
+    learn_text(answer->model, sizeof(answer->model), values[KEY_MODEL]);
+    answer->error_seen =
+        (error.len > 0 && !str_equals(error, STR_LIT("null"))) ||
+        base_resp_failed(values[KEY_BASE_RESP]);
     return true;
 }
 

@@ -27,33 +27,38 @@ enum usage_field {
     FIELDS,
 };
 
-struct field_name {
-    struct str name;
-    enum usage_field field;
+/* Beside the counts of the top: where the details begin. */
+enum { DETAILS_PROMPT = FIELDS, DETAILS_COMPLETION, NO_FIELD };
+
+struct field_names {
+    unsigned count;
+    struct str names[10];
+    uint8_t fields[10]; /* enum usage_field, or one of the above */
 };
 
-static const struct field_name top_fields[] = {
-    {STR_LIT("prompt_tokens"), FIELD_PROMPT},
-    {STR_LIT("completion_tokens"), FIELD_COMPLETION},
-    {STR_LIT("total_tokens"), FIELD_TOTAL},
-    {STR_LIT("prompt_cache_hit_tokens"), FIELD_CACHE_HIT},
-    {STR_LIT("cached_tokens"), FIELD_CACHED_TOP},
-    {STR_LIT("num_cached_tokens"), FIELD_CACHED_NUM},
-    {STR_LIT("reasoning_tokens"), FIELD_REASONING_TOP},
-    {{NULL, 0}, FIELDS},
+static const struct field_names top_fields = {
+    9,
+    {STR_LIT("prompt_tokens"), STR_LIT("completion_tokens"),
+     STR_LIT("total_tokens"), STR_LIT("prompt_tokens_details"),
+     STR_LIT("completion_tokens_details"), STR_LIT("prompt_cache_hit_tokens"),
+     STR_LIT("cached_tokens"), STR_LIT("num_cached_tokens"),
+     STR_LIT("reasoning_tokens")},
+    {FIELD_PROMPT, FIELD_COMPLETION, FIELD_TOTAL, DETAILS_PROMPT,
+     DETAILS_COMPLETION, FIELD_CACHE_HIT, FIELD_CACHED_TOP, FIELD_CACHED_NUM,
+     FIELD_REASONING_TOP},
 };
-static const struct field_name prompt_fields[] = {
-    {STR_LIT("cached_tokens"), FIELD_CACHED},
-    {STR_LIT("cache_write_tokens"), FIELD_WRITE},
-    {STR_LIT("cache_creation_input_tokens"), FIELD_WRITE_CREATION_INPUT},
-    {STR_LIT("cache_creation_tokens"), FIELD_WRITE_CREATION},
-    {STR_LIT("audio_tokens"), FIELD_AUDIO_IN},
-    {{NULL, 0}, FIELDS},
+static const struct field_names prompt_fields = {
+    5,
+    {STR_LIT("cached_tokens"), STR_LIT("cache_write_tokens"),
+     STR_LIT("cache_creation_input_tokens"), STR_LIT("cache_creation_tokens"),
+     STR_LIT("audio_tokens")},
+    {FIELD_CACHED, FIELD_WRITE, FIELD_WRITE_CREATION_INPUT,
+     FIELD_WRITE_CREATION, FIELD_AUDIO_IN},
 };
-static const struct field_name completion_fields[] = {
-    {STR_LIT("reasoning_tokens"), FIELD_REASONING},
-    {STR_LIT("audio_tokens"), FIELD_AUDIO_OUT},
-    {{NULL, 0}, FIELDS},
+static const struct field_names completion_fields = {
+    2,
+    {STR_LIT("reasoning_tokens"), STR_LIT("audio_tokens")},
+    {FIELD_REASONING, FIELD_AUDIO_OUT},
 };
 
 struct usage_reading {
@@ -74,50 +79,31 @@ read_number(struct usage_reading *reading, enum usage_field field,
     reading->values[field] = rc == 0 ? value : 0;
 }
 
-static const struct field_name *
-find_field(const struct field_name *fields, struct str key)
-{
-    while (fields->name.ptr != NULL &&
-           openai_key_find(key, &fields->name, 1) != 0)
-        fields++;
-    return fields->name.ptr != NULL ? fields : NULL;
-}
-
-static const struct field_name *
-details_fields(struct str key)
-{
-    static const struct str names[] = {STR_LIT("prompt_tokens_details"),
-                                       STR_LIT("completion_tokens_details")};
-    static const struct field_name *const fields[] = {prompt_fields,
-                                                      completion_fields, NULL};
-    return fields[openai_key_find(key, names, ARRAY_LEN(names))];
-}
-
 /* False when `object` is not one. */
 static bool
 read_object(struct usage_reading *reading, struct str object,
-            const struct field_name *fields)
+            const struct field_names *names)
 {
     struct json_reader reader;
-    struct json_token key;
+    struct json_token token;
+    struct str key, value;
+    enum json_type type;
     json_reader_init(&reader, object);
-    if (json_next(&reader, &key) != JSON_OBJECT)
+    if (json_next(&reader, &token) != JSON_OBJECT)
         return false;
-    while (json_next(&reader, &key) == JSON_KEY) {
-        struct str value;
-        enum json_type type = json_skip_value(&reader, &value);
-        const struct field_name *field = find_field(fields, key.span);
-        const struct field_name *details =
-            fields == top_fields ? details_fields(key.span) : NULL;
-        if (type == JSON_BAD)
-            return false;
-        if (field != NULL && type == JSON_NUMBER)
-            read_number(reading, field->field, value);
-        else if (details != NULL && type == JSON_OBJECT &&
-                 !read_object(reading, value, details))
+    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
+        unsigned which = openai_key_find(key, names->names, names->count);
+        unsigned field = which < names->count ? names->fields[which] : NO_FIELD;
+        if (type == JSON_NUMBER && field < FIELDS)
+            read_number(reading, field, value);
+        else if (type == JSON_OBJECT && field >= FIELDS && field < NO_FIELD &&
+                 !read_object(reading, value,
+                              field == DETAILS_PROMPT ? &prompt_fields
+                                                      : &completion_fields))
             return false;
     }
-    return key.type == JSON_OBJECT_END;
+    return type == JSON_OBJECT_END;
 }
 
 /* The first of [from, to] that is not 0. */
@@ -135,7 +121,7 @@ bool
 openai_usage_read(struct answer *answer, struct str object)
 {
     struct usage_reading reading = {0};
-    if (!read_object(&reading, object, top_fields))
+    if (!read_object(&reading, object, &top_fields))
         return false;
     for (enum usage_field field = 0; field < FIELDS; field++)
         answer->usage_odd = answer->usage_odd || reading.odd[field];
