@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "common/clock.h"
+#include "worker/auth_cache.h"
 #include "worker/error_reply.h"
 #include "worker/request.h"
 
@@ -145,7 +146,15 @@ auth_check(struct request *request, const struct http_head *head,
         return refuse(fault, 401, "invalid_api_key",
                       "no API key was given: send it as "
                       "\"Authorization: Bearer sk-aigw-...\"");
-    crypto_key_digest(request->worker->heritage->secrets, credential,
-                      request->key_digest);
-    return auth_check_again(request, fault);
+    struct worker *worker = request->worker;
+    struct auth_tag tag = auth_cache_tag(worker->auth_cache, credential);
+    bool is_kept =
+        auth_cache_find(worker->auth_cache, tag, request->key_digest);
+    if (!is_kept)
+        crypto_key_digest(worker->heritage->secrets, credential,
+                          request->key_digest);
+    int r = auth_check_again(request, fault);
+    if (!is_kept && request->has_key)
+        auth_cache_keep(worker->auth_cache, tag, request->key_digest);
+    return r;
 }

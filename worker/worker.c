@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "worker/auth_cache.h"
 #include "worker/client.h"
 #include "worker/exchange.h"
 #include "worker/request.h"
@@ -208,7 +209,9 @@ worker_init(struct worker_process *process, const struct heritage *heritage)
         return -ENOMEM;
     worker->requests = requests_create();
     worker->upstreams = upstreams_create(worker);
-    if (worker->requests == NULL || worker->upstreams == NULL)
+    worker->auth_cache = auth_cache_create();
+    if (worker->requests == NULL || worker->upstreams == NULL ||
+        worker->auth_cache == NULL)
         return -ENOMEM;
     struct catalogue *catalogue = worker_catalogue(worker);
     if (catalogue != NULL)
@@ -262,6 +265,7 @@ worker_fini(struct worker_process *process)
     loop_destroy(&worker->loop); /* runs what was put off: frees */
     client_fini(worker);
     requests_destroy(&worker->requests);
+    auth_cache_destroy(&worker->auth_cache);
     if (worker->catalogue != NULL)
         catalogue_put(worker->catalogue);
     buf_fini(&worker->reply);

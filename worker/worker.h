@@ -16,6 +16,7 @@ enum { WORKER_READ_BYTES = 64 * 1024 };
 struct upstreams; /* exchange.c */
 struct clients;   /* client.c: listeners, connections, spare ones */
 struct requests;  /* request.c: requests in flight, spare ones */
+struct auth_cache;
 
 /* The struct that `member` at `pointer` is embedded in. */
 #define OWNER_OF(pointer, type, member)                                        \
@@ -32,6 +33,7 @@ struct worker {
     struct upstreams *upstreams;
     struct clients *clients;
     struct requests *requests;
+    struct auth_cache *auth_cache;
     char admin_path[108]; /* the accountant's unix socket */
     struct buf reply;     /* scratch of whoever writes an answer right now */
     bool draining;        /* no accept; a successor may have taken over */

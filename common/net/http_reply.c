@@ -75,38 +75,45 @@ http_reason(unsigned status)
     return "Unknown";
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7), whatever the locale. */
+/*
+ * Everything up to the fields, made anew when the second or the status changes.
+ * The date as "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7), whatever the
+ * locale.
+ */
 static struct str
-date_now(void)
+head_begin(unsigned status)
 {
     static _Thread_local int64_t second = -1;
-    static _Thread_local char text[64];
+    static _Thread_local unsigned of_status;
+    static _Thread_local char text[160];
+    static _Thread_local size_t len;
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     int64_t now = clock_wall_ms() / 1000;
-    if (now != second) {
+    if (now != second || status != of_status) {
         time_t when = (time_t)now;
         struct tm tm;
         if (gmtime_r(&when, &tm) == NULL)
             tm = (struct tm){.tm_mday = 1, .tm_year = 70, .tm_wday = 4};
-        snprintf(text, sizeof(text), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
-                 days + 3 * tm.tm_wday, tm.tm_mday, months + 3 * tm.tm_mon,
-                 tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        int n = snprintf(
+            text, sizeof(text),
+            "HTTP/1.1 %u %s\r\n"
+            "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\nServer: aigw\r\n",
+            status, http_reason(status), days + 3 * tm.tm_wday, tm.tm_mday,
+            months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+            tm.tm_sec);
+        CHECK(n > 0 && (size_t)n < sizeof(text));
+        len = (size_t)n;
         second = now;
+        of_status = status;
     }
-    return str_from(text);
+    return str_make(text, len);
 }
 
 void
 http_reply_begin(struct buf *out, unsigned status)
 {
-    buf_append_str(out, STR_LIT("HTTP/1.1 "));
-    buf_append_u64(out, status);
-    buf_append_char(out, ' ');
-    buf_append_cstr(out, http_reason(status));
-    buf_append_str(out, STR_LIT("\r\nDate: "));
-    buf_append_str(out, date_now());
-    buf_append_str(out, STR_LIT("\r\nServer: aigw\r\n"));
+    buf_append_str(out, head_begin(status));
 }
 
 void

@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "common/net/listen.h"
 #include "tests/unit/shm_fixture.h"
+#include "worker/auth_cache.h"
 #include "worker/client.h"
 #include "worker/exchange.h"
 #include "worker/request.h"
@@ -136,6 +137,7 @@ front_open(struct front *f)
     worker->body_bytes_max = f->config->server.body_memory_bytes;
     worker->loop = loop_create();
     worker->requests = requests_create();
+    worker->auth_cache = auth_cache_create();
     worker->upstreams = upstreams_create(worker);
     buf_init(&worker->reply, 0);
     CHECK_EQ(client_listen(worker), 0);
@@ -162,6 +164,7 @@ front_close(struct front *f)
     loop_destroy(&worker->loop);
     client_fini(worker);
     requests_destroy(&worker->requests);
+    auth_cache_destroy(&worker->auth_cache);
     buf_fini(&worker->reply);
     f->shm.seat[0] = worker->seat;
     free(worker);
