@@ -5,16 +5,22 @@ a token, see mock_provider), usage if stated, whether the end was clean.
 """
 import asyncio
 import json
+import time
 
 
 class Outcome:
     __slots__ = ("status", "tokens", "usage", "clean", "error", "headers", "body",
-                 "finish")
+                 "finish", "seconds")
 
     def __init__(self):
         self.status, self.tokens, self.usage = 0, 0, None
         self.clean, self.error, self.headers, self.body = False, None, {}, b""
-        self.finish = None
+        self.finish, self.seconds = None, 0.0
+
+    @property
+    def id(self):
+        """The gateway's name for the request; None where no head came."""
+        return self.headers.get("x-request-id")
 
 
 class Connection:
@@ -37,6 +43,7 @@ class Connection:
     async def call(self, key, body, path="/v1/chat/completions", method="POST"):
         """One call. A connection error is in .error, never raised."""
         outcome = Outcome()
+        began = time.monotonic()
         data = json.dumps(body).encode() if body is not None else b""
         head = ("%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
                 "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -50,6 +57,7 @@ class Connection:
         except (OSError, asyncio.IncompleteReadError, ValueError) as e:
             outcome.error = repr(e)
             self.close()
+        outcome.seconds = time.monotonic() - began
         return outcome
 
     async def _read(self, outcome):

@@ -14,7 +14,8 @@ untouched), an object with any of:
 
 One token is one stream event and four bytes of text. Its own book, written
 before the bytes leave, is the truth that tests hold the gateway to:
-one entry a request {tag, prompt, served, done, stream}.
+one entry a request {id, tag, prompt, served, done, stream}; `id` is the
+gateway's own name for the request, which it tells its providers.
 """
 import asyncio
 import json
@@ -40,6 +41,13 @@ class Book:
     def served(self):
         """Tokens of prompt and output that left, over all requests."""
         return sum(e["prompt"] + e["served"] for e in self.snapshot())
+
+    def served_by_id(self):
+        """{request id: tokens}; one sent twice was served twice."""
+        result = {}
+        for e in self.snapshot():
+            result[e["id"]] = result.get(e["id"], 0) + e["prompt"] + e["served"]
+        return result
 
 
 class MockProvider:
@@ -104,9 +112,9 @@ class MockProvider:
         self.requests.append((method, path, headers, body))
         if self.handler is not None:
             return await self.handler(method, path, headers, body, writer)
-        return await self.answer(path, body, writer)
+        return await self.answer(path, body, writer, headers.get("x-request-id"))
 
-    async def answer(self, path, body, writer):
+    async def answer(self, path, body, writer, request_id=None):
         request = json.loads(body)
         mock = request.get("x_mock") or {}
         if mock.get("hang"):
@@ -114,10 +122,11 @@ class MockProvider:
         if mock.get("status"):
             return await self._error(mock, writer)
         if path.endswith("/embeddings"):
-            return await self._embeddings(request, body, mock, writer)
+            return await self._embeddings(request, body, mock, writer, request_id)
         tokens = min(mock.get("tokens", 8), request.get("max_tokens") or
                      request.get("max_completion_tokens") or 1 << 30)
-        entry = self.book.add({"tag": mock.get("tag"), "done": False,
+        entry = self.book.add({"id": request_id,
+                               "tag": mock.get("tag"), "done": False,
                                "prompt": len(body) // 4, "served": 0,
                                "stream": bool(request.get("stream"))})
         chat = path.endswith("/chat/completions")
@@ -132,12 +141,12 @@ class MockProvider:
         await self._send_plain(mock["status"], text, writer)
         return True
 
-    async def _embeddings(self, request, body, mock, writer):
+    async def _embeddings(self, request, body, mock, writer, request_id):
         items = request["input"]
         count = len(items) if isinstance(items, list) else 1
         prompt = len(body) // 4
-        self.book.add({"tag": mock.get("tag"), "done": True, "prompt": prompt,
-                       "served": 0, "stream": False})
+        self.book.add({"id": request_id, "tag": mock.get("tag"), "done": True,
+                       "prompt": prompt, "served": 0, "stream": False})
         await self._send_plain(200, json.dumps({
             "object": "list", "model": request["model"],
             "data": [{"object": "embedding", "index": i,

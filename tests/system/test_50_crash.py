@@ -1,115 +1,42 @@
 """kill -9 of anything, under load: the books balance afterwards."""
 import asyncio
 import datetime
-import json
 import os
-import random
 import re
 import signal
 import unittest
 
-from gateway import GatewayCase, wait_for
-from load import Connection, chat
+from faults import FaultCase, kill, percentiles, size
+from gateway import GatewayCase
 
-KILLS = int(os.environ.get("AIGW_KILLS", "1000"))
-SEED = int(os.environ.get("AIGW_SEED", "0")) or random.randrange(1 << 30)
-
-
-def all_rows(gw):
-    """Every log row of the ledger."""
-    done = gw.tool("aigwctl", "-c", gw.config, "--format", "jsonl", "logs",
-                   "--limit", "0", timeout=120)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+KILLS = size("AIGW_KILLS", 1000)
 
 
-class Crash(GatewayCase):
+class Crash(FaultCase):
     def setUp(self):
-        print("seed %d" % SEED, flush=True)
-        self.rng = random.Random(SEED)
-        self.provider = self.mock()
-        self.gw = self.gateway(provider=self.provider.base_url, workers=2,
-                               server="flush_interval = 100ms").start()
-        self.gw.ctl("group", "create", "team")
-        self.keys = [self.gw.create_key("k%d" % i, "--group", "team", "--quota",
-                                        "1000000000", "--period", "daily")
-                     for i in range(8)]
-        self.outcomes = []
+        super().setUp()
+        self.start(keys=8)
 
-    async def client(self, i, stop):
-        rng = random.Random(SEED + i)
-        connection = Connection(self.gw.port)
-        while not stop.is_set():
-            outcome = await connection.call(
-                self.keys[i % len(self.keys)],
-                chat(tokens=rng.randint(1, 12), stream=rng.random() < 0.5,
-                     delay_ms=rng.choice((0, 0, 1, 3)), tag="%d" % i))
-            self.outcomes.append(outcome)
-            if outcome.error:
-                await asyncio.sleep(0.005)
-        connection.close()
+    def test_row_01_workers_killed_at_random_under_load(self):
+        async def quiet():
+            await self.answered(500)
+        asyncio.run(self.under_load(quiet))
+        before = percentiles([o.seconds for _, o in self.calls])
 
-    def kill_one(self, role):
-        victims = list(self.gw.children(role))
-        if not victims:
-            return False
-        try:
-            os.kill(self.rng.choice(victims), signal.SIGKILL)
-        except ProcessLookupError:
-            return False
-        return True
-
-    async def under_load(self, action):
-        stop = asyncio.Event()
-        tasks = [asyncio.create_task(self.client(i, stop)) for i in range(24)]
-        try:
-            await action()
-        finally:
-            stop.set()
-            await asyncio.wait_for(asyncio.gather(*tasks), 120)
-
-    def audit(self):
-        """acknowledged <= settled <= served; each request counted once."""
-        gw = self.gw
-        wait_for(gw.settled, 60, "settled")
-        rows = all_rows(gw)
-        by_id = {}
-        for row in rows:
-            self.assertNotIn(row["request_id"], by_id, "booked twice")
-            by_id[row["request_id"]] = row
-        acknowledged = 0
-        for o in self.outcomes:
-            self.assertIn(o.status, (0, 200, 503), o.body[:300])
-            rid = o.headers.get("x-request-id")
-            if o.status == 200 and o.clean:
-                self.assertIn(rid, by_id, "an answered request was lost")
-                row = by_id[rid]
-                self.assertNotEqual(row["cause"], "lost")
-                if o.usage: # plain: equal to what the client was told
-                    self.assertEqual(row["tokens"], o.usage["total_tokens"])
-            if o.status == 200:
-                acknowledged += o.tokens
-        settled = sum(r["tokens"] for r in rows)
-        served = self.provider.book.served()
-        self.assertLessEqual(acknowledged, settled)
-        self.assertLessEqual(settled, served)
-        team = gw.ctl("group", "get", "team")
-        self.assertEqual(team["total"]["tokens"], settled)
-        gw.verify()
-        return rows
-
-    def test_random_kills_of_workers_and_accountant(self):
         async def kills():
             done = 0
             while done < KILLS:
                 role = "accountant" if self.rng.random() < 0.2 else "worker"
-                done += self.kill_one(role)
+                done += kill(self.gw, role, self.rng) is not None
                 await asyncio.sleep(self.rng.uniform(0.005, 0.06))
         asyncio.run(self.under_load(kills))
-        rows = self.audit()
-        lost = [r for r in rows if r["cause"] == "lost"]
-        self.assertGreater(len(lost), 0)
-        answered = sum(o.status == 200 and o.clean for o in self.outcomes)
-        self.assertGreater(answered, 100)
+        rows = self.audit().rows.values()
+        self.assertGreater(sum(r["cause"] == "lost" for r in rows), 0)
+        answered = [o.seconds for _, o in self.calls if o.status == 200 and o.clean]
+        self.assertGreater(len(answered), 600)
+        print("seconds of a call, median and p99: quiet %.3f %.3f, survivors of "
+              "%d kills %.3f %.3f" % (before[0], before[1], KILLS,
+                                      *percentiles(answered)[:2]), flush=True)
         self.check_reap_times()
 
     def check_reap_times(self):
@@ -126,10 +53,8 @@ class Crash(GatewayCase):
                 waits.append((when - died).total_seconds() * 1000)
                 died = None
         self.assertGreater(len(waits), 3)
-        waits.sort()
         print("reap ms: median %.0f p99 %.0f max %.0f of %d" % (
-            waits[len(waits) // 2], waits[int(len(waits) * 0.99)], waits[-1],
-            len(waits)), flush=True)
+            *percentiles(waits), len(waits)), flush=True)
 
     def test_the_master_killed_and_started_again(self):
         gw = self.gw
@@ -154,8 +79,8 @@ class Crash(GatewayCase):
                 await asyncio.get_running_loop().run_in_executor(None, gw.start)
                 await asyncio.sleep(0.3)
         asyncio.run(self.under_load(action))
-        rows = self.audit()
-        self.assertGreater(len([r for r in rows if r["cause"] == "lost"]), 0)
+        rows = self.audit().rows.values()
+        self.assertGreater(sum(r["cause"] == "lost" for r in rows), 0)
 
 
 class Rights(GatewayCase):

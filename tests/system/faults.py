@@ -1,0 +1,229 @@
+"""What the fault suite's tests share: a seed, a load that is remembered, ways to
+hurt processes, and the audit that every one of them ends with.
+
+The rows of the failure model are test methods named test_row_NN_...; which file
+has which, and how large each is in CI and in full, stands in tests/README.md.
+
+The audit holds three books against each other: what clients were given
+(Outcome), what the gateway settled (log rows, ledger, segment), and what the
+provider served (the mock's own book, which the gateway cannot touch). Per
+request and in sum: acknowledged <= settled <= served.
+"""
+import asyncio
+import json
+import os
+import random
+import signal
+import time
+
+from gateway import GatewayCase, wait_for
+from load import Connection, chat
+
+SEED = int(os.environ.get("AIGW_SEED", "0")) or random.randrange(1, 1 << 30)
+
+
+def size(name, usual):
+    """A number that an environment variable makes larger than CI's."""
+    return int(os.environ.get(name, usual))
+
+
+def percentiles(values):
+    """(median, p99, largest); zeros for none."""
+    values = sorted(values)
+    if not values:
+        return 0, 0, 0
+    return (values[len(values) // 2],
+            values[min(len(values) - 1, int(len(values) * 0.99))], values[-1])
+
+
+# ---- ways to hurt ----
+
+def send_signal(pid, number):
+    """False when the process is gone already."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def hit(gw, role, number, rng):
+    """Signals one child of the role, chosen by the seed; None: there is none."""
+    victims = sorted(gw.children(role))
+    if not victims:
+        return None
+    pid = rng.choice(victims)
+    return pid if send_signal(pid, number) else None
+
+
+# ---- the books ----
+
+def all_rows(gw):
+    """Every log row of the ledger."""
+    done = gw.tool("aigwctl", "-c", gw.config, "--format", "jsonl", "logs",
+                   "--limit", "0", timeout=300)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def segment_sums(gw):
+    """{(kind, id): row} of the segment, by the dump tool."""
+    done = gw.tool("aigw-shmdump", "--instance", gw.instance, "--json", "keys")
+    return {(k["kind"], k["id"]): k for k in json.loads(done.stdout)["keys"]}
+
+
+def ledger_sums(gw):
+    """{(kind, id): total} of LevelDB, by the ledger tool."""
+    done = gw.tool("aigw-ledger", "-c", gw.config, "--json", "sum", timeout=300)
+    sums = json.loads(done.stdout)
+    return {(kind, k["id"]): k["total"] for kind, members in
+            (("key", sums["keys"]), ("group", sums["groups"])) for k in members}
+
+
+class Audit:
+    """What the books of one instance say; .rows by request id, .settled."""
+
+    def __init__(self, case, gw, seconds=120):
+        self.case, self.gw = case, gw
+        wait_for(gw.settled, seconds, "nothing in flight, rings flushed")
+        self.rows = {}
+        for row in all_rows(gw):
+            case.assertNotIn(row["request_id"], self.rows, "booked twice")
+            self.rows[row["request_id"]] = row
+        self.settled = sum(r["tokens"] for r in self.rows.values())
+
+    def clients(self, calls, allowed=(0, 200, 503)):
+        """Every answer that a client was given is in the books, and its own."""
+        acknowledged = 0
+        for name, o in calls:
+            self.case.assertIn(o.status, allowed, o.body[:300])
+            if o.status != 200:
+                continue
+            row = self.rows.get(o.id)
+            self.case.assertIsNotNone(row, "an answered request was lost: %s" % o.id)
+            if o.clean:
+                self.case.assertNotEqual(row["cause"], "lost")
+                if o.usage: # equal to what the client was told
+                    self.case.assertEqual(row["tokens"], o.usage["total_tokens"])
+            if name is not None:
+                self.case.assertEqual(row["key"], name, "charged to another key")
+            self.case.assertLessEqual(o.tokens, row["tokens"], row)
+            acknowledged += o.tokens
+        self.case.assertLessEqual(acknowledged, self.settled)
+        return self
+
+    def provider(self, served, lost_too=True):
+        """Nothing is charged that was not served. `served`: {id: tokens}.
+        lost_too: False where a dead request is charged by its lease."""
+        for row in self.rows.values():
+            if row["tokens"] > 0 and (lost_too or row["cause"] != "lost"):
+                self.case.assertLessEqual(
+                    row["tokens"], served.get(row["request_id"], 0), row)
+        if lost_too:
+            self.case.assertLessEqual(self.settled, sum(served.values()))
+        return self
+
+    def tables(self):
+        """Nothing reserved, no slot in use, segment = ledger = sum of rows."""
+        gw, case = self.gw, self.case
+        case.assertEqual(gw.ctl("status")["in_flight"], 0)
+        slots = gw.tool("aigw-shmdump", "--instance", gw.instance, "--json", "slots")
+        case.assertEqual(json.loads(slots.stdout)["slots"], [])
+        in_ledger = ledger_sums(gw)
+        for who, row in segment_sums(gw).items():
+            case.assertEqual((row["tokens_reserved"], row["nano_reserved"],
+                              row["in_flight"]), (0, 0, 0), row)
+            total = in_ledger.get(who, {"tokens": 0, "cost_nano": 0})
+            case.assertEqual((row["tokens"], row["nano"]),
+                             (total["tokens"], total["cost_nano"]), row)
+        groups = sum(t["tokens"] for (kind, _), t in in_ledger.items()
+                     if kind == "group")
+        case.assertEqual(groups, self.settled)
+        gw.verify()
+        return self
+
+
+class FaultCase(GatewayCase):
+    """A seeded test with one gateway, a mock provider and remembered calls."""
+
+    def setUp(self):
+        print("%s seed %d" % (self.id(), SEED), flush=True)
+        self.rng = random.Random(SEED)
+        self.provider = self.mock()
+        self.gw = None
+        self.keys = []  # (name, secret)
+        self.calls = [] # (name of the key, Outcome)
+
+    def start(self, keys=4, key_args=("--quota", "1000000000", "--period", "daily"),
+              **kw):
+        """The gateway before the mock, with keys in group `team`."""
+        kw.setdefault("provider", self.provider.base_url)
+        kw["server"] = "flush_interval = 100ms\n" + kw.get("server", "")
+        self.gw = self.gateway(**kw).start()
+        self.gw.ctl("group", "create", "team")
+        for i in range(keys):
+            name = "k%d" % i
+            self.keys.append((name, self.gw.create_key(
+                name, "--group", "team", *key_args)))
+        return self.gw
+
+    def body(self, rng, i):
+        """One call of the usual load."""
+        return chat(tokens=rng.randint(1, 12), stream=rng.random() < 0.5,
+                    delay_ms=rng.choice((0, 0, 1, 3)), tag="%d" % i)
+
+    async def call(self, body, key=0, connection=None):
+        """One call by key number `key`, remembered."""
+        name, secret = self.keys[key % len(self.keys)]
+        own = connection or Connection(self.gw.port)
+        outcome = await own.call(secret, body)
+        self.calls.append((name, outcome))
+        if connection is None:
+            own.close()
+        return outcome
+
+    async def client(self, i, stop):
+        rng = random.Random(SEED * 1000 + i)
+        connection = Connection(self.gw.port)
+        while not stop.is_set():
+            outcome = await self.call(self.body(rng, i), i, connection)
+            if outcome.error or outcome.status != 200:
+                await asyncio.sleep(0.005)
+        connection.close()
+
+    async def under_load(self, action, clients=24):
+        """Runs `action` while clients call; they end their last call."""
+        stop = asyncio.Event()
+        tasks = [asyncio.create_task(self.client(i, stop)) for i in range(clients)]
+        try:
+            await action()
+        finally:
+            stop.set()
+            await asyncio.wait_for(asyncio.gather(*tasks), 180)
+
+    async def until(self, condition, seconds=60, what="condition"):
+        """wait_for() beside running tasks; the condition may block a little."""
+        end = time.monotonic() + seconds
+        loop = asyncio.get_running_loop()
+        while not await loop.run_in_executor(None, condition):
+            if time.monotonic() > end:
+                raise AssertionError("timed out after %d s: %s" % (seconds, what))
+            await asyncio.sleep(0.02)
+
+    async def answered(self, count, seconds=60):
+        """`count` more calls have been answered in full."""
+        want = count + sum(o.clean for _, o in self.calls)
+        await self.until(lambda: sum(o.clean for _, o in list(self.calls)) >= want,
+                         seconds, "%d more answers" % count)
+
+    def audit(self, allowed=(0, 200, 503), lost_too=True, gw=None):
+        return Audit(self, gw or self.gw).clients(self.calls, allowed).provider(
+            self.provider.book.served_by_id(), lost_too).tables()
+
+    def deaths(self, role):
+        """How many of the role the log says were killed."""
+        return sum("%s[" % role in line and "was killed" in line
+                   for line in self.gw.log().splitlines())
+
+
+def kill(gw, role, rng):
+    return hit(gw, role, signal.SIGKILL, rng)
