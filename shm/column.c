@@ -169,15 +169,19 @@ seat_heartbeat(struct seat *seat, uint64_t now_ms)
     shm_store(&seat->shm->heartbeat_ms, now_ms);
 }
 
+/* H0: room for the records of all slots in use and of one more. */
+bool
+seat_ring_has_room(const struct seat *seat)
+{
+    uint64_t in_use = seat->slot_max - seat->free_count + 1;
+    uint64_t waiting = seat->ring_head - shm_load(&seat->shm->ring_tail);
+    return waiting + SHM_RECORD_MAX * in_use <= seat->segment->ring_bytes;
+}
+
 int
 seat_take_slot(struct seat *seat)
 {
-    if (seat->free_count == 0)
-        return -EAGAIN;
-    /* H0: room for the records of all slots in use and of this one. */
-    uint64_t in_use = seat->slot_max - seat->free_count + 1;
-    uint64_t waiting = seat->ring_head - shm_load(&seat->shm->ring_tail);
-    if (waiting + SHM_RECORD_MAX * in_use > seat->segment->ring_bytes)
+    if (seat->free_count == 0 || !seat_ring_has_room(seat))
         return -EAGAIN;
     return (int)seat->free_slots[--seat->free_count];
 }

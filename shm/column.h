@@ -49,6 +49,9 @@ int seat_open(struct seat *seat, struct segment *segment,
               uint32_t column) MUST_CHECK;
 void seat_close(struct seat *seat);
 void seat_heartbeat(struct seat *seat, uint64_t now_ms);
+/* Whether the ring would take the records of all slots in use and one more:
+ * false while the accountant does not drain it. */
+bool seat_ring_has_room(const struct seat *seat);
 /* A free slot number, or -EAGAIN (none, or no ring room for one more record:
  * step H0). Give it back with seat_give_slot() when cells_hold() refused;
  * cells_settle() gives it back itself. */

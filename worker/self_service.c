@@ -63,6 +63,8 @@ self_service_readyz(struct request *request, struct str rest)
         reason = "the accountant is restoring the ledger";
     else if (request->catalogue == NULL)
         reason = "the catalogue of models is not loaded";
+    else if (!seat_ring_has_room(&worker->seat))
+        reason = "the log of finished requests is not written";
     if (reason == NULL)
         reply_state(request, 200, "ready", NULL);
     else

@@ -89,13 +89,17 @@ api_key = sk-upstream-secret-canary
 
     # -- life --
 
-    def start(self):
+    def launch(self):
+        """Starts the processes and waits for nothing."""
         with open(self.log_path + ".stderr", "ab") as stderr:
             self.process = subprocess.Popen(
                 [os.path.join(BUILD, "aigw"), "-c", self.config], env=self.env,
                 cwd=self.dir, start_new_session=True,
                 stdout=subprocess.DEVNULL, stderr=stderr)
-        self.wait_ready()
+        return self
+
+    def start(self):
+        self.launch().wait_ready()
         return self
 
     def wait_ready(self, seconds=20):

@@ -4,6 +4,7 @@ The request body may hold a member "x_mock" (the gateway passes unknown members
 untouched), an object with any of:
 
   tokens      output tokens to serve (default 8; never more than max_tokens)
+  greedy      serve them all, whatever max_tokens says
   delay_ms    pause before each stream event, or before a plain answer
   status      answer with this error status and an OpenAI error body
   cut_after   drop the connection after so many tokens
@@ -123,8 +124,9 @@ class MockProvider:
             return await self._error(mock, writer)
         if path.endswith("/embeddings"):
             return await self._embeddings(request, body, mock, writer, request_id)
-        tokens = min(mock.get("tokens", 8), request.get("max_tokens") or
-                     request.get("max_completion_tokens") or 1 << 30)
+        most = 1 << 30 if mock.get("greedy") else request.get("max_tokens") or \
+            request.get("max_completion_tokens") or 1 << 30
+        tokens = min(mock.get("tokens", 8), most)
         entry = self.book.add({"id": request_id,
                                "tag": mock.get("tag"), "done": False,
                                "prompt": len(body) // 4, "served": 0,

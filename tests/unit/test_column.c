@@ -163,10 +163,12 @@ TEST(a_slot_is_given_only_with_room_for_one_more_largest_record)
                  tail + f.segment.ring_bytes - 3 * SHM_RECORD_MAX);
     seat_close(&f.seat[0]);
     CHECK_EQ(seat_open(&f.seat[0], &f.segment, 0), 0);
+    CHECK_TRUE(seat_ring_has_room(&f.seat[0]));
     CHECK_TRUE(seat_take_slot(&f.seat[0]) >= 0);
     CHECK_TRUE(seat_take_slot(&f.seat[0]) >= 0);
     int third = seat_take_slot(&f.seat[0]);
     CHECK_TRUE(third >= 0);
+    CHECK_TRUE(!seat_ring_has_room(&f.seat[0]));
     CHECK_EQ(seat_take_slot(&f.seat[0]), -EAGAIN);
     seat_give_slot(&f.seat[0], (uint32_t)third);
     CHECK_TRUE(seat_take_slot(&f.seat[0]) >= 0);
