@@ -192,8 +192,8 @@ on_message(struct control *control, const struct control_message *message,
         stop(control);
         return;
     case CONTROL_REOPEN:
-        if (log_reopen() < 0)
-            log_error("cannot open the error log again");
+        if (log_use(fd) < 0)
+            log_error("cannot use the new error log");
         access_log_reopen(&control->store->access_log);
         return;
     case CONTROL_CONFIG:

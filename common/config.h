@@ -42,6 +42,7 @@ struct config_server {
     struct config_list listen, tls_listen;
     char *tls_cert, *tls_key, *tls_min;
     char *data_dir, *run_dir, *user;
+    bool sandbox;
     uint64_t flush_interval_ms, drain_timeout_ms;
     uint64_t header_timeout_ms, body_timeout_ms, keepalive_timeout_ms,
         send_timeout_ms;

@@ -50,6 +50,8 @@
       "aigw.pid and aigw.sock") \
     O(server, user, user, STRING, "", "", 0, 32, RESTART, \
       "user to become when started as root") \
+    O(server, sandbox, sandbox, BOOL, "", "yes", 0, 0, RESTART, \
+      "confine workers and accountant: files, system calls, no core dumps") \
     O(server, flush_interval, flush_interval_ms, DURATION, "", "1s", 50, CONFIG_MINUTE, RELOAD, \
       "longest time between a settled call and its record on disk") \
     O(server, drain_timeout, drain_timeout_ms, DURATION, "", "5m", 0, CONFIG_DAY, RELOAD, \

@@ -45,7 +45,7 @@ enum control_type {
     CONTROL_DRAIN,       /* -> worker: finish what you hold, then exit 0 */
     CONTROL_STOP,        /* -> worker: TERM, at once: cut with an error event;
                               -> accountant: flush all, sync, exit 0 */
-    CONTROL_REOPEN,      /* -> child: log_reopen() */
+    CONTROL_REOPEN,      /* -> child, with the error log: log_use() it */
     CONTROL_CONFIG,      /* -> accountant, with a descriptor; value = number */
     CONTROL_CONFIG_DONE, /* accountant -> master: catalogue published */
     CONTROL_CONFIG_FAILED, /* accountant -> master: text says why */

@@ -9,10 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -31,18 +33,49 @@ static char log_path[4096] = "stderr";
 static const char *const log_level_names[] = {"debug", "info", "warn", "error",
                                               "fatal"};
 
+/* Root does not follow a link that somebody else may have put there: in a
+ * folder that is another user's, it would append to any file of the host. */
+static int
+log_open_flags(const char *path)
+{
+    struct stat st;
+    char folder[sizeof(log_path)];
+    if (geteuid() != 0)
+        return 0;
+    snprintf(folder, sizeof(folder), "%s", path);
+    bool trusted = stat(dirname(folder), &st) == 0 && st.st_uid == 0 &&
+                   (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    return trusted ? 0 : O_NOFOLLOW;
+}
+
+int
+log_use(int fd)
+{
+    if (fd < 0)
+        return 0;
+    if (log_fd != STDERR_FILENO)
+        return dup3(fd, log_fd, O_CLOEXEC) < 0 ? -errno : 0;
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0)
+        return -errno;
+    __atomic_store_n(&log_fd, copy, __ATOMIC_RELAXED);
+    return 0;
+}
+
+int
+log_descriptor(void)
+{
+    return log_fd == STDERR_FILENO ? -1 : log_fd;
+}
+
 static int
 log_open_file(const char *path)
 {
-    int fd =
-        open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
+    int fd = open(path, flags | log_open_flags(path), 0640);
     if (fd < 0)
         return -errno;
-    if (log_fd == STDERR_FILENO) {
-        __atomic_store_n(&log_fd, fd, __ATOMIC_RELAXED);
-        return 0;
-    }
-    int rc = dup3(fd, log_fd, O_CLOEXEC) < 0 ? -errno : 0;
+    int rc = log_use(fd);
     close(fd);
     return rc;
 }

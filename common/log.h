@@ -25,6 +25,10 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL };
  */
 int log_open(const char *path, enum log_level level);
 int log_reopen(void);
+/* For children, which may not open files to write: the master hands over the
+ * descriptor of the file (-1: stderr), they use a copy of it (-1: no change). */
+int log_descriptor(void);
+int log_use(int fd) MUST_CHECK;
 void log_set_role(const char *role); /* "master", "worker 2", copied */
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);

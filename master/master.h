@@ -121,6 +121,12 @@ bool spawn_adopt(struct master *master, const struct role *role, pid_t pid,
                  uint64_t start_time, uint32_t column);
 void spawn_forget(struct child *child); /* unlinks and frees */
 
+/* ---- confine.c ---- */
+/* [server] user and sandbox: rights, files and system calls. In the child,
+ * before its role; in the master, when everything is open. */
+void confine_child(const struct master *master, const struct role *role);
+void confine_master(const struct master *master);
+
 /* ---- supervise.c ---- */
 void supervise(struct master *master); /* the loop, until the end */
 /* Starts what should run and does not, as throttles allow. */

@@ -18,7 +18,9 @@ static void
 tell(struct child *child, enum control_type type)
 {
     struct control_message message = {.type = type};
-    int r = control_send(child->control_fd, &message, -1);
+    /* The new log goes along: a child opens no file to write. */
+    int fd = type == CONTROL_REOPEN ? log_descriptor() : -1;
+    int r = control_send(child->control_fd, &message, fd);
     if (r < 0 && r != -EPIPE && r != -ECONNRESET)
         log_warn("cannot tell %s[%d] to act: %s", child->role->name,
                  (int)child->pid, strerror(-r));

@@ -92,12 +92,7 @@ child_main(struct master *master, const struct role *role,
         proc_title_set("aigw: %s", role->name);
     }
     log_set_role(role->name);
-    const char *user = master->config->server.user;
-    if (user != NULL && user[0] != '\0' && geteuid() == 0) {
-        int r = proc_drop_rights(user);
-        if (r < 0)
-            fatal("cannot become user %s: %s", user, strerror(-r));
-    }
+    confine_child(master, role);
     _exit(role->entry(heritage));
 }
 

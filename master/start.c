@@ -261,6 +261,7 @@ master_start(struct master *master)
     if (geteuid() == 0 &&
         (config->server.user == NULL || config->server.user[0] == '\0'))
         log_warn("workers run as root: set [server] user");
+    confine_master(master);
     return 0;
 }
 

@@ -111,7 +111,12 @@ update_throttle(struct master *master, const struct child *child, int status)
 static void
 log_death(const struct child *child, int status)
 {
-    if (WIFSIGNALED(status))
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        log_error("%s[%d] was stopped by the sandbox: it made a system call "
+                  "that it never needs (an attack, or a fault of ours; the "
+                  "kernel's log has its number)",
+                  child->role->name, (int)child->pid);
+    else if (WIFSIGNALED(status))
         log_error("%s[%d] was killed by signal %d%s", child->role->name,
                   (int)child->pid, WTERMSIG(status),
                   WCOREDUMP(status) ? " (core dumped)" : "");

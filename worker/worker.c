@@ -135,7 +135,8 @@ drain(struct worker_process *process)
 }
 
 static void
-obey(struct worker_process *process, const struct control_message *message)
+obey(struct worker_process *process, const struct control_message *message,
+     int passed_fd)
 {
     switch (message->type) {
     case CONTROL_DRAIN:
@@ -146,12 +147,10 @@ obey(struct worker_process *process, const struct control_message *message)
         drain(process);
         cut_running(process);
         break;
-    case CONTROL_REOPEN: {
-        int r = log_reopen();
-        if (r < 0)
-            log_warn("cannot reopen the error log: %s", strerror(-r));
+    case CONTROL_REOPEN:
+        if (log_use(passed_fd) < 0)
+            log_warn("cannot use the new error log");
         break;
-    }
     default:
         log_warn("the master sent an unknown message %" PRIu32, message->type);
     }
@@ -171,9 +170,9 @@ control_on_ready(struct loop_source *source, uint32_t events)
             return;
         if (r <= 0)
             break;
+        obey(process, &message, passed_fd);
         if (passed_fd >= 0)
-            close(passed_fd); /* none is meant for a worker */
-        obey(process, &message);
+            close(passed_fd);
     }
     log_warn("the master has gone: draining");
     loop_remove(process->worker.loop, source);

@@ -1,0 +1,76 @@
+/*
+ * confine.c - what a child may still do, from the configuration: the step
+ * between its birth and its role.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "master/master.h"
+
+/* The folder of a file; NULL for words that are no path. */
+static const char *
+folder_of(const char *path, char copy[PATH_MAX])
+{
+    if (path == NULL || strcmp(path, "off") == 0 || strcmp(path, "stderr") == 0)
+        return NULL;
+    snprintf(copy, PATH_MAX, "%s", path);
+    return dirname(copy);
+}
+
+/* The ledger; the catalogue's files beside the segment; the access log, which
+ * a reload may also put beside the error log (config_check_reload). */
+static void
+close_accountant(const struct master *master)
+{
+    char error[PATH_MAX], access[PATH_MAX], segment[PATH_MAX];
+    const struct config *config = master->config;
+    const char *const all[] = {
+        config->server.data_dir,
+        folder_of(master->segment.path, segment),
+        folder_of(config->log.access, access),
+        folder_of(config->log.error, error),
+    };
+    const char *folders[ARRAY_LEN(all) + 1];
+    unsigned count = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+        if (all[i] != NULL)
+            folders[count++] = all[i];
+    folders[count] = NULL;
+    sandbox_close(SANDBOX_ACCOUNTANT, folders);
+}
+
+void
+confine_child(const struct master *master, const struct role *role)
+{
+    const struct config_server *server = &master->config->server;
+    int r = sandbox_drop_rights(server->user);
+    if (r < 0)
+        fatal("cannot become user %s without further rights: %s",
+              server->user == NULL ? "(none)" : server->user, strerror(-r));
+    if (!server->sandbox || !sandbox_is_possible())
+        return;
+    sandbox_hide_memory();
+    if (role->id == ROLE_ACCOUNTANT)
+        close_accountant(master);
+    else
+        sandbox_close(SANDBOX_WORKER, NULL);
+}
+
+void
+confine_master(const struct master *master)
+{
+    sandbox_keep_rights();
+    if (!master->config->server.sandbox) {
+        log_warn("the sandbox is off: a hole in a worker is one in this host");
+        return;
+    }
+    if (!sandbox_is_possible())
+        log_warn("no sandbox in this build (a sanitizer, or valgrind)");
+    else
+        sandbox_hide_memory();
+}
