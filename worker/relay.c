@@ -350,6 +350,15 @@ explain_failure(enum exchange_result result, const char *text,
     *cause = RECORD_UPSTREAM_CUT;
 }
 
+/* Whether another provider may have the call: not a byte of it has left. */
+static bool
+may_go_elsewhere(const struct request *request, enum exchange_result result)
+{
+    return result == EXCHANGE_CONNECT ||
+           (result == EXCHANGE_TIMEOUT && request->exchange != NULL &&
+            !exchange_has_begun(request->exchange));
+}
+
 static void
 on_end(void *owner, enum exchange_result result, const char *text)
 {
@@ -359,10 +368,11 @@ on_end(void *owner, enum exchange_result result, const char *text)
     if (request->exchange != NULL && result == EXCHANGE_OK &&
         request->first_byte_ms == 0)
         request->first_byte_ms = exchange_first_byte_ms(request->exchange);
+    bool elsewhere = may_go_elsewhere(request, result);
     request->exchange = NULL;
     if (request->step == REQUEST_DONE)
         return;
-    if (result == EXCHANGE_CONNECT && route_next(request)) {
+    if (elsewhere && route_next(request)) {
         log_info("request=%s while connecting: %s, trying provider %s",
                  request->id, text, request->provider->name);
         if (send_upstream(request))

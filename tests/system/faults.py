@@ -15,10 +15,13 @@ import json
 import os
 import random
 import signal
+import socket
+import struct
 import time
 
 from gateway import GatewayCase, wait_for
 from load import Connection, chat
+from mock_provider import MockProvider
 
 SEED = int(os.environ.get("AIGW_SEED", "0")) or random.randrange(1, 1 << 30)
 
@@ -55,6 +58,48 @@ def hit(gw, role, number, rng):
         return None
     pid = rng.choice(victims)
     return pid if send_signal(pid, number) else None
+
+
+class RawConnection(Connection):
+    """Looks into no answer: outcome.body and whether it ended are enough."""
+
+    @staticmethod
+    def _take_event(outcome, event):
+        pass
+
+    @staticmethod
+    def _take_plain(outcome):
+        pass
+
+
+class Script(MockProvider):
+    """A provider that misbehaves: `x_fault` of a request names the method here
+    (or in the test's own class) that answers it; without one it is a mock."""
+
+    async def _serve(self, reader, writer):
+        writer.reader = reader # for those who wait for the gateway to leave
+        await super()._serve(reader, writer)
+
+    async def answer(self, path, body, writer, request_id=None):
+        name = json.loads(body).get("x_fault")
+        if name is None:
+            return await super().answer(path, body, writer, request_id)
+        return await getattr(self, name)(json.loads(body), writer, request_id)
+
+    @staticmethod
+    def reset(writer):
+        """Ends the connection by RST, as a process that was killed may."""
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                        struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        return False
+
+
+def provider_text(name, base_url, options=""):
+    """A [provider] and a [model] of the same name."""
+    return "[provider.%s]\nkind = openai\nbase_url = %s\napi_key = sk-x\n%s\n" \
+        "[model.%s]\nproviders = %s\n" % (name, base_url, options, name, name)
 
 
 class Admin:
