@@ -298,6 +298,38 @@ TEST(numbers_beyond_any_count_are_not_stated_and_flagged)
     CHECK_EQ(usage.prompt_missed, 7);
 }
 
+TEST(a_usage_that_no_call_can_have_is_flagged_and_estimated)
+{
+    static const char *const cases[] = {
+        "\"prompt_tokens\":-7,\"completion_tokens\":5",
+        "\"prompt_tokens\":7,\"completion_tokens\":-5,\"total_tokens\":2",
+        "\"prompt_tokens\":7,\"completion_tokens\":5,\"total_tokens\":-1",
+        "\"prompt_tokens\":7,\"completion_tokens\":9007199254740993",
+        "\"prompt_tokens\":20000000,\"completion_tokens\":5",
+        "\"prompt_tokens\":7,\"completion_tokens\":5,\"total_tokens\":"
+        "1000000000",
+        "\"prompt_tokens\":7,\"completion_tokens\":5,\"total_tokens\":"
+        "100000012,\"reasoning_tokens\":100000000",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[256];
+        bool estimated, ambiguous;
+        snprintf(text, sizeof(text), "{\"usage\":{%s}}", cases[i]);
+        begin(ENDPOINT_CHAT, true);
+        feed_data(text);
+        struct usage usage = settled(&estimated, &ambiguous);
+        if (!estimated || !ambiguous || usage_total(&usage) != 11)
+            test_fail(__FILE__, __LINE__, "taken: %s", cases[i]);
+    }
+    bool estimated, ambiguous;
+    begin(ENDPOINT_CHAT, true); /* hidden thoughts may be many */
+    feed_data("{\"usage\":{\"prompt_tokens\":900000,\"completion_tokens\":"
+              "200000,\"total_tokens\":1100000}}");
+    struct usage usage = settled(&estimated, &ambiguous);
+    CHECK_TRUE(!estimated && !ambiguous);
+    CHECK_EQ(usage_total(&usage), 1100000);
+}
+
 TEST(failures_are_seen_in_all_their_shapes)
 {
     static const char *const cases[] = {

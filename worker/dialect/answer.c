@@ -12,14 +12,34 @@ answer_output_estimate(const struct answer *answer)
     return answer->content_events > by_text ? answer->content_events : by_text;
 }
 
+/*
+ * More than any call can have used: a provider's mistake, or its malice, must
+ * not spend a month's budget at once. Prompts may hold more than their bytes
+ * (images, searches) and answers think unseen, so the bound is a wide one.
+ */
+static bool
+is_absurd(const struct usage_stated *stated, const struct call *call)
+{
+    enum { MARGIN = 4, ANSWER_TOKENS = 4 << 20 };
+    uint64_t answer =
+        call->max_tokens > ANSWER_TOKENS ? call->max_tokens : ANSWER_TOKENS;
+    unsigned __int128 most =
+        (unsigned __int128)answer * (call->n > 0 ? call->n : 1);
+    most = (most + call->prompt_bound) * MARGIN;
+    return stated->prompt > most || stated->completion > most ||
+           stated->total > most || stated->reasoning > most ||
+           stated->audio_in > most;
+}
+
 void
 answer_usage(const struct answer *answer, const struct call *call,
              struct usage *usage, bool *estimated, bool *ambiguous)
 {
     *usage = (struct usage){0};
     *ambiguous = false;
-    *estimated = !answer->usage_seen;
-    if (answer->usage_seen) {
+    bool absurd = answer->usage_seen && is_absurd(&answer->stated, call);
+    *estimated = !answer->usage_seen || absurd;
+    if (!*estimated) {
         usage_from_stated(&answer->stated, usage, ambiguous);
         /* Stated along the way, and text has passed since: what broke off
          * there is not cheaper than what was seen of it. */
@@ -39,7 +59,7 @@ answer_usage(const struct answer *answer, const struct call *call,
             usage->completion = output;
         }
     }
-    *ambiguous = *ambiguous || answer->usage_odd;
+    *ambiguous = *ambiguous || answer->usage_odd || absurd;
 }
 
 /* A run without escapes. UTF-8: a character is counted at its first byte. */

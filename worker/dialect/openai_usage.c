@@ -12,7 +12,7 @@
 enum usage_field {
     FIELD_PROMPT,
     FIELD_COMPLETION,
-    FIELD_TOTAL,
+    FIELD_TOTAL,  /* the sums end here */
     FIELD_CACHED, /* prompt_tokens_details: the first that is not 0 counts */
     FIELD_CACHE_HIT,
     FIELD_CACHED_TOP,
@@ -73,9 +73,10 @@ read_number(struct usage_reading *reading, enum usage_field field,
 {
     uint64_t value = 0;
     int rc = json_number_u64(number, &value);
-    bool negative = number.ptr[0] == '-';
-    reading->odd[field] = rc == -ERANGE && !negative;
-    reading->stated[field] = rc == 0 || (rc == -ERANGE && negative);
+    bool negative = number.ptr[0] == '-', is_sum = field <= FIELD_TOTAL;
+    /* A detail below zero says nothing; a sum below zero is nonsense. */
+    reading->odd[field] = rc == -ERANGE && (!negative || is_sum);
+    reading->stated[field] = rc == 0 || (rc == -ERANGE && negative && !is_sum);
     reading->values[field] = rc == 0 ? value : 0;
 }
 
