@@ -104,7 +104,7 @@ void request_on_gone(struct request *request);
 /*
  * The client ended its side (FIN) while its request is under way: it may have
  * left, or have only half-closed. Returns how long to wait (ms) before it
- * counts as gone; 0: until a write fails.
+ * counts as gone, unless a write succeeds until then; 0: until a write fails.
  */
 uint64_t request_on_half_close(struct request *request);
 /* A malformed or late request before there is a request: writes an error. */

@@ -76,15 +76,39 @@ class Script(MockProvider):
     """A provider that misbehaves: `x_fault` of a request names the method here
     (or in the test's own class) that answers it; without one it is a mock."""
 
+    def __init__(self):
+        super().__init__()
+        self.writers = set()
+
     async def _serve(self, reader, writer):
         writer.reader = reader # for those who wait for the gateway to leave
+        self.writers.add(writer)
         await super()._serve(reader, writer)
+        self.writers.discard(writer)
 
     async def answer(self, path, body, writer, request_id=None):
         name = json.loads(body).get("x_fault")
         if name is None:
             return await super().answer(path, body, writer, request_id)
         return await getattr(self, name)(json.loads(body), writer, request_id)
+
+    def _on_loop(self, coroutine):
+        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+
+    def down(self):
+        """Refuses connections, and drops those that there are."""
+        async def go():
+            self.server.close()
+            for writer in list(self.writers):
+                writer.transport.abort()
+        self._on_loop(go())
+
+    def up(self):
+        async def go():
+            self.server = await asyncio.start_server(
+                self._serve, "127.0.0.1", self.port, backlog=4096,
+                limit=64 << 20, reuse_address=True)
+        self._on_loop(go())
 
     @staticmethod
     def reset(writer):

@@ -78,12 +78,12 @@ class MockProvider:
 
     def _run(self):
         asyncio.set_event_loop(self.loop)
-        server = self.loop.run_until_complete(asyncio.start_server(
+        self.server = self.loop.run_until_complete(asyncio.start_server(
             self._serve, "127.0.0.1", 0, backlog=4096, limit=64 << 20))
-        self.port = server.sockets[0].getsockname()[1]
+        self.port = self.server.sockets[0].getsockname()[1]
         self.started.set()
         self.loop.run_forever()
-        server.close()
+        self.server.close()
         tasks = asyncio.all_tasks(self.loop)
         for task in tasks:
             task.cancel()

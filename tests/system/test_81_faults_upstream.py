@@ -121,7 +121,7 @@ class FaultyProvider(Script):
 
     async def raw(self, body, writer, request_id):
         """Whatever bytes the test prepared, in pieces."""
-        pieces = self.prepared[body["x_args"]["name"]]
+        pieces = self.prepared[body["x_args"]["case"]]
         for i, piece in enumerate(pieces):
             writer.write(piece)
             await writer.drain()
@@ -367,6 +367,305 @@ class MidStream(UpstreamCase):
             self.assertGreaterEqual(row["tokens"], usage)
         if offset < wire.index(b"\r\n"):
             self.assertEqual(row["tokens"], 0, "nothing had come back")
+
+
+def answer(usage, content="tok tok tok tok "):
+    """A plain answer; `usage` as text, so that it may be no JSON."""
+    return '{"id":"x","object":"chat.completion","model":"m1","choices":[' \
+        '{"index":0,"finish_reason":"stop","message":{"role":"assistant",' \
+        '"content":"%s"}}],"usage":%s}' % (content, usage)
+
+
+def plain(text, head=""):
+    data = text.encode("utf-8", "surrogateescape")
+    return (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" +
+            head.encode() + b"Content-Length: %d\r\n\r\n" % len(data) + data)
+
+
+def stream(data, end=b"0\r\n\r\n"):
+    return SSE + chunk(data) + end
+
+
+USAGE = '{"prompt_tokens":%s,"completion_tokens":%s,"total_tokens":%s}'
+DONE = b"data: [DONE]\n\n"
+ESTIMATED = (1, 60) # what the call may be charged where nothing sane is stated
+ANY, NOTHING = (0, 60), (0, 0)
+
+# name: (bytes, statuses that may be given, tokens that may be charged)
+MALFORMED = {
+    "usage as stated": (plain(answer(USAGE % (20, 4, 24))), {200}, (24, 24)),
+    "negative": (plain(answer(USAGE % (-20, -4, -24))), {200}, ESTIMATED),
+    "one negative": (plain(answer(USAGE % (20, -4, 16))), {200}, ESTIMATED),
+    "beyond 2^53": (plain(answer(USAGE % (20, 1 << 54, 1 << 54))), {200},
+                    ESTIMATED),
+    "beyond 2^64": (plain(answer(USAGE % (20, 1 << 70, 1 << 70))), {200},
+                    ESTIMATED),
+    "1e300": (plain(answer(USAGE % ("1e300", "1e300", "1e300"))), {200}, ESTIMATED),
+    "a billion": (plain(answer(USAGE % (20, 10**9, 10**9 + 20))), {200}, ESTIMATED),
+    "strings": (plain(answer(USAGE % ('"20"', '"4"', '"24"'))), {200}, ESTIMATED),
+    "null": (plain(answer("null")), {200}, ESTIMATED),
+    "a list": (plain(answer("[20, 4, 24]")), {200}, ESTIMATED),
+    "not a number": (plain(answer(USAGE % ("NaN", "Infinity", "-"))), {200},
+                     ESTIMATED),
+    "details clamped": (plain(answer(
+        '{"prompt_tokens":20,"completion_tokens":4,"total_tokens":24,'
+        '"prompt_tokens_details":{"cached_tokens":99999999999}}')), {200}, (24, 24)),
+    "twice, the last counts": (plain(answer(
+        USAGE % (1, 1, 2) + ',"usage":' + USAGE % (20, 4, 24))), {200}, (24, 24)),
+    "no JSON": (plain("<html>all is well</html>"), {200}, ESTIMATED),
+    "empty": (plain(""), {200, 502}, ESTIMATED),
+    "cut JSON": (plain(answer("{}")[:-40]), {200}, ESTIMATED),
+    "deep": (plain("[" * 100000), {200}, ESTIMATED),
+    "deep objects": (plain('{"a":' * 100000), {200}, ESTIMATED),
+    "no UTF-8": (plain(answer("null", "\udcff\udcfe\udc80tok")), {200}, ESTIMATED),
+    "NUL": (plain(answer("null", "\0\0\0")), {200}, ESTIMATED),
+    "longer than said": (plain(answer("null")) + b"HTTP/1.1 200 OK\r\n\r\n",
+                         {200}, ESTIMATED),
+    "shorter than said": (plain(answer("null"))[:-9], {502}, ESTIMATED),
+    "two lengths": (plain(answer("null"), "Content-Length: 3\r\n"), {502}, ANY),
+    "a negative length": (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}",
+                          {502}, ANY),
+    "length and chunks": (plain(answer("null"), "Transfer-Encoding: chunked\r\n"),
+                          {502}, ANY),
+    "no HTTP": (b"220 smtp.example.com ESMTP\r\n", {502}, NOTHING),
+    "HTTP/0.9": (b"<html>hello</html>\n", {502}, NOTHING),
+    "HTTP/2": (b"\0\0\x12\4\0\0\0\0\0\0\3\0\0\0d\0\4\0\0\xff\xff\0\5",
+               {502}, NOTHING),
+    "status 99": (b"HTTP/1.1 99 X\r\nContent-Length: 0\r\n\r\n", {502}, ANY),
+    "status 1000": (b"HTTP/1.1 1000 X\r\nContent-Length: 0\r\n\r\n", {502}, ANY),
+    "NUL in a field": (plain(answer("null"), "X-A: \0\r\n"), {502}, ANY),
+    "space before colon": (plain(answer("null"), "X-A : b\r\n"), {502}, ANY),
+    "compressed": (plain(answer("null"), "Content-Encoding: gzip\r\n"), {502},
+                   ANY),
+    "no content": (b"HTTP/1.1 204 No Content\r\n\r\n", {502}, ANY),
+    # event streams
+    "LF": (stream(word_event() * 4 + DONE), {200}, (4, 60)),
+    "CRLF": (stream((word_event() * 4 + DONE).replace(b"\n", b"\r\n")), {200},
+             (4, 60)),
+    "CR": (stream((word_event() * 4 + DONE).replace(b"\n", b"\r")), {200}, (4, 60)),
+    "BOM": (stream(b"\xef\xbb\xbf" + word_event() * 4 + DONE), {200}, (4, 60)),
+    "comments": (stream(b": hi\n\n:\n\n" + word_event() * 4 + DONE), {200},
+                 (4, 60)),
+    "no space": (stream((word_event() * 4 + DONE).replace(b"data: ", b"data:")),
+                 {200}, (4, 60)),
+    "unknown fields": (stream(b"id: 7\nretry: 1\nevent: x\nfoo\n" +
+                              word_event() * 4 + DONE), {200}, (4, 60)),
+    "no last line": (stream(word_event() * 4 + DONE[:-2]), {200}, (4, 60)),
+    "done twice": (stream(word_event() * 4 + DONE + DONE), {200}, (4, 60)),
+    "text after done": (stream(word_event() * 4 + DONE + word_event() * 1000),
+                        {200}, (4, 60)),
+    "no done": (stream(word_event() * 4), {200}, (4, 60)),
+    "no JSON in events": (stream(b"data: {{{{\n\n" * 9 + word_event() * 4 + DONE),
+                          {200}, (4, 60)),
+    "endless line": (stream(b"data: " + b"x" * 3000000 + b"\n\n" + DONE), {200},
+                     (1, 800000)),
+    "endless event": (stream(b"data: x\n" * 400000 + b"\n" + DONE), {200},
+                      (1, 900000)),
+    "only line feeds": (stream(b"\n" * 100000), {200}, ESTIMATED),
+    "nothing": (stream(b"\n"), {200}, ESTIMATED),
+    "usage negative": (stream(word_event() * 4 + b'data: {"choices":[],"usage":' +
+                              (USAGE % (-1, -1, -2)).encode() + b"}\n\n" + DONE),
+                       {200}, (4, 60)),
+    "bad chunk size": (SSE + b"zz\r\nhello\r\n", {200, 502}, ESTIMATED),
+    "huge chunk size": (SSE + b"ffffffffffffffffff\r\nhello\r\n", {200, 502},
+                        ESTIMATED),
+    "bad chunk later": (SSE + chunk(word_event() * 4) + b"-5\r\n", {200}, (4, 60)),
+    "chunk without end": (SSE + chunk(word_event() * 4) + b"5\r\nabcdefgh", {200},
+                          (4, 60)),
+}
+
+
+class Nonsense(UpstreamCase):
+    def prepare(self, cases):
+        """{name: [bytes in pieces]} -> outcomes by name."""
+        self.provider.prepared = cases
+        names = list(cases)
+        bodies = [fault("raw", stream=b"event-stream" in b"".join(cases[n]), case=n)
+                  for n in names]
+        return dict(zip(names, self.many(bodies)))
+
+    def test_row_18_malformed_answers_are_passed_or_refused_and_charged_sanely(self):
+        self.start()
+        workers = set(self.gw.children("worker"))
+        outcomes = self.prepare({n: [c[0]] for n, c in MALFORMED.items()})
+        rows = self.books().rows
+        for name, (_, statuses, charge) in MALFORMED.items():
+            outcome = outcomes[name]
+            tokens = rows[outcome.id]["tokens"]
+            with self.subTest(name):
+                self.assertIn(outcome.status, statuses, outcome.body[:200])
+                self.assertTrue(charge[0] <= tokens <= charge[1], tokens)
+        self.assertEqual(set(self.gw.children("worker")), workers, self.gw.log())
+        for name in ("negative", "beyond 2^53", "a billion", "usage negative"):
+            row = rows[outcomes[name].id]
+            self.assertTrue(row["estimated"] and row["ambiguous"], name)
+        self.assertFalse(outcomes["bad chunk later"].clean)
+        self.assertNotIn(b"[DONE]", outcomes["bad chunk later"].body)
+
+    def test_row_18_a_stream_cut_into_pieces_anywhere_gives_the_same_bill(self):
+        wire = SSE + b"".join(chunk(e) for e in recording()) + b"0\r\n\r\n"
+        offsets = range(1, len(wire)) if OFFSETS == 0 else \
+            self.rng.sample(range(1, len(wire)), min(OFFSETS, len(wire) - 1))
+        self.start()
+        cases = {"whole": [wire]}
+        cases.update({"%d" % o: [wire[:o], wire[o:]] for o in offsets})
+        outcomes = self.prepare(cases)
+        rows = self.books().rows
+        bills = {json.dumps(rows[o.id]["usage"], sort_keys=True)
+                 for o in outcomes.values()}
+        self.assertEqual(len(bills), 1, bills)
+        self.assertEqual({(o.status, o.clean, o.body) for o in outcomes.values()},
+                         {(200, True, outcomes["whole"].body)})
+
+    def test_row_19_heads_without_end_floods_redirects_and_trailers(self):
+        canary = self.mock()
+        self.start(provider_options="first_byte_timeout = 20s")
+        ok = plain(answer(USAGE % (20, 4, 24)))
+        interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+        there = "Location: %s/chat/completions\r\n" % canary.base_url
+        redirect = b"HTTP/1.1 %d X\r\n" + there.encode() + \
+            b"Content-Length: 2\r\n\r\n{}"
+        trailers = SSE + chunk(word_event() * 4 + DONE) + \
+            b"0\r\nX-Trailer: planted\r\nSet-Cookie: planted\r\n\r\n"
+        cases = {
+            "eight interim": [interim * 8 + ok],
+            "nine interim": [interim * 9 + ok],
+            "early hints": [b"HTTP/1.1 103 Early\r\nLink: </x>\r\n\r\n" + ok],
+            "switching": [b"HTTP/1.1 101 Switching Protocols\r\n"
+                          b"Upgrade: h2c\r\nConnection: upgrade\r\n\r\n" + ok],
+            "large head": [plain(answer("null"), "X-A: %s\r\n" % ("a" * 200000))],
+            "many fields": [plain(answer("null"), "X-A: b\r\n" * 20000)],
+            "trailers": [trailers],
+            "endless trailer": [trailers[:-2] + b"X-T: " + b"t" * 3000000],
+        }
+        cases.update({"redirect %d" % status: [redirect % status]
+                      for status in (300, 301, 302, 303, 307, 308)})
+        outcomes = self.prepare(cases)
+        for name in ("eight interim", "early hints"):
+            self.assertEqual(outcomes[name].status, 200, outcomes[name].body)
+        self.assertEqual((outcomes["trailers"].status, outcomes["trailers"].clean),
+                         (200, True))
+        self.assertNotIn("planted", json.dumps(outcomes["trailers"].headers))
+        self.assertNotIn(b"planted", outcomes["trailers"].body)
+        for name in set(cases) - {"eight interim", "early hints", "trailers",
+                                  "endless trailer"}:
+            self.assertEqual(outcomes[name].status, 502, name)
+            self.assertEqual(code_of(outcomes[name]), "upstream_error")
+        self.assertEqual(outcomes["endless trailer"].status, 200)
+        floods = self.many([
+            fault("flood", first="", piece=interim.decode() * 50),
+            fault("flood", first="HTTP/1.1 200 OK\r\n", piece="X-A: %s\r\n" % (
+                "b" * 900)),
+            fault("flood", first="HTTP/1.1 200 OK\r\nX-A: ", piece="b" * 1000)])
+        self.assertEqual({o.status for o in floods}, {502})
+        self.assertEqual(canary.requests, [], "a redirect was followed")
+        self.books()
+
+
+class Disconnects(UpstreamCase):
+    async def leave(self, tag, events, slow):
+        """Reads so many events, step by step, and goes."""
+        gate = self.provider.gates[tag] = {"allowed": 1}
+        name, secret = self.keys[events % len(self.keys)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.gw.port)
+        data = json.dumps(fault("stepwise", stream=True, tag=tag)).encode()
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+                     b"Authorization: Bearer %s\r\nContent-Type: application/json"
+                     b"\r\nContent-Length: %d\r\n\r\n" % (
+                         secret.encode(), len(data)) + data)
+        seen = b""
+        while seen.count(b"tok ") < events:
+            data = await asyncio.wait_for(reader.read(65536), 60)
+            self.assertNotEqual(data, b"", seen[-300:])
+            seen += data
+            gate["allowed"] = max(gate["allowed"], min(
+                events, seen.count(b"tok ") + 1))
+        if slow: # the next event is on its way when the client goes
+            gate["allowed"] = events + 1
+        gate["went"] = time.monotonic()
+        writer.transport.abort()
+        await self.until(lambda: "left" in gate, 60, "the upstream is cancelled")
+        return re.search(rb"(?i)x-request-id: (\S+)", seen)[1].decode(), events
+
+    def test_row_22_clients_leave_at_random_events(self):
+        self.start()
+
+        async def go():
+            together = asyncio.Semaphore(20)
+
+            async def one(i):
+                async with together:
+                    return await self.leave("%d" % i, self.rng.randint(1, 12),
+                                            self.rng.random() < 0.5)
+            return await asyncio.gather(*[one(i) for i in range(DISCONNECTS)])
+        left = asyncio.run(go())
+        audit = self.books().provider(self.provider.book.served_by_id())
+        served = {e["id"]: e["served"] for e in self.provider.book.snapshot()}
+        for request_id, seen in left:
+            row = audit.rows[request_id]
+            charged = row["usage"]["completion"]
+            self.assertEqual(row["cause"], "client_gone")
+            # What the client has, it pays; and at most one event beyond.
+            self.assertLessEqual(seen, charged)
+            self.assertLessEqual(served[request_id] - 1, charged)
+            self.assertLessEqual(charged, served[request_id])
+        print("upstream cancelled after ms: median %.0f p99 %.0f max %.0f" % (
+            percentiles([(g["left"] - g["went"]) * 1000
+                         for g in self.provider.gates.values()])), flush=True)
+
+    def test_row_22_a_client_that_leaves_is_read_to_the_end_where_so_configured(self):
+        self.start(provider_options="on_disconnect = drain")
+        body = chat(tokens=30, stream=True, delay_ms=10)
+
+        async def go():
+            connection = RawConnection(self.gw.port)
+            task = asyncio.create_task(connection.call(self.keys[0][1], body))
+            await self.until(lambda: any(
+                e["served"] > 3 for e in self.provider.book.snapshot()), 30)
+            connection.writer.transport.abort()
+            await task
+        asyncio.run(go())
+        rows = self.books().rows.values()
+        self.assertEqual([r["usage"]["completion"] for r in rows], [30])
+        self.assertTrue(self.provider.book.snapshot()[0]["done"])
+
+
+class Down(UpstreamCase):
+    def test_row_34_no_address_and_no_upstream_fail_fast_and_give_all_back(self):
+        closed = ["http://127.0.0.1:%d/v1" % free_port() for _ in range(2)]
+        text = provider_text("nowhere", "http://no-such-host.invalid/v1",
+                             "connect_timeout = 3s")
+        for i, url in enumerate(closed):
+            text += "[provider.down%d]\nkind = openai\nbase_url = %s\n" % (i, url)
+        text += "[model.down]\nproviders = down0, down1\n"
+        self.start(extra=text, key_args=("--quota", "1000", "--period", "daily"))
+        for stream in (False, True):
+            for model in ("down", "nowhere"):
+                for _ in range(5):
+                    outcome = self.one(dict(chat(stream=stream, model=model)))
+                    self.assertIn(outcome.status,
+                                  (502,) if model == "down" else (502, 504))
+                    if model == "down":
+                        self.assertEqual(outcome.headers["x-aigw-attempts"], "2")
+        down = [o.seconds for _, o in self.calls if o.status == 502]
+        print("seconds of a refusal: median %.4f p99 %.4f max %.4f" %
+              percentiles(down), flush=True)
+        self.assertEqual(self.gw.usage_of("k0")[0]["usage"], 0)
+        self.assertEqual({r["tokens"] for r in self.books().rows.values()}, {0})
+
+    def test_row_34_an_upstream_that_goes_down_and_comes_back(self):
+        self.start()
+
+        async def flapping():
+            for _ in range(FLAPS):
+                await self.answered(30)
+                self.provider.down()
+                await self.until(lambda: self.calls[-1][1].status == 502, 60,
+                                 "it is down")
+                self.provider.up()
+        asyncio.run(self.under_load(flapping, clients=12))
+        self.audit(allowed=(200, 502))
+        self.assertEqual(self.deaths("worker"), 0)
 
 
 if __name__ == "__main__":
