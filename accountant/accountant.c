@@ -59,6 +59,7 @@ on_ready(void *context, int error, const char *reason)
     accountant->admin = admin_create(accountant->store);
     if (accountant->admin == NULL)
         fatal("cannot serve management: out of memory");
+    accountant->control.admin = accountant->admin;
     control_say_ready(&accountant->control);
 }
 

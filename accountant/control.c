@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "accountant/admin/admin.h"
 #include "accountant/store_private.h"
 #include "common/log.h"
 #include "common/net/tls.h"
@@ -19,6 +20,7 @@ enum {
     CONFIG_BYTES_MAX = 16 << 20,
     STOP_TRIES_MS = 10000, /* a disk that does not recover by then */
     STOP_RETRY_MS = 200,
+    STOP_CLIENTS_MS = 1000, /* for answers of management under way */
 };
 
 static void
@@ -75,6 +77,27 @@ on_retry(struct loop_timer *timer)
     store_flush(control->store, on_flushed, control);
 }
 
+/* Management's clients have their answers: nothing changes any more. */
+static void
+on_drained(void *context)
+{
+    struct control *control = context;
+    if (control->grace.due_ms == 0)
+        return; /* too late: the last flush runs */
+    loop_timer_clear(control->loop, &control->grace);
+    log_info("stopping: the last flush");
+    store_stop(control->store, on_flushed, control);
+}
+
+static void
+on_grace(struct loop_timer *timer)
+{
+    struct control *control =
+        (struct control *)((char *)timer - offsetof(struct control, grace));
+    log_info("stopping: the last flush, before all clients of management left");
+    store_stop(control->store, on_flushed, control);
+}
+
 static void
 stop(struct control *control)
 {
@@ -87,8 +110,12 @@ stop(struct control *control)
         leave(control, 1);
         return;
     }
-    log_info("stopping: the last flush");
-    store_stop(control->store, on_flushed, control);
+    loop_timer_set(control->loop, &control->grace,
+                   control->stop_since_ms + STOP_CLIENTS_MS);
+    if (control->admin != NULL)
+        admin_drain(control->admin, on_drained, control);
+    else
+        on_drained(control);
 }
 
 /* The flush in flight is finished by store_destroy(); what it does not hold
@@ -187,6 +214,10 @@ static void
 on_message(struct control *control, const struct control_message *message,
            int fd)
 {
+    struct store_master *master = &control->store->master;
+    _Static_assert(sizeof(master->upgrade) == sizeof(message->text) &&
+                       sizeof(master->reload_reason) == sizeof(message->text),
+                   "texts of the master are kept whole");
     switch (message->type) {
     case CONTROL_STOP:
         stop(control);
@@ -198,6 +229,14 @@ on_message(struct control *control, const struct control_message *message,
         return;
     case CONTROL_CONFIG:
         configure(control, message->value, fd);
+        return;
+    case CONTROL_RELOADED:
+        master->reloads = message->value;
+        memcpy(master->reload_reason, message->text, sizeof(message->text));
+        return;
+    case CONTROL_UPGRADED:
+        master->upgrades = message->value;
+        memcpy(master->upgrade, message->text, sizeof(message->text));
         return;
     default:
         log_warn("the master sent message %u, which is none for me",
@@ -235,6 +274,7 @@ control_open(struct control *control, const struct heritage *heritage,
         .loop = store_loop(store),
         .source = {.fd = heritage->control_fd, .ready = on_control},
         .retry = {.expired = on_retry},
+        .grace = {.expired = on_grace},
     };
     return loop_add(control->loop, &control->source, EPOLLIN);
 }
@@ -243,5 +283,6 @@ void
 control_close(struct control *control)
 {
     loop_timer_clear(control->loop, &control->retry);
+    loop_timer_clear(control->loop, &control->grace);
     loop_remove(control->loop, &control->source);
 }

@@ -8,11 +8,15 @@
 
 #include "accountant/store.h"
 
+struct admin;
+
 struct control {
     const struct heritage *heritage;
     struct store *store;
     struct loop *loop;
     struct loop_source source;
+    struct admin *admin;     /* NULL: does not serve yet */
+    struct loop_timer grace; /* of management's clients at a stop */
     struct loop_timer retry; /* of the last flush */
     uint64_t stop_since_ms;  /* monotonic; 0: not stopping */
     bool orphaned;           /* the master is gone */

@@ -124,6 +124,14 @@ void store_query(struct store *store,
  * visible to queries. error != 0: the ledger cannot write now. */
 void store_flush(struct store *store, store_done done, void *context);
 
+/* What the master said of itself by message, for status. */
+struct store_master {
+    uint64_t reloads, upgrades; /* that were applied or refused */
+    char reload_reason[240];    /* "": the last reload was applied */
+    char upgrade[240];          /* what came of the last one */
+};
+const struct store_master *store_master(const struct store *store);
+
 /* What status and metrics show. */
 struct store_state {
     uint64_t flushes, flush_errors, records, queued_changes;

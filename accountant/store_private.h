@@ -64,6 +64,7 @@ struct store {
     uint64_t sweep_ms; /* monotonic: next sweep of retired entries */
     uint32_t retired;
 
+    struct store_master master;
     struct retention retention;
     struct reload *reload; /* a configuration under way */
     store_ready ready;

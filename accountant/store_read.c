@@ -131,6 +131,12 @@ store_heritage(const struct store *store)
     return store->heritage;
 }
 
+const struct store_master *
+store_master(const struct store *store)
+{
+    return &store->master;
+}
+
 const struct config *
 store_config(const struct store *store)
 {

@@ -39,6 +39,9 @@ struct crypto_secrets {
  */
 int crypto_secrets_load(struct crypto_secrets *secrets, const char *path,
                         bool create) MUST_CHECK;
+/* From the master secret's 32 bytes, as another process of ours read them. */
+void crypto_secrets_set(struct crypto_secrets *secrets,
+                        const uint8_t master[CRYPTO_SECRET_BYTES]);
 void crypto_secrets_wipe(struct crypto_secrets *secrets);
 
 /*

@@ -152,6 +152,14 @@ crypto_secrets_load(struct crypto_secrets *secrets, const char *path,
 }
 
 void
+crypto_secrets_set(struct crypto_secrets *secrets,
+                   const uint8_t master[CRYPTO_SECRET_BYTES])
+{
+    memcpy(secrets->master, master, CRYPTO_SECRET_BYTES);
+    derive_all(secrets);
+}
+
+void
 crypto_secrets_wipe(struct crypto_secrets *secrets)
 {
     crypto_wipe(secrets, sizeof(*secrets));

@@ -49,6 +49,10 @@ enum control_type {
     CONTROL_CONFIG,      /* -> accountant, with a descriptor; value = number */
     CONTROL_CONFIG_DONE, /* accountant -> master: catalogue published */
     CONTROL_CONFIG_FAILED, /* accountant -> master: text says why */
+    /* -> accountant, for status: how many there were, and why the last one was
+     * refused ("": it was not); what came of the last upgrade. */
+    CONTROL_RELOADED,
+    CONTROL_UPGRADED,
 };
 
 struct control_message {

@@ -31,11 +31,63 @@ static char *title_area;
 static size_t title_area_bytes;
 static char **title_environment; /* kept reachable, never freed */
 
+static char **arguments; /* copies: the title takes the place of argv */
+static char program_path[PATH_MAX];
+
+static void
+remember_arguments(int argc, char **argv)
+{
+    arguments = calloc((size_t)argc + 1, sizeof(*arguments));
+    for (int i = 0; arguments != NULL && i < argc; i++)
+        arguments[i] = strdup(argv[i]);
+}
+
+/* A name without a slash was found by PATH, and is what the kernel says. */
+static void
+remember_program(const char *name)
+{
+    char folder[PATH_MAX];
+    int len = -1;
+    if (name[0] == '/')
+        len = snprintf(program_path, sizeof(program_path), "%s", name);
+    else if (strchr(name, '/') != NULL && getcwd(folder, sizeof(folder)))
+        len =
+            snprintf(program_path, sizeof(program_path), "%s/%s", folder, name);
+    if (len > 0 && len < (int)sizeof(program_path))
+        return;
+    ssize_t n =
+        readlink("/proc/self/exe", program_path, sizeof(program_path) - 1);
+    program_path[n > 0 ? n : 0] = '\0';
+}
+
+char *const *
+proc_arguments(void)
+{
+    return arguments;
+}
+
+const char *
+proc_program_path(void)
+{
+    return program_path;
+}
+
+int
+proc_exec_fd(int fd, char *const argv[])
+{
+    if (argv == NULL || argv[0] == NULL)
+        return -EINVAL;
+    syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+    return -errno;
+}
+
 void
 proc_title_init(int argc, char **argv)
 {
     if (argc < 1 || title_area != NULL)
         return;
+    remember_arguments(argc, argv);
+    remember_program(argv[0]);
     char *end = argv[0];
     for (int i = 0; i < argc && argv[i] == end; i++)
         end = argv[i] + strlen(argv[i]) + 1;

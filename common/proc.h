@@ -11,8 +11,17 @@
 
 #include "common/check.h"
 
-/* Once, first thing in main(): remembers where argv stands. */
+/* Once, first thing in main(): remembers where argv stands, what it says, and
+ * where the program's file is. */
 void proc_title_init(int argc, char **argv);
+/* argv as it was, NULL-terminated; it must not be changed. */
+char *const *proc_arguments(void);
+/* The absolute path by which the program was started, links in it not followed:
+ * what stands there later is its successor. */
+const char *proc_program_path(void);
+/* execveat(2) of an open file (O_PATH is enough) with our environment. -errno;
+ * it returns only when it failed. */
+int proc_exec_fd(int fd, char *const argv[]);
 void proc_title_set(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* Start time of a pid in clock ticks since boot (/proc/PID/stat field 22), 0

@@ -16,6 +16,7 @@
 struct options {
     const char *config_path;
     const char *signal_word;
+    const char *check_upgrade; /* the layout that the caller has */
     bool test, dump;
 };
 
@@ -26,13 +27,15 @@ static const char usage_text[] =
     "  -c FILE           configuration (else ./aigw.ini, /etc/aigw/aigw.ini)\n"
     "  -t                check the configuration and leave\n"
     "  -T                check it and print it as it is understood\n"
-    "  -s WORD           signal the running master: reload, reopen, quit, "
-    "stop\n"
+    "  -s WORD           signal the running master: reload, reopen, upgrade, "
+    "quit,\n"
+    "                    stop\n"
     "  --options         every option with type, default and meaning\n"
     "  --example-config  a commented aigw.ini with all defaults\n"
     "\n"
     "The program stays in the foreground. Signals: HUP reload, USR1 reopen\n"
-    "logs, QUIT drain and stop, TERM and INT stop now, WINCH drain workers.\n";
+    "logs, USR2 upgrade the program in place, QUIT drain and stop, TERM and\n"
+    "INT stop now, WINCH drain workers.\n";
 
 static void
 print_options(enum config_doc form)
@@ -49,11 +52,20 @@ print_options(enum config_doc form)
 static int
 parse_options(int argc, char **argv, struct options *options)
 {
-    enum { OPT_OPTIONS = 256, OPT_EXAMPLE, OPT_VERSION, OPT_HELP, OPT_MDOC };
+    enum {
+        OPT_OPTIONS = 256,
+        OPT_EXAMPLE,
+        OPT_VERSION,
+        OPT_HELP,
+        OPT_MDOC,
+        OPT_CHECK_UPGRADE,
+    };
     static const struct option longs[] = {
         {"options", no_argument, NULL, OPT_OPTIONS},
         {"example-config", no_argument, NULL, OPT_EXAMPLE},
         {"options-mdoc", no_argument, NULL, OPT_MDOC},
+        /* asked by a running master, see upgrade_check.c */
+        {"check-upgrade", required_argument, NULL, OPT_CHECK_UPGRADE},
         {"version", no_argument, NULL, OPT_VERSION},
         {"help", no_argument, NULL, OPT_HELP},
         {NULL, 0, NULL, 0},
@@ -78,6 +90,9 @@ parse_options(int argc, char **argv, struct options *options)
             break;
         case 's':
             options->signal_word = optarg;
+            break;
+        case OPT_CHECK_UPGRADE:
+            options->check_upgrade = optarg;
             break;
         case OPT_OPTIONS:
             print_options(CONFIG_DOC_TEXT);
@@ -159,7 +174,11 @@ main(int argc, char **argv)
     int status = parse_options(argc, argv, &options);
     if (status >= 0)
         return status;
-    master.config = load_config(options.config_path);
+    if (options.check_upgrade != NULL)
+        return upgrade_check_main(options.check_upgrade, options.config_path);
+    struct handover *handover = takeover_find();
+    master.config = handover != NULL ? takeover_config(handover)
+                                     : load_config(options.config_path);
     if (master.config == NULL)
         return 1;
     if (options.test)
@@ -172,11 +191,11 @@ main(int argc, char **argv)
     if (status < 0)
         fatal("cannot open the error log %s: %s", master.config->log.error,
               strerror(-status));
-    status = master_start(&master);
-    if (status == 0) {
-        supervise(&master);
-        status = master.exit_status;
-    }
+    if (handover != NULL)
+        master_take_over(&master, handover);
+    else
+        master_start(&master);
+    supervise(&master);
     master_finish(&master);
-    return status;
+    return master.exit_status;
 }

@@ -24,10 +24,11 @@ enum {
     MASTER_GENERATIONS_MAX = 3, /* that live at a time */
     MASTER_BACKOFF_FIRST_MS = 10,
     MASTER_BACKOFF_MAX_MS = 5000,
-    MASTER_EARLY_DEATH_MS = 10000, /* younger than this: throttle */
-    MASTER_STOP_GRACE_MS = 5000,   /* TERM: then SIGKILL */
-    MASTER_READY_GRACE_MS = 5000,  /* new workers of a reload */
-    MASTER_FLUSH_GRACE_MS = 30000, /* the accountant's last flush */
+    MASTER_EARLY_DEATH_MS = 10000,   /* younger than this: throttle */
+    MASTER_STOP_GRACE_MS = 5000,     /* TERM: then SIGKILL */
+    MASTER_READY_GRACE_MS = 5000,    /* new workers of a reload */
+    MASTER_FLUSH_GRACE_MS = 30000,   /* the accountant's last flush */
+    MASTER_CHECKER_GRACE_MS = 20000, /* a new program's --check-upgrade */
 };
 
 enum child_state {
@@ -37,6 +38,7 @@ enum child_state {
     CHILD_ORPHAN,   /* of an earlier master: watched by pidfd */
 };
 
+struct handover;
 struct master;
 
 /* A process that the master answers for. */
@@ -70,6 +72,23 @@ struct reload {
     bool starting;     /* new workers are starting */
     uint64_t since_ms; /* when they began to start */
     bool again;        /* another HUP came meanwhile */
+    uint64_t count;    /* HUPs that were answered: applied or refused */
+    char reason[240];  /* why the last one was refused; "" it was not */
+};
+
+/* USR2: the program's file runs as a child with --check-upgrade; then this
+ * process becomes it (upgrade.c), takes over what lives (takeover.c) and puts
+ * new children in the places of the old ones. */
+struct upgrade {
+    bool wanted;       /* USR2 came while a reload was under way */
+    pid_t checker;     /* 0: none runs */
+    int exe_fd;        /* the file that is checked, O_PATH; -1 */
+    int output_fd;     /* what the checker says; -1 */
+    uint64_t since_ms; /* of the checker, or of the take-over */
+    bool replacing;    /* new children of the new program are on their way */
+    bool reload_after; /* the file says other things than what runs */
+    uint64_t count;    /* upgrades that were done or refused */
+    char outcome[240]; /* of the last one */
 };
 
 struct master {
@@ -84,6 +103,7 @@ struct master {
     struct throttle throttles[ROLE_COUNT];
     uint64_t generation; /* of the configuration, as the workers' */
     struct reload reload;
+    struct upgrade upgrade;
     enum stop_state stop;
     uint64_t stop_since_ms;
     bool workers_off;      /* WINCH: no workers until the next reload */
@@ -96,8 +116,14 @@ struct master {
 };
 
 /* ---- start.c: everything before the loop ---- */
-/* 0, or the exit status with the reason logged. */
-int master_start(struct master *master) MUST_CHECK;
+/* What a start and a take-over have in common: paths, signals. */
+void master_prepare(struct master *master);
+/* The user that owns the segment besides us. */
+uid_t master_other_uid(const struct config *config);
+/* Watches what an earlier master left. True: there is something. */
+bool master_adopt_orphans(struct master *master);
+/* fatal() when it cannot. */
+void master_start(struct master *master);
 /* Takes the traces away: socket, pid file; the segment after a clean stop. */
 void master_finish(struct master *master);
 
@@ -120,6 +146,14 @@ int spawn_child(struct master *master, const struct role *role) MUST_CHECK;
 bool spawn_adopt(struct master *master, const struct role *role, pid_t pid,
                  uint64_t start_time, uint32_t column);
 void spawn_forget(struct child *child); /* unlinks and frees */
+/* To each child of the role that has our socket; one that is dying misses it.
+ * `fd` goes along; -1 for none. */
+void spawn_tell(struct master *master, enum role_id role,
+                const struct control_message *message, int fd);
+/* A child of ours from before an exec. */
+void spawn_take_over(struct master *master, const struct role *role, pid_t pid,
+                     int control_fd, uint32_t column, enum child_state state,
+                     uint64_t generation, uint64_t started_ms);
 
 /* ---- confine.c ---- */
 /* [server] user and sandbox: rights, files and system calls. In the child,
@@ -144,7 +178,35 @@ void reload_begin(struct master *master);   /* HUP */
 void reload_send(struct master *master);    /* to the accountant, if it is up */
 void reload_on_done(struct master *master); /* the catalogue is published */
 void reload_on_failed(struct master *master, const char *reason);
-void reload_check(struct master *master); /* after each ready or death */
+void reload_check(struct master *master);        /* after each ready or death */
+void reload_tell_outcome(struct master *master); /* to the accountant */
+/* A reload is under way, or may not begin yet. */
+bool reload_is_busy(const struct master *master);
+/* A configuration as text in a memory file, CLOEXEC. -errno. */
+int config_memfd(const struct config *config) MUST_CHECK;
+
+/* ---- upgrade.c ---- */
+void upgrade_begin(struct master *master); /* USR2 */
+void upgrade_go_on(struct master *master); /* after any event */
+/* True: it was the checker. */
+bool upgrade_on_exit(struct master *master, pid_t pid, int status);
+void upgrade_on_done(struct master *master); /* the new workers are ready */
+void upgrade_tell_outcome(struct master *master); /* to the accountant */
+
+/* ---- upgrade_check.c: what the new program says of itself ---- */
+/* --check-upgrade HASH -c path, the running configuration on stdin. Exit
+ * status. */
+int upgrade_check_main(const char *layout, const char *path);
+/* Its last line when all is well, and the version of the hand-over. */
+#define UPGRADE_CHECK_OK "upgrade-check ok handover=%d version="
+enum { UPGRADE_EXIT_REFUSED = 1, UPGRADE_EXIT_OTHER_LAYOUT = 3 };
+
+/* ---- takeover.c: the new program's start ---- */
+/* NULL: this is no upgrade. fatal() when the hand-over cannot be used. */
+struct handover *takeover_find(void);
+struct config *takeover_config(const struct handover *handover) MUST_CHECK;
+/* In place of master_start(). A fatal() in it goes back to the old program. */
+void master_take_over(struct master *master, struct handover *handover);
 
 /* ---- signals.c ---- */
 struct signal_row {

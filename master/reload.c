@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,11 +13,31 @@
 #include "common/log.h"
 #include "master/master.h"
 
+/* Tells the accountant, for status: it is the one that people can ask. */
+void
+reload_tell_outcome(struct master *master)
+{
+    struct control_message message = {.type = CONTROL_RELOADED,
+                                      .value = master->reload.count};
+    snprintf(message.text, sizeof(message.text), "%s", master->reload.reason);
+    spawn_tell(master, ROLE_ACCOUNTANT, &message, -1);
+}
+
+static void
+finish(struct master *master, const char *reason)
+{
+    struct reload *reload = &master->reload;
+    reload->count++;
+    snprintf(reload->reason, sizeof(reload->reason), "%s", reason);
+    shm_store(&master->segment.header->reload_failed, reason[0] != '\0');
+    reload_tell_outcome(master);
+}
+
 static void
 refuse(struct master *master, const char *reason)
 {
     log_error("reload refused, the running configuration stays: %s", reason);
-    shm_store(&master->segment.header->reload_failed, 1);
+    finish(master, reason);
 }
 
 /* Generations of workers that live, orphans as one of them. */
@@ -41,14 +62,14 @@ living_generations(const struct master *master)
 /* Whether a further reload must wait. New workers that do not become ready in
  * time (their new address or certificate may be at fault) do not block the one
  * that would mend it. */
-static bool
-is_busy(const struct master *master)
+bool
+reload_is_busy(const struct master *master)
 {
     const struct reload *reload = &master->reload;
     bool starting =
         reload->starting &&
         loop_now_ms(master->loop) - reload->since_ms < MASTER_READY_GRACE_MS;
-    return reload->next != NULL || starting ||
+    return reload->next != NULL || starting || master->upgrade.checker != 0 ||
            living_generations(master) >= MASTER_GENERATIONS_MAX;
 }
 
@@ -102,7 +123,7 @@ reload_begin(struct master *master)
     struct reload *reload = &master->reload;
     if (master->stop != STOP_NO)
         return;
-    if (is_busy(master)) {
+    if (reload_is_busy(master)) {
         /* Checked now, so that a mistake is told now; applied as one. */
         struct buf error;
         buf_init(&error, 0);
@@ -120,23 +141,25 @@ reload_begin(struct master *master)
         reload_send(master);
 }
 
-/* The new configuration as text in a memfd. */
-static int
+int
 config_memfd(const struct config *config)
 {
     struct buf text;
     buf_init(&text, 0);
     config_serialize(config, false, &text);
-    int fd = memfd_create("aigw-config", MFD_CLOEXEC);
-    if (fd >= 0 &&
-        (!buf_ok(&text) || write(fd, buf_ptr(&text), buf_len(&text)) !=
-                               (ssize_t)buf_len(&text))) {
+    int fd = buf_ok(&text) ? memfd_create("aigw-config", MFD_CLOEXEC) : -1;
+    int result = fd;
+    if (fd < 0)
+        result = buf_ok(&text) ? -errno : -ENOMEM;
+    else if (write(fd, buf_ptr(&text), buf_len(&text)) !=
+                 (ssize_t)buf_len(&text) ||
+             lseek(fd, 0, SEEK_SET) != 0) {
+        result = errno != 0 ? -errno : -EIO;
         close(fd);
-        fd = -1;
     }
     crypto_wipe(text.data, text.end);
     buf_fini(&text);
-    return fd;
+    return result;
 }
 
 void
@@ -151,7 +174,7 @@ reload_send(struct master *master)
         struct control_message message = {.type = CONTROL_CONFIG,
                                           .value = master->generation + 1};
         int fd = config_memfd(reload->next);
-        int r = fd < 0 ? -ENOMEM : control_send(c->control_fd, &message, fd);
+        int r = fd < 0 ? fd : control_send(c->control_fd, &message, fd);
         if (fd >= 0)
             close(fd);
         if (r < 0) {
@@ -196,7 +219,7 @@ reload_on_done(struct master *master)
     master->generation++;
     struct shm_header *header = master->segment.header;
     shm_store(&header->config_generation, master->generation);
-    shm_store(&header->reload_failed, 0);
+    finish(master, "");
     supervise_fill(master);
 }
 
@@ -236,8 +259,10 @@ reload_check(struct master *master)
         log_info("reload done, generation=%llu",
                  (unsigned long long)master->generation);
         drain_old_workers(master);
+        if (master->upgrade.replacing)
+            upgrade_on_done(master);
     }
-    if (reload->again && !is_busy(master)) {
+    if (reload->again && !reload_is_busy(master)) {
         reload->again = false;
         reload_begin(master);
     }

@@ -15,28 +15,16 @@
 #include "master/master.h"
 
 static void
-tell(struct child *child, enum control_type type)
+tell_role(struct master *master, enum role_id role, enum control_type type)
 {
     struct control_message message = {.type = type};
     /* The new log goes along: a child opens no file to write. */
-    int fd = type == CONTROL_REOPEN ? log_descriptor() : -1;
-    int r = control_send(child->control_fd, &message, fd);
-    if (r < 0 && r != -EPIPE && r != -ECONNRESET)
-        log_warn("cannot tell %s[%d] to act: %s", child->role->name,
-                 (int)child->pid, strerror(-r));
-}
-
-/* Sends `type` to every child of the role that listens to us. */
-static void
-tell_role(struct master *master, enum role_id role, enum control_type type)
-{
-    for (struct child *c = master->children; c != NULL; c = c->next) {
-        if (c->role->id != role || c->state == CHILD_ORPHAN)
-            continue;
-        tell(c, type);
-        if (type == CONTROL_DRAIN || type == CONTROL_STOP)
+    spawn_tell(master, role, &message,
+               type == CONTROL_REOPEN ? log_descriptor() : -1);
+    for (struct child *c = master->children; c != NULL; c = c->next)
+        if (c->role->id == role && c->state != CHILD_ORPHAN &&
+            (type == CONTROL_DRAIN || type == CONTROL_STOP))
             c->state = CHILD_DRAINING;
-    }
 }
 
 static void
@@ -88,14 +76,15 @@ act_usr1(struct master *master)
 
 // clang-format off
 const struct signal_row signal_table[] = {
-    /* number   name     word      what */
-    { SIGHUP,   "HUP",   "reload", reload_begin },
-    { SIGUSR1,  "USR1",  "reopen", act_usr1 },
-    { SIGQUIT,  "QUIT",  "quit",   act_quit },
-    { SIGTERM,  "TERM",  "stop",   act_term },
-    { SIGINT,   "INT",   NULL,     act_term },
-    { SIGWINCH, "WINCH", NULL,     act_winch },
-    { 0,        NULL,    NULL,     NULL },
+    /* number   name     word       what */
+    { SIGHUP,   "HUP",   "reload",  reload_begin },
+    { SIGUSR1,  "USR1",  "reopen",  act_usr1 },
+    { SIGUSR2,  "USR2",  "upgrade", upgrade_begin },
+    { SIGQUIT,  "QUIT",  "quit",    act_quit },
+    { SIGTERM,  "TERM",  "stop",    act_term },
+    { SIGINT,   "INT",   NULL,      act_term },
+    { SIGWINCH, "WINCH", NULL,      act_winch },
+    { 0,        NULL,    NULL,      NULL },
 };
 // clang-format on
 
@@ -123,7 +112,7 @@ signal_send(const struct config *config, const char *word)
         row++;
     if (row->name == NULL) {
         fprintf(stderr,
-                "aigw: -s takes reload, reopen, quit or stop, not "
+                "aigw: -s takes reload, reopen, upgrade, quit or stop, not "
                 "'%s'\n",
                 word);
         return 2;

@@ -63,6 +63,10 @@ child_main(struct master *master, const struct role *role,
             close(c->control_fd);
     close(master->signals.fd);
     close(master->pid_file_fd);
+    if (master->upgrade.exe_fd >= 0)
+        close(master->upgrade.exe_fd);
+    if (master->upgrade.output_fd >= 0)
+        close(master->upgrade.output_fd);
     loop_destroy(&master->loop);
     if (role->id != ROLE_ACCOUNTANT) {
         close(heritage->admin_unix_fd);
@@ -187,6 +191,35 @@ orphan_on_exit(struct loop_source *source, uint32_t events)
     }
     spawn_forget(child);
     supervise_go_on(master);
+}
+
+void
+spawn_take_over(struct master *master, const struct role *role, pid_t pid,
+                int control_fd, uint32_t column, enum child_state state,
+                uint64_t generation, uint64_t started_ms)
+{
+    struct child *child = child_create(master, role, pid, control_fd, column);
+    child->state = state;
+    child->generation = generation;
+    child->started_ms = started_ms;
+    child->control.fd = control_fd;
+    int r = loop_add(master->loop, &child->control, EPOLLIN);
+    if (r < 0)
+        fatal("cannot watch %s[%d]: %s", role->name, (int)pid, strerror(-r));
+}
+
+void
+spawn_tell(struct master *master, enum role_id role,
+           const struct control_message *message, int fd)
+{
+    for (struct child *c = master->children; c != NULL; c = c->next) {
+        if (c->role->id != role || c->state == CHILD_ORPHAN)
+            continue;
+        int r = control_send(c->control_fd, message, fd);
+        if (r < 0 && r != -EPIPE && r != -ECONNRESET)
+            log_warn("cannot tell %s[%d] to act: %s", c->role->name,
+                     (int)c->pid, strerror(-r));
+    }
 }
 
 bool

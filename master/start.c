@@ -23,6 +23,8 @@
 #include "master/master.h"
 #include "shm/column.h"
 
+enum { PID_FILE_TRIES = 100 };
+
 /* [server] user, where we are root and there is one; else NULL. */
 static const struct passwd *
 other_user(const struct config *config)
@@ -34,6 +36,13 @@ other_user(const struct config *config)
     if (pw == NULL)
         fatal("[server] user: there is no user '%s'", user);
     return pw;
+}
+
+uid_t
+master_other_uid(const struct config *config)
+{
+    const struct passwd *pw = other_user(config);
+    return pw != NULL ? pw->pw_uid : (uid_t)-1;
 }
 
 static void
@@ -58,16 +67,33 @@ make_folders(const struct config *config)
     }
 }
 
+/* The file of this name, locked; -1 when the one that was opened is not the one
+ * of that name any more: its master has just left. */
+static int
+lock_pid_file(const char *path)
+{
+    struct stat opened, named;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        fatal("cannot open %s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        fatal("another aigw runs with this run_dir (%s is locked)", path);
+    if (fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
+        opened.st_dev == named.st_dev && opened.st_ino == named.st_ino)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 /* The pid file's lock is what makes a second master of this run_dir refuse. */
 static void
 take_pid_file(struct master *master)
 {
-    int fd = open(master->pid_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    int fd = -1;
+    for (int tries = 0; fd < 0 && tries < PID_FILE_TRIES; tries++)
+        fd = lock_pid_file(master->pid_path);
     if (fd < 0)
-        fatal("cannot open %s: %s", master->pid_path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        fatal("another aigw runs with this run_dir (%s is locked)",
-              master->pid_path);
+        fatal("%s is taken away again and again", master->pid_path);
     char text[32];
     int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
@@ -134,9 +160,8 @@ open_segment(struct master *master)
     segment_path(master->config->server.instance, path);
     struct buf error;
     buf_init(&error, 0);
-    const struct passwd *pw = other_user(master->config);
     int r = segment_attach(&master->segment, path, true,
-                           pw != NULL ? pw->pw_uid : (uid_t)-1, &error);
+                           master_other_uid(master->config), &error);
     if (r == -ESTALE) {
         log_warn("segment %s is not used: %s", path, buf_cstr(&error));
         r = segment_set_aside(path);
@@ -166,16 +191,26 @@ open_segment(struct master *master)
     shm_store(&header->config_generation, master->generation);
 }
 
+static bool
+is_child(const struct master *master, pid_t pid)
+{
+    for (const struct child *c = master->children; c != NULL; c = c->next)
+        if (c->pid == pid)
+            return true;
+    return false;
+}
+
 /* Workers of an earlier master finish by themselves; dead ones are reaped; its
  * accountant is waited for (two must not reap at a time). */
-static bool
-adopt_orphans(struct master *master)
+bool
+master_adopt_orphans(struct master *master)
 {
     bool any = false;
     struct shm_header *header = master->segment.header;
     for (uint32_t i = 0; i < column_high(&master->segment); i++) {
         struct shm_column *column = segment_column(&master->segment, i);
-        if (shm_load(&column->state) != SHM_COLUMN_LIVE)
+        if (shm_load(&column->state) != SHM_COLUMN_LIVE ||
+            is_child(master, (pid_t)shm_load(&column->pid)))
             continue;
         if (spawn_adopt(master, &roles[ROLE_WORKER],
                         (pid_t)shm_load(&column->pid),
@@ -186,7 +221,7 @@ adopt_orphans(struct master *master)
     }
     uint64_t pid = shm_load(&header->accountant_pid);
     uint64_t start = shm_load(&header->accountant_start);
-    if (pid != 0 && start != 0)
+    if (pid != 0 && start != 0 && !is_child(master, (pid_t)pid))
         any |=
             spawn_adopt(master, &roles[ROLE_ACCOUNTANT], (pid_t)pid, start, 0);
     return any;
@@ -233,43 +268,51 @@ block_signals(struct master *master)
     signal(SIGPIPE, SIG_IGN);
 }
 
-int
-master_start(struct master *master)
+void
+master_prepare(struct master *master)
 {
     const struct config *config = master->config;
     snprintf(master->pid_path, sizeof(master->pid_path), "%s/aigw.pid",
              config->server.run_dir);
     snprintf(master->socket_path, sizeof(master->socket_path), "%s/aigw.sock",
              config->server.run_dir);
-    log_info("aigw %s starts, configuration %s", AIGW_VERSION, config->path);
     proc_title_set("aigw: master %s", config->path);
     block_signals(master);
     /* A test's fast clock begins here, and is one for all children. */
     (void)clock_period_ms();
     proc_raise_nofile();
+    master->upgrade.exe_fd = master->upgrade.output_fd = -1;
+    master->heritage.segment = &master->segment;
+    master->heritage.secrets = &master->secrets;
+    master->loop = loop_create();
+    if (master->loop == NULL)
+        fatal("cannot make an event loop");
+}
+
+void
+master_start(struct master *master)
+{
+    const struct config *config = master->config;
+    log_info("aigw %s starts, configuration %s", AIGW_VERSION, config->path);
+    master_prepare(master);
     make_folders(config);
     take_pid_file(master);
     load_secret(master);
     open_segment(master);
-    master->loop = loop_create();
-    if (master->loop == NULL)
-        fatal("cannot make an event loop");
-    bool orphans = adopt_orphans(master);
+    bool orphans = master_adopt_orphans(master);
     open_sockets(master, orphans);
-    master->heritage.segment = &master->segment;
-    master->heritage.secrets = &master->secrets;
     if (geteuid() == 0 &&
         (config->server.user == NULL || config->server.user[0] == '\0'))
         log_warn("workers run as root: set [server] user");
     confine_master(master);
-    return 0;
 }
 
+/* The pid file last: its lock is what keeps the next master from attaching a
+ * segment that we are about to remove. */
 void
 master_finish(struct master *master)
 {
     unlink(master->socket_path);
-    unlink(master->pid_path);
     if (master->accountant_clean) {
         /* Everything is in the ledger: the next start makes a new segment,
          * with the sizes that the configuration then asks for. */
@@ -285,6 +328,7 @@ master_finish(struct master *master)
             log_warn("cannot remove %s: %s", master->segment.path,
                      strerror(-r));
     }
+    unlink(master->pid_path);
     log_info("aigw has stopped");
     crypto_secrets_wipe(&master->secrets);
     segment_detach(&master->segment);

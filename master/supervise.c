@@ -170,7 +170,7 @@ on_death(struct master *master, struct child *child, int status)
                           "start does it");
                 master->exit_status = 1;
             }
-        } else
+        } else if (child->state != CHILD_DRAINING) /* an upgrade replaces it */
             shm_store(&header->accountant_restarts,
                       shm_load_own(&header->accountant_restarts) + 1);
     }
@@ -192,6 +192,8 @@ reap_children(struct master *master)
             child = child->next;
         if (child != NULL)
             on_death(master, child, status);
+        else
+            (void)upgrade_on_exit(master, pid, status);
     }
 }
 
@@ -254,6 +256,7 @@ supervise_go_on(struct master *master)
 {
     supervise_fill(master);
     reload_check(master);
+    upgrade_go_on(master);
     continue_stop(master);
 }
 
@@ -290,13 +293,16 @@ void
 supervise_on_ready(struct child *child)
 {
     struct master *master = child->master;
-    if (child->state == CHILD_STARTING)
-        child->state = CHILD_READY;
+    if (child->state != CHILD_STARTING)
+        return; /* told to leave meanwhile */
+    child->state = CHILD_READY;
     log_info("%s[%d] is ready", child->role->name, (int)child->pid);
     if (child->role->id == ROLE_WORKER)
         master->served = true;
     if (child->role->id == ROLE_ACCOUNTANT) {
         master->restored = true;
+        reload_tell_outcome(master);
+        upgrade_tell_outcome(master);
         reload_send(master); /* the last one may have died over a reload */
     }
     supervise_go_on(master);

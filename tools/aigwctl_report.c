@@ -141,9 +141,16 @@ print_status(struct ctl *ctl, cJSON *answer)
            json_number(accountant, "ring_bytes_waiting"));
     if (*json_text(accountant, "ledger_error") != '\0')
         printf("ledger error: %s\n", json_text(accountant, "ledger_error"));
-    printf("configuration %s, generation %.0f, last reload %s\n\n",
+    const char *reason = json_text(config, "reason");
+    const char *upgrade =
+        json_text(cJSON_GetObjectItemCaseSensitive(answer, "upgrade"), "last");
+    printf("configuration %s, generation %.0f, last reload %s%s%s\n",
            json_text(config, "path"), json_number(config, "generation"),
-           json_text(config, "last_reload"));
+           json_text(config, "last_reload"), *reason != '\0' ? ": " : "",
+           reason);
+    if (*upgrade != '\0')
+        printf("last upgrade %s\n", upgrade);
+    printf("\n");
     fflush(stdout);
     cJSON *workers = cJSON_DetachItemFromObjectCaseSensitive(answer, "workers");
     cJSON_Delete(answer);

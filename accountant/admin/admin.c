@@ -68,18 +68,24 @@ listener_ready(struct loop_source *source, uint32_t events)
     }
 }
 
+static bool
+is_leaving(const struct admin *admin)
+{
+    return admin->closing || admin->draining;
+}
+
 static void
 accept_again(struct loop_timer *timer)
 {
     struct admin *admin = OWNER(timer, accept_again);
-    if (admin->listener_paused && !admin->closing)
+    if (admin->listener_paused && !is_leaving(admin))
         listener_resume(admin);
 }
 
 void
 admin_connection_gone(struct admin *admin)
 {
-    bool waits_for_place = admin->listener_paused && !admin->closing &&
+    bool waits_for_place = admin->listener_paused && !is_leaving(admin) &&
                            admin->accept_again.due_ms == 0;
     if (waits_for_place && admin->connection_count < CONNECTIONS_MAX)
         listener_resume(admin);
@@ -89,6 +95,12 @@ admin_connection_gone(struct admin *admin)
 void
 admin_release(struct admin *admin)
 {
+    void (*drained)(void *) = admin->drained;
+    if (drained != NULL && admin->connection_count == 0 &&
+        admin->call_count == 0) {
+        admin->drained = NULL;
+        drained(admin->drained_context);
+    }
     if (admin->closing && admin->call_count == 0 &&
         admin->connection_count == 0)
         free(admin);
@@ -110,6 +122,18 @@ admin_create(struct store *store)
 }
 
 void
+admin_drain(struct admin *admin, void (*drained)(void *context), void *context)
+{
+    admin->draining = true;
+    admin->drained = drained;
+    admin->drained_context = context;
+    loop_timer_clear(admin->loop, &admin->accept_again);
+    loop_remove(admin->loop, &admin->listener);
+    connection_drain_all(admin);
+    admin_release(admin); /* there may be nobody */
+}
+
+void
 admin_destroy(struct admin **admin_pointer)
 {
     struct admin *admin = *admin_pointer;
@@ -117,6 +141,7 @@ admin_destroy(struct admin **admin_pointer)
     if (admin == NULL)
         return;
     admin->closing = true;
+    admin->drained = NULL;
     loop_timer_clear(admin->loop, &admin->accept_again);
     loop_remove(admin->loop, &admin->listener);
     /* Held until here, so that the last connection does not free it early. */

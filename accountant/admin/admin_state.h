@@ -19,6 +19,9 @@ struct admin {
     struct loop_source listener;
     struct loop_timer accept_again; /* after EMFILE and the like */
     bool listener_paused, closing;
+    bool draining; /* no accept; each answer is the last of its connection */
+    void (*drained)(void *context);
+    void *drained_context;
     gid_t group; /* of `aigw`; (gid_t)-1 where the host has none */
     struct connection *connections;
     unsigned connection_count;

@@ -51,7 +51,7 @@ struct connection {
     struct http_body framing;
     struct call *call; /* BODY, CALL; NULL once it is answered */
     uint8_t http_minor;
-    bool head_only, keep_alive, in_ended, dead;
+    bool head_only, keep_alive, in_ended, dead, answered;
 };
 
 #define OWNER(pointer, member)                                                 \
@@ -193,7 +193,8 @@ static void
 connection_on_head(struct connection *c, const struct http_head *head)
 {
     c->http_minor = head->version_minor;
-    c->keep_alive = head->keep_alive && !c->admin->closing;
+    c->keep_alive =
+        head->keep_alive && !c->admin->closing && !c->admin->draining;
     c->head_only = head->method == HTTP_HEAD;
     if (head->body_kind == HTTP_BODY_LENGTH &&
         head->content_length > BODY_MAX_BYTES) {
@@ -322,7 +323,8 @@ connection_read(struct connection *c)
 static bool
 connection_next(struct connection *c)
 {
-    if (!c->keep_alive)
+    c->answered = true;
+    if (!c->keep_alive || c->admin->draining)
         return false;
     connection_enter(c, CONNECTION_IDLE);
     return true;
@@ -421,6 +423,17 @@ connection_open(struct admin *admin, int fd)
     admin->connections = c;
     admin->connection_count++;
     connection_enter(c, CONNECTION_IDLE);
+}
+
+void
+connection_drain_all(struct admin *admin)
+{
+    for (struct connection *c = admin->connections, *next; c != NULL;
+         c = next) {
+        next = c->next;
+        if (c->answered && c->state == CONNECTION_IDLE && buf_len(&c->in) == 0)
+            connection_close(c);
+    }
 }
 
 void

@@ -12,6 +12,9 @@
 void connection_open(struct admin *admin, int fd);
 /* The call's answer goes out; the call is not kept. */
 void connection_answer(struct connection *connection, struct call *call);
+/* Closes those that have had an answer and are silent; the others end with
+ * their next answer. */
+void connection_drain_all(struct admin *admin);
 /* Closes all; calls under way go on without a client. */
 void connection_close_all(struct admin *admin);
 

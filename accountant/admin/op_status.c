@@ -112,16 +112,30 @@ accountant_to_json(struct json_writer *json, const struct shm_header *header,
 
 static void
 config_to_json(struct json_writer *json, const struct shm_header *header,
-               const struct config *config)
+               const struct config *config, const struct store_master *master)
 {
+    bool refused = shm_load(&header->reload_failed) != 0;
     json_key(json, "config");
     json_object_begin(json);
     json_key(json, "path");
     json_cstring(json, config->path);
     key_u64(json, "generation", shm_load(&header->config_generation));
     json_key(json, "last_reload");
-    json_cstring(json,
-                 shm_load(&header->reload_failed) != 0 ? "refused" : "ok");
+    json_cstring(json, refused ? "refused" : "ok");
+    json_key(json, "reason");
+    json_cstring(json, refused ? master->reload_reason : NULL);
+    key_u64(json, "reloads", master->reloads);
+    json_object_end(json);
+}
+
+static void
+upgrade_to_json(struct json_writer *json, const struct store_master *master)
+{
+    json_key(json, "upgrade");
+    json_object_begin(json);
+    key_u64(json, "upgrades", master->upgrades);
+    json_key(json, "last");
+    json_cstring(json, master->upgrade[0] != '\0' ? master->upgrade : NULL);
     json_object_end(json);
 }
 
@@ -184,7 +198,8 @@ op_status(struct call *call)
     key_u64(json, "worker_restarts", shm_load(&header->worker_restarts));
     key_u64(json, "ring_capacity_bytes", segment->ring_bytes);
     accountant_to_json(json, header, &state);
-    config_to_json(json, header, config);
+    config_to_json(json, header, config, store_master(store));
+    upgrade_to_json(json, store_master(store));
     catalogue_to_json(json, store, header);
     json_key(json, "segment");
     json_cstring(json, segment->path);

@@ -41,7 +41,9 @@ class Gateway:
     """One instance: configuration, processes, tools."""
 
     def __init__(self, provider=None, workers=2, extra="", server="", env=None,
-                 models=("m1",), provider_options="", model_options=""):
+                 models=("m1",), provider_options="", model_options="",
+                 program=None):
+        self.program = program or os.path.join(BUILD, "aigw")
         self.dir = tempfile.mkdtemp(prefix="aigw-test-")
         self.port, self.admin_port = free_port(), free_port()
         self.instance = "t%d-%d" % (os.getpid(), self.port)
@@ -93,7 +95,7 @@ api_key = sk-upstream-secret-canary
         """Starts the processes and waits for nothing."""
         with open(self.log_path + ".stderr", "ab") as stderr:
             self.process = subprocess.Popen(
-                [os.path.join(BUILD, "aigw"), "-c", self.config], env=self.env,
+                [self.program, "-c", self.config], env=self.env,
                 cwd=self.dir, start_new_session=True,
                 stdout=subprocess.DEVNULL, stderr=stderr)
         return self

@@ -200,6 +200,14 @@ store_heritage(const struct store *store)
     return &heritage;
 }
 
+const struct store_master *
+store_master(const struct store *store)
+{
+    static const struct store_master master;
+    (void)store;
+    return &master;
+}
+
 const struct config *
 store_config(const struct store *store)
 {
@@ -480,6 +488,49 @@ TEST(the_server_may_stop_before_a_change_ends)
     client_read(fd, "");
     change_finish();
     close(fd);
+    server_stop();
+}
+
+static void
+count_call(void *context)
+{
+    ++*(int *)context;
+}
+
+TEST(a_drain_answers_who_has_asked_and_leaves_the_rest_in_the_socket)
+{
+    int drained = 0;
+    server_start();
+    int idle = client_open(), asking = client_open(), fresh = client_open();
+    client_request(idle, "GET", "/admin/v1/keys", "");
+    CHECK_TRUE(strstr(client_read(idle, "\r\n\r\n{"), "200 OK") != NULL);
+    client_request(asking, "POST", "/admin/v1/keys", "{\"name\":\"bob\"}");
+    turn_until_changes(1);
+
+    admin_drain(admin, count_call, &drained);
+    client_read(idle, ""); /* closed: it had its answer */
+    int late = client_open();
+    client_request(late, "GET", "/admin/v1/keys", "");
+    client_request(fresh, "GET", "/admin/v1/keys", "");
+    CHECK_TRUE(strstr(client_read(fresh, ""), "200 OK") != NULL);
+    CHECK_EQ(drained, 0);
+    change_finish();
+    CHECK_TRUE(strstr(client_read(asking, ""), "201 Created") != NULL);
+    for (int i = 0; i < 10 && drained == 0; i++)
+        loop_turn(loop, 5);
+    CHECK_EQ(drained, 1);
+    char byte;
+    CHECK_EQ(recv(late, &byte, 1, MSG_DONTWAIT), -1);
+
+    admin_destroy(&admin);
+    loop_turn(loop, 0);
+    admin = admin_create(NULL); /* the successor */
+    CHECK_TRUE(strstr(client_read(late, "\r\n\r\n{"), "200 OK") != NULL);
+    CHECK_EQ(drained, 1);
+    close(idle);
+    close(asking);
+    close(fresh);
+    close(late);
     server_stop();
 }
 
