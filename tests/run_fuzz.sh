@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 mkdir -p build-fuzz
 passed=0 failed=0
 include="-I. -D_GNU_SOURCE -std=gnu11 -g -O1"
-libs="-lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lpthread -lm"
+libs="-lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lzstd -lpthread -lm"
 sources=$(ls common/*.c common/net/*.c shm/*.c worker/dialect/*.c \
     accountant/ledger/*.c 2>/dev/null)
 if [ "$mode" = replay ]; then

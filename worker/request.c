@@ -124,7 +124,7 @@ request_free(struct loop_deferred *deferred)
         exchange_abort(request->exchange);
     if (request->catalogue != NULL)
         catalogue_put(request->catalogue);
-    worker->body_bytes_held -= buf_len(&request->body);
+    worker->body_bytes_held -= request->body_booked;
     if (request->prev != NULL)
         request->prev->next = request->next;
     else
@@ -210,6 +210,8 @@ request_done(struct request *request)
 {
     CHECK(!request->admitted || request->settled);
     request_enter(request, REQUEST_DONE);
+    if (request->decode != NULL)
+        request_decode_cancel(request);
     struct client *client = request->client;
     request->client = NULL;
     loop_defer(request->worker->loop, &request->free_later);

@@ -74,6 +74,11 @@ struct request {
     uint64_t output_bound; /* tokens of output the lease now covers */
     uint64_t max_tokens;   /* to be written into the body; 0: as it is */
 
+    /* its body */
+    uint8_t coding;             /* http_coding, until it is decoded */
+    uint64_t body_booked;       /* of worker->body_bytes_held */
+    struct body_decode *decode; /* under way; NULL: none */
+
     /* the answer */
     struct exchange *exchange;
     uint16_t status;        /* told to the client; 0: nothing yet */
@@ -97,7 +102,7 @@ struct request {
     struct answer answer;
     struct relay *relay; /* relay.c's own state; kept by spare ones */
     struct buf head_copy;
-    struct buf body; /* what is in it is counted in worker->body_bytes_held */
+    struct buf body;
     struct buf upstream_head;
     struct buf held; /* relay: partial event, or a plain answer on its way */
 };
@@ -141,6 +146,20 @@ int request_frame_tail(const struct request *request, size_t bytes, bool last,
 /* Head and body in one send; the request ends. */
 void request_reply(struct request *request, uint16_t status,
                    struct str content_type, struct str body);
+
+/* ---- request_body.c, request_decode.c ---- */
+/*
+ * request_book - takes `bytes` in all of the memory meant for bodies, in place
+ * of what it had: announced ones before the first has come, and at decoding
+ * both texts and the decoder. False: there is not so much left, nothing changes.
+ */
+bool request_book(struct request *request, uint64_t bytes) MUST_CHECK;
+/* The body is there as it was sent: decodes it, over several turns where it is
+ * long, and goes on with request_begin_call(), or refuses it. */
+void request_decode(struct request *request);
+void request_decode_cancel(struct request *request);
+/* request_front.c: the body is there as it is meant. */
+void request_begin_call(struct request *request);
 
 /* ---- steps in files of their own ---- */
 /* auth.c: 0 and request->key, or -1 with *fault. Cheap refusals first. */

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "common/net/http_parse.h"
+#include "common/net/http_decode.h"
 #include "worker/error_reply.h"
 #include "worker/management.h"
 #include "worker/request.h"
@@ -23,13 +23,17 @@ static int
 check_body_head(struct request *request, const struct http_head *head,
                 struct fault *fault)
 {
-    const struct worker *worker = request->worker;
-    uint64_t max = worker->config->server.body_max_bytes;
+    uint64_t max = request->worker->config->server.body_max_bytes;
     if (request->path->admin)
         max = MANAGEMENT_BODY_MAX;
-    struct str encoding = http_field_find(head, STR_LIT("content-encoding"));
-    if (encoding.len > 0 && !str_equals_nocase(encoding, STR_LIT("identity"))) {
-        fault_set_http(fault, 415, "send the body without Content-Encoding");
+    request->coding = (uint8_t)http_coding_of(head);
+    if (request->coding == HTTP_CODING_OTHER ||
+        (request->path->admin && request->coding != HTTP_CODING_IDENTITY)) {
+        fault_set_http(fault, 415,
+                       request->path->admin
+                           ? "send the body as it is"
+                           : "send the body as it is, or "
+                             "compressed once by gzip or zstd");
         return -1;
     }
     if (head->body_kind == HTTP_BODY_LENGTH && head->content_length > max) {
@@ -37,8 +41,7 @@ check_body_head(struct request *request, const struct http_head *head,
         return -1;
     }
     if (head->body_kind == HTTP_BODY_LENGTH &&
-        worker->body_bytes_held + head->content_length >
-            worker->body_bytes_max) {
+        !request_book(request, head->content_length)) {
         fault_set_overloaded(fault, "the bodies of running requests fill the "
                                     "memory meant for them");
         return -1;
@@ -123,55 +126,6 @@ request_on_head(struct client *client, const struct http_head *head,
 
 /* ---- the body ---- */
 
-static void
-body_is_too_much(struct request *request, const char *reason)
-{
-    struct fault fault;
-    client_set_close(request->client);
-    fault_set_overloaded(&fault, reason);
-    request_fail(request, &fault);
-}
-
-int
-request_on_body_piece(struct request *request, struct str piece)
-{
-    struct worker *worker = request->worker;
-    if (worker->body_bytes_held + piece.len > worker->body_bytes_max) {
-        body_is_too_much(request, "the bodies of running requests fill the "
-                                  "memory meant for them");
-        return -ENOMEM;
-    }
-    buf_append(&request->body, piece.ptr, piece.len);
-    if (!buf_ok(&request->body)) {
-        body_is_too_much(request, "out of memory");
-        return -ENOMEM;
-    }
-    worker->body_bytes_held += piece.len;
-    return 0;
-}
-
-char *
-request_body_room(struct request *request, uint64_t expected, size_t *room)
-{
-    struct worker *worker = request->worker;
-    struct buf *body = &request->body;
-    uint64_t share = worker->body_bytes_max - worker->body_bytes_held;
-    if (worker->body_bytes_held >= worker->body_bytes_max || share < expected)
-        return NULL; /* request_on_body_piece() says so, when it comes to it */
-    if (body->cap == body->end && buf_reserve(body, expected) < 0)
-        return NULL;
-    size_t free_bytes = body->cap - body->end;
-    *room = free_bytes < expected ? free_bytes : expected;
-    return body->data + body->end;
-}
-
-void
-request_on_body_taken(struct request *request, size_t bytes)
-{
-    request->body.end += bytes;
-    request->worker->body_bytes_held += bytes;
-}
-
 void
 request_on_body_fault(struct request *request, uint16_t status,
                       const char *reason)
@@ -183,6 +137,15 @@ request_on_body_fault(struct request *request, uint16_t status,
 
 void
 request_on_body(struct request *request)
+{
+    if (request->coding == HTTP_CODING_IDENTITY)
+        request_begin_call(request);
+    else
+        request_decode(request);
+}
+
+void
+request_begin_call(struct request *request)
 {
     struct fault fault;
     if (request->path->admin) {

@@ -201,6 +201,8 @@ request_fail(struct request *request, const struct fault *fault)
         http_field_cstr(out, "WWW-Authenticate", "Bearer");
     if (fault->status == 405 && request->path != NULL)
         http_field_cstr(out, "Allow", request->path->allow);
+    if (fault->status == 415) /* RFC 9110 15.5.16 */
+        http_field_cstr(out, "Accept-Encoding", "gzip, zstd");
     request_reply_end(request, out, STR_LIT("application/json"),
                       (int64_t)buf_len(&body));
     send_and_end(request, buf_view(&body));

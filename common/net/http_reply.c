@@ -146,10 +146,10 @@ http_field_u64(struct buf *out, const char *name, uint64_t value)
 void
 http_reply_end(struct buf *out, uint8_t client_minor, bool keep_alive)
 {
-    if (client_minor == 0 && keep_alive)
-        buf_append_str(out, STR_LIT("Connection: keep-alive\r\n"));
-    if (client_minor > 0 && !keep_alive)
+    if (!keep_alive)
         buf_append_str(out, STR_LIT("Connection: close\r\n"));
+    else if (client_minor == 0)
+        buf_append_str(out, STR_LIT("Connection: keep-alive\r\n"));
     buf_append_str(out, STR_LIT("\r\n"));
 }
 

@@ -18,8 +18,8 @@ void http_reply_begin(struct buf *out, unsigned status);
 void http_field(struct buf *out, struct str name, struct str value);
 void http_field_cstr(struct buf *out, const char *name, const char *value);
 void http_field_u64(struct buf *out, const char *name, uint64_t value);
-/* Connection: close or keep-alive is written only where it is not the default
- * of the client's version; then the empty line. */
+/* Connection: close wherever it will be (RFC 9112 9.6), keep-alive for a client
+ * of 1.0; then the empty line. */
 void http_reply_end(struct buf *out, uint8_t client_minor, bool keep_alive);
 /* "1f4\r\n"; returns its length (<= 18). Data and http_chunk_tail follow. */
 unsigned http_chunk_head(char out[20], uint64_t len);

@@ -201,7 +201,9 @@ class Reader:
             self.seen.raw += e.partial
             return None
         except ConnectionResetError:
-            self.seen.faults.append("connection reset")
+            # Bytes that came behind an announced end may be answered so.
+            if not (self.seen.answers and self.seen.answers[-1].says_close()):
+                self.seen.faults.append("connection reset")
             return None
         self.seen.raw += head
         lines = head[:-4].split(b"\r\n")

@@ -289,6 +289,10 @@ for name in ("br", "deflate", "compress", "x-unknown", "gzip, gzip", "gzip, br",
          "Content-Encoding: %s\r\n" % name + LENGTH + "\r\n{{B}}")
 case("ce-two-lines", "status:415", POST + "Content-Encoding: gzip\r\n"
      "Content-Encoding: gzip\r\n" + LENGTH + "\r\n{{B}}")
+case("ce-no-gzip", "status:400", POST + "Content-Encoding: gzip\r\n" + LENGTH +
+     "\r\n{{B}}")
+case("ce-no-zstd", "status:400", POST + "Content-Encoding: zstd\r\n" + CHUNKED +
+     "\r\n" + WHOLE)
 case("ce-empty", "accept", POST + "Content-Encoding:\r\n" + LENGTH + "\r\n{{B}}")
 case("ce-identity", "accept", POST + "Content-Encoding: Identity\r\n" + LENGTH +
      "\r\n{{B}}")

@@ -1,15 +1,20 @@
 """HTTP as attackers write it: cases against the real gateway with a provider
 behind it that records whatever is forwarded."""
 import asyncio
+import gzip
 import json
 import os
 import random
+import socket
+import struct
 import unittest
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import http_cases
 import http_cases_own
-from gateway import SHARED, Gateway, GatewayCase
+from gateway import SHARED, GatewayCase, wait_for
+from load import chat
 
 MODES = ("whole", "bytes", "split")
 AT_ONCE = 24
@@ -96,6 +101,142 @@ class Cases(GatewayCase):
 
     def test_every_case_of_the_shared_file_ends_as_preferred(self):
         self.run_cases(shared_cases())
+
+
+def zstd_stored(data):
+    """A zstd frame of blocks that are not compressed (RFC 8878 3.1.1)."""
+    frame = b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", len(data))
+    for at in range(0, len(data), 1 << 17):
+        block = data[at:at + (1 << 17)]
+        last = at + len(block) == len(data)
+        frame += struct.pack("<I", len(block) << 3 | last)[:3] + block
+    return frame
+
+
+def zstd_zeros(count):
+    """As many zeros in four bytes for each 128 KiB."""
+    frame = b"\x28\xb5\x2f\xfd\x00\x58"  # window 2 MiB, no size stated
+    for at in range(0, count, 1 << 17):
+        size = min(1 << 17, count - at)
+        last = at + size == count
+        frame += struct.pack("<I", size << 3 | 2 | last)[:3] + b"\0"
+    return frame
+
+
+def peak_bytes(gateway):
+    """The largest peak of memory among the workers."""
+    peak = 0
+    for pid in gateway.children("worker"):
+        with open("/proc/%d/status" % pid) as f:
+            for line in f:
+                if line.startswith("VmHWM:"):
+                    peak = max(peak, int(line.split()[1]) * 1024)
+    return peak
+
+
+class Bodies(GatewayCase):
+    BOMB = 50 * 1000 * 1000
+
+    def setUp(self):
+        self.provider = self.mock()
+        self.gw = self.gateway(provider=self.provider.base_url, workers=1).start()
+        self.key = self.gw.create_key("bodies")
+
+    def post(self, body, coding=None, **fields):
+        headers = {"Authorization": "Bearer " + self.key,
+                   "Content-Type": "application/json"}
+        if coding:
+            headers["Content-Encoding"] = coding
+        headers.update(fields)
+        return self.gw.http("POST", "/v1/chat/completions", body, headers)
+
+    def test_row_20_compressed_calls_reach_the_provider_as_they_are_meant(self):
+        call = json.dumps(chat(tokens=2)).encode()
+        for coding, packed in (("gzip", gzip.compress(call)),
+                               ("x-gzip", gzip.compress(call[:9]) +
+                                gzip.compress(call[9:])),
+                               ("zstd", zstd_stored(call)),
+                               ("zstd", zstd_stored(call[:9]) +
+                                zstd_stored(call[9:]))):
+            status, _, body = self.post(packed, coding)
+            self.assertEqual(status, 200, body)
+            _, _, headers, sent = self.provider.requests[-1]
+            self.assertEqual(sent, call)
+            self.assertEqual(headers["content-length"], str(len(call)))
+            self.assertNotIn("content-encoding", headers)
+            self.assertEqual(headers["accept-encoding"], "identity")
+        wait_for(self.gw.settled)
+        self.gw.verify()
+
+    def test_row_20_bombs_are_refused_within_bounded_memory(self):
+        zeros = bytes(self.BOMB)
+        bombs = [("gzip", gzip.compress(zeros, 9)), ("zstd", zstd_zeros(self.BOMB))]
+        self.assertLess(len(bombs[0][1]), 60000)
+        self.assertEqual(self.post(json.dumps(chat()).encode())[0], 200)
+        before = peak_bytes(self.gw)
+        with ThreadPoolExecutor(8) as pool:
+            for status, _, body in pool.map(lambda b: self.post(b[1], b[0]),
+                                            bombs * 8):
+                self.assertEqual(status, 413, body)
+                self.assertEqual(json.loads(body)["error"]["code"],
+                                 "request_too_large")
+        self.assertLess(peak_bytes(self.gw) - before, 64 << 20)
+        self.assertEqual(len(self.provider.requests), 1)
+        self.assertEqual(self.post(json.dumps(chat()).encode())[0], 200)
+
+    def test_row_20_a_provider_that_compresses_unasked_is_not_believed(self):
+        packed = gzip.compress(bytes(self.BOMB), 9)
+
+        async def bomb(method, path, headers, body, writer):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                         b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+                         % len(packed) + packed)
+            await writer.drain()
+            return False
+        before = peak_bytes(self.gw)
+        self.provider.handler = bomb
+        status, _, body = self.post(json.dumps(chat()).encode())
+        self.assertEqual((status, json.loads(body)["error"]["code"]),
+                         (502, "upstream_error"))
+        self.assertLess(peak_bytes(self.gw) - before, 16 << 20)
+
+    def test_row_20_other_codings_are_refused_and_the_answer_names_ours(self):
+        call = json.dumps(chat()).encode()
+        for coding in ("br", "deflate", "gzip, gzip", "zstd, gzip", "compress"):
+            status, headers, body = self.post(call, coding)
+            self.assertEqual(status, 415, coding)
+            self.assertEqual(headers["accept-encoding"], "gzip, zstd")
+            self.assertEqual(json.loads(body)["error"]["code"],
+                             "unsupported_content_encoding")
+        for coding, packed in (("gzip", gzip.compress(call)),
+                               ("zstd", zstd_stored(call))):
+            for broken in (packed[:-1], packed + b"x", packed[:4], call, b""):
+                self.assertEqual(self.post(broken, coding)[0], 400)
+        self.assertEqual(self.provider.requests, [])
+
+    def test_uploads_that_cannot_all_be_held_are_refused_at_their_heads(self):
+        gw = self.gateway(provider=self.provider.base_url, workers=1,
+                          server="body_max = 20m\nbody_memory = 20m").start()
+        key = gw.create_key("uploads")
+        head = ("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: "
+                "Bearer %s\r\nContent-Length: 1000000\r\nExpect: 100-continue"
+                "\r\n\r\n" % key).encode()
+        begun, refused = [], 0
+        for _ in range(60):
+            s = socket.create_connection(("127.0.0.1", gw.port), 30)
+            self.addCleanup(s.close)
+            s.sendall(head)
+            answer = s.recv(200)
+            if answer.startswith(b"HTTP/1.1 100 "):
+                begun.append(s)
+            else:
+                self.assertTrue(answer.startswith(b"HTTP/1.1 503 "), answer)
+                refused += 1
+        self.assertEqual((len(begun), refused), (20, 40))
+        for s in begun:
+            s.close()
+        wait_for(lambda: gw.call(key, b" " * 19000000)[0] == 422, 20,
+                 "room after the uploads have gone")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ TEST(an_answer_that_was_written_can_be_read)
     buf_fini(&out);
 }
 
-TEST(connection_is_written_only_where_it_is_not_the_default)
+TEST(an_end_is_announced_and_old_clients_are_told_when_there_is_none)
 {
     static const struct {
         uint8_t minor;
@@ -60,7 +60,7 @@ TEST(connection_is_written_only_where_it_is_not_the_default)
         {1, true, "\r\n"},
         {1, false, "Connection: close\r\n\r\n"},
         {0, true, "Connection: keep-alive\r\n\r\n"},
-        {0, false, "\r\n"},
+        {0, false, "Connection: close\r\n\r\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         buf_init(&out, 0);
