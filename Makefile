@@ -129,6 +129,11 @@ stress: $(STRESS) ## threads and killed processes over the shared table
 system: all ## real processes, a mock provider, python3's standard library
 	@AIGW_BUILD=$(BUILD) tests/run_system.sh $(ONLY)
 
+SOAK_MINUTES ?= 2
+.PHONY: soak
+soak: all ## mixed load with a seeded fault every 5 s, SOAK_MINUTES long
+	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) -W ignore tests/soak.py $(SOAK_MINUTES)
+
 .PHONY: models
 models: ## the protocol's models, quick set
 	@tests/models/check.sh quick

@@ -17,9 +17,11 @@ import random
 import signal
 import socket
 import struct
+import subprocess
+import tempfile
 import time
 
-from gateway import GatewayCase, wait_for
+from gateway import BUILD, GatewayCase, wait_for
 from load import Connection, chat
 from mock_provider import MockProvider
 
@@ -159,10 +161,16 @@ class Admin:
 # ---- the books ----
 
 def all_rows(gw):
-    """Every log row of the ledger."""
-    done = gw.tool("aigwctl", "-c", gw.config, "--format", "jsonl", "logs",
-                   "--limit", "0", timeout=300)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    """Every log row of the ledger, one after the other."""
+    with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(
+            [os.path.join(BUILD, "aigwctl"), "-c", gw.config, "--format", "jsonl",
+             "logs", "--limit", "0"], stdout=subprocess.PIPE, stderr=errors,
+            text=True, env=gw.env) as done:
+        for line in done.stdout:
+            yield json.loads(line)
+        if done.wait(60) != 0:
+            errors.seek(0)
+            raise AssertionError("aigwctl logs: %s" % errors.read())
 
 
 def segment_sums(gw):
@@ -177,6 +185,24 @@ def ledger_sums(gw):
     sums = json.loads(done.stdout)
     return {(kind, k["id"]): k["total"] for kind, members in
             (("key", sums["keys"]), ("group", sums["groups"])) for k in members}
+
+
+def check_tables(case, gw, settled):
+    """Nothing reserved, no slot in use, segment = ledger = sum of rows."""
+    case.assertEqual(gw.ctl("status")["in_flight"], 0)
+    slots = gw.tool("aigw-shmdump", "--instance", gw.instance, "--json", "slots")
+    case.assertEqual(json.loads(slots.stdout)["slots"], [])
+    in_ledger = ledger_sums(gw)
+    for who, row in segment_sums(gw).items():
+        case.assertEqual((row["tokens_reserved"], row["nano_reserved"],
+                          row["in_flight"]), (0, 0, 0), row)
+        total = in_ledger.get(who, {"tokens": 0, "cost_nano": 0})
+        case.assertEqual((row["tokens"], row["nano"]),
+                         (total["tokens"], total["cost_nano"]), row)
+    groups = sum(t["tokens"] for (kind, _), t in in_ledger.items()
+                 if kind == "group")
+    case.assertEqual(groups, settled)
+    gw.verify()
 
 
 class Audit:
@@ -223,22 +249,7 @@ class Audit:
         return self
 
     def tables(self):
-        """Nothing reserved, no slot in use, segment = ledger = sum of rows."""
-        gw, case = self.gw, self.case
-        case.assertEqual(gw.ctl("status")["in_flight"], 0)
-        slots = gw.tool("aigw-shmdump", "--instance", gw.instance, "--json", "slots")
-        case.assertEqual(json.loads(slots.stdout)["slots"], [])
-        in_ledger = ledger_sums(gw)
-        for who, row in segment_sums(gw).items():
-            case.assertEqual((row["tokens_reserved"], row["nano_reserved"],
-                              row["in_flight"]), (0, 0, 0), row)
-            total = in_ledger.get(who, {"tokens": 0, "cost_nano": 0})
-            case.assertEqual((row["tokens"], row["nano"]),
-                             (total["tokens"], total["cost_nano"]), row)
-        groups = sum(t["tokens"] for (kind, _), t in in_ledger.items()
-                     if kind == "group")
-        case.assertEqual(groups, self.settled)
-        gw.verify()
+        check_tables(self.case, self.gw, self.settled)
         return self
 
 
