@@ -14,7 +14,6 @@
 #include "accountant/admin/admin.h"
 #include "accountant/store_private.h"
 #include "common/log.h"
-#include "common/net/tls.h"
 
 enum {
     CONFIG_BYTES_MAX = 16 << 20,
@@ -166,21 +165,6 @@ on_configured(void *context, int error, const char *reason, uint64_t id)
         tell(control, CONTROL_CONFIG_FAILED, control->config_number, reason);
 }
 
-/* Here, because this process has the rights that the workers will have, and
- * the master has no TLS. */
-static bool
-check_certificate(const struct config *config, struct buf *error)
-{
-    const struct config_server *server = &config->server;
-    if (server->tls_listen.count == 0 && config->admin.tls_listen.count == 0)
-        return true;
-    struct tls_server_context *tls = tls_server_create(
-        server->tls_cert, server->tls_key, server->tls_min, error);
-    bool good = tls != NULL;
-    tls_server_destroy(&tls);
-    return good;
-}
-
 static void
 configure(struct control *control, uint64_t number, int fd)
 {
@@ -192,10 +176,6 @@ configure(struct control *control, uint64_t number, int fd)
     int rc = read_text(fd, &text);
     if (rc == 0)
         config = config_parse_text(buf_view(&text), &error);
-    if (config != NULL && !check_certificate(config, &error)) {
-        config_free(config);
-        config = NULL;
-    }
     if (config == NULL)
         tell(control, CONTROL_CONFIG_FAILED, number,
              buf_len(&error) > 0 ? buf_cstr(&error)

@@ -41,6 +41,7 @@ struct config_server {
     unsigned workers; /* 0 = cores; resolved by config_load */
     struct config_list listen, tls_listen;
     char *tls_cert, *tls_key, *tls_min;
+    uint64_t tls_reload_ms; /* 0: never looked at by time */
     char *data_dir, *run_dir, *user;
     bool sandbox;
     uint64_t flush_interval_ms, drain_timeout_ms;

@@ -44,6 +44,8 @@
       "private key of tls_cert, PEM") \
     O(server, tls_min, tls_min, CHOICE, "1.2|1.3", "1.2", 0, 0, RELOAD, \
       "oldest TLS version spoken with clients") \
+    O(server, tls_reload, tls_reload_ms, DURATION, "", "1m", 0, CONFIG_DAY, RELOAD, \
+      "time between two looks at whether tls_cert or tls_key has changed; 0s: only at a reload") \
     O(server, data_dir, data_dir, STRING, "path", "./data", 1, CONFIG_TEXT, RESTART, \
       "ledger, log databases and the master secret") \
     O(server, run_dir, run_dir, STRING, "path", "./run", 1, 80, RESTART, \

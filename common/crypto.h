@@ -30,6 +30,7 @@ struct crypto_secrets {
     uint8_t key_digest[CRYPTO_SECRET_BYTES]; /* HMAC key of virtual keys */
     uint8_t seal[CRYPTO_SECRET_BYTES];       /* AES-256-GCM */
     uint8_t hash_seed[16];                   /* SipHash */
+    uint8_t tickets[CRYPTO_SECRET_BYTES];    /* TLS session tickets' keys */
 };
 
 /*
@@ -43,6 +44,10 @@ int crypto_secrets_load(struct crypto_secrets *secrets, const char *path,
 void crypto_secrets_set(struct crypto_secrets *secrets,
                         const uint8_t master[CRYPTO_SECRET_BYTES]);
 void crypto_secrets_wipe(struct crypto_secrets *secrets);
+/* HKDF-SHA256 (RFC 5869) without salt; `label`, at most 63 characters, keeps
+ * the purposes apart. Panics when OpenSSL has none. */
+void crypto_derive(const uint8_t secret[CRYPTO_SECRET_BYTES], const char *label,
+                   uint8_t *out, size_t out_len);
 
 /*
  * crypto_key_digest - HMAC-SHA256 of a virtual key, the only form in which a

@@ -19,15 +19,15 @@
 
 #include "common/log.h"
 
-/* HKDF-SHA256 (RFC 5869) without salt; `label` keeps the purposes apart. */
-static void
-derive(const uint8_t master[CRYPTO_SECRET_BYTES], const char *label,
-       uint8_t *out, size_t out_len)
+void
+crypto_derive(const uint8_t secret[CRYPTO_SECRET_BYTES], const char *label,
+              uint8_t *out, size_t out_len)
 {
     uint8_t key[CRYPTO_SECRET_BYTES];
     char info[64], digest[] = "SHA256";
     int n = snprintf(info, sizeof(info), "%s", label);
-    memcpy(key, master, sizeof(key));
+    CHECK(n > 0 && (size_t)n < sizeof(info));
+    memcpy(key, secret, sizeof(key));
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, key, sizeof(key)),
@@ -46,11 +46,14 @@ derive(const uint8_t master[CRYPTO_SECRET_BYTES], const char *label,
 static void
 derive_all(struct crypto_secrets *secrets)
 {
-    derive(secrets->master, "aigw key digest", secrets->key_digest,
-           sizeof(secrets->key_digest));
-    derive(secrets->master, "aigw seal", secrets->seal, sizeof(secrets->seal));
-    derive(secrets->master, "aigw hash seed", secrets->hash_seed,
-           sizeof(secrets->hash_seed));
+    const uint8_t *master = secrets->master;
+    crypto_derive(master, "aigw key digest", secrets->key_digest,
+                  sizeof(secrets->key_digest));
+    crypto_derive(master, "aigw seal", secrets->seal, sizeof(secrets->seal));
+    crypto_derive(master, "aigw hash seed", secrets->hash_seed,
+                  sizeof(secrets->hash_seed));
+    crypto_derive(master, "aigw tls tickets", secrets->tickets,
+                  sizeof(secrets->tickets));
 }
 
 /* 0, -ENOENT, -EPERM, -EINVAL or another -errno. */

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/certificate.h"
 #include "common/config.h"
 #include "common/crypto.h"
 
@@ -30,6 +31,7 @@ struct heritage {
     const struct config *config;
     struct segment *segment;
     const struct crypto_secrets *secrets;
+    struct certificate *certificate; /* worker: wiped when it is in use */
     int control_fd;         /* SOCK_SEQPACKET to the master; EOF: it died */
     int accountant_wake_fd; /* eventfd: "look at rings and columns" */
     int admin_unix_fd;      /* accountant only, else -1: run_dir/aigw.sock */
@@ -49,6 +51,8 @@ enum control_type {
     CONTROL_CONFIG,      /* -> accountant, with a descriptor; value = number */
     CONTROL_CONFIG_DONE, /* accountant -> master: catalogue published */
     CONTROL_CONFIG_FAILED, /* accountant -> master: text says why */
+    CONTROL_CERTIFICATE,   /* -> worker, with a certificate_send() descriptor:
+                              for connections from now on */
     /* -> accountant, for status: how many there were, and why the last one was
      * refused ("": it was not); what came of the last upgrade. */
     CONTROL_RELOADED,

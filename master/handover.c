@@ -42,6 +42,7 @@ static const struct field fields[] = {
     ROW(exe_fd,        FIELD_INT,  true),
     ROW(config_fd,     FIELD_INT,  true),
     ROW(secret_fd,     FIELD_INT,  true),
+    ROW(certificate_fd, FIELD_INT, true),
     ROW(pid_file_fd,   FIELD_INT,  true),
     ROW(admin_unix_fd, FIELD_INT,  true),
     ROW(wake_fd,       FIELD_INT,  true),

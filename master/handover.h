@@ -1,6 +1,7 @@
 /*
  * handover.h - what a master leaves to the program that it becomes by exec:
- * descriptors, children, the running configuration and the master secret.
+ * descriptors, children, the running configuration and certificate, and the
+ * master secret.
  *
  * It is text in a memory file, a line a thing, so that an older and a newer
  * program understand each other: a line that one does not know is passed over,
@@ -44,6 +45,7 @@ struct handover {
     int exe_fd;          /* the program that handed over, O_PATH */
     int config_fd;       /* its configuration as text */
     int secret_fd;       /* the master secret: nothing is read from disk */
+    int certificate_fd;  /* certificate_send(), also where there is none */
     int pid_file_fd, admin_unix_fd, wake_fd;
     uint64_t reloads, upgrades;
     char version[32]; /* of the program that handed over */

@@ -139,6 +139,22 @@ load_config(const char *path)
     return config;
 }
 
+/* What the configuration names outside of itself. */
+static bool
+check_certificate(const struct config *config)
+{
+    struct certificate certificate;
+    struct buf error;
+    buf_init(&error, 0);
+    bool good = certificate_read(config, NULL, &certificate, &error) == 0;
+    if (!good)
+        fprintf(stderr, "%s\naigw: configuration %s is not usable\n",
+                buf_cstr(&error), config->path);
+    certificate_wipe(&certificate);
+    buf_fini(&error);
+    return good;
+}
+
 static int
 report_config(const struct config *config, bool dump)
 {
@@ -149,6 +165,8 @@ report_config(const struct config *config, bool dump)
         fwrite(buf_ptr(&out), 1, buf_len(&out), stdout);
         buf_fini(&out);
     }
+    if (!check_certificate(config))
+        return 1;
     fprintf(stderr, "aigw: configuration %s is fine\n", config->path);
     return 0;
 }

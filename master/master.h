@@ -64,10 +64,24 @@ struct throttle {
 
 enum stop_state { STOP_NO, STOP_DRAIN, STOP_NOW, STOP_ACCOUNTANT };
 
+/* What tells whether the files of the certificate are still the same. */
+struct certificate_stamp {
+    struct {
+        uint64_t device, inode, bytes, changed_ns;
+    } files[2]; /* chain, key */
+};
+
+struct certificate_watch {
+    struct loop_timer timer;
+    struct certificate_stamp seen; /* at the last look */
+    struct certificate_stamp done; /* of what was read, used or not */
+};
+
 struct reload {
     struct config *next; /* validated, on its way; NULL: none under way */
     struct heritage_listener listeners[HERITAGE_LISTENERS_MAX];
     unsigned listener_count;
+    struct certificate certificate;
     bool sent;         /* the accountant has it */
     bool starting;     /* new workers are starting */
     uint64_t since_ms; /* when they began to start */
@@ -94,6 +108,8 @@ struct upgrade {
 struct master {
     struct config *config;
     struct crypto_secrets secrets;
+    struct certificate certificate; /* in use; none without TLS addresses */
+    struct certificate_watch certificate_watch;
     struct segment segment;
     struct loop *loop;
     struct loop_source signals;
@@ -138,6 +154,22 @@ int listeners_open(const struct config *config,
 void listeners_close_gone(struct heritage_listener *old, unsigned old_count,
                           const struct heritage_listener *kept,
                           unsigned kept_count);
+
+/* ---- certificate.c ---- */
+/*
+ * certificate_read - what `config` names, checked: the files fit and today is
+ * between the certificate's dates. Out of date is only logged when `running`
+ * (may be NULL) is the same. All zero without TLS addresses. 0, or -errno with
+ * the reason in `error`. The caller wipes `out`.
+ */
+int certificate_read(const struct config *config,
+                     const struct certificate *running, struct certificate *out,
+                     struct buf *error) MUST_CHECK;
+void certificate_start(struct master *master); /* fatal() with the reason */
+/* Says which providers' certificates are not checked. */
+void certificate_warn_unverified(const struct config *config);
+/* Begins to look at the files by time, as the configuration now says. */
+void certificate_watch(struct master *master);
 
 /* ---- spawn.c ---- */
 /* Forks a child of the role. 0; -EAGAIN no seat is free yet; -errno. */

@@ -81,6 +81,7 @@ drop_next(struct master *master)
                          master->heritage.listeners,
                          master->heritage.listener_count);
     config_free(reload->next);
+    certificate_wipe(&reload->certificate);
     reload->next = NULL;
     reload->listener_count = 0;
     reload->sent = false;
@@ -104,6 +105,9 @@ prepare(struct master *master)
         r = -EINVAL;
     }
     if (r == 0)
+        r = certificate_read(next, &master->certificate, &reload->certificate,
+                             &error);
+    if (r == 0)
         r = listeners_open(next, master->heritage.listeners,
                            master->heritage.listener_count, false,
                            reload->listeners, &reload->listener_count, &error);
@@ -112,6 +116,7 @@ prepare(struct master *master)
     else {
         refuse(master, buf_cstr(&error));
         config_free(next);
+        certificate_wipe(&reload->certificate);
     }
     buf_fini(&error);
     return r;
@@ -128,12 +133,16 @@ reload_begin(struct master *master)
         struct buf error;
         buf_init(&error, 0);
         struct config *next = config_load(master->config->path, &error);
+        struct certificate certificate = {0};
         if (next == NULL ||
-            config_check_reload(master->config, next, &error) != 0)
+            config_check_reload(master->config, next, &error) != 0 ||
+            certificate_read(next, &master->certificate, &certificate,
+                             &error) != 0)
             refuse(master, buf_cstr(&error));
         else
             reload->again = true;
         config_free(next);
+        certificate_wipe(&certificate);
         buf_fini(&error);
         return;
     }
@@ -212,6 +221,11 @@ reload_on_done(struct master *master)
     config_free(master->config);
     master->config = reload->next;
     reload->next = NULL;
+    certificate_wipe(&master->certificate);
+    master->certificate = reload->certificate;
+    reload->certificate = (struct certificate){0};
+    certificate_watch(master);
+    certificate_warn_unverified(master->config);
     reload->sent = false;
     reload->starting = true;
     reload->since_ms = loop_now_ms(master->loop);

@@ -68,6 +68,9 @@ child_main(struct master *master, const struct role *role,
     if (master->upgrade.output_fd >= 0)
         close(master->upgrade.output_fd);
     loop_destroy(&master->loop);
+    certificate_wipe(&master->reload.certificate);
+    if (role->id != ROLE_WORKER)
+        certificate_wipe(&master->certificate);
     if (role->id != ROLE_ACCOUNTANT) {
         close(heritage->admin_unix_fd);
         heritage->admin_unix_fd = -1;

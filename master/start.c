@@ -284,6 +284,7 @@ master_prepare(struct master *master)
     master->upgrade.exe_fd = master->upgrade.output_fd = -1;
     master->heritage.segment = &master->segment;
     master->heritage.secrets = &master->secrets;
+    master->heritage.certificate = &master->certificate;
     master->loop = loop_create();
     if (master->loop == NULL)
         fatal("cannot make an event loop");
@@ -298,9 +299,12 @@ master_start(struct master *master)
     make_folders(config);
     take_pid_file(master);
     load_secret(master);
+    certificate_start(master);
     open_segment(master);
     bool orphans = master_adopt_orphans(master);
     open_sockets(master, orphans);
+    certificate_watch(master);
+    certificate_warn_unverified(config);
     if (geteuid() == 0 &&
         (config->server.user == NULL || config->server.user[0] == '\0'))
         log_warn("workers run as root: set [server] user");
@@ -331,6 +335,7 @@ master_finish(struct master *master)
     unlink(master->pid_path);
     log_info("aigw has stopped");
     crypto_secrets_wipe(&master->secrets);
+    certificate_wipe(&master->certificate);
     segment_detach(&master->segment);
     config_free(master->config);
 }

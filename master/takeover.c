@@ -191,6 +191,8 @@ master_take_over(struct master *master, struct handover *h)
     master_prepare(master);
     master->pid_file_fd = h->pid_file_fd;
     take_secret(master, h->secret_fd);
+    if (certificate_receive(&master->certificate, h->certificate_fd) < 0)
+        fatal("the certificate did not arrive");
     attach(master);
     struct heritage *heritage = &master->heritage;
     heritage->admin_unix_fd = h->admin_unix_fd;
@@ -217,10 +219,12 @@ master_take_over(struct master *master, struct handover *h)
     } else {
         replace_children(master);
     }
+    certificate_watch(master);
     confine_master(master);
     close(h->exe_fd);
     close(h->config_fd);
     close(h->secret_fd);
+    close(h->certificate_fd);
     close(h->fd);
     free(h);
 }

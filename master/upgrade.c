@@ -213,10 +213,12 @@ become(struct master *master, struct handover *h)
 {
     char number[16];
     h->fd = -1;
+    h->certificate_fd = certificate_send(&master->certificate);
     h->exe_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     h->config_fd = config_memfd(master->config);
     h->secret_fd = secret_memfd(&master->secrets);
-    int r = h->exe_fd < 0 || h->config_fd < 0 || h->secret_fd < 0
+    int r = h->exe_fd < 0 || h->config_fd < 0 || h->secret_fd < 0 ||
+                    h->certificate_fd < 0
                 ? -EMFILE
                 : fill_handover(master, h);
     h->fd = r == 0 ? handover_write(h) : -1;
@@ -236,6 +238,7 @@ become(struct master *master, struct handover *h)
     close_one(&h->fd);
     close_one(&h->config_fd);
     close_one(&h->secret_fd);
+    close_one(&h->certificate_fd);
     close_one(&h->exe_fd);
     return r;
 }

@@ -172,9 +172,13 @@ client_close(struct client *client)
     if (client->phase == CLIENT_CLOSED)
         return;
     client_enter(client, CLIENT_CLOSED);
+    client_shake_end(client);
     loop_timer_clear(worker->loop, &client->timer);
     loop_remove(worker->loop, &client->source);
-    stream_close(&client->stream);
+    if (client->answering || client->abort_when_flushed)
+        stream_abort(&client->stream); /* what is cut must not look complete */
+    else
+        stream_close(&client->stream);
     list_remove(worker->clients, client);
     worker->connection_count--;
     struct request *request = client->request;
@@ -239,6 +243,11 @@ client_on_ready(struct loop_source *source, uint32_t events)
         client->readable = true;
     if ((events & EPOLLRDHUP) != 0)
         client->fin = true;
+    if (client->phase == CLIENT_HANDSHAKE) {
+        if (client->readable) /* not for the first EPOLLOUT */
+            client_shake(client);
+        return;
+    }
     /* TLS may need the other direction for either. */
     if ((events & EPOLLOUT) != 0 || client->stream.tls != NULL) {
         if (client->stream.tls != NULL)
@@ -291,6 +300,8 @@ client_start(struct client_listener *listener, int fd, const uint8_t addr16[16])
         goto fail;
     worker->connection_count++;
     list_add_first(worker->clients, client);
+    if (listener->tls)
+        client_shake_begin(client);
     client_enter(client, listener->tls ? CLIENT_HANDSHAKE : CLIENT_IDLE);
     return;
 fail:

@@ -32,6 +32,9 @@ enum {
 /* client_listen - registers the worker's listeners (EPOLLEXCLUSIVE). 0 or
  * -errno; -EINVAL when the certificate cannot be used (logged). */
 int client_listen(struct worker *worker) MUST_CHECK;
+/* CONTROL_CERTIFICATE: new connections have it, open ones go on. A bad one is
+ * logged and the old one stays. Does not close the descriptor. */
+void client_take_certificate(struct worker *worker, int fd);
 /* Lame duck: no accept; a kept-alive connection answers its next request with
  * Connection: close; idle ones stay until they speak or have been silent for
  * CLIENT_DRAIN_IDLE_MS, by which a client that is at work has spoken. */

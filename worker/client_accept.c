@@ -100,20 +100,6 @@ listener_on_ready(struct loop_source *source, uint32_t events)
     client_start(listener, fd, addr16);
 }
 
-static int
-clients_start_tls(struct worker *worker, struct clients *clients)
-{
-    const struct config_server *config = &worker->config->server;
-    struct buf error;
-    buf_init(&error, 0);
-    clients->tls = tls_server_create(config->tls_cert, config->tls_key,
-                                     config->tls_min, &error);
-    if (clients->tls == NULL)
-        log_error("cannot serve TLS: %s", buf_cstr(&error));
-    buf_fini(&error);
-    return clients->tls == NULL ? -EINVAL : 0;
-}
-
 int
 client_listen(struct worker *worker)
 {
@@ -135,7 +121,7 @@ client_listen(struct worker *worker)
             .tls = heritage->listeners[i].tls,
         };
         if (heritage->listeners[i].tls && clients->tls == NULL) {
-            int r = clients_start_tls(worker, clients);
+            int r = client_start_tls(worker);
             if (r < 0)
                 return r;
         }

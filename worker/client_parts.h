@@ -5,6 +5,7 @@
  *   file             job
  *   client.c         life: start, deadlines, close
  *   client_accept.c  listeners
+ *   client_tls.c     handshakes, the certificate
  *   client_read.c    input: heads, bodies, pipelining
  *   client_write.c   output: sends, waiting bytes, end of an answer
  *
@@ -45,15 +46,18 @@ struct client {
     struct loop_deferred later; /* continue, report the loss, or free */
     struct worker *worker;
     struct client *next, *prev; /* of the open ones, oldest activity last */
-    struct request *request;    /* NULL: none runs */
+    struct client *shake_older, *shake_newer; /* of those in HANDSHAKE */
+    struct request *request;                  /* NULL: none runs */
     struct stream stream;
     uint8_t addr16[16];
     uint8_t phase; /* client_phase */
     uint8_t minor; /* HTTP/1.x of the last head */
     bool admin;
-    bool fresh;      /* no request yet */
-    bool close;      /* after this answer */
-    bool keep_alive; /* as the last head said */
+    bool shaking;      /* in the list of handshakes */
+    bool shake_wanted; /* a step of it may go on */
+    bool fresh;        /* no request yet */
+    bool close;        /* after this answer */
+    bool keep_alive;   /* as the last head said */
     bool expects_continue;
     bool answering;  /* a request runs or its answer is not complete */
     bool pumping;    /* the input loop is on the stack */
@@ -62,6 +66,7 @@ struct client {
     bool peer_ended; /* it was read, or nothing stands before it */
     bool lost;       /* a write failed; reported at the end of the turn */
     bool abort_when_flushed;
+    bool ending;          /* LINGER: the end could not be told yet */
     bool pending;         /* `in` holds bytes that nobody has looked at */
     uint64_t deadline_ms; /* 0: none */
     uint64_t phase_start_ms;
@@ -80,11 +85,20 @@ struct client_listener {
     bool admin, tls;
 };
 
+/* Handshakes in progress, by age. */
+struct client_shakes {
+    struct loop *loop;
+    struct loop_deferred later; /* the next few steps */
+    struct client *oldest, *newest;
+    uint32_t count, wanted, max;
+};
+
 struct clients {
     struct client_listener listeners[HERITAGE_LISTENERS_MAX];
     unsigned listener_count;
     struct loop_timer accept_timer; /* accepting stopped for a while */
     struct tls_server_context *tls;
+    struct client_shakes shakes;
     struct client *first, *last; /* open connections */
     struct client *spare;
     unsigned spare_count;
@@ -104,6 +118,15 @@ void client_close(struct client *client);
 /* Runs client_on_later() at the end of the turn. */
 void client_defer(struct client *client);
 uint64_t client_now_ms(const struct client *client);
+
+/* ---- client_tls.c ---- */
+/* 0, or -EINVAL with the reason logged. */
+int client_start_tls(struct worker *worker) MUST_CHECK;
+/* Of a new connection; may close the one that shakes hands the longest. */
+void client_shake_begin(struct client *client);
+void
+client_shake(struct client *client); /* there are bytes, or there is room */
+void client_shake_end(struct client *client); /* done or closed; else a no-op */
 
 /* ---- client_read.c ---- */
 /* Reads and handles what is there, until nothing is or nobody wants it. */

@@ -331,9 +331,9 @@ read_once(struct client *client)
         handle_eof(client);
         return false;
     }
-    /* A short read of a plain socket: empty; epoll tells when it is not. But a
-     * FIN it has told of already. */
-    if ((size_t)got < room && client->stream.tls == NULL && !client->fin)
+    /* Nothing left: epoll tells when there is more. But a FIN it has told of
+     * already. */
+    if (stream_is_drained(&client->stream, (size_t)got, room) && !client->fin)
         client->readable = false;
     if (direct) {
         client->body.left -= (uint64_t)got;
@@ -367,24 +367,12 @@ wants_input(const struct client *client)
     return client->phase >= CLIENT_IDLE && client->phase <= CLIENT_DROP;
 }
 
-static void
-shake_hands(struct client *client)
-{
-    int r = stream_handshake(&client->stream);
-    if (r == 0)
-        client_enter(client, CLIENT_IDLE);
-    else if (r != -EAGAIN)
-        client_close(client);
-}
-
 void
 client_pump(struct client *client)
 {
     if (client->pumping)
         return;
     client->pumping = true;
-    if (client->phase == CLIENT_HANDSHAKE)
-        shake_hands(client);
     for (int reads = 0; wants_input(client); reads++) {
         if (client->pending) {
             handle_kept(client);

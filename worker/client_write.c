@@ -6,7 +6,6 @@
 #include "worker/client_parts.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 /* Told at the end of the turn: the caller may be deep in a request. */
 static ssize_t
@@ -85,6 +84,8 @@ void
 client_flush(struct client *client)
 {
     bool progress = false;
+    if (client->ending)
+        client->ending = stream_end(&client->stream) == -EAGAIN;
     if (buf_len(&client->out) == 0 || client->lost)
         return;
     while (buf_len(&client->out) > 0) {
@@ -142,8 +143,7 @@ client_set_close(struct client *client)
 static void
 client_linger(struct client *client)
 {
-    if (client->stream.tls == NULL)
-        shutdown(client->stream.fd, SHUT_WR);
+    client->ending = stream_end(&client->stream) == -EAGAIN;
     buf_fini(&client->in);
     client->pending = false;
     client_enter(client, CLIENT_LINGER);

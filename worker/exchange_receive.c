@@ -47,6 +47,11 @@ fill(struct exchange *exchange)
         if (got <= 0)
             return total > 0 ? (ssize_t)total : got;
         total += (size_t)got;
+        if (!exchange->hangup &&
+            stream_is_drained(stream, (size_t)got, WORKER_READ_BYTES)) {
+            exchange->readable = false;
+            break;
+        }
     }
     return (ssize_t)total;
 }

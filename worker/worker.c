@@ -1,11 +1,12 @@
 /*
  * worker.c - the data plane process: made, led by the master's messages, ended.
  *
- *   message  what it does
- *   DRAIN    no accept; running requests end; drain_timeout cuts what is left
- *   STOP     as DRAIN, but running requests are cut now, with an error event
- *   REOPEN   the log
- *   (EOF)    the master died: as DRAIN
+ *   message      what it does
+ *   DRAIN        no accept; running requests end; drain_timeout cuts the rest
+ *   STOP         as DRAIN, but running requests are cut now, with an error event
+ *   REOPEN       the log
+ *   CERTIFICATE  new connections have the one that comes along
+ *   (EOF)        the master died: as DRAIN
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/worker.h"
@@ -150,6 +151,9 @@ obey(struct worker_process *process, const struct control_message *message,
     case CONTROL_REOPEN:
         if (log_use(passed_fd) < 0)
             log_warn("cannot use the new error log");
+        break;
+    case CONTROL_CERTIFICATE:
+        client_take_certificate(&process->worker, passed_fd);
         break;
     default:
         log_warn("the master sent an unknown message %" PRIu32, message->type);

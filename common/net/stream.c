@@ -89,13 +89,34 @@ stream_handshake(struct stream *stream)
     return stream->tls == NULL ? 0 : tls_session_handshake(stream->tls);
 }
 
+bool
+stream_is_drained(const struct stream *stream, size_t got, size_t room)
+{
+    return stream->tls == NULL ? got < room
+                               : tls_session_is_drained(stream->tls);
+}
+
+int
+stream_end(struct stream *stream)
+{
+    if (stream->tls != NULL && tls_session_shutdown(stream->tls) == -EAGAIN)
+        return -EAGAIN;
+    shutdown(stream->fd, SHUT_WR); /* it fails when the peer is gone */
+    return 0;
+}
+
 void
 stream_close(struct stream *stream)
 {
-    if (stream->tls != NULL) {
-        tls_session_shutdown(stream->tls);
-        tls_session_free(&stream->tls);
-    }
+    if (stream->tls != NULL)
+        (void)tls_session_shutdown(stream->tls); /* the socket may be full */
+    stream_abort(stream);
+}
+
+void
+stream_abort(struct stream *stream)
+{
+    tls_session_free(&stream->tls);
     if (stream->fd >= 0)
         close(stream->fd);
     stream->fd = -1;

@@ -34,7 +34,15 @@ ssize_t stream_writev(struct stream *stream, const struct iovec *pieces,
                       int count) MUST_CHECK;
 /* TLS handshake step: 0 done, -EAGAIN, -EPROTO ... Plain: 0. */
 int stream_handshake(struct stream *stream) MUST_CHECK;
-/* close_notify where TLS, then close. */
+/* Whether a read that gave `got` bytes of `room` has left nothing behind, so
+ * that epoll tells when there is more. A FIN that it has told of stays unread. */
+bool stream_is_drained(const struct stream *stream, size_t got, size_t room);
+/* Nothing follows: close_notify where TLS, then FIN; reading goes on. 0, also
+ * where the peer cannot be told any more; -EAGAIN: again when writable. */
+int stream_end(struct stream *stream) MUST_CHECK;
+/* close_notify where TLS and not sent yet, then close. */
 void stream_close(struct stream *stream);
+/* Closes in the middle of something: where TLS, the peer can tell. */
+void stream_abort(struct stream *stream);
 
 #endif

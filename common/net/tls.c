@@ -6,13 +6,15 @@
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "common/net/tls_session.h"
+#include "common/net/tls_tickets.h"
 
 struct tls_server_context {
     SSL_CTX *ssl_context;
+    int min_version;
+    struct tls_tickets tickets; /* of this SSL_CTX and those before it */
 };
 
 void
@@ -22,14 +24,6 @@ tls_explain(struct buf *error, const char *what)
     const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
     buf_printf(error, "%s: %s", what, reason == NULL ? "failed" : reason);
     ERR_clear_error();
-}
-
-/* A key file with a passphrase is refused, not asked for on the terminal. */
-static int
-no_passphrase(char *into, int size, int writing, void *user)
-{
-    (void)into, (void)size, (void)writing, (void)user;
-    return 0;
 }
 
 SSL_CTX *
@@ -52,11 +46,6 @@ tls_context_create(const SSL_METHOD *method, struct buf *error)
                                   SSL_MODE_RELEASE_BUFFERS);
     /* One recv() a record, not one for its header and one for the rest. */
     SSL_CTX_set_read_ahead(context, 1);
-    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
-    /* OpenSSL writes with write(): a peer that is gone must not kill us. */
-    struct sigaction old;
-    if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-        signal(SIGPIPE, SIG_IGN);
     return context;
 }
 
@@ -82,60 +71,69 @@ choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static int
-set_min_version(SSL_CTX *context, const char *min_version)
+static SSL_CTX *
+server_context_create(struct tls_server_context *context,
+                      const struct certificate *certificate, struct buf *error)
 {
-    int version = TLS1_2_VERSION;
-    if (min_version != NULL && strcmp(min_version, "1.3") == 0)
-        version = TLS1_3_VERSION;
-    else if (min_version != NULL && strcmp(min_version, "1.2") != 0)
-        return -EINVAL;
-    return SSL_CTX_set_min_proto_version(context, version) == 1 ? 0 : -EINVAL;
-}
-
-struct tls_server_context *
-tls_server_create(const char *cert_file, const char *key_file,
-                  const char *min_version, struct buf *error)
-{
+    static const unsigned char id[] = "aigw";
     SSL_CTX *ssl_context = tls_context_create(TLS_server_method(), error);
     if (ssl_context == NULL)
         return NULL;
-    struct tls_server_context *context = NULL;
-    if (set_min_version(ssl_context, min_version) != 0) {
-        buf_printf(error, "unknown TLS version %s: use 1.2 or 1.3",
-                   min_version);
-        goto fail;
+    if (certificate_use(certificate, ssl_context, error) != 0) {
+        SSL_CTX_free(ssl_context);
+        return NULL;
     }
-    if (SSL_CTX_use_certificate_chain_file(ssl_context, cert_file) != 1) {
-        tls_explain(error, cert_file);
-        goto fail;
+    if (SSL_CTX_set_min_proto_version(ssl_context, context->min_version) != 1 ||
+        SSL_CTX_set1_groups_list(ssl_context, "X25519:P-256:P-384") != 1 ||
+        SSL_CTX_set_session_id_context(ssl_context, id, sizeof(id) - 1) != 1 ||
+        SSL_CTX_set_max_early_data(ssl_context, 0) != 1 ||
+        !tls_tickets_attach(&context->tickets, ssl_context)) {
+        tls_explain(error, "cannot set up TLS");
+        SSL_CTX_free(ssl_context);
+        return NULL;
     }
-    if (SSL_CTX_use_PrivateKey_file(ssl_context, key_file, SSL_FILETYPE_PEM) !=
-            1 ||
-        SSL_CTX_check_private_key(ssl_context) != 1) {
-        tls_explain(error, key_file);
-        goto fail;
-    }
-    if (SSL_CTX_set1_groups_list(ssl_context, "X25519:P-256:P-384") != 1) {
-        tls_explain(error, "cannot set up key exchange");
-        goto fail;
-    }
-    static const unsigned char id[] = "aigw";
-    SSL_CTX_set_session_id_context(ssl_context, id, sizeof(id) - 1);
     /* Tickets only: no memory here per session of a client. */
     SSL_CTX_set_session_cache_mode(ssl_context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_max_early_data(ssl_context, 0);
     SSL_CTX_set_alpn_select_cb(ssl_context, choose_protocol, NULL);
-    context = malloc(sizeof(*context));
+    return ssl_context;
+}
+
+struct tls_server_context *
+tls_server_create(const struct certificate *certificate,
+                  const char *min_version, const struct crypto_secrets *secrets,
+                  struct buf *error)
+{
+    int version = TLS1_2_VERSION;
+    if (min_version != NULL && strcmp(min_version, "1.3") == 0) {
+        version = TLS1_3_VERSION;
+    } else if (min_version != NULL && strcmp(min_version, "1.2") != 0) {
+        buf_printf(error, "unknown TLS version %s: use 1.2 or 1.3",
+                   min_version);
+        return NULL;
+    }
+    struct tls_server_context *context = calloc(1, sizeof(*context));
     if (context == NULL) {
         buf_append_cstr(error, "out of memory");
-        goto fail;
+        return NULL;
     }
-    context->ssl_context = ssl_context;
+    context->min_version = version;
+    tls_tickets_init(&context->tickets, secrets);
+    context->ssl_context = server_context_create(context, certificate, error);
+    if (context->ssl_context == NULL)
+        tls_server_destroy(&context);
     return context;
-fail:
-    SSL_CTX_free(ssl_context);
-    return NULL;
+}
+
+int
+tls_server_replace(struct tls_server_context *context,
+                   const struct certificate *certificate, struct buf *error)
+{
+    SSL_CTX *next = server_context_create(context, certificate, error);
+    if (next == NULL)
+        return -EINVAL;
+    SSL_CTX_free(context->ssl_context); /* its connections hold it */
+    context->ssl_context = next;
+    return 0;
 }
 
 void
@@ -144,6 +142,7 @@ tls_server_destroy(struct tls_server_context **context)
     if (*context == NULL)
         return;
     SSL_CTX_free((*context)->ssl_context);
+    tls_tickets_wipe(&(*context)->tickets);
     free(*context);
     *context = NULL;
 }

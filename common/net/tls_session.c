@@ -21,8 +21,9 @@ tls_session_create(SSL_CTX *context, struct stream *stream)
     struct tls_session *session = calloc(1, sizeof(*session));
     if (session == NULL)
         return -ENOMEM;
+    session->fd = stream->fd;
     session->ssl = SSL_new(context);
-    if (session->ssl == NULL || SSL_set_fd(session->ssl, stream->fd) != 1) {
+    if (session->ssl == NULL || tls_session_set_bio(session) != 0) {
         tls_session_free(&session);
         ERR_clear_error();
         return -ENOMEM;
@@ -57,26 +58,39 @@ remember_reason(struct tls_session *session)
         session->error = "TLS failed";
 }
 
-/* What a call that gave `result` means: -EAGAIN, 0 for close_notify, -errno. */
+/* close_notify has come, not an alert of another kind. */
+static bool
+is_closed_by_peer(const SSL *ssl)
+{
+    unsigned long code = ERR_peek_last_error();
+    bool is_alert = ERR_GET_LIB(code) == ERR_LIB_SSL &&
+                    ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET;
+    return (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0 && !is_alert;
+}
+
+/*
+ * What a call that gave `result` means: -EAGAIN, 0 for close_notify, -errno.
+ * As SSL_get_error(), but what others have left in OpenSSL's queue of errors
+ * is not taken for ours: so it need not be cleared before each call.
+ */
 static int
 session_error(struct tls_session *session, int result)
 {
-    int saved = errno;
-    switch (SSL_get_error(session->ssl, result)) {
-    case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE:
+    const SSL *ssl = session->ssl;
+    BIO *bio = SSL_get_rbio(ssl);
+    if ((SSL_want_read(ssl) && BIO_should_read(bio)) ||
+        (SSL_want_write(ssl) && BIO_should_write(bio)))
         return -EAGAIN;
-    case SSL_ERROR_ZERO_RETURN:
+    if (is_closed_by_peer(ssl))
         return 0;
-    case SSL_ERROR_SYSCALL:
-        session->broken = true;
+    session->broken = true;
+    if (SSL_get_error(ssl, result) == SSL_ERROR_SYSCALL) {
         session->error = "connection broken";
-        return saved != 0 ? -saved : -ECONNRESET;
-    default:
-        session->broken = true;
-        remember_reason(session);
-        return -EPROTO;
+        return session->io_error != 0 ? -session->io_error : -ECONNRESET;
     }
+    remember_reason(session);
+    ERR_clear_error();
+    return -EPROTO;
 }
 
 int
@@ -84,13 +98,10 @@ tls_session_handshake(struct tls_session *session)
 {
     if (session->broken)
         return -EPROTO;
-    ERR_clear_error();
-    errno = 0;
     int result = SSL_do_handshake(session->ssl);
     if (result == 1)
         return 0;
     int error = session_error(session, result);
-    ERR_clear_error();
     return error == 0 ? -ECONNRESET : error;
 }
 
@@ -100,14 +111,14 @@ tls_session_read(struct tls_session *session, void *into, size_t room)
     if (session->broken)
         return -EPROTO;
     size_t got = 0;
-    ERR_clear_error();
-    errno = 0;
     int result = SSL_read_ex(session->ssl, into, room, &got);
-    if (result == 1)
-        return (ssize_t)got;
-    int error = session_error(session, result);
-    ERR_clear_error();
-    return error;
+    return result == 1 ? (ssize_t)got : session_error(session, result);
+}
+
+bool
+tls_session_is_drained(const struct tls_session *session)
+{
+    return session->drained && !SSL_has_pending(session->ssl);
 }
 
 /*
@@ -158,8 +169,6 @@ tls_session_writev(struct tls_session *session, const struct iovec *pieces,
             next.len = session->pending_bytes;
         }
         size_t sent = 0;
-        ERR_clear_error();
-        errno = 0;
         int result = SSL_write_ex(session->ssl, next.ptr, next.len, &sent);
         if (result == 1) {
             session->pending_bytes = 0;
@@ -167,7 +176,6 @@ tls_session_writev(struct tls_session *session, const struct iovec *pieces,
             continue;
         }
         int error = session_error(session, result);
-        ERR_clear_error();
         if (error == -EAGAIN)
             session->pending_bytes = next.len;
         if (total > 0 && error == -EAGAIN)
@@ -176,16 +184,18 @@ tls_session_writev(struct tls_session *session, const struct iovec *pieces,
     }
 }
 
-void
+int
 tls_session_shutdown(struct tls_session *session)
 {
     /* In the middle of a record nothing else can be sent. */
-    if (session->broken || session->pending_bytes > 0 ||
+    if (session->shut || session->broken || session->pending_bytes > 0 ||
         !SSL_is_init_finished(session->ssl))
-        return;
-    ERR_clear_error();
-    if (SSL_shutdown(session->ssl) < 0)
-        ERR_clear_error(); /* the socket is full or gone */
+        return 0;
+    int result = SSL_shutdown(session->ssl);
+    if (result < 0 && session_error(session, result) == -EAGAIN)
+        return -EAGAIN;
+    session->shut = true;
+    return 0;
 }
 
 const char *

@@ -19,7 +19,12 @@
  */
 struct tls_session {
     SSL *ssl;
-    bool broken; /* an error OpenSSL does not recover from */
+    int fd;       /* as the stream's, which closes it */
+    int io_error; /* errno of the last recv() or send() that failed */
+    bool drained; /* the last recv() has left nothing */
+    bool ended;   /* it told of a FIN */
+    bool broken;  /* an error OpenSSL does not recover from */
+    bool shut;    /* close_notify has been sent */
     size_t pending_bytes;
     const char *error;                  /* literal or OpenSSL's, NULL: none */
     struct tls_client_context *context; /* NULL: server side */
@@ -33,8 +38,11 @@ ssize_t tls_session_read(struct tls_session *session, void *into, size_t room);
 ssize_t tls_session_writev(struct tls_session *session,
                            const struct iovec *pieces, int count);
 int tls_session_handshake(struct tls_session *session);
-/* Sends close_notify if that is possible at once. */
-void tls_session_shutdown(struct tls_session *session);
+/* Sends close_notify, once. 0 sent, or never to be; -EAGAIN not now. */
+int tls_session_shutdown(struct tls_session *session);
+bool tls_session_is_drained(const struct tls_session *session);
+/* tls_bio.c: lets the SSL read and write session->fd. 0 or -ENOMEM. */
+int tls_session_set_bio(struct tls_session *session) MUST_CHECK;
 
 /* Settings that client and server contexts share. NULL with a reason. */
 SSL_CTX *tls_context_create(const SSL_METHOD *method,

@@ -54,10 +54,11 @@ class Book:
 class MockProvider:
     """Runs its own event loop in a thread; `port` is its address."""
 
-    def __init__(self, handler=None):
+    def __init__(self, handler=None, tls=None):
+        """tls: an ssl.SSLContext to serve https with."""
         self.book = Book()
         self.requests = []  # (method, path, headers, body) as they came
-        self.handler = handler
+        self.handler, self.tls = handler, tls
         self.loop = asyncio.new_event_loop()
         self.started = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -74,12 +75,14 @@ class MockProvider:
 
     @property
     def base_url(self):
-        return "http://127.0.0.1:%d/v1" % self.port
+        scheme = "https" if self.tls else "http"
+        return "%s://127.0.0.1:%d/v1" % (scheme, self.port)
 
     def _run(self):
         asyncio.set_event_loop(self.loop)
         self.server = self.loop.run_until_complete(asyncio.start_server(
-            self._serve, "127.0.0.1", 0, backlog=4096, limit=64 << 20))
+            self._serve, "127.0.0.1", 0, backlog=4096, limit=64 << 20,
+            ssl=self.tls))
         self.port = self.server.sockets[0].getsockname()[1]
         self.started.set()
         self.loop.run_forever()

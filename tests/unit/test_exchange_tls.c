@@ -61,8 +61,12 @@ server_init(struct fixture *f, struct server *server)
     struct buf error;
     buf_init(&error, 0);
     *server = (struct server){.stream = {.fd = -1}};
-    server->context = tls_server_create(cert_file, key_file, "1.2", &error);
+    static const struct crypto_secrets secrets;
+    struct certificate certificate;
+    CHECK_EQ(certificate_load(&certificate, cert_file, key_file, &error), 0);
+    server->context = tls_server_create(&certificate, "1.2", &secrets, &error);
     CHECK_TRUE(server->context != NULL);
+    certificate_wipe(&certificate);
     buf_fini(&error);
 }
 

@@ -35,6 +35,7 @@ fill(void)
     given.exe_fd = some_fd();
     given.config_fd = some_fd();
     given.secret_fd = some_fd();
+    given.certificate_fd = some_fd();
     given.pid_file_fd = some_fd();
     given.admin_unix_fd = some_fd();
     given.wake_fd = some_fd();
@@ -64,6 +65,7 @@ close_all(struct handover *h)
     const int fds[] = {h->exe_fd,
                        h->config_fd,
                        h->secret_fd,
+                       h->certificate_fd,
                        h->pid_file_fd,
                        h->admin_unix_fd,
                        h->wake_fd,
@@ -112,6 +114,7 @@ TEST(what_is_written_is_read)
     CHECK_EQ(got.reloads, 3);
     CHECK_EQ(got.wake_fd, given.wake_fd);
     CHECK_EQ(got.secret_fd, given.secret_fd);
+    CHECK_EQ(got.certificate_fd, given.certificate_fd);
     CHECK_TRUE(strcmp(got.config_path, "/etc/a folder/aigw.ini") == 0);
     CHECK_TRUE(strcmp(got.reload_reason, "line 3: no such thing line 4") == 0);
     CHECK_EQ(got.listener_count, 2);

@@ -6,106 +6,28 @@
 #include "common/net/tls.h"
 
 #include <errno.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "common/check.h"
 #include "common/net/tls_session.h"
-#include "tests/test.h"
-
-static char folder[] = "/tmp/aigw-tls-XXXXXX";
-static char ca_file[64], key_file[64], cert_file[64], old_file[64],
-    locked_file[64];
-static EVP_PKEY *ca_key, *leaf_key;
-static X509 *ca;
-
-static X509 *
-make_cert(EVP_PKEY *key, const char *name, const char *alternatives,
-          long ends_in_s)
-{
-    X509 *cert = X509_new();
-    X509_set_version(cert, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1 + (long)random());
-    X509_gmtime_adj(X509_getm_notBefore(cert), -7200);
-    X509_gmtime_adj(X509_getm_notAfter(cert), ends_in_s);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
-                               (const unsigned char *)name, -1, -1, 0);
-    X509_set_pubkey(cert, key);
-    X509_set_issuer_name(cert, X509_get_subject_name(ca == NULL ? cert : ca));
-    X509V3_CTX context;
-    X509V3_set_ctx(&context, ca == NULL ? cert : ca, cert, NULL, NULL, 0);
-    X509_EXTENSION *extension =
-        alternatives == NULL
-            ? X509V3_EXT_conf_nid(NULL, &context, NID_basic_constraints,
-                                  "critical,CA:TRUE")
-            : X509V3_EXT_conf_nid(NULL, &context, NID_subject_alt_name,
-                                  alternatives);
-    X509_add_ext(cert, extension, -1);
-    X509_EXTENSION_free(extension);
-    CHECK_TRUE(X509_sign(cert, ca_key, EVP_sha256()) > 0);
-    return cert;
-}
-
-static void
-write_pem(char path[64], const char *name, X509 *cert, EVP_PKEY *key,
-          const char *passphrase)
-{
-    snprintf(path, 64, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    CHECK_TRUE(file != NULL);
-    if (cert != NULL)
-        CHECK_EQ(PEM_write_X509(file, cert), 1);
-    if (key != NULL)
-        CHECK_EQ(PEM_write_PrivateKey(
-                     file, key, passphrase == NULL ? NULL : EVP_aes_128_cbc(),
-                     NULL, 0, NULL, (void *)(uintptr_t)passphrase),
-                 1);
-    fclose(file);
-}
-
-static void
-remove_files(void)
-{
-    const char *const paths[] = {ca_file, key_file, cert_file, old_file,
-                                 locked_file};
-    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
-        unlink(paths[i]);
-    rmdir(folder);
-    X509_free(ca);
-    EVP_PKEY_free(ca_key);
-    EVP_PKEY_free(leaf_key);
-}
-
-static void
-make_files(void)
-{
-    if (ca != NULL)
-        return;
-    CHECK_TRUE(mkdtemp(folder) != NULL);
-    ca_key = EVP_EC_gen("P-256");
-    leaf_key = EVP_EC_gen("P-256");
-    ca = make_cert(ca_key, "test authority", NULL, 86400);
-    const char *names = "DNS:good.example,DNS:*.wild.example,IP:127.0.0.1";
-    X509 *leaf = make_cert(leaf_key, "leaf", names, 86400);
-    X509 *old = make_cert(leaf_key, "leaf", names, -3600);
-    write_pem(ca_file, "ca.pem", ca, NULL, NULL);
-    write_pem(key_file, "key.pem", NULL, leaf_key, NULL);
-    write_pem(locked_file, "locked.pem", NULL, leaf_key, "secret");
-    write_pem(cert_file, "cert.pem", leaf, NULL, NULL);
-    write_pem(old_file, "old.pem", old, NULL, NULL);
-    X509_free(leaf);
-    X509_free(old);
-    atexit(remove_files);
-}
+#include "tests/unit/tls_files.h"
 
 static struct tls_client_context *client_context;
 static struct tls_server_context *server_context;
 static struct stream client, server;
 static struct buf error;
+static const struct crypto_secrets secrets = {.tickets = {7}};
+
+static struct tls_server_context *
+server_create(const char *cert, const char *key, const char *min_version)
+{
+    struct certificate certificate;
+    if (certificate_load(&certificate, cert, key, &error) != 0)
+        return NULL;
+    struct tls_server_context *context =
+        tls_server_create(&certificate, min_version, &secrets, &error);
+    certificate_wipe(&certificate);
+    return context;
+}
 
 static void
 open_contexts(const char *ca_path, bool verify, const char *cert,
@@ -114,7 +36,7 @@ open_contexts(const char *ca_path, bool verify, const char *cert,
     make_files();
     buf_init(&error, 0);
     client_context = tls_client_create(ca_path, verify, &error);
-    server_context = tls_server_create(cert, key_file, min_version, &error);
+    server_context = server_create(cert, key_file, min_version);
     if (client_context == NULL || server_context == NULL)
         test_fail(__FILE__, __LINE__, "no context: %s", buf_cstr(&error));
 }
@@ -333,8 +255,8 @@ TEST(contexts_that_cannot_be_made_say_why)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         buf_init(&error, 0);
-        struct tls_server_context *context = tls_server_create(
-            cases[i].cert, cases[i].key, cases[i].version, &error);
+        struct tls_server_context *context =
+            server_create(cases[i].cert, cases[i].key, cases[i].version);
         CHECK_TRUE(context == NULL);
         if (strstr(buf_cstr(&error), cases[i].part) == NULL)
             test_fail(__FILE__, __LINE__, "case %zu: %s", i, buf_cstr(&error));
@@ -445,6 +367,140 @@ TEST(a_clean_end_is_told_from_a_cut_connection)
     CHECK_TRUE(stream_writev(&server, &piece, 1) < 0);
     tls_session_free(&client.tls);
     close_streams();
+    close_contexts();
+}
+
+TEST(an_end_is_told_while_the_other_side_may_go_on)
+{
+    make_files();
+    open_contexts(ca_file, true, cert_file, NULL);
+    int server_result;
+    char bytes[16];
+    struct iovec piece = {"bye", 3};
+    CHECK_EQ(connect_streams("good.example", &server_result), 0);
+    CHECK_EQ(stream_writev(&server, &piece, 1), 3);
+    CHECK_EQ(stream_end(&server), 0);
+    CHECK_EQ(stream_end(&server), 0);
+    CHECK_EQ(stream_read(&client, bytes, sizeof(bytes)), 3);
+    CHECK_EQ(stream_read(&client, bytes, sizeof(bytes)), 0);
+    CHECK_EQ(stream_writev(&client, &piece, 1), 3);
+    CHECK_EQ(stream_read(&server, bytes, sizeof(bytes)), 3);
+    stream_close(&client);
+    CHECK_EQ(stream_read(&server, bytes, sizeof(bytes)), 0);
+    close_streams();
+
+    /* No room for it now: said, and done when there is. */
+    CHECK_EQ(connect_streams("good.example", &server_result), 0);
+    while (send(server.fd, bulk, sizeof(bulk), 0) > 0)
+        continue;
+    CHECK_EQ(stream_end(&server), -EAGAIN);
+    while (recv(client.fd, arrived, sizeof(arrived), 0) > 0)
+        continue;
+    CHECK_EQ(stream_end(&server), 0);
+    CHECK_TRUE(recv(client.fd, arrived, sizeof(arrived), 0) > 0); /* it */
+    CHECK_EQ(recv(client.fd, arrived, sizeof(arrived), 0), 0);
+    close_streams();
+    close_contexts();
+}
+
+TEST(what_is_aborted_does_not_look_complete)
+{
+    make_files();
+    open_contexts(ca_file, true, cert_file, NULL);
+    int server_result;
+    char bytes[16];
+    struct iovec piece = {"half an ans", 11};
+    CHECK_EQ(connect_streams("good.example", &server_result), 0);
+    CHECK_EQ(stream_writev(&server, &piece, 1), 11);
+    stream_abort(&server);
+    CHECK_EQ(stream_read(&client, bytes, sizeof(bytes)), 11);
+    CHECK_EQ(stream_read(&client, bytes, sizeof(bytes)), -EPROTO);
+    close_streams();
+    close_contexts();
+}
+
+TEST(a_read_says_whether_anything_is_left)
+{
+    make_files();
+    open_contexts(ca_file, true, cert_file, NULL);
+    int server_result;
+    char bytes[100];
+    struct iovec piece = {bulk, 100};
+    CHECK_EQ(connect_streams("good.example", &server_result), 0);
+    /* Two records in one recv(): the second is left in OpenSSL. */
+    CHECK_EQ(stream_writev(&client, &piece, 1), 100);
+    CHECK_EQ(stream_writev(&client, &piece, 1), 100);
+    CHECK_EQ(stream_read(&server, bytes, 60), 60);
+    CHECK_TRUE(!stream_is_drained(&server, 60, 60));
+    CHECK_EQ(stream_read(&server, bytes, 100), 40);
+    CHECK_TRUE(!stream_is_drained(&server, 40, 100));
+    CHECK_EQ(stream_read(&server, bytes, 100), 100);
+    CHECK_TRUE(stream_is_drained(&server, 100, 100));
+    CHECK_EQ(stream_read(&server, bytes, 100), -EAGAIN);
+    close_streams();
+    close_contexts();
+    struct stream plain = {.fd = -1};
+    CHECK_TRUE(stream_is_drained(&plain, 99, 100));
+    CHECK_TRUE(!stream_is_drained(&plain, 100, 100));
+}
+
+/* A context of another process with the same secret, or with another. */
+TEST(a_client_s_session_is_resumed_by_any_process)
+{
+    static const char *const versions[] = {"1.2", "1.3"};
+    static const struct crypto_secrets other = {.tickets = {8}};
+    make_files();
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        open_contexts(ca_file, true, cert_file, versions[i]);
+        for (int turn = 0; turn < 4; turn++) {
+            struct certificate certificate;
+            int server_result;
+            char byte;
+            tls_server_destroy(&server_context);
+            CHECK_EQ(
+                certificate_load(&certificate, cert_file, key_file, &error), 0);
+            server_context =
+                tls_server_create(&certificate, versions[i],
+                                  turn == 2 ? &other : &secrets, &error);
+            CHECK_TRUE(server_context != NULL);
+            CHECK_EQ(connect_streams("good.example", &server_result), 0);
+            CHECK_EQ(SSL_session_reused(client.tls->ssl), turn == 1);
+            CHECK_EQ(stream_read(&client, &byte, 1), -EAGAIN);
+            /* Another certificate does not end sessions. */
+            CHECK_EQ(tls_server_replace(server_context, &certificate, &error),
+                     0);
+            close_streams();
+            CHECK_EQ(connect_streams("good.example", &server_result), 0);
+            CHECK_TRUE(SSL_session_reused(client.tls->ssl));
+            CHECK_EQ(stream_read(&client, &byte, 1), -EAGAIN);
+            close_streams();
+            certificate_wipe(&certificate);
+        }
+        close_contexts();
+    }
+}
+
+TEST(a_certificate_is_replaced_for_connections_from_then_on)
+{
+    make_files();
+    open_contexts(ca_file, true, old_file, NULL);
+    int server_result;
+    struct certificate good, none = {0};
+    CHECK_EQ(certificate_load(&good, cert_file, key_file, &error), 0);
+    CHECK_EQ(connect_streams("good.example", &server_result), -EPROTO);
+    close_streams();
+    CHECK_EQ(tls_server_replace(server_context, &good, &error), 0);
+    CHECK_EQ(connect_streams("good.example", &server_result), 0);
+    CHECK_EQ(tls_server_replace(server_context, &none, &error), -EINVAL);
+    CHECK_TRUE(buf_len(&error) > 0);
+    struct iovec piece = {"on", 2};
+    char bytes[4];
+    CHECK_EQ(stream_writev(&server, &piece, 1), 2);
+    CHECK_EQ(stream_read(&client, bytes, sizeof(bytes)), 2);
+    close_streams();
+    CHECK_EQ(connect_streams("good.example", &server_result), 0);
+    close_streams();
+    certificate_wipe(&good);
     close_contexts();
 }
 
