@@ -13,8 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "accountant/ledger/ledger_batch.h"
 #include "accountant/ledger/ledger_open.h"
 #include "accountant/ledger/ledger_read.h"
+#include "accountant/ledger/ledger_seal.h"
+#include "common/log.h"
 
 int
 ledger_take_error(char *text, const char *what, struct buf *error)
@@ -122,7 +125,12 @@ ledger_open(const char *data_dir, bool create, struct ledger **out,
     int rc = ledger_alloc(data_dir, create, &ledger);
     if (rc < 0)
         return rc;
-    rc = open_main(ledger, error);
+    /* The seal goes first: from here on only LevelDB knows what is right. */
+    rc = ledger_seal_check(ledger->dir, error);
+    if (rc == 0)
+        rc = ledger_seal_remove(ledger->dir, error);
+    if (rc == 0)
+        rc = open_main(ledger, error);
     if (rc < 0) {
         ledger_close(&ledger);
         return rc;
@@ -137,7 +145,11 @@ ledger_close(struct ledger **pointer)
     struct ledger *ledger = *pointer;
     if (ledger == NULL)
         return;
+    bool sound = !ledger_must_reopen(ledger);
     close_when_quiet(ledger);
+    /* Without one the next opening checks less, nothing else. */
+    if (sound && ledger_seal_write(ledger->dir, NULL) < 0)
+        log_warn("%s/ledger.seal cannot be written", ledger->dir);
     ledger_options_destroy(ledger);
     pthread_cond_destroy(&ledger->changed);
     pthread_mutex_destroy(&ledger->lock);

@@ -101,6 +101,16 @@ fixture_init(struct fixture *f)
     fixture_open(f);
 }
 
+/* As after a kill: nothing vouches for the files of a closed ledger. */
+static inline void
+fixture_unseal(const struct fixture *f)
+{
+    char path[96];
+    snprintf(path, sizeof(path), "%s/ledger.seal", f->dir);
+    if (unlink(path) != 0)
+        abort();
+}
+
 static inline void
 fixture_fini(struct fixture *f)
 {
