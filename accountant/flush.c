@@ -243,6 +243,7 @@ flush_free(struct flush *flush)
 static void
 note_durable(struct store *store)
 {
+    shm_store(&store->segment->header->ledger_batch, store->batch_no);
     shm_store(&store->segment->header->flushed_ms, clock_mono_ms());
     store->last_flush_ms = clock_wall_ms();
 }

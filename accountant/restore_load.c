@@ -13,7 +13,6 @@
 #include "accountant/object_codec.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "shm/ring.h"
 
 enum { LOCK_WAIT_MS = 50, RETRY_MS = 1000 };
 
@@ -171,32 +170,6 @@ make_default_group(struct restore *restore)
 
 /* ---- opening ---- */
 
-/*
- * Booking positions of another ledger's segment would book foreign requests. A
- * new segment has no record yet: no worker starts before we are ready.
- */
-static int
-check_segment(struct restore *restore)
-{
-    const struct segment *segment = restore->store->segment;
-    uint64_t epoch = 0;
-    int rc = ledger_read_meta(restore->store->ledger, NULL, "epoch", &epoch,
-                              &restore->error);
-    if (rc < 0 || epoch == segment->header->epoch)
-        return rc < 0 ? rc : 0;
-    for (uint32_t i = 0; i < segment->column_max; i++) {
-        if (ring_head(segment, i) == 0)
-            continue;
-        buf_printf(&restore->error,
-                   "%s belongs to another ledger than the one in %s: set the "
-                   "right data_dir, or remove that file if its requests may "
-                   "be lost",
-                   segment->path, restore->store->config->server.data_dir);
-        return -ESTALE;
-    }
-    return 0;
-}
-
 static void
 begin_anew(struct restore *restore)
 {
@@ -222,7 +195,7 @@ try_once(struct restore *restore)
         rc = ledger_reopen(store->ledger, &restore->error);
     }
     if (rc == 0)
-        rc = check_segment(restore);
+        rc = restore_check_segment(restore);
     if (rc == 0)
         rc = ledger_recover(store->ledger, store->segment->header->epoch,
                             store->segment->header->instance_id,
@@ -232,6 +205,24 @@ try_once(struct restore *restore)
     if (rc == 0)
         rc = make_default_group(restore);
     return rc;
+}
+
+/* What an operator can do about a damaged ledger. */
+static void
+add_advice(struct restore *restore, int rc)
+{
+    const char *dir = restore->store->config->server.data_dir;
+    if (rc != -EUCLEAN && rc != -EBADMSG)
+        return;
+    if (buf_len(&restore->error) == 0)
+        buf_append_cstr(&restore->error, strerror(-rc));
+    buf_printf(
+        &restore->error,
+        "; nothing was changed. Either move %s aside, restore an export "
+        "(aigw-ledger restore FILE %s; the newest are in %s/export; keep "
+        "its file `secret`), or salvage what can be read (aigw-ledger "
+        "repair %s)",
+        dir, dir, dir, dir);
 }
 
 /* Damage and wrong set-up do not pass by waiting. */
@@ -251,6 +242,7 @@ restore_load(struct ledger_job *job)
     for (;;) {
         int rc = try_once(restore);
         if (rc == 0 || is_final(rc)) {
+            add_advice(restore, rc);
             restore->result = rc;
             break;
         }

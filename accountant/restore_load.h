@@ -24,4 +24,12 @@ struct restore {
 
 void restore_load(struct ledger_job *job);
 
+/* ---- restore_segment.c ---- */
+/*
+ * Whether the segment and the ledger, just opened, are of one another, and the
+ * ledger knows at least what was acknowledged: 0, -ESTALE, -EUCLEAN with a
+ * sentence. A ledger from an export may know less: it catches up.
+ */
+int restore_check_segment(struct restore *restore) MUST_CHECK;
+
 #endif

@@ -111,6 +111,7 @@ on_tick(struct loop_timer *timer)
     if (store->restored) {
         sweep(store, now_ms);
         retention_tick(&store->retention, now_ms);
+        exporter_tick(&store->exporter, now_ms);
     }
     loop_timer_set(store->loop, &store->tick, now_ms + STORE_TICK_MS);
 }
@@ -151,6 +152,7 @@ store_create(const struct heritage *heritage, struct loop *loop)
     access_log_init(&store->access_log);
     access_log_configure(&store->access_log, store->config->log.access);
     retention_init(&store->retention, store);
+    exporter_init(&store->exporter, store);
     if (drain_init(&store->drain, store->segment) < 0) {
         access_log_fini(&store->access_log);
         free(store);

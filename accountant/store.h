@@ -135,7 +135,9 @@ const struct store_master *store_master(const struct store *store);
 /* What status and metrics show. */
 struct store_state {
     uint64_t flushes, flush_errors, records, queued_changes;
-    int64_t last_flush_ms; /* wall; 0 never */
+    int64_t last_flush_ms;  /* wall; 0 never */
+    int64_t last_export_ms; /* wall; 0 none known */
+    uint64_t export_failures;
     uint64_t ring_bytes_waiting;
     bool ledger_failed;
     char ledger_error[256];

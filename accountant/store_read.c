@@ -113,6 +113,8 @@ store_state(const struct store *store, struct store_state *state)
         .records = store->drain.records,
         .queued_changes = store->change_count,
         .last_flush_ms = store->last_flush_ms,
+        .last_export_ms = store->exporter.last_ms,
+        .export_failures = store->exporter.failures,
         .quarantined_records = store->drain.quarantined_records,
         .quarantined_bytes = store->drain.quarantined_bytes,
         .broken_chains = store->drain.broken_chains,

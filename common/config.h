@@ -45,6 +45,7 @@ struct config_server {
     char *data_dir, *run_dir, *user;
     bool sandbox;
     uint64_t flush_interval_ms, drain_timeout_ms;
+    uint64_t export_interval_ms, export_keep; /* interval 0: none */
     uint64_t header_timeout_ms, body_timeout_ms, keepalive_timeout_ms,
         send_timeout_ms;
     uint64_t max_keys, max_models, max_requests, max_connections;

@@ -56,6 +56,10 @@
       "confine workers and accountant: files, system calls, no core dumps") \
     O(server, flush_interval, flush_interval_ms, DURATION, "", "1s", 50, CONFIG_MINUTE, RELOAD, \
       "longest time between a settled call and its record on disk") \
+    O(server, export_interval, export_interval_ms, DURATION, "", "1h", 0, 366 * CONFIG_DAY, RELOAD, \
+      "time between two exports of the ledger into data_dir/export; 0: none") \
+    O(server, export_keep, export_keep, U64, "files", "24", 1, 100000, RELOAD, \
+      "exports that are kept") \
     O(server, drain_timeout, drain_timeout_ms, DURATION, "", "5m", 0, CONFIG_DAY, RELOAD, \
       "time that running requests have to end at a reload or stop") \
     O(server, header_timeout, header_timeout_ms, DURATION, "", "10s", 100, CONFIG_HOUR, RELOAD, \

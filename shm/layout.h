@@ -119,6 +119,7 @@ struct shm_header {
     shm_u64 accountant_heartbeat_ms;
     shm_u64 flushed_ms; /* monotonic: last flush that was durable */
     shm_u64 flush_errors;
+    shm_u64 ledger_batch; /* number of the last batch that was durable */
 };
 _Static_assert(sizeof(struct shm_header) <= 4096, "header fits its page");
 

@@ -46,7 +46,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_header, model_high), FIELD(shm_header, provider_high),
     FIELD(shm_header, endpoint_high), FIELD(shm_header, catalogue_generation),
     FIELD(shm_header, accountant_heartbeat_ms), FIELD(shm_header, flushed_ms),
-    FIELD(shm_header, flush_errors),
+    FIELD(shm_header, flush_errors), FIELD(shm_header, ledger_batch),
     SIZE(shm_column),
     FIELD(shm_column, state), FIELD(shm_column, generation),
     FIELD(shm_column, pid), FIELD(shm_column, start_time),

@@ -1,6 +1,7 @@
 /*
- * aigw_ledger.c - list, sum and verify the ledger: by itself when nothing runs,
- * through the running accountant, which holds the lock, otherwise.
+ * aigw_ledger.c - list, sum, verify, export, restore and repair the ledger: by
+ * itself when nothing runs, through the running accountant, which holds the
+ * lock, otherwise.
  * Exit status: 0; 1 failure or books that do not balance; 2 usage.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -17,31 +18,61 @@
 
 enum { EXIT_USAGE = 2, TRIES = 50, TRY_MS = 100 };
 
-struct options {
-    const char *config_path, *data_dir, *socket_path, *report;
-    bool json;
-    char own_data_dir[512], own_socket_path[512];
-};
+static int run_report(const struct ledger_options *options);
 
-static const struct report {
+struct report {
     const char *name;
     int (*make)(struct ledger *ledger, struct ledger_snapshot *snapshot,
                 struct buf *out);
-} reports[] = {
+};
+
+static const struct report reports[] = {
     {"list", ledger_report_list},
     {"sum", ledger_report_sum},
     {"verify", ledger_report_verify},
+};
+
+static const struct command {
+    const char *name;
+    int args_min, args_max;
+    bool needs_ledger; /* of the configuration or --data-dir */
+    int (*run)(const struct ledger_options *options);
+} commands[] = {
+    {"list", 0, 0, true, run_report},
+    {"sum", 0, 0, true, run_report},
+    {"verify", 0, 0, true, run_report},
+    {"export", 1, 1, true, ledger_run_export},
+    {"check", 1, 1, false, ledger_run_check},
+    {"restore", 2, 2, false, ledger_run_restore},
+    {"repair", 1, 2, false, ledger_run_repair},
 };
 
 static void
 print_usage(FILE *out)
 {
     fputs("usage: aigw-ledger [-c FILE | --data-dir DIR] [--socket PATH] "
-          "[--json] list|sum|verify\n"
-          "  list     the newest 1,000 log rows\n"
-          "  sum      totals per key and group beside the sums of their rows\n"
-          "  verify   whether totals, rows, roll-ups and budgets agree\n",
+          "[--json] [--rows] COMMAND\n"
+          "  list               the newest 1,000 log rows\n"
+          "  sum                totals per key and group beside the sums of "
+          "their rows\n"
+          "  verify             whether totals, rows, roll-ups and budgets "
+          "agree\n"
+          "  export FILE        a whole backup; with --rows the log rows too\n"
+          "  check FILE         whether an export is whole\n"
+          "  restore FILE DIR   an export into an empty data directory\n"
+          "  repair DIR [NEW]   what can be read of a damaged data directory, "
+          "into NEW\n"
+          "                     (DIR.repaired); DIR stays as it is\n",
           out);
+}
+
+static const struct command *
+find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
 }
 
 static const struct report *
@@ -55,13 +86,30 @@ find_report(const char *name)
 
 /* 0; 1 help was printed; -1 wrong usage. */
 static int
-read_options(int argc, char **argv, struct options *options)
+read_arguments(int argc, char **argv, struct ledger_options *options)
+{
+    if (optind >= argc)
+        return -1;
+    options->command = argv[optind++];
+    const struct command *command = find_command(options->command);
+    options->arg_count = argc - optind;
+    if (command == NULL || options->arg_count < command->args_min ||
+        options->arg_count > command->args_max)
+        return -1;
+    for (int i = 0; i < options->arg_count; i++)
+        options->args[i] = argv[optind + i];
+    return 0;
+}
+
+static int
+read_options(int argc, char **argv, struct ledger_options *options)
 {
     static const struct option longs[] = {
         {"config", required_argument, NULL, 'c'},
         {"data-dir", required_argument, NULL, 'd'},
         {"socket", required_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},
+        {"rows", no_argument, NULL, 'r'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -80,6 +128,9 @@ read_options(int argc, char **argv, struct options *options)
         case 'j':
             options->json = true;
             break;
+        case 'r':
+            options->rows = true;
+            break;
         case 'h':
             print_usage(stdout);
             return 1;
@@ -87,15 +138,12 @@ read_options(int argc, char **argv, struct options *options)
             return -1;
         }
     }
-    if (optind + 1 != argc || find_report(argv[optind]) == NULL)
-        return -1;
-    options->report = argv[optind];
-    return 0;
+    return read_arguments(argc, argv, options);
 }
 
 /* data_dir and run_dir of the configuration, where no option named them. */
 static int
-find_places(struct options *options)
+find_places(struct ledger_options *options)
 {
     struct buf error;
     if (options->socket_path == NULL)
@@ -127,36 +175,23 @@ find_places(struct options *options)
     return 0;
 }
 
-static int
-make_report(struct ledger *ledger, const struct options *options,
-            struct buf *json)
-{
-    struct ledger_snapshot *snapshot = ledger_snapshot_take(ledger);
-    int rc = find_report(options->report)->make(ledger, snapshot, json);
-    ledger_snapshot_release(ledger, &snapshot);
-    return rc;
-}
-
 /*
  * The lock decides who answers. An accountant that starts holds it before it
  * answers, and one that ends answers no more before it is free: between the
  * two both are tried again.
  */
-static int
-get_report(const struct options *options, struct buf *json, struct buf *error)
+int
+ledger_reach(const struct ledger_options *options, const char *method,
+             const char *report, struct ledger **ledger, struct buf *json,
+             struct buf *error)
 {
     const struct timespec pause = {0, TRY_MS * 1000000};
     int rc = -EBUSY;
+    *ledger = NULL;
     for (int i = 0; i < TRIES; i++) {
-        struct ledger *ledger = NULL;
         buf_reset(error);
         buf_reset(json);
-        rc = ledger_open(options->data_dir, false, &ledger, error);
-        if (rc == 0) {
-            rc = make_report(ledger, options, json);
-            ledger_close(&ledger);
-            return rc;
-        }
+        rc = ledger_open(options->data_dir, false, ledger, error);
         if (rc != -EBUSY)
             return rc;
         buf_reset(error);
@@ -165,7 +200,7 @@ get_report(const struct options *options, struct buf *json, struct buf *error)
                                    "give its -c FILE or --socket PATH");
             return rc;
         }
-        rc = ledger_ask(options->socket_path, options->report, json, error);
+        rc = ledger_ask(options->socket_path, method, report, json, error);
         if (rc != -ECONNREFUSED)
             return rc;
         nanosleep(&pause, NULL);
@@ -173,33 +208,57 @@ get_report(const struct options *options, struct buf *json, struct buf *error)
     return rc;
 }
 
-int
-main(int argc, char **argv)
+static int
+get_report(const struct ledger_options *options, struct buf *json,
+           struct buf *error)
 {
-    struct options options = {0};
+    struct ledger *ledger;
+    int rc =
+        ledger_reach(options, "GET", options->command, &ledger, json, error);
+    if (rc < 0 || ledger == NULL)
+        return rc;
+    struct ledger_snapshot *snapshot = ledger_snapshot_take(ledger);
+    rc = find_report(options->command)->make(ledger, snapshot, json);
+    ledger_snapshot_release(ledger, &snapshot);
+    ledger_close(&ledger);
+    return rc;
+}
+
+static int
+run_report(const struct ledger_options *options)
+{
     struct buf json, error;
-    int rc = read_options(argc, argv, &options);
-    if (rc < 0)
-        print_usage(stderr);
-    if (rc != 0)
-        return rc < 0 ? EXIT_USAGE : 0;
-    if (find_places(&options) < 0)
-        return EXIT_FAILURE;
     buf_init(&json, 0);
     buf_init(&error, 0);
-    rc = get_report(&options, &json, &error);
+    int rc = get_report(options, &json, &error);
+    int verdict = 1;
     if (rc < 0 && buf_len(&json) == 0) {
         fprintf(stderr, "aigw-ledger: %s\n",
                 buf_len(&error) > 0 ? buf_cstr(&error) : strerror(-rc));
-        return EXIT_FAILURE;
+    } else {
+        if (options->json)
+            printf("%s\n", buf_cstr(&json));
+        verdict = ledger_print(options->command, buf_view(&json),
+                               options->json ? NULL : stdout);
     }
-    if (options.json)
-        printf("%s\n", buf_cstr(&json));
-    int verdict = ledger_print(options.report, buf_view(&json),
-                               options.json ? NULL : stdout);
     if (verdict == -EBADMSG)
         fputs("aigw-ledger: the answer is no report\n", stderr);
     buf_fini(&json);
     buf_fini(&error);
     return rc == 0 && verdict == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct ledger_options options = {0};
+    int rc = read_options(argc, argv, &options);
+    if (rc < 0)
+        print_usage(stderr);
+    if (rc != 0)
+        return rc < 0 ? EXIT_USAGE : 0;
+    const struct command *command = find_command(options.command);
+    if (command->needs_ledger && find_places(&options) < 0)
+        return EXIT_FAILURE;
+    return command->run(&options);
 }

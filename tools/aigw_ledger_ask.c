@@ -93,8 +93,8 @@ take_body(struct str in, struct buf *json)
 }
 
 int
-ledger_ask(const char *socket_path, const char *report, struct buf *json,
-           struct buf *error)
+ledger_ask(const char *socket_path, const char *method, const char *report,
+           struct buf *json, struct buf *error)
 {
     struct buf bytes;
     int fd = open_socket(socket_path, error);
@@ -102,9 +102,9 @@ ledger_ask(const char *socket_path, const char *report, struct buf *json,
         return fd;
     buf_init(&bytes, 0);
     buf_printf(&bytes,
-               "GET /admin/v1/ledger/%s HTTP/1.1\r\nHost: aigw\r\n"
-               "Connection: close\r\n\r\n",
-               report);
+               "%s /admin/v1/ledger/%s HTTP/1.1\r\nHost: aigw\r\n"
+               "Content-Length: 0\r\nConnection: close\r\n\r\n",
+               method, report);
     int rc = send_all(fd, buf_view(&bytes));
     buf_reset(&bytes);
     if (rc == 0)

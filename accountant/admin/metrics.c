@@ -204,7 +204,7 @@ static void
 process_numbers(const struct metrics_input *in, struct buf *out)
 {
     const struct shm_header *header = in->segment->header;
-    int64_t last = in->last_flush_ms;
+    int64_t last = in->last_flush_ms, exported = in->last_export_ms;
     columns(in->segment, out);
     number(out, "aigw_inflight", "gauge", "Requests admitted and not settled.",
            in->in_flight);
@@ -224,6 +224,11 @@ process_numbers(const struct metrics_input *in, struct buf *out)
     number(out, "aigw_last_flush_timestamp_seconds", "gauge",
            "When the last flush was durable; 0 never.",
            last > 0 ? (uint64_t)last / 1000 : 0);
+    number(out, "aigw_last_export_timestamp_seconds", "gauge",
+           "Of when the newest export of the ledger is; 0 none.",
+           exported > 0 ? (uint64_t)exported / 1000 : 0);
+    number(out, "aigw_export_failures_total", "counter",
+           "Exports of the ledger that failed.", in->export_failures);
     number(out, "aigw_ledger_up", "gauge", "1 while the ledger can write.",
            !in->ledger_failed);
     number(out, "aigw_worker_restarts_total", "counter",

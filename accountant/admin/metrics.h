@@ -14,7 +14,8 @@ struct metrics_input {
     const char *version, *currency;
     uint64_t keys, groups, in_flight;
     uint64_t flushes, flush_errors, records, ring_bytes_waiting;
-    int64_t last_flush_ms; /* wall, 0 never */
+    int64_t last_flush_ms, last_export_ms; /* wall, 0 never */
+    uint64_t export_failures;
     bool ledger_failed;
 };
 

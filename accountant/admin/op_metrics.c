@@ -24,6 +24,8 @@ op_metrics(struct call *call)
         .records = state.records,
         .ring_bytes_waiting = state.ring_bytes_waiting,
         .last_flush_ms = state.last_flush_ms,
+        .last_export_ms = state.last_export_ms,
+        .export_failures = state.export_failures,
         .ledger_failed = state.ledger_failed,
     };
     const struct gateway *key = store_gateway_next(store, 0);

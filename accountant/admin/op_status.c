@@ -101,6 +101,9 @@ accountant_to_json(struct json_writer *json, const struct shm_header *header,
     key_u64(json, "flush_errors", state->flush_errors);
     json_key(json, "last_flush_at");
     json_time(json, state->last_flush_ms);
+    json_key(json, "last_export_at");
+    json_time(json, state->last_export_ms);
+    key_u64(json, "export_failures", state->export_failures);
     key_u64(json, "queued_changes", state->queued_changes);
     key_u64(json, "ring_bytes_waiting", state->ring_bytes_waiting);
     json_key(json, "ledger");

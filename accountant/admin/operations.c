@@ -53,6 +53,8 @@ static const struct operation operations[] = {
      op_ledger_verify, 0},
     {HTTP_GET,    "/admin/v1/ledger/list",      "ledger_list", "",
      op_ledger_list, 0},
+    {HTTP_POST,   "/admin/v1/ledger/export",    "ledger_export", "rows",
+     op_ledger_export, 0},
     {HTTP_GET,    "/metrics",                   "metrics", "",
      op_metrics, OPERATION_METRICS},
     {HTTP_GET,    "/console/",                  "console", "",

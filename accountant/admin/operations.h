@@ -62,6 +62,7 @@ void op_logs(struct call *call);
 void op_ledger_sum(struct call *call);
 void op_ledger_verify(struct call *call);
 void op_ledger_list(struct call *call);
+void op_ledger_export(struct call *call);
 void op_metrics(struct call *call);
 void op_console(struct call *call);
 

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,16 +51,19 @@ int
 builder_open(struct ledger_builder *b, const char *dir, struct buf *error)
 {
     *b = (struct ledger_builder){.error = error};
-    int len =
-        snprintf(b->place, sizeof(b->place), "%s/%s", dir, BUILD_DIR);
+    int len = snprintf(b->place, sizeof(b->place), "%s/%s", dir, BUILD_DIR);
     if (len < 0 || len >= (int)sizeof(b->place)) {
         buf_printf(error, "%s: the path is too long", dir);
         return -ENAMETOOLONG;
     }
     snprintf(b->dir, sizeof(b->dir), "%s", dir);
     int rc = builder_check_dir(dir, error);
-    if (rc == 0)
-        rc = proc_mkdir_p(b->place, 0700);
+    if (rc < 0) {
+        b->place[0] = '\0'; /* nothing of ours to remove */
+        return rc;
+    }
+    b->made_dir = access(dir, F_OK) < 0;
+    rc = proc_mkdir_p(b->place, 0700);
     if (rc == 0)
         rc = ledger_open(b->place, true, &b->ledger, error);
     b->pairs = leveldb_writebatch_create();
@@ -157,9 +161,25 @@ builder_move(struct ledger_builder *b)
             return rc;
         }
     }
+    b->moved = true;
     if (rmdir(b->place) < 0)
         return -errno;
     return ledger_sync_dir(b->dir, b->error);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+int
+builder_remove(const char *path)
+{
+    return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : -EIO;
 }
 
 void
@@ -170,4 +190,9 @@ builder_close(struct ledger_builder *b)
     b->pairs = NULL;
     ledger_batch_destroy(&b->rows);
     ledger_close(&b->ledger);
+    if (b->moved || b->place[0] == '\0')
+        return;
+    builder_remove(b->place);
+    if (b->made_dir)
+        rmdir(b->dir); /* stays where it has something in it */
 }

@@ -17,6 +17,7 @@ struct ledger_builder {
     size_t pair_bytes;
     struct ledger_batch *rows;
     uint64_t row_count;
+    bool made_dir, moved;
     struct buf *error;
 };
 
@@ -35,8 +36,11 @@ int builder_put_row(struct ledger_builder *b,
                     const struct ledger_row *row) MUST_CHECK;
 /* Everything synced; `report`: what verify finds, a line each. */
 int builder_finish(struct ledger_builder *b, struct buf *report) MUST_CHECK;
+/* Removes a folder with all in it. */
+int builder_remove(const char *path);
 /* Closes; 0: the ledger stands in its place. */
 int builder_move(struct ledger_builder *b) MUST_CHECK;
+/* What was not moved goes away. */
 void builder_close(struct ledger_builder *b);
 
 #endif

@@ -247,8 +247,8 @@ ledger_export_newest(const struct ledger *ledger, const char *prefix)
     snprintf(dir_path, sizeof(dir_path), "%s/export", ledger->dir);
     if (list_kept(dir_path, prefix, &names, &count) == 0)
         for (size_t i = 0; i < count && newest_ms == 0; i++)
-            if (clock_parse_rfc3339(names[i] + strlen(prefix) + 1,
-                                    &newest_ms) < 0)
+            if (clock_parse_rfc3339(names[i] + strlen(prefix) + 1, &newest_ms) <
+                0)
                 newest_ms = 0; /* a file of somebody else's */
     free_names(names, count);
     return newest_ms;

@@ -135,7 +135,7 @@ export_file_finish(struct export_file *f)
     int rc = export_file_digest(f, digest);
     buf_reset(&f->payload);
     codec_put_u64(&f->payload, f->frames);
-    buf_append(&f->payload, digest, sizeof(digest));
+    codec_put_bytes(&f->payload, digest, sizeof(digest));
     if (rc == 0)
         rc = export_frame_put(f, 'e');
     if (rc == 0 && (fflush(f->file) != 0 || fsync(fileno(f->file)) < 0))

@@ -271,7 +271,7 @@ salvage_all(struct repair *r, const char *from, const char *to)
         rc = salvage(r, path, true);
     if (rc == 0)
         rc = salvage_days(r, copy);
-    int removed = repair_remove(copy);
+    int removed = builder_remove(copy);
     return rc < 0 ? rc : removed;
 }
 

@@ -31,12 +31,10 @@ struct repair_position *repair_position(struct repair *r, uint64_t epoch,
                                         uint32_t column);
 /* ---- ledger_repair_copy.c ---- */
 /* The databases of `from` as they are, into `to`. -EBUSY: they are open. */
-int repair_copy(const char *from, const char *to,
-                struct buf *error) MUST_CHECK;
+int repair_copy(const char *from, const char *to, struct buf *error) MUST_CHECK;
 /* The secret, where `to` has none. */
 int repair_copy_secret(const char *from, const char *to,
                        struct buf *error) MUST_CHECK;
-int repair_remove(const char *path);
 /* ---- ledger_repair_books.c ---- */
 /* Totals, sums of lost rows, positions and numbers that fit the rows. */
 int repair_books(struct repair *r) MUST_CHECK;

@@ -39,9 +39,9 @@ ends_in(const char *name, const char *end)
 static bool
 is_counted(const char *name)
 {
-    return strcmp(name, "CURRENT") == 0 ||
-           strncmp(name, "MANIFEST-", 9) == 0 || ends_in(name, ".log") ||
-           ends_in(name, ".ldb") || ends_in(name, ".sst");
+    return strcmp(name, "CURRENT") == 0 || strncmp(name, "MANIFEST-", 9) == 0 ||
+           ends_in(name, ".log") || ends_in(name, ".ldb") ||
+           ends_in(name, ".sst");
 }
 
 static int

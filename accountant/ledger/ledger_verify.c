@@ -34,7 +34,7 @@ struct verify {
     struct ledger_sums rows, dropped;
     struct verify_move *moves; /* by kind, id, batch, row */
     size_t move_count, move_room;
-    int64_t day; /* of the rows in `buckets`; -1 none yet */
+    int64_t day;       /* of the rows in `buckets`; -1 none yet */
     int64_t rows_from; /* days before may have lost rows: restored, repaired */
     struct table buckets;
     int64_t *days_seen;
