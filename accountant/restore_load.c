@@ -181,6 +181,18 @@ begin_anew(struct restore *restore)
     restore->next_id = restore->batch_no = 0;
 }
 
+/* Once: what it writes says that it was done. */
+static int
+catch_up(struct restore *restore)
+{
+    int rc = read_all(restore);
+    if (rc == 0)
+        rc = restore_catch_up(restore);
+    if (rc == 0)
+        begin_anew(restore);
+    return rc;
+}
+
 static int
 try_once(struct restore *restore)
 {
@@ -196,6 +208,8 @@ try_once(struct restore *restore)
     }
     if (rc == 0)
         rc = restore_check_segment(restore);
+    if (rc == RESTORE_CATCH_UP)
+        rc = catch_up(restore);
     if (rc == 0)
         rc = ledger_recover(store->ledger, store->segment->header->epoch,
                             store->segment->header->instance_id,

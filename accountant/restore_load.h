@@ -28,8 +28,14 @@ void restore_load(struct ledger_job *job);
 /*
  * Whether the segment and the ledger, just opened, are of one another, and the
  * ledger knows at least what was acknowledged: 0, -ESTALE, -EUCLEAN with a
- * sentence. A ledger from an export may know less: it catches up.
+ * sentence. A ledger from an export may know less: RESTORE_CATCH_UP.
  */
+enum { RESTORE_CATCH_UP = 1 };
 int restore_check_segment(struct restore *restore) MUST_CHECK;
+
+/* ---- restore_catch_up.c ---- */
+/* The objects of the ledger were read: writes what the segment knows more, then
+ * they must be read again. 0; -EAGAIN workers are still there; -ESTALE. */
+int restore_catch_up(struct restore *restore) MUST_CHECK;
 
 #endif

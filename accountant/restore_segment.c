@@ -80,13 +80,18 @@ restore_check_segment(struct restore *restore)
 {
     struct ledger *ledger = restore->store->ledger;
     const struct segment *segment = restore->store->segment;
-    uint64_t epoch = 0, batch_no = 0;
-    int rc = ledger_read_meta(ledger, NULL, "epoch", &epoch, &restore->error);
+    struct buf *error = &restore->error;
+    uint64_t epoch = 0, batch_no = 0, restored = 0;
+    int rc = ledger_read_meta(ledger, NULL, "epoch", &epoch, error);
     if (rc >= 0)
-        rc =
-            ledger_read_meta(ledger, NULL, "batch", &batch_no, &restore->error);
+        rc = ledger_read_meta(ledger, NULL, "batch", &batch_no, error);
+    if (rc >= 0)
+        rc = ledger_read_meta(ledger, NULL, "restored", &restored, error);
     if (rc < 0)
         return rc;
+    /* Of another epoch too: it may have been made after the export. */
+    if (restored != 0 && !is_new_segment(segment))
+        return RESTORE_CATCH_UP;
     if (epoch != segment->header->epoch)
         return is_new_segment(segment) ? 0 : refuse_foreign(restore);
     rc = is_behind(restore, batch_no);

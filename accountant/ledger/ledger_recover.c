@@ -183,6 +183,7 @@ fill(struct recover *r, uint64_t epoch, uint64_t instance_id)
     ledger_batch_meta(r->batch, "epoch", epoch);
     ledger_batch_meta(r->batch, "instance", instance_id);
     ledger_batch_meta(r->batch, "batch", r->batch_no);
+    ledger_batch_meta(r->batch, "restored", 0); /* nothing to catch up with */
     return ledger_batch_ok(r->batch) ? 0 : -ENOMEM;
 }
 

@@ -27,7 +27,7 @@ struct world {
     struct seat seat;
     bool seated, ready;
     int ready_error;
-    char ready_reason[256];
+    char ready_reason[1024];
     /* of the last change */
     bool answered;
     int error;

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "accountant/ledger/crash_point.h"
+#include "accountant/ledger/ledger_import.h"
 #include "shm/ring.h"
 #include "tests/unit/store_fixture.h"
 
@@ -222,6 +223,142 @@ TEST(an_orphan_s_lock_is_waited_for_while_columns_are_reaped)
     seat_close(&w.seat);
     w.seated = false;
     close(gate[0]);
+    world_fini(&w);
+}
+
+/* ---- a ledger that is older than its segment ---- */
+
+/* The worker leaves; the accountant of the next start reaps its column. */
+static void
+leave_seat(struct world *w)
+{
+    column_mark_dying(&w->segment, w->seat.column);
+    seat_close(&w->seat);
+    w->seated = false;
+}
+
+static void
+export_now(struct world *w, bool with_rows, char path[96])
+{
+    struct ledger_export_info info;
+    struct buf error;
+    buf_init(&error, 0);
+    snprintf(path, 96, "%s/backup", w->dir);
+    struct ledger_snapshot *snapshot = ledger_snapshot_take(w->store->ledger);
+    CHECK_EQ(ledger_export(w->store->ledger, snapshot, path, with_rows, &info,
+                           &error),
+             0);
+    ledger_snapshot_release(w->store->ledger, &snapshot);
+    buf_fini(&error);
+}
+
+static void
+restore_from(struct world *w, const char *path)
+{
+    struct ledger_export_info info;
+    struct buf report, error;
+    char data[96];
+    buf_init(&report, 0);
+    buf_init(&error, 0);
+    snprintf(data, sizeof(data), "%s/data", w->dir);
+    fixture_remove(data);
+    CHECK_EQ(ledger_import(path, data, &info, &report, &error), 0);
+    CHECK_EQ(buf_len(&report), 0);
+    buf_fini(&report);
+    buf_fini(&error);
+}
+
+/* Calls before and after an export; the disk is lost with the newest of the
+ * ledger, the segment lives. `anew`: and was made after the export. */
+static void
+catch_up(bool with_rows, bool anew)
+{
+    struct world w;
+    char path[96];
+    world_init(&w);
+    world_start(&w);
+    uint64_t alice = world_key(&w, "alice", SHM_PERIOD_TOTAL, 1000);
+    uint64_t bob = world_key(&w, "bob", SHM_PERIOD_DAILY, 1000);
+    CHECK_EQ(world_call(&w, alice, 10), 0);
+    CHECK_EQ(world_flush(&w), 0);
+    export_now(&w, with_rows, path);
+    if (anew) {
+        world_end(&w);
+        leave_seat(&w);
+        CHECK_EQ(segment_unlink(w.segment.path), 0);
+        segment_detach(&w.segment);
+        world_new_segment(&w);
+        world_start(&w);
+    }
+    uint64_t carol = world_key(&w, "carol", SHM_PERIOD_TOTAL, 1000);
+    CHECK_EQ(world_call(&w, alice, 20), 0);
+    CHECK_EQ(world_call(&w, bob, 40), 0);
+    CHECK_EQ(world_call(&w, carol, 80), 0);
+    CHECK_EQ(world_flush(&w), 0);
+    uint64_t dave = world_key(&w, "dave", SHM_PERIOD_TOTAL, 1000);
+    CHECK_EQ(world_call(&w, dave, 160), 0);
+    CHECK_EQ(world_flush(&w), 0);
+    CHECK_EQ(world_delete(&w, dave), 0);
+    CHECK_EQ(world_call(&w, alice, 320), 0); /* not booked */
+    world_end(&w);
+    leave_seat(&w);
+    restore_from(&w, path);
+    world_start(&w);
+    CHECK_EQ(w.ready_error, 0);
+    CHECK_EQ(world_flush(&w), 0);
+    CHECK_EQ(store_gateway(w.store, alice)->total.tokens, 350);
+    CHECK_EQ(store_gateway(w.store, bob)->total.tokens, 40);
+    CHECK_TRUE(store_gateway(w.store, carol) == NULL);
+    const struct group *group = store_group_next(w.store, 0);
+    CHECK_EQ(group->total.tokens, 630);
+    CHECK_EQ(group->total.nano, 630 * 3);
+    CHECK_EQ(world_differences(&w), 0);
+    CHECK_EQ(world_call(&w, alice, 651), -EDQUOT);
+    CHECK_EQ(world_call(&w, alice, 650), 0);
+    CHECK_EQ(world_call(&w, bob, 961), -EDQUOT);
+    /* numbers are not given away twice */
+    CHECK_TRUE(world_key(&w, "eve", SHM_PERIOD_TOTAL, 5) > carol);
+    CHECK_EQ(world_flush(&w), 0);
+    /* once: the next start has nothing to catch up with */
+    world_end(&w);
+    leave_seat(&w);
+    world_start(&w);
+    CHECK_EQ(w.ready_error, 0);
+    CHECK_EQ(store_gateway(w.store, alice)->total.tokens, 1000);
+    CHECK_EQ(world_differences(&w), 0);
+    world_fini(&w);
+}
+
+TEST(a_restored_ledger_catches_up_with_the_segment_that_lives)
+{
+    catch_up(false, false);
+    catch_up(true, false);
+    catch_up(false, true);
+}
+
+TEST(an_old_copy_of_the_ledger_is_refused_while_its_segment_lives)
+{
+    struct world w;
+    char command[256];
+    world_init(&w);
+    world_start(&w);
+    uint64_t id = world_key(&w, "alice", SHM_PERIOD_TOTAL, 1000);
+    CHECK_EQ(world_call(&w, id, 10), 0);
+    CHECK_EQ(world_flush(&w), 0);
+    world_end(&w);
+    snprintf(command, sizeof(command), "cp -a %s/data %s/old", w.dir, w.dir);
+    CHECK_EQ(system(command), 0);
+    world_start(&w);
+    CHECK_EQ(world_call(&w, id, 10), 0);
+    CHECK_EQ(world_flush(&w), 0);
+    world_end(&w);
+    snprintf(command, sizeof(command), "rm -r %s/data; mv %s/old %s/data",
+             w.dir, w.dir, w.dir);
+    CHECK_EQ(system(command), 0);
+    world_start(&w);
+    CHECK_EQ(w.ready_error, -EUCLEAN);
+    CHECK_TRUE(strstr(w.ready_reason, "has lost what was durable") != NULL);
+    CHECK_TRUE(strstr(w.ready_reason, "aigw-ledger restore") != NULL);
     world_fini(&w);
 }
 
