@@ -52,23 +52,55 @@ load_le64(const uint8_t *bytes)
     return word;
 }
 
+static inline void
+sip_begin(struct sip *s, const uint8_t key[16])
+{
+    uint64_t k0 = load_le64(key), k1 = load_le64(key + 8);
+    *s = (struct sip){k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
+                      k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573};
+}
+
+static inline void
+sip_bytes(struct sip *s, const uint8_t *at, size_t len)
+{
+    uint64_t last = (uint64_t)len << 56;
+    for (size_t n = len / 8; n > 0; n--, at += 8)
+        sip_word(s, load_le64(at));
+    for (size_t i = 0; i < len % 8; i++)
+        last |= (uint64_t)at[i] << (8 * i);
+    sip_word(s, last);
+}
+
+static inline uint64_t
+sip_end(struct sip *s)
+{
+    for (int i = 0; i < 4; i++)
+        sip_round(s);
+    return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
 uint64_t
 hash_siphash(const uint8_t key[16], const void *bytes, size_t len)
 {
-    const uint8_t *at = bytes;
-    uint64_t k0 = load_le64(key), k1 = load_le64(key + 8);
-    struct sip s = {k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
-                    k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573};
-    uint64_t last = (uint64_t)len << 56;
-    for (size_t n = len / 8; n > 0; n--, at += 8)
-        sip_word(&s, load_le64(at));
-    for (size_t i = 0; i < len % 8; i++)
-        last |= (uint64_t)at[i] << (8 * i);
-    sip_word(&s, last);
+    struct sip s;
+    sip_begin(&s, key);
+    sip_bytes(&s, bytes, len);
     s.v2 ^= 0xff;
-    for (int i = 0; i < 4; i++)
-        sip_round(&s);
-    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+    return sip_end(&s);
+}
+
+void
+hash_siphash128(const uint8_t key[16], const void *bytes, size_t len,
+                uint64_t out[2])
+{
+    struct sip s;
+    sip_begin(&s, key);
+    s.v1 ^= 0xee;
+    sip_bytes(&s, bytes, len);
+    s.v2 ^= 0xee;
+    out[0] = sip_end(&s);
+    s.v1 ^= 0xdd;
+    out[1] = sip_end(&s);
 }
 
 /* The finaliser of MurmurHash3 (Appleby, public domain): a bijection. */

@@ -11,6 +11,9 @@
 #include <stdint.h>
 
 uint64_t hash_siphash(const uint8_t key[16], const void *bytes, size_t len);
+/* Its variant with 128 bits of result. */
+void hash_siphash128(const uint8_t key[16], const void *bytes, size_t len,
+                     uint64_t out[2]);
 uint64_t hash_mix64(uint64_t x);
 uint32_t hash_crc32(uint32_t crc, const void *bytes, size_t len); /* zlib's */
 

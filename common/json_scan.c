@@ -279,39 +279,51 @@ json_next(struct json_reader *reader, struct json_token *token)
 /*
  * Passes the rest of the container that reader_open() has just opened, down to
  * its own bracket. Brackets must match and strings must be good; what stands
- * between them is not looked at.
+ * between them is not looked at. A bit tells what each level is.
  */
 static bool
 reader_pass_container(struct json_reader *reader)
 {
     const char *p = reader->text + reader->pos;
     const char *end = reader->text + reader->len;
-    struct json_token ignored;
-    uint32_t outside = reader->depth - 1;
-    while (reader->depth > outside) {
+    uint32_t levels = 1, levels_max = JSON_MAX_DEPTH - reader->depth + 1;
+    uint64_t kinds[JSON_MAX_DEPTH / 64 + 1] = {p[-1] == '{'};
+    while (levels > 0) {
         p = json_lex_structure_run(p, end);
-        if (p == end) {
-            reader_bad(reader, p);
-            return false;
-        }
-        if (*p == '"') {
+        if (p == end)
+            goto bad;
+        char c = *p++;
+        if (c == '"') {
             const char *fault = p;
-            const char *after = pass_string(p + 1, end, &fault);
+            const char *after = pass_string(p, end, &fault);
             if (after == NULL) {
                 reader_bad(reader, fault);
                 return false;
             }
             p = after;
-            continue;
+        } else if (c == '{' || c == '[') {
+            if (levels == levels_max)
+                goto bad_byte;
+            uint64_t bit = UINT64_C(1) << levels % 64;
+            uint64_t *word = &kinds[levels / 64];
+            *word = c == '{' ? *word | bit : *word & ~bit;
+            levels++;
+        } else {
+            levels--;
+            bool is_object = (kinds[levels / 64] >> levels % 64 & 1) != 0;
+            if (c != (is_object ? '}' : ']'))
+                goto bad_byte;
         }
-        enum json_type type = *p == '{' || *p == '['
-                                  ? reader_open(reader, p, &ignored)
-                                  : reader_close(reader, p, &ignored);
-        if (type == JSON_BAD)
-            return false;
-        p++;
     }
+    reader->depth--;
+    reader->pos = (size_t)(p - reader->text);
+    reader_value_done(reader);
     return true;
+bad_byte:
+    p--;
+bad:
+    reader_bad(reader, p);
+    return false;
 }
 
 /* What has just been read, when it opened a container: down to its end. */

@@ -17,7 +17,7 @@ struct entry {
 };
 
 struct auth_cache {
-    uint8_t seeds[2][16];
+    uint8_t seed[16];
     struct entry sets[SETS][2]; /* the newer one first */
 };
 
@@ -26,7 +26,7 @@ auth_cache_create(void)
 {
     struct auth_cache *cache = calloc(1, sizeof(*cache));
     if (cache != NULL)
-        crypto_random(cache->seeds, sizeof(cache->seeds));
+        crypto_random(cache->seed, sizeof(cache->seed));
     return cache;
 }
 
@@ -44,9 +44,7 @@ struct auth_tag
 auth_cache_tag(const struct auth_cache *cache, struct str credential)
 {
     struct auth_tag tag;
-    for (int i = 0; i < 2; i++)
-        tag.words[i] =
-            hash_siphash(cache->seeds[i], credential.ptr, credential.len);
+    hash_siphash128(cache->seed, credential.ptr, credential.len, tag.words);
     return tag;
 }
 

@@ -2,7 +2,7 @@
  * auth_cache.h - digests of the keys that were good lately, so that a key's
  * HMAC is not computed anew for each of its requests.
  *
- * Holds no key: an entry is found by 128 bits of SipHash under seeds that only
+ * Holds no key: an entry is found by 128 bits of SipHash under a seed that only
  * this process knows, so a text that is not the key does not find it but by
  * guessing 128 bits. It saves the digest only: whether the key exists, is
  * enabled and may be used is asked of the segment each time.

@@ -10,11 +10,10 @@
 
 /* As OpenAI writes durations: "12ms", "1s", "6m0s". */
 static void
-duration_field(struct buf *out, const char *name, uint64_t ns)
+duration_field(struct buf *out, struct str name, uint64_t ns)
 {
     uint64_t ms = (ns + 999999) / 1000000;
-    buf_append_cstr(out, name);
-    buf_append_str(out, STR_LIT(": "));
+    buf_append_str(out, name);
     if (ms < 1000) {
         buf_append_u64(out, ms);
         buf_append_str(out, STR_LIT("ms\r\n"));
@@ -33,12 +32,14 @@ duration_field(struct buf *out, const char *name, uint64_t ns)
 /* Only limits that the key has: the provider's own are not the client's. */
 static void
 rate_fields(struct buf *out, const struct rate_answer *rate,
-            const char *const names[3])
+            const struct str names[3])
 {
     if (rate->limit == 0)
         return;
-    http_field_u64(out, names[0], rate->limit);
-    http_field_u64(out, names[1], rate->remaining);
+    buf_append_str(out, names[0]);
+    buf_append_u64(out, rate->limit);
+    buf_append_str(out, names[1]);
+    buf_append_u64(out, rate->remaining);
     duration_field(out, names[2], rate->reset_ns);
 }
 
@@ -80,12 +81,14 @@ cost_fields(const struct request *request, struct buf *out)
 void
 request_reply_begin(struct request *request, struct buf *out, uint16_t status)
 {
-    static const char *const request_names[3] = {
-        "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
-        "x-ratelimit-reset-requests"};
-    static const char *const token_names[3] = {"x-ratelimit-limit-tokens",
-                                               "x-ratelimit-remaining-tokens",
-                                               "x-ratelimit-reset-tokens"};
+    static const struct str request_names[3] = {
+        STR_LIT("x-ratelimit-limit-requests: "),
+        STR_LIT("\r\nx-ratelimit-remaining-requests: "),
+        STR_LIT("\r\nx-ratelimit-reset-requests: ")};
+    static const struct str token_names[3] = {
+        STR_LIT("x-ratelimit-limit-tokens: "),
+        STR_LIT("\r\nx-ratelimit-remaining-tokens: "),
+        STR_LIT("\r\nx-ratelimit-reset-tokens: ")};
     request->status = status;
     http_reply_begin(out, status);
     buf_append_str(out, STR_LIT("x-request-id: "));

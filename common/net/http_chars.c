@@ -23,6 +23,39 @@ const uint8_t http_chars[256] = {
 };
 // clang-format on
 
+#ifdef __SSE2__
+/* 0xff where first <= byte < first + count (both small). */
+static inline __m128i
+in_range(__m128i bytes, char first, char count)
+{
+    __m128i off = _mm_sub_epi8(bytes, _mm_set1_epi8(first));
+    return _mm_cmpeq_epi8(_mm_min_epu8(off, _mm_set1_epi8((char)(count - 1))),
+                          off);
+}
+#endif
+
+size_t
+http_token_span(struct str s)
+{
+    size_t at = 0;
+#ifdef __SSE2__
+    for (; s.len - at >= 16; at += 16) {
+        __m128i b =
+            _mm_loadu_si128((const __m128i *)(const void *)(s.ptr + at));
+        __m128i lower = _mm_or_si128(b, _mm_set1_epi8(0x20));
+        __m128i good = _mm_or_si128(
+            _mm_or_si128(in_range(lower, 'a', 26), in_range(b, '0', 10)),
+            _mm_cmpeq_epi8(b, _mm_set1_epi8('-')));
+        unsigned mask = (unsigned)_mm_movemask_epi8(good);
+        if (mask != 0xffff) {
+            at += (size_t)__builtin_ctz(~mask);
+            break;
+        }
+    }
+#endif
+    return at + http_span(str_skip(s, at), HTTP_CHAR_TOKEN);
+}
+
 static bool
 is_control(char c)
 {

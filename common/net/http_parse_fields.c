@@ -23,7 +23,7 @@ http_parse_field_line(struct http_head *head, struct str line)
 {
     if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
         return http_refuse(head, 400, "folded header line");
-    size_t name_len = http_span(line, HTTP_CHAR_TOKEN);
+    size_t name_len = http_token_span(line);
     if (name_len == 0 || name_len == line.len || line.ptr[name_len] != ':')
         return http_refuse(head, 400, "malformed header name");
     /* Counted at the end: another line may be worse than one too many. */

@@ -116,11 +116,11 @@ http_reply_begin(struct buf *out, unsigned status)
     buf_append_str(out, head_begin(status));
 }
 
-void
-http_field(struct buf *out, struct str name, struct str value)
+/* The value is bad as a whole when it has a control byte. */
+static void
+put_field(struct buf *out, struct str name, struct str value)
 {
-    if (!http_is_token(name) ||
-        http_find_control(value.ptr, 0, value.len) != value.len)
+    if (http_find_control(value.ptr, 0, value.len) != value.len)
         return;
     buf_append_str(out, name);
     buf_append_str(out, STR_LIT(": "));
@@ -129,9 +129,16 @@ http_field(struct buf *out, struct str name, struct str value)
 }
 
 void
+http_field(struct buf *out, struct str name, struct str value)
+{
+    if (http_is_token(name))
+        put_field(out, name, value);
+}
+
+void
 http_field_cstr(struct buf *out, const char *name, const char *value)
 {
-    http_field(out, str_from(name), str_from(value));
+    put_field(out, str_from(name), str_from(value));
 }
 
 void

@@ -16,6 +16,7 @@ const char *http_reason(unsigned status);
  * second and thread. */
 void http_reply_begin(struct buf *out, unsigned status);
 void http_field(struct buf *out, struct str name, struct str value);
+/* `name` of these two: a literal of ours, not checked. */
 void http_field_cstr(struct buf *out, const char *name, const char *value);
 void http_field_u64(struct buf *out, const char *name, uint64_t value);
 /* Connection: close wherever it will be (RFC 9112 9.6), keep-alive for a client

@@ -27,6 +27,28 @@ TEST(siphash_gives_the_values_of_its_authors)
         CHECK_TRUE(hash_siphash(key, text, cases[i].len) == cases[i].hash);
 }
 
+TEST(siphash128_gives_the_values_of_its_authors)
+{
+    static const struct {
+        size_t len;
+        uint64_t hash[2];
+    } cases[] = {
+        {0, {0xe6a825ba047f81a3, 0x930255c71472f66d}},
+        {1, {0x44af996bd8c187da, 0x45fc229b11597634}},
+        {8, {0x61f55862baa9623b, 0xb49714f364e2830f}},
+        {15, {0x11a8b03399e99354, 0xd9c3cf970fec087e}},
+    };
+    uint8_t key[16];
+    uint64_t hash[2];
+    for (uint8_t i = 0; i < 16; i++)
+        key[i] = i;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        hash_siphash128(key, key, cases[i].len, hash);
+        CHECK_TRUE(hash[0] == cases[i].hash[0]);
+        CHECK_TRUE(hash[1] == cases[i].hash[1]);
+    }
+}
+
 TEST(crc32_gives_the_check_value)
 {
     CHECK_EQ(hash_crc32(0, "123456789", 9), 0xcbf43926);

@@ -13,32 +13,24 @@
  * Fields of the client that stay here: of its connection, its credentials, its
  * address, what we state ourselves, and what would choose an account at the
  * provider under the gateway's credential.
+ * By their length.
  */
-static const struct str withheld[] = {
-    {"connection", 10},
-    {"keep-alive", 10},
-    {"te", 2},
-    {"trailer", 7},
-    {"transfer-encoding", 17},
-    {"upgrade", 7},
-    {"http2-settings", 14},
-    {"expect", 6},
-    {"host", 4},
-    {"authorization", 13},
-    {"x-api-key", 9},
-    {"api-key", 7},
-    {"x-goog-api-key", 14},
-    {"openai-organization", 19},
-    {"openai-project", 14},
-    {"cookie", 6},
-    {"cookie2", 7},
-    {"accept", 6},
-    {"accept-encoding", 15},
-    {"user-agent", 10},
-    {"forwarded", 9},
-    {"via", 3},
-    {"x-real-ip", 9},
-    {"x-request-id", 12},
+static const struct str withheld[][4] = {
+    // clang-format off
+    [2] = {STR_LIT("te")},
+    [3] = {STR_LIT("via")},
+    [4] = {STR_LIT("host")},
+    [6] = {STR_LIT("expect"), STR_LIT("accept"), STR_LIT("cookie")},
+    [7] = {STR_LIT("trailer"), STR_LIT("upgrade"), STR_LIT("api-key"), STR_LIT("cookie2")},
+    [9] = {STR_LIT("x-api-key"), STR_LIT("forwarded"), STR_LIT("x-real-ip")},
+    [10] = {STR_LIT("connection"), STR_LIT("keep-alive"), STR_LIT("user-agent")},
+    [12] = {STR_LIT("x-request-id")},
+    [13] = {STR_LIT("authorization")},
+    [14] = {STR_LIT("x-goog-api-key"), STR_LIT("openai-project"), STR_LIT("http2-settings")},
+    [15] = {STR_LIT("accept-encoding")},
+    [17] = {STR_LIT("transfer-encoding")},
+    [19] = {STR_LIT("openai-organization")},
+    // clang-format on
 };
 
 static const struct str withheld_prefixes[] = {
@@ -52,9 +44,10 @@ is_withheld(struct str name)
     /* Many servers read `_` as `-`: Content_Length would be a second one. */
     if (memchr(name.ptr, '_', name.len) != NULL)
         return true;
-    for (size_t i = 0; i < ARRAY_LEN(withheld); i++)
-        if (str_equals_nocase(name, withheld[i]))
-            return true;
+    if (name.len < ARRAY_LEN(withheld))
+        for (int i = 0; i < 4 && withheld[name.len][i].len > 0; i++)
+            if (str_equals_nocase(name, withheld[name.len][i]))
+                return true;
     for (size_t i = 0; i < ARRAY_LEN(withheld_prefixes); i++) {
         struct str prefix = withheld_prefixes[i];
         if (name.len >= prefix.len &&
