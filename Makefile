@@ -13,7 +13,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
         -Wcast-qual -Wformat=2
 HARDEN := -fstack-protector-strong -fPIE -fcf-protection
 CPPFLAGS += -I. -D_GNU_SOURCE
-OPT    ?= -O2
+OPT    ?= -O3 -fno-plt
 CFLAGS += -std=gnu11 $(OPT) -g $(WARN) $(HARDEN) $(EXTRA_CFLAGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now
 ifeq ($(SAN),)

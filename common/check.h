@@ -12,6 +12,7 @@
 #define MUST_CHECK        __attribute__((warn_unused_result))
 #define NORETURN          __attribute__((noreturn))
 #define UNUSED            __attribute__((unused))
+#define NOINLINE          __attribute__((noinline))
 #define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 #define LIKELY(x)         __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)       __builtin_expect(!!(x), 0)

@@ -54,7 +54,7 @@ reader_in_object(const struct json_reader *reader)
  * p stands behind the opening quote. Returns the byte behind the closing one,
  * or NULL and *fault.
  */
-static const char *
+NOINLINE static const char *
 pass_string(const char *p, const char *end, const char **fault)
 {
     for (;;) {
@@ -73,6 +73,21 @@ pass_string(const char *p, const char *end, const char **fault)
         }
         p += 2;
     }
+}
+
+/* pass_string() of most names and words: no escape in the first 16 bytes. */
+static inline const char *
+pass_short_string(const char *p, const char *end, const char **fault)
+{
+#ifdef __SSE2__
+    if (LIKELY(end - p >= 16)) {
+        int mask = _mm_movemask_epi8(json_lex_run_ends(json_lex_load(p)));
+        const char *at = p + __builtin_ctz((unsigned)mask | 0x10000);
+        if (LIKELY(mask != 0 && *at == '"'))
+            return at + 1;
+    }
+#endif
+    return pass_string(p, end, fault);
 }
 
 static const char *
@@ -160,7 +175,7 @@ reader_scalar(struct json_reader *reader, const char *p,
     enum json_type type;
     switch (*p) {
     case '"':
-        after = pass_string(p + 1, end, &fault);
+        after = pass_short_string(p + 1, end, &fault);
         type = JSON_STRING;
         break;
     case 't':
@@ -200,7 +215,8 @@ static enum json_type
 reader_key(struct json_reader *reader, const char *p, struct json_token *token)
 {
     const char *end = reader->text + reader->len, *fault = p;
-    const char *after = *p == '"' ? pass_string(p + 1, end, &fault) : NULL;
+    const char *after =
+        *p == '"' ? pass_short_string(p + 1, end, &fault) : NULL;
     if (after == NULL)
         return reader_bad(reader, fault);
     token->span = str_make(p, (size_t)(after - p));
@@ -295,7 +311,7 @@ reader_pass_container(struct json_reader *reader)
         char c = *p++;
         if (c == '"') {
             const char *fault = p;
-            const char *after = pass_string(p, end, &fault);
+            const char *after = pass_short_string(p, end, &fault);
             if (after == NULL) {
                 reader_bad(reader, fault);
                 return false;
@@ -348,12 +364,51 @@ json_skip_value(struct json_reader *reader, struct str *span)
     return reader_whole_value(reader, type, &token, span);
 }
 
+/* A container's span; p is its opening bracket. */
+static enum json_type
+member_container(struct json_reader *reader, const char *p, struct str *value)
+{
+    struct json_token token = {.type = JSON_BAD};
+    enum json_type type = reader_open(reader, p, &token);
+    return reader_whole_value(reader, type, &token, value);
+}
+
+/* Where a value of a member begins. */
+static enum json_type
+member_value(struct json_reader *reader, const char *p, struct str *value)
+{
+    const char *end = reader->text + reader->len, *fault = p, *after = p;
+    enum json_type type = JSON_NUMBER;
+    if (*p == '"') {
+        type = JSON_STRING;
+        after = pass_short_string(p + 1, end, &fault);
+    } else if (*p == '{' || *p == '[') {
+        return member_container(reader, p, value);
+    } else if (*p > '0' && *p <= '9') {
+        after = pass_digits(p, end);
+        if (after < end && (*after == '.' || (*after | 0x20) == 'e'))
+            after = pass_number(p, end, &fault);
+    } else {
+        struct json_token token;
+        type = reader_scalar(reader, p, &token);
+        if (type != JSON_BAD)
+            *value = token.span;
+        return type;
+    }
+    if (after == NULL)
+        return reader_bad(reader, fault);
+    *value = str_make(p, (size_t)(after - p));
+    reader->pos = (size_t)(after - reader->text);
+    reader->state = AT_COMMA_OR_END;
+    return type;
+}
+
 enum json_type
 json_member(struct json_reader *reader, struct str *key, struct str *value)
 {
-    const char *end = reader->text + reader->len;
+    const char *end = reader->text + reader->len, *fault;
     const char *p = pass_space(reader, reader->text + reader->pos);
-    struct json_token token = {.type = JSON_BAD};
+    struct json_token token;
     bool first = reader->state == AT_KEY_OR_END;
     *key = *value = (struct str){NULL, 0};
     if (p == end || (!first && (reader->state != AT_COMMA_OR_END ||
@@ -363,12 +418,14 @@ json_member(struct json_reader *reader, struct str *key, struct str *value)
         return reader_close(reader, p, &token);
     if (!first && (p = pass_space(reader, p + 1)) == end)
         return reader_bad(reader, p);
-    if (reader_key(reader, p, &token) == JSON_BAD)
-        return JSON_BAD;
-    *key = token.span;
-    p = pass_space(reader, p + key->len);
+    if (*p != '"')
+        return reader_bad(reader, p);
+    const char *after = pass_short_string(p + 1, end, &fault);
+    if (after == NULL)
+        return reader_bad(reader, fault);
+    *key = str_make(p, (size_t)(after - p));
+    p = pass_space(reader, after);
     if (p == end || *p != ':' || (p = pass_space(reader, p + 1)) == end)
         return reader_bad(reader, p);
-    return reader_whole_value(reader, reader_value(reader, p, &token), &token,
-                              value);
+    return member_value(reader, p, value);
 }

@@ -184,7 +184,7 @@ TEST(what_cannot_be_served_is_refused_in_json_with_a_request_id)
         CHECK_TRUE(front_has(&answer, "{\"error\":{\"message\":"));
         buf_fini(&answer);
     }
-    struct shm_record record;
+    struct shm_record record = {0};
     CHECK_TRUE(!front_record(&f, &record)); /* nothing was admitted */
     front_close(&f);
 }

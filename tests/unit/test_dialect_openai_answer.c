@@ -638,11 +638,12 @@ replay_folder(const char *folder, unsigned depth, unsigned *replayed)
         return;
     struct dirent *entry;
     while ((entry = readdir(dir)) != NULL) {
-        char path[1024];
+        char path[4096];
         size_t len = strlen(entry->d_name);
         if (entry->d_name[0] == '.')
             continue;
-        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        int n = snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        CHECK_TRUE(n > 0 && (size_t)n < sizeof(path));
         if (len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0)
             replay_file(path, replayed);
         else if (depth > 0)

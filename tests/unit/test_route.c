@@ -80,7 +80,7 @@ TEST(a_provider_that_cannot_be_reached_is_followed_by_the_next)
 {
     struct front f;
     struct buf answer;
-    struct shm_record record;
+    struct shm_record record = {0};
     buf_init(&answer, 0);
     front_open(&f);
     ask_model(&f, "gone/first", &answer);

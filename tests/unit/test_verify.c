@@ -134,7 +134,7 @@ damage_ring_record(struct fixture *f)
 static void
 damage_chain(struct fixture *f)
 {
-    struct shm_record record;
+    struct shm_record record = {0};
     memcpy(&record, segment_ring(&f->segment, 0) + 208, sizeof(record));
     record.after[1][0]++;
     memcpy(segment_ring(&f->segment, 0) + 208, &record, sizeof(record));

@@ -30,7 +30,7 @@ TEST(a_plain_call_is_charged_once_in_key_and_group)
 {
     struct front f;
     struct buf answer;
-    struct shm_record record;
+    struct shm_record record = {0};
     buf_init(&answer, 0);
     front_open(&f);
     front_ask(&f, CALL("builtin/echo", ""), &answer);
@@ -81,7 +81,7 @@ TEST(a_stream_beyond_its_budget_is_cut_with_a_clean_end)
 {
     struct front f;
     struct buf body, answer;
-    struct shm_record record;
+    struct shm_record record = {0};
     buf_init(&body, 0);
     buf_init(&answer, 0);
     front_open(&f);
@@ -118,7 +118,7 @@ TEST(a_client_that_leaves_pays_for_what_it_got)
 {
     struct front f;
     struct buf request, answer;
-    struct shm_record record;
+    struct shm_record record = {0};
     buf_init(&request, 0);
     buf_init(&answer, 0);
     front_open(&f);
@@ -145,7 +145,7 @@ TEST(what_is_cut_by_a_stop_says_so_and_is_charged)
 {
     struct front f;
     struct buf request, answer;
-    struct shm_record record;
+    struct shm_record record = {0};
     buf_init(&request, 0);
     buf_init(&answer, 0);
     front_open(&f);
@@ -173,7 +173,7 @@ TEST(tokens_a_minute_are_corrected_to_the_true_use)
 {
     struct front f;
     struct buf answer;
-    struct shm_record record;
+    struct shm_record record = {0};
     struct entry_policy policy;
     uint64_t tag;
     buf_init(&answer, 0);
@@ -196,7 +196,7 @@ TEST(the_counters_of_the_endpoint_agree_with_the_records)
 {
     struct front f;
     struct buf answer;
-    struct shm_record record;
+    struct shm_record record = {0};
     buf_init(&answer, 0);
     front_open(&f);
     uint64_t tokens = 0;
