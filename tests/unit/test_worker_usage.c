@@ -59,7 +59,7 @@ TEST(a_stream_is_charged_what_the_provider_states)
 {
     struct front f;
     struct buf plain, stream;
-    struct shm_record first, second;
+    struct shm_record first = {0}, second = {0};
     buf_init(&plain, 0);
     buf_init(&stream, 0);
     front_open(&f);
