@@ -170,7 +170,7 @@ configure(struct control *control, uint64_t number, int fd)
 {
     struct buf text, error;
     struct config *config = NULL;
-    buf_init(&text, 0);
+    buf_init_secret(&text, 0); /* it holds credentials */
     buf_init(&error, 0);
     control->config_number = number;
     int rc = read_text(fd, &text);
@@ -182,8 +182,6 @@ configure(struct control *control, uint64_t number, int fd)
                                  : "the configuration did not arrive whole");
     else
         store_configure(control->store, config, config, on_configured, control);
-    if (buf_len(&text) > 0)
-        crypto_wipe(text.data, text.end);
     buf_fini(&text);
     buf_fini(&error);
 }

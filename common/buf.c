@@ -23,11 +23,28 @@ buf_init(struct buf *buf, size_t limit_bytes)
 }
 
 void
+buf_init_secret(struct buf *buf, size_t limit_bytes)
+{
+    buf_init(buf, limit_bytes);
+    buf->secret = true;
+}
+
+static void
+give_back(struct buf *buf)
+{
+    if (buf->secret)
+        explicit_bzero(buf->data, buf->cap);
+    free(buf->data);
+}
+
+void
 buf_fini(struct buf *buf)
 {
+    bool secret = buf->secret;
     if (buf->cap > 0)
-        free(buf->data);
+        give_back(buf);
     buf_init(buf, buf->limit);
+    buf->secret = secret;
 }
 
 void
@@ -61,7 +78,7 @@ buf_grow(struct buf *buf, size_t n)
         return false;
     memcpy(data, buf->data + buf->start, len);
     if (buf->cap > 0)
-        free(buf->data);
+        give_back(buf);
     buf->data = data;
     buf->start = 0;
     buf->end = len;

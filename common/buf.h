@@ -25,9 +25,12 @@ struct buf {
     size_t start, end, cap;
     size_t limit; /* bytes readable at most; 0 = no limit */
     bool failed;  /* out of memory or over limit since the last reset */
+    bool secret;  /* memory is wiped before it goes back */
 };
 
 void buf_init(struct buf *buf, size_t limit_bytes);
+/* buf_init_secret - for what must not be left in freed memory. */
+void buf_init_secret(struct buf *buf, size_t limit_bytes);
 void buf_fini(struct buf *buf);
 /* buf_reset - forgets the content and `failed`, keeps the memory. */
 void buf_reset(struct buf *buf);

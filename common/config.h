@@ -109,6 +109,12 @@ struct config *config_load(const char *path, struct buf *error) MUST_CHECK;
 struct config *config_parse_text(struct str text, struct buf *error) MUST_CHECK;
 void config_free(struct config *config);
 
+/* Calls `visitor` with each secret that is set (credentials, tokens, and URLs,
+ * which may have a password in them); it may overwrite the text. */
+typedef void config_secret_visitor(void *context, char *secret);
+void config_visit_secrets(struct config *config, config_secret_visitor *visitor,
+                          void *context);
+
 /* Canonical ini text with every option; `mask` hides secrets (aigw -T). */
 void config_serialize(const struct config *config, bool mask, struct buf *out);
 /*

@@ -50,6 +50,18 @@ void crypto_derive(const uint8_t secret[CRYPTO_SECRET_BYTES], const char *label,
                    uint8_t *out, size_t out_len);
 
 /*
+ * crypto_secrets_alloc - zeroed, on pages of its own: in no core dump, with
+ * nothing beside it that a read beyond an end could start from, and, where
+ * RLIMIT_MEMLOCK allows it, never in swap. NULL: out of memory.
+ */
+struct crypto_secrets *crypto_secrets_alloc(void) MUST_CHECK;
+void crypto_secrets_free(struct crypto_secrets **secrets); /* and wipes */
+/* After a fork, in the child: locks are not inherited; and what a child needs
+ * has been derived already. */
+void crypto_secrets_lock(struct crypto_secrets *secrets);
+void crypto_secrets_forget_master(struct crypto_secrets *secrets);
+
+/*
  * crypto_key_digest - HMAC-SHA256 of a virtual key, the only form in which a
  * key is looked up. Leading repetitions of "sk-" before the last are dropped
  * first ("sk-sk-aigw-x" is "sk-aigw-x"). About 1 us.

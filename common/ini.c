@@ -200,7 +200,7 @@ call_with_value(struct ini_reader *reader, const char *option, struct str raw)
     bool secret_source;
     char reason[INI_REASON_BYTES];
     int rc = 0;
-    buf_init(&value, INI_LINE_BYTES);
+    buf_init_secret(&value, INI_LINE_BYTES);
     if (take_value(reader, raw, &value, &secret_source, reason))
         rc = reader_call(reader, option, buf_cstr(&value), secret_source);
     else
@@ -288,7 +288,7 @@ read_file_at(const struct ini_reader *parent, const char *path, bool *stopped)
     reader.line = reader.result = 0;
     reader.depth++;
     reader.section = NULL;
-    buf_init(&text, INI_FILE_BYTES);
+    buf_init_secret(&text, INI_FILE_BYTES);
     int rc = ini_read_whole(path, &text);
     if (rc != 0)
         ini_fault(reader.error, path, 0, strerror(-rc));

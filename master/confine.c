@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "common/sandbox.h"
@@ -44,14 +45,70 @@ close_accountant(const struct master *master)
     sandbox_close(SANDBOX_ACCOUNTANT, folders);
 }
 
+/* ---- what a child forgets ---- */
+
+static void
+wipe_text(void *context, char *secret)
+{
+    (void)context;
+    crypto_wipe(secret, strlen(secret));
+}
+
+/* A value of the environment that is a secret, or a part of one. */
+static void
+wipe_from_environment(void *context, char *secret)
+{
+    enum { SHORTEST = 8 }; /* shorter ones are words: "no", a port */
+    (void)context;
+    for (char **entry = environ; *entry != NULL; entry++) {
+        char *value = strchr(*entry, '=');
+        if (value != NULL && strlen(++value) >= SHORTEST &&
+            strstr(secret, value) != NULL)
+            crypto_wipe(value, strlen(value));
+    }
+}
+
+static void
+wipe_named_secrets(void)
+{
+    static const char *const endings[] = {"_KEY", "_TOKEN", "_SECRET",
+                                          "_PASSWORD"};
+    for (char **entry = environ; *entry != NULL; entry++) {
+        size_t name = strcspn(*entry, "=");
+        for (unsigned i = 0; i < ARRAY_LEN(endings); i++) {
+            size_t len = strlen(endings[i]);
+            if (name >= len &&
+                memcmp(*entry + name - len, endings[i], len) == 0)
+                crypto_wipe(*entry + name, strlen(*entry + name));
+        }
+    }
+}
+
+/*
+ * What another process of ours needs, this one does not keep. A worker has its
+ * credentials from the catalogue, and only those in use; the accountant writes
+ * that catalogue and asks for the token of management.
+ */
+static void
+forget(struct master *master, const struct role *role)
+{
+    config_visit_secrets(master->config, wipe_from_environment, NULL);
+    wipe_named_secrets();
+    crypto_secrets_lock(master->secrets);
+    crypto_secrets_forget_master(master->secrets);
+    if (role->id == ROLE_WORKER)
+        config_visit_secrets(master->config, wipe_text, NULL);
+}
+
 void
-confine_child(const struct master *master, const struct role *role)
+confine_child(struct master *master, const struct role *role)
 {
     const struct config_server *server = &master->config->server;
     int r = sandbox_drop_rights(server->user);
     if (r < 0)
         fatal("cannot become user %s without further rights: %s",
               server->user == NULL ? "(none)" : server->user, strerror(-r));
+    forget(master, role);
     if (!server->sandbox || !sandbox_is_possible())
         return;
     sandbox_hide_memory();

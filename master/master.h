@@ -107,7 +107,7 @@ struct upgrade {
 
 struct master {
     struct config *config;
-    struct crypto_secrets secrets;
+    struct crypto_secrets *secrets;
     struct certificate certificate; /* in use; none without TLS addresses */
     struct certificate_watch certificate_watch;
     struct segment segment;
@@ -190,7 +190,7 @@ void spawn_take_over(struct master *master, const struct role *role, pid_t pid,
 /* ---- confine.c ---- */
 /* [server] user and sandbox: rights, files and system calls. In the child,
  * before its role; in the master, when everything is open. */
-void confine_child(const struct master *master, const struct role *role);
+void confine_child(struct master *master, const struct role *role);
 void confine_master(const struct master *master);
 
 /* ---- supervise.c ---- */

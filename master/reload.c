@@ -154,7 +154,7 @@ int
 config_memfd(const struct config *config)
 {
     struct buf text;
-    buf_init(&text, 0);
+    buf_init_secret(&text, 0);
     config_serialize(config, false, &text);
     int fd = buf_ok(&text) ? memfd_create("aigw-config", MFD_CLOEXEC) : -1;
     int result = fd;
@@ -166,7 +166,6 @@ config_memfd(const struct config *config)
         result = errno != 0 ? -errno : -EIO;
         close(fd);
     }
-    crypto_wipe(text.data, text.end);
     buf_fini(&text);
     return result;
 }

@@ -63,7 +63,10 @@ make_folders(const struct config *config)
         int r = proc_mkdir_p(paths[i], modes[i]);
         if (r < 0)
             fatal("cannot make folder %s: %s", paths[i], strerror(-r));
-        give_to_user(config, paths[i]);
+        /* run_dir stays ours: who can replace the pid file there makes root
+         * signal another process. */
+        if (i == 0)
+            give_to_user(config, paths[i]);
     }
 }
 
@@ -106,7 +109,7 @@ load_secret(struct master *master)
 {
     char path[512];
     snprintf(path, sizeof(path), "%s/secret", master->config->server.data_dir);
-    int r = crypto_secrets_load(&master->secrets, path, true);
+    int r = crypto_secrets_load(master->secrets, path, true);
     if (r == -EPERM)
         fatal("%s can be read by others: chmod 600 it", path);
     if (r < 0)
@@ -227,6 +230,18 @@ master_adopt_orphans(struct master *master)
     return any;
 }
 
+/* Workers pass management on as their user; people of group aigw manage. */
+static void
+share_socket(const struct master *master)
+{
+    const struct passwd *pw = other_user(master->config);
+    const struct group *group = getgrnam("aigw");
+    uid_t uid = pw != NULL ? pw->pw_uid : (uid_t)-1;
+    gid_t gid = group != NULL ? group->gr_gid : (gid_t)-1;
+    if (geteuid() == 0 && chown(master->socket_path, uid, gid) != 0)
+        fatal("cannot share %s: %s", master->socket_path, strerror(errno));
+}
+
 static void
 open_sockets(struct master *master, bool orphans)
 {
@@ -245,11 +260,7 @@ open_sockets(struct master *master, bool orphans)
     if (heritage->admin_unix_fd < 0)
         fatal("cannot listen on %s: %s", master->socket_path,
               strerror(-heritage->admin_unix_fd));
-    struct group *group = getgrnam("aigw");
-    if (group != NULL && geteuid() == 0 &&
-        chown(master->socket_path, (uid_t)-1, group->gr_gid) != 0)
-        log_warn("cannot give %s to group aigw: %s", master->socket_path,
-                 strerror(errno));
+    share_socket(master);
     heritage->accountant_wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (heritage->accountant_wake_fd < 0)
         fatal("eventfd: %s", strerror(errno));
@@ -283,7 +294,10 @@ master_prepare(struct master *master)
     proc_raise_nofile();
     master->upgrade.exe_fd = master->upgrade.output_fd = -1;
     master->heritage.segment = &master->segment;
-    master->heritage.secrets = &master->secrets;
+    master->secrets = crypto_secrets_alloc();
+    if (master->secrets == NULL)
+        fatal("out of memory");
+    master->heritage.secrets = master->secrets;
     master->heritage.certificate = &master->certificate;
     master->loop = loop_create();
     if (master->loop == NULL)
@@ -334,7 +348,7 @@ master_finish(struct master *master)
     }
     unlink(master->pid_path);
     log_info("aigw has stopped");
-    crypto_secrets_wipe(&master->secrets);
+    crypto_secrets_free(&master->secrets);
     certificate_wipe(&master->certificate);
     segment_detach(&master->segment);
     config_free(master->config);

@@ -107,7 +107,7 @@ take_secret(struct master *master, int fd)
     uint8_t secret[CRYPTO_SECRET_BYTES];
     if (pread(fd, secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
         fatal("the master secret did not arrive");
-    crypto_secrets_set(&master->secrets, secret);
+    crypto_secrets_set(master->secrets, secret);
     crypto_wipe(secret, sizeof(secret));
 }
 

@@ -216,7 +216,7 @@ become(struct master *master, struct handover *h)
     h->certificate_fd = certificate_send(&master->certificate);
     h->exe_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     h->config_fd = config_memfd(master->config);
-    h->secret_fd = secret_memfd(&master->secrets);
+    h->secret_fd = secret_memfd(master->secrets);
     int r = h->exe_fd < 0 || h->config_fd < 0 || h->secret_fd < 0 ||
                     h->certificate_fd < 0
                 ? -EMFILE

@@ -46,6 +46,7 @@ class Reload(GatewayCase):
         gw.server = "tls_listen = 127.0.0.1:0\ntls_cert = %s/cert.pem\n" \
             "tls_key = %s/key.pem" % (gw.dir, gw.dir)
         gw.write_config()
+        wait_for(lambda: len(gw.children("worker")) == 2, 20, "both workers")
         workers = set(gw.children("worker"))
         gw.signal(signal.SIGHUP)
         wait_for(lambda: "reload refused" in gw.log(), 10, "refusal")

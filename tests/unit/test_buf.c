@@ -5,7 +5,9 @@
 #include "common/buf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/test.h"
 
@@ -106,4 +108,36 @@ consume_too_much(void)
 TEST(consuming_what_is_not_there_is_a_bug)
 {
     CHECK_DIES(consume_too_much);
+}
+
+/* Whether `address`, which may be of freed memory, holds an 'S'. */
+static bool
+is_left_at(const char *address)
+{
+    char byte = 'S';
+    int fd = open("/proc/self/mem", O_RDONLY);
+    CHECK_TRUE(fd >= 0);
+    ssize_t n = pread(fd, &byte, 1, (off_t)(uintptr_t)address);
+    close(fd);
+    return n == 1 && byte == 'S';
+}
+
+TEST(a_secret_is_not_left_in_freed_memory)
+{
+    struct buf buf;
+    char many[200];
+    memset(many, 'S', sizeof(many));
+    buf_init_secret(&buf, 0);
+    buf_append(&buf, many, sizeof(many));
+    const char *first = buf.data;
+    CHECK_TRUE(is_left_at(first + 100));
+    buf_append(&buf, many, sizeof(many)); /* moves */
+    CHECK_TRUE(!is_left_at(first + 100));
+    const char *second = buf.data;
+    buf_fini(&buf);
+    CHECK_TRUE(!is_left_at(second + 100));
+    buf_append(&buf, many, sizeof(many)); /* still a secret one */
+    second = buf.data;
+    buf_fini(&buf);
+    CHECK_TRUE(!is_left_at(second + 100));
 }

@@ -202,6 +202,29 @@ TEST(masked_text_has_no_secret)
     buf_fini(&text);
 }
 
+static void
+overwrite(void *context, char *secret)
+{
+    ++*(unsigned *)context;
+    memset(secret, '\0', strlen(secret));
+}
+
+TEST(every_secret_of_a_configuration_can_be_wiped)
+{
+    struct config *config = load_text(whole_text);
+    unsigned count = 0;
+    struct buf text;
+    buf_init(&text, 0);
+    config_visit_secrets(config, overwrite, &count);
+    CHECK_TRUE(count >= 4); /* token, key, base_url, proxy */
+    config_serialize(config, false, &text);
+    CHECK_TRUE(strstr(buf_cstr(&text), "sk-upstream") == NULL);
+    CHECK_TRUE(strstr(buf_cstr(&text), "a;b") == NULL);
+    CHECK_TRUE(strstr(buf_cstr(&text), "pw") == NULL);
+    config_free(config);
+    buf_fini(&text);
+}
+
 TEST(a_key_in_the_environment_brings_the_provider)
 {
     buf_init(&error, 0);

@@ -6,9 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/test.h"
@@ -201,4 +204,77 @@ TEST(the_derived_keys_are_hkdf_sha256_of_their_labels)
     CHECK_STR(str_from(hex), "fa060090e47c708ec2a67d8135462989");
     unlink(path);
     rmdir(folder);
+}
+
+static struct crypto_secrets *guarded;
+
+static void
+read_behind_them(void)
+{
+    volatile const uint8_t *at = (const uint8_t *)(guarded + 1);
+    if (*at == 0)
+        _exit(3);
+    _exit(4);
+}
+
+static void
+read_before_their_page(void)
+{
+    uintptr_t page = (uintptr_t)guarded & ~(uintptr_t)4095;
+    volatile const uint8_t *at = (const uint8_t *)page - 1;
+    if (*at == 0)
+        _exit(3);
+    _exit(4);
+}
+
+static int
+signal_of(void (*body)(void))
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit none = {0, 0};
+        setrlimit(RLIMIT_CORE, &none);
+        signal(SIGSEGV, SIG_DFL); /* a sanitizer would explain it */
+        body();
+    }
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+/* VmFlags of the mapping that `address` lies in, of /proc/self/smaps. */
+static bool
+has_flag(const void *address, const char *flag)
+{
+    char line[512];
+    bool in_it = false, found = false;
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+        unsigned long from, to;
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            in_it = (uintptr_t)address >= from && (uintptr_t)address < to;
+        else if (in_it && strncmp(line, "VmFlags:", 8) == 0)
+            found = strstr(line, flag) != NULL;
+    }
+    if (maps != NULL)
+        fclose(maps);
+    return found;
+}
+
+TEST(secrets_lie_on_pages_of_their_own_in_no_dump)
+{
+    guarded = crypto_secrets_alloc();
+    CHECK_TRUE(guarded != NULL);
+    CHECK_TRUE(has_flag(guarded, " dd"));
+    CHECK_TRUE(!has_flag(&secrets, " dd"));
+    memset(guarded, 0x5a, sizeof(*guarded));
+    crypto_secrets_lock(guarded);
+    crypto_secrets_forget_master(guarded);
+    CHECK_EQ(guarded->master[0] | guarded->master[CRYPTO_SECRET_BYTES - 1], 0);
+    CHECK_EQ(guarded->seal[0], 0x5a);
+    CHECK_EQ(signal_of(read_behind_them), SIGSEGV);
+    CHECK_EQ(signal_of(read_before_their_page), SIGSEGV);
+    crypto_secrets_free(&guarded);
+    CHECK_TRUE(guarded == NULL);
+    crypto_secrets_free(&guarded);
 }
