@@ -62,6 +62,8 @@
       "exports that are kept") \
     O(server, drain_timeout, drain_timeout_ms, DURATION, "", "5m", 0, CONFIG_DAY, RELOAD, \
       "time that running requests have to end at a reload or stop") \
+    O(server, watchdog_timeout, watchdog_timeout_ms, DURATION, "", "10s", 2 * CONFIG_SECOND, CONFIG_DAY, RELOAD, \
+      "time after which a process that does not move is ended and replaced") \
     O(server, header_timeout, header_timeout_ms, DURATION, "", "10s", 100, CONFIG_HOUR, RELOAD, \
       "time for a client to send the head of a request") \
     O(server, body_timeout, body_timeout_ms, DURATION, "", "60s", 100, CONFIG_HOUR, RELOAD, \

@@ -152,6 +152,19 @@ proc_pidfd_open(pid_t pid)
 }
 
 int
+proc_signal(pid_t pid, int number)
+{
+    return kill(pid, number) != 0 ? -errno : 0;
+}
+
+int
+proc_pidfd_signal(int pidfd, int number)
+{
+    return syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0) != 0 ? -errno
+                                                                       : 0;
+}
+
+int
 proc_signalfd(const int *signals)
 {
     /* All that any role handles: one that does not list it ignores it. */

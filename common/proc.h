@@ -29,6 +29,9 @@ void proc_title_set(const char *format, ...) PRINTF_LIKE(1, 2);
 uint64_t proc_start_time(pid_t pid);
 /* pidfd_open(2), or -errno. */
 int proc_pidfd_open(pid_t pid);
+/* kill(2) and pidfd_send_signal(2): 0 or -errno. */
+int proc_signal(pid_t pid, int number);
+int proc_pidfd_signal(int pidfd, int number);
 
 /* Blocks every signal that a role handles and returns a signalfd (CLOEXEC,
  * NONBLOCK) for those of `signals`, 0-terminated. -errno. */

@@ -30,8 +30,9 @@ find_listener(const struct heritage_listener *have, unsigned count,
     return -1;
 }
 
-/* At start after a master's death its orphans close their copies within
- * milliseconds; only then is it worth to wait, before the loop exists. */
+/* At a start after a death, orphans close their copies within milliseconds, and
+ * processes that were killed take their time to go; only then, before the loop
+ * exists, is it worth to wait. */
 static int
 open_patiently(const struct listen_address *address, bool retry_in_use)
 {

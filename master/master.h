@@ -17,11 +17,13 @@
 #include "common/heritage.h"
 #include "common/net/loop.h"
 #include "master/roles.h"
+#include "master/upgrade.h"
 #include "shm/segment.h"
 
 enum {
     MASTER_CHILDREN_MAX = 1024,
     MASTER_GENERATIONS_MAX = 3, /* that live at a time */
+    MASTER_CRASHES = 64,        /* that are remembered */
     MASTER_BACKOFF_FIRST_MS = 10,
     MASTER_BACKOFF_MAX_MS = 5000,
     MASTER_EARLY_DEATH_MS = 10000,   /* younger than this: throttle */
@@ -51,6 +53,7 @@ struct child {
     uint32_t column; /* of a worker */
     uint64_t generation;
     uint64_t started_ms;
+    uint64_t abort_ms; /* SIGABRT was sent, it stood still; 0: no */
     int control_fd;
     struct loop_source control; /* or the pidfd of an orphan */
     struct loop_deferred free_later;
@@ -90,19 +93,19 @@ struct reload {
     char reason[240];  /* why the last one was refused; "" it was not */
 };
 
-/* USR2: the program's file runs as a child with --check-upgrade; then this
- * process becomes it (upgrade.c), takes over what lives (takeover.c) and puts
- * new children in the places of the old ones. */
-struct upgrade {
-    bool wanted;       /* USR2 came while a reload was under way */
-    pid_t checker;     /* 0: none runs */
-    int exe_fd;        /* the file that is checked, O_PATH; -1 */
-    int output_fd;     /* what the checker says; -1 */
-    uint64_t since_ms; /* of the checker, or of the take-over */
-    bool replacing;    /* new children of the new program are on their way */
-    bool reload_after; /* the file says other things than what runs */
-    uint64_t count;    /* upgrades that were done or refused */
-    char outcome[240]; /* of the last one */
+struct watch {
+    struct loop_timer timer;
+    uint64_t last_ms;  /* our own last turn */
+    uint64_t since_ms; /* nobody is judged by what was before */
+};
+
+/* What the service manager knows. */
+struct notify {
+    bool ready, reloading, stopping;
+};
+
+struct crash {
+    uint64_t mark, at_ms;
 };
 
 struct master {
@@ -120,6 +123,10 @@ struct master {
     uint64_t generation; /* of the configuration, as the workers' */
     struct reload reload;
     struct upgrade upgrade;
+    struct watch watch;
+    struct notify notify;
+    struct crash crashes[MASTER_CRASHES]; /* a ring: the last ones */
+    unsigned crash_count;
     enum stop_state stop;
     uint64_t stop_since_ms;
     bool workers_off;      /* WINCH: no workers until the next reload */
@@ -136,8 +143,8 @@ struct master {
 void master_prepare(struct master *master);
 /* The user that owns the segment besides us. */
 uid_t master_other_uid(const struct config *config);
-/* Watches what an earlier master left. True: there is something. */
-bool master_adopt_orphans(struct master *master);
+/* Watches what an earlier master left. */
+void master_adopt_orphans(struct master *master);
 /* fatal() when it cannot. */
 void master_start(struct master *master);
 /* Takes the traces away: socket, pid file; the segment after a clean stop. */
@@ -217,28 +224,12 @@ bool reload_is_busy(const struct master *master);
 /* A configuration as text in a memory file, CLOEXEC. -errno. */
 int config_memfd(const struct config *config) MUST_CHECK;
 
-/* ---- upgrade.c ---- */
-void upgrade_begin(struct master *master); /* USR2 */
-void upgrade_go_on(struct master *master); /* after any event */
-/* True: it was the checker. */
-bool upgrade_on_exit(struct master *master, pid_t pid, int status);
-void upgrade_on_done(struct master *master); /* the new workers are ready */
-void upgrade_tell_outcome(struct master *master); /* to the accountant */
+/* ---- watch.c ---- */
+void watch_start(struct master *master);
 
-/* ---- upgrade_check.c: what the new program says of itself ---- */
-/* --check-upgrade HASH -c path, the running configuration on stdin. Exit
- * status. */
-int upgrade_check_main(const char *layout, const char *path);
-/* Its last line when all is well, and the version of the hand-over. */
-#define UPGRADE_CHECK_OK "upgrade-check ok handover=%d version="
-enum { UPGRADE_EXIT_REFUSED = 1, UPGRADE_EXIT_OTHER_LAYOUT = 3 };
-
-/* ---- takeover.c: the new program's start ---- */
-/* NULL: this is no upgrade. fatal() when the hand-over cannot be used. */
-struct handover *takeover_find(void);
-struct config *takeover_config(const struct handover *handover) MUST_CHECK;
-/* In place of master_start(). A fatal() in it goes back to the old program. */
-void master_take_over(struct master *master, struct handover *handover);
+/* ---- crashes.c ---- */
+/* Before the column of the dead one is given to the reaper. */
+void crashes_note(struct master *master, const struct child *child, int status);
 
 /* ---- signals.c ---- */
 struct signal_row {

@@ -13,6 +13,7 @@
 
 #include "common/log.h"
 #include "master/master.h"
+#include "master/notify.h"
 
 static void
 tell_role(struct master *master, enum role_id role, enum control_type type)
@@ -41,6 +42,20 @@ begin_stop(struct master *master, enum stop_state how)
     tell_role(master, ROLE_WORKER,
               how == STOP_DRAIN ? CONTROL_DRAIN : CONTROL_STOP);
     supervise_fill(master);
+}
+
+static void
+act_reload(struct master *master)
+{
+    notify_reloading(master);
+    reload_begin(master);
+}
+
+static void
+act_upgrade(struct master *master)
+{
+    notify_reloading(master);
+    upgrade_begin(master);
 }
 
 static void
@@ -77,9 +92,9 @@ act_usr1(struct master *master)
 // clang-format off
 const struct signal_row signal_table[] = {
     /* number   name     word       what */
-    { SIGHUP,   "HUP",   "reload",  reload_begin },
+    { SIGHUP,   "HUP",   "reload",  act_reload },
     { SIGUSR1,  "USR1",  "reopen",  act_usr1 },
-    { SIGUSR2,  "USR2",  "upgrade", upgrade_begin },
+    { SIGUSR2,  "USR2",  "upgrade", act_upgrade },
     { SIGQUIT,  "QUIT",  "quit",    act_quit },
     { SIGTERM,  "TERM",  "stop",    act_term },
     { SIGINT,   "INT",   NULL,      act_term },

@@ -16,11 +16,13 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/hash.h"
 #include "common/log.h"
 #include "common/net/listen.h"
 #include "common/proc.h"
 #include "common/version.h"
 #include "master/master.h"
+#include "master/notify.h"
 #include "shm/column.h"
 
 enum { PID_FILE_TRIES = 100 };
@@ -116,6 +118,15 @@ load_secret(struct master *master)
         fatal("cannot read the master secret %s: %s", path, strerror(-r));
 }
 
+/* Which ledger a segment belongs to: derived from the secret that lies beside
+ * the ledger. Never 0, which is "made before there was one". */
+static uint64_t
+own_instance_id(const struct master *master)
+{
+    uint64_t id = hash_siphash(master->secrets->hash_seed, "instance", 8);
+    return id != 0 ? id : 1;
+}
+
 static void
 create_segment(struct master *master, const char *path)
 {
@@ -127,6 +138,7 @@ create_segment(struct master *master, const char *path)
         .max_requests = (uint32_t)server->max_requests,
         .ring_mib = (uint32_t)server->ring_mib,
     };
+    sizes.instance_id = own_instance_id(master);
     snprintf(sizes.instance, sizeof(sizes.instance), "%s", server->instance);
     struct buf error;
     buf_init(&error, 0);
@@ -154,6 +166,49 @@ refuse_second_master(const struct shm_header *header)
               (unsigned long long)pid);
 }
 
+static void
+set_aside(const char *path, const char *reason)
+{
+    log_warn("segment %s is not used: %s", path, reason);
+    int r = segment_set_aside(path);
+    if (r < 0)
+        fatal("cannot set %s aside: %s", path, strerror(-r));
+}
+
+/* 0, or -ENOENT when a new one has to be made. */
+static int
+attach_segment(struct master *master, const char *path)
+{
+    struct buf error;
+    buf_init(&error, 0);
+    int r = segment_attach(&master->segment, path, true,
+                           master_other_uid(master->config), &error);
+    if (r == -EPROTO)
+        fatal("%s. It may hold usage that is not in the ledger yet: start the "
+              "aigw that made it and stop that one cleanly, or give it up by "
+              "removing the file",
+              buf_cstr(&error));
+    if (r == -ESTALE) {
+        set_aside(path, buf_cstr(&error));
+        r = -ENOENT;
+    }
+    if (r < 0 && r != -ENOENT)
+        fatal("cannot attach %s: %s (%s)", path, buf_cstr(&error),
+              strerror(-r));
+    buf_fini(&error);
+    if (r < 0)
+        return r;
+    refuse_second_master(master->segment.header);
+    uint64_t id = master->segment.header->instance_id;
+    if (id == 0 || id == own_instance_id(master))
+        return 0;
+    segment_detach(&master->segment);
+    set_aside(path, "it belongs to the ledger of another data_dir (or the "
+                    "master secret was replaced); what it holds stays in the "
+                    "file PATH.stale");
+    return -ENOENT;
+}
+
 /* A segment that is still there is worth more than a new one: it holds what was
  * settled and not yet flushed. One that is not ours is set aside. */
 static void
@@ -161,32 +216,11 @@ open_segment(struct master *master)
 {
     char path[128];
     segment_path(master->config->server.instance, path);
-    struct buf error;
-    buf_init(&error, 0);
-    int r = segment_attach(&master->segment, path, true,
-                           master_other_uid(master->config), &error);
-    if (r == -ESTALE) {
-        log_warn("segment %s is not used: %s", path, buf_cstr(&error));
-        r = segment_set_aside(path);
-        if (r < 0)
-            fatal("cannot set %s aside: %s", path, strerror(-r));
-        r = -ENOENT;
-    }
-    if (r == -EPROTO)
-        fatal("%s. It may hold usage that is not in the ledger yet: start the "
-              "aigw that made it and stop that one cleanly, or give it up by "
-              "removing the file",
-              buf_cstr(&error));
-    if (r == -ENOENT)
-        create_segment(master, path);
-    else if (r < 0)
-        fatal("cannot attach %s: %s (%s)", path, buf_cstr(&error),
-              strerror(-r));
-    else
+    if (attach_segment(master, path) == 0)
         log_info("attached segment %s of an earlier run", path);
-    buf_fini(&error);
+    else
+        create_segment(master, path);
     struct shm_header *header = master->segment.header;
-    refuse_second_master(header);
     shm_store(&header->master_pid, (uint64_t)getpid());
     shm_store(&header->master_start, proc_start_time(getpid()));
     shm_store(&header->draining, 0);
@@ -205,29 +239,25 @@ is_child(const struct master *master, pid_t pid)
 
 /* Workers of an earlier master finish by themselves; dead ones are reaped; its
  * accountant is waited for (two must not reap at a time). */
-bool
+void
 master_adopt_orphans(struct master *master)
 {
-    bool any = false;
     struct shm_header *header = master->segment.header;
     for (uint32_t i = 0; i < column_high(&master->segment); i++) {
         struct shm_column *column = segment_column(&master->segment, i);
         if (shm_load(&column->state) != SHM_COLUMN_LIVE ||
             is_child(master, (pid_t)shm_load(&column->pid)))
             continue;
-        if (spawn_adopt(master, &roles[ROLE_WORKER],
-                        (pid_t)shm_load(&column->pid),
-                        shm_load(&column->start_time), i))
-            any = true;
-        else
+        if (!spawn_adopt(master, &roles[ROLE_WORKER],
+                         (pid_t)shm_load(&column->pid),
+                         shm_load(&column->start_time), i))
             column_mark_dying(&master->segment, i);
     }
     uint64_t pid = shm_load(&header->accountant_pid);
     uint64_t start = shm_load(&header->accountant_start);
     if (pid != 0 && start != 0 && !is_child(master, (pid_t)pid))
-        any |=
-            spawn_adopt(master, &roles[ROLE_ACCOUNTANT], (pid_t)pid, start, 0);
-    return any;
+        (void)spawn_adopt(master, &roles[ROLE_ACCOUNTANT], (pid_t)pid, start,
+                          0);
 }
 
 /* Workers pass management on as their user; people of group aigw manage. */
@@ -243,13 +273,15 @@ share_socket(const struct master *master)
 }
 
 static void
-open_sockets(struct master *master, bool orphans)
+open_sockets(struct master *master, const struct heritage_listener *passed,
+             unsigned passed_count)
 {
     struct heritage *heritage = &master->heritage;
     struct buf error;
     buf_init(&error, 0);
-    if (listeners_open(master->config, NULL, 0, orphans, heritage->listeners,
-                       &heritage->listener_count, &error) < 0)
+    if (listeners_open(master->config, passed, passed_count, true,
+                       heritage->listeners, &heritage->listener_count,
+                       &error) < 0)
         fatal("%s", buf_cstr(&error));
     buf_fini(&error);
     for (unsigned i = 0; i < heritage->listener_count; i++)
@@ -292,6 +324,7 @@ master_prepare(struct master *master)
     /* A test's fast clock begins here, and is one for all children. */
     (void)clock_period_ms();
     proc_raise_nofile();
+    notify_init();
     master->upgrade.exe_fd = master->upgrade.output_fd = -1;
     master->heritage.segment = &master->segment;
     master->secrets = crypto_secrets_alloc();
@@ -309,14 +342,18 @@ master_start(struct master *master)
 {
     const struct config *config = master->config;
     log_info("aigw %s starts, configuration %s", AIGW_VERSION, config->path);
+    struct heritage_listener passed[HERITAGE_LISTENERS_MAX];
+    unsigned passed_count = activation_take(passed);
     master_prepare(master);
     make_folders(config);
     take_pid_file(master);
     load_secret(master);
     certificate_start(master);
     open_segment(master);
-    bool orphans = master_adopt_orphans(master);
-    open_sockets(master, orphans);
+    master_adopt_orphans(master);
+    open_sockets(master, passed, passed_count);
+    activation_check(passed, passed_count, master->heritage.listeners,
+                     master->heritage.listener_count);
     certificate_watch(master);
     certificate_warn_unverified(config);
     if (geteuid() == 0 &&

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/proc.h"
 #include "master/master.h"
+#include "master/notify.h"
 #include "shm/column.h"
 
 unsigned
@@ -155,6 +156,7 @@ on_death(struct master *master, struct child *child, int status)
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     log_death(child, status);
     if (child->role->takes_column) {
+        crashes_note(master, child, status);
         log_info("column=%u is dying", child->column);
         column_mark_dying(&master->segment, child->column);
         supervise_wake_accountant(master);
@@ -258,6 +260,7 @@ supervise_go_on(struct master *master)
     reload_check(master);
     upgrade_go_on(master);
     continue_stop(master);
+    notify_go_on(master);
 }
 
 static void
@@ -316,6 +319,7 @@ supervise(struct master *master)
     int r = loop_add(master->loop, &master->signals, EPOLLIN);
     if (r < 0)
         fatal("cannot watch signals: %s", strerror(-r));
-    supervise_fill(master);
+    watch_start(master);
+    supervise_go_on(master);
     loop_run(master->loop);
 }

@@ -19,6 +19,7 @@
 #include "common/version.h"
 #include "master/handover.h"
 #include "master/master.h"
+#include "master/notify.h"
 
 /* What goes back; NULL: nothing may. */
 static struct handover *armed;
@@ -202,12 +203,13 @@ master_take_over(struct master *master, struct handover *h)
     master->workers_off = h->workers_off;
     master->generation = h->generation;
     master->served = true;
+    master->notify.ready = master->notify.reloading = true;
     master->reload.count = h->reloads;
     master->upgrade.count = h->upgrades;
     master->upgrade.wanted = h->upgrade_wanted && !h->is_return;
     memcpy(master->reload.reason, h->reload_reason, sizeof(h->reload_reason));
     take_children(master, h);
-    (void)master_adopt_orphans(master);
+    master_adopt_orphans(master);
 
     armed = NULL; /* all is in our hands */
     if (h->is_return) {

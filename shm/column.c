@@ -72,6 +72,8 @@ take(struct segment *segment, uint32_t column, struct shm_column *shm)
     shm_store(&shm->connections, 0);
     shm_store(&shm->requests, 0);
     shm_store(&shm->draining, 0);
+    shm_store(&shm->last_request, 0);
+    shm_store(&shm->last_key, 0);
     /* Before a worker of it can announce anything: whoever sums after this
      * worker's first fence must look at its cells. */
     if (shm_load_own(&header->column_high) < column + 1)

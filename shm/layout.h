@@ -108,7 +108,7 @@ struct shm_header {
     shm_u32 column_high;       /* columns [0, column_high) were ever LIVE */
     shm_u32 draining;          /* 1: stop has begun */
     shm_u64 reload_failed;     /* 1: the last reload was refused */
-    shm_u64 accountant_restarts, worker_restarts;
+    shm_u64 accountant_restarts, worker_restarts, repeated_crashes;
     /* -- accountant writes -- */
     _Alignas(SHM_LINE) shm_u64 accountant_pid;
     shm_u64 accountant_start;
@@ -139,6 +139,7 @@ struct shm_column {
     shm_u64 claim;      /* generation << 32 | pid; 0: nobody; SHM_GIVEN_UP */
     _Alignas(SHM_LINE) shm_u64 heartbeat_ms; /* worker, monotonic */
     shm_u64 connections, requests, draining;
+    shm_u64 last_request, last_key; /* a mark of the request read last */
     _Alignas(SHM_LINE) shm_u64 ring_head; /* the column's process */
     _Alignas(SHM_LINE) shm_u64 ring_tail; /* accountant */
 };

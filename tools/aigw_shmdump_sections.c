@@ -88,6 +88,7 @@ print_header(struct dump *dump, const struct segment *segment)
     pair(dump, "accountant_ready", shm_load(&h->accountant_ready));
     pair(dump, "accountant_restarts", shm_load(&h->accountant_restarts));
     pair(dump, "worker_restarts", shm_load(&h->worker_restarts));
+    pair(dump, "repeated_crashes", shm_load(&h->repeated_crashes));
     pair(dump, "config_generation", shm_load(&h->config_generation));
     pair(dump, "catalogue_generation", shm_load(&h->catalogue_generation));
     pair(dump, "reload_failed", shm_load(&h->reload_failed));

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "common/hash.h"
 #include "common/net/http_decode.h"
 #include "worker/error_reply.h"
 #include "worker/management.h"
@@ -14,6 +15,7 @@
 enum {
     BODY_FIRST_BYTES = 1024 * 1024, /* room made before a byte has come */
     HALF_CLOSE_GRACE_MS = 500,
+    MARK_WORDS = 16,
 };
 
 /* ---- the head ---- */
@@ -144,10 +146,35 @@ request_on_body(struct request *request)
         request_decode(request);
 }
 
+/* Of the key, the body's length and words spread over it: a request that is sent
+ * again has the same mark. All of a long body would cost more than it tells. */
+static uint64_t
+mark_of(const struct request *request)
+{
+    struct str body = buf_view(&request->body);
+    uint64_t mark = hash_mix64(body.len ^ (request->key.id << 32)), word;
+    for (size_t i = 0; i < MARK_WORDS && body.len >= sizeof(word); i++) {
+        size_t at = (body.len - sizeof(word)) * i / (MARK_WORDS - 1);
+        memcpy(&word, body.ptr + at, sizeof(word));
+        mark = hash_mix64(mark ^ word);
+    }
+    return mark;
+}
+
+/* For the case that this request is our last (master/crashes.c). */
+static void
+leave_mark(const struct request *request)
+{
+    struct shm_column *column = request->worker->seat.shm;
+    shm_store(&column->last_request, mark_of(request));
+    shm_store(&column->last_key, request->key.id);
+}
+
 void
 request_begin_call(struct request *request)
 {
     struct fault fault;
+    leave_mark(request);
     if (request->path->admin) {
         request_enter(request, REQUEST_LOCAL);
         management_start(request);

@@ -234,6 +234,9 @@ process_numbers(const struct metrics_input *in, struct buf *out)
     number(out, "aigw_worker_restarts_total", "counter",
            "Workers that ended by themselves and were replaced.",
            shm_load(&header->worker_restarts));
+    number(out, "aigw_worker_repeated_crashes_total", "counter",
+           "Workers that died over a request that had killed two others.",
+           shm_load(&header->repeated_crashes));
     number(out, "aigw_accountant_restarts_total", "counter",
            "Accountants that ended by themselves and were replaced.",
            shm_load(&header->accountant_restarts));

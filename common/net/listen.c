@@ -187,6 +187,29 @@ listen_open(const struct listen_address *address, int backlog)
     return open_bound(&v4, backlog);
 }
 
+int
+listen_describe(int fd, char text[80])
+{
+    struct listen_address address = {0};
+    struct sockaddr_storage bound = {0};
+    socklen_t len = sizeof(bound);
+    if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0)
+        return -errno;
+    if (bound.ss_family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, &bound, sizeof(in));
+        set_v4(&address, &in.sin_addr, ntohs(in.sin_port));
+    } else if (bound.ss_family == AF_INET6) {
+        struct sockaddr_in6 in6;
+        memcpy(&in6, &bound, sizeof(in6));
+        set_v6(&address, &in6.sin6_addr, ntohs(in6.sin6_port));
+    } else {
+        return -EINVAL;
+    }
+    memcpy(text, address.text, sizeof(address.text));
+    return 0;
+}
+
 /* Takes away a socket file that an earlier process left; nothing else. */
 static int
 remove_old_socket(const char *path)

@@ -23,6 +23,9 @@ int listen_parse(const char *text, struct listen_address *address) MUST_CHECK;
 bool listen_is_loopback(const struct listen_address *address);
 /* Bound, listening, CLOEXEC, NONBLOCK, SO_REUSEADDR. fd or -errno. */
 int listen_open(const struct listen_address *address, int backlog) MUST_CHECK;
+/* The canonical text of the address that a TCP socket is bound to. 0; -EINVAL
+ * for another family. */
+int listen_describe(int fd, char text[80]) MUST_CHECK;
 /* A unix stream socket at `path`, mode 0660, old socket file replaced. */
 int listen_open_unix(const char *path) MUST_CHECK;
 /* accept4 NONBLOCK|CLOEXEC, TCP_NODELAY set (not for unix). fd, -EAGAIN, or

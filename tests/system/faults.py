@@ -269,7 +269,8 @@ class FaultCase(GatewayCase):
               **kw):
         """The gateway before the mock, with keys in group `team`."""
         kw.setdefault("provider", self.provider.base_url)
-        kw["server"] = "flush_interval = 100ms\n" + kw.get("server", "")
+        if "flush_interval" not in kw.get("server", ""):
+            kw["server"] = "flush_interval = 100ms\n" + kw.get("server", "")
         self.gw = self.gateway(**kw).start()
         self.gw.ctl("group", "create", "team")
         for i in range(keys):

@@ -149,7 +149,8 @@ class Accountant(FaultCase):
         self.audit()
 
     def test_row_05_accountant_stopped_until_the_rings_are_full(self):
-        gw = self.start(workers=1, server="ring_mib = 1\nmax_requests = 64")
+        gw = self.start(workers=1, server="ring_mib = 1\nmax_requests = 64\n"
+                        "watchdog_timeout = 1h")
         seen = {}
 
         async def stopped():
