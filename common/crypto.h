@@ -34,7 +34,7 @@ struct crypto_secrets {
 };
 
 /*
- * crypto_secrets_load - reads `path` (mode 0600 or 0400, 32 raw bytes); makes
+ * crypto_secrets_load - reads `path` (mode 0600 or 0400, 32 random bytes); makes
  * it when it does not exist (`create`). 0, -errno, -EPERM when others may read
  * it, -EINVAL wrong size.
  */
@@ -43,6 +43,10 @@ int crypto_secrets_load(struct crypto_secrets *secrets, const char *path,
 /* From the master secret's 32 bytes, as another process of ours read them. */
 void crypto_secrets_set(struct crypto_secrets *secrets,
                         const uint8_t master[CRYPTO_SECRET_BYTES]);
+/* From systemd's folder of credentials: the same, but for the bits of the group
+ * in its mode, which is how an ACL for the service's user shows. */
+int crypto_secrets_load_credential(struct crypto_secrets *secrets,
+                                   const char *path) MUST_CHECK;
 void crypto_secrets_wipe(struct crypto_secrets *secrets);
 /* HKDF-SHA256 (RFC 5869) without salt; `label`, at most 63 characters, keeps
  * the purposes apart. Panics when OpenSSL has none. */

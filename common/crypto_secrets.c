@@ -56,9 +56,20 @@ derive_all(struct crypto_secrets *secrets)
                   sizeof(secrets->tickets));
 }
 
-/* 0, -ENOENT, -EPERM, -EINVAL or another -errno. */
+static bool
+is_random(const uint8_t bytes[CRYPTO_SECRET_BYTES])
+{
+    uint8_t differ = 0;
+    for (size_t i = 1; i < CRYPTO_SECRET_BYTES; i++)
+        differ |= bytes[i] ^ bytes[0];
+    return differ != 0;
+}
+
+/* 0, -ENOENT, -EPERM (a bit of `forbidden` is in its mode), -EINVAL or another
+ * -errno. */
 static int
-read_secret(const char *path, uint8_t out[CRYPTO_SECRET_BYTES])
+read_secret(const char *path, mode_t forbidden,
+            uint8_t out[CRYPTO_SECRET_BYTES])
 {
     struct stat st;
     uint8_t bytes[CRYPTO_SECRET_BYTES + 1];
@@ -71,14 +82,14 @@ read_secret(const char *path, uint8_t out[CRYPTO_SECRET_BYTES])
         rc = -errno;
     else if (!S_ISREG(st.st_mode))
         rc = -EINVAL;
-    else if ((st.st_mode & 077) != 0)
+    else if ((st.st_mode & forbidden) != 0)
         rc = -EPERM;
     if (rc == 0) {
         n = read(fd, bytes, sizeof(bytes));
         if (n < 0)
             rc = -errno;
-        else if (n != CRYPTO_SECRET_BYTES)
-            rc = -EINVAL;
+        else if (n != CRYPTO_SECRET_BYTES || !is_random(bytes))
+            rc = -EINVAL; /* one byte over and over: what a crash leaves */
     }
     if (rc == 0)
         memcpy(out, bytes, CRYPTO_SECRET_BYTES);
@@ -143,11 +154,11 @@ int
 crypto_secrets_load(struct crypto_secrets *secrets, const char *path,
                     bool create)
 {
-    int rc = read_secret(path, secrets->master);
+    int rc = read_secret(path, 077, secrets->master);
     if (rc == -ENOENT && create) {
         rc = create_secret(path);
         if (rc == 0)
-            rc = read_secret(path, secrets->master);
+            rc = read_secret(path, 077, secrets->master);
     }
     if (rc == 0)
         derive_all(secrets);
@@ -160,6 +171,15 @@ crypto_secrets_set(struct crypto_secrets *secrets,
 {
     memcpy(secrets->master, master, CRYPTO_SECRET_BYTES);
     derive_all(secrets);
+}
+
+int
+crypto_secrets_load_credential(struct crypto_secrets *secrets, const char *path)
+{
+    int rc = read_secret(path, 007, secrets->master);
+    if (rc == 0)
+        derive_all(secrets);
+    return rc;
 }
 
 void

@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -106,12 +107,28 @@ take_pid_file(struct master *master)
     master->pid_file_fd = fd;
 }
 
+/* The credential `aigw-secret` where systemd gave one, else the file in
+ * data_dir. Both would mean two: what was sealed with one stays closed to the
+ * other. */
 static void
 load_secret(struct master *master)
 {
-    char path[512];
-    snprintf(path, sizeof(path), "%s/secret", master->config->server.data_dir);
-    int r = crypto_secrets_load(master->secrets, path, true);
+    char file[512], path[512];
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    int r = -ENOENT;
+    snprintf(file, sizeof(file), "%s/secret", master->config->server.data_dir);
+    if (folder != NULL) {
+        snprintf(path, sizeof(path), "%s/aigw-secret", folder);
+        r = crypto_secrets_load_credential(master->secrets, path);
+        if (r == 0 && access(file, F_OK) == 0)
+            fatal("there are two master secrets, %s and %s: keep the one that "
+                  "the ledger was begun with",
+                  path, file);
+    }
+    if (r == -ENOENT) {
+        memcpy(path, file, sizeof(path));
+        r = crypto_secrets_load(master->secrets, path, true);
+    }
     if (r == -EPERM)
         fatal("%s can be read by others: chmod 600 it", path);
     if (r < 0)

@@ -178,6 +178,18 @@ TEST(the_master_secret_is_made_once_and_kept)
     CHECK_EQ(crypto_secrets_load(&a, path, true), -EINVAL);
     write_file(path, 0, 0600);
     CHECK_EQ(crypto_secrets_load(&a, path, true), -EINVAL);
+    /* A credential's mode may show its ACL; no more than that. */
+    write_file(path, 32, 0440);
+    CHECK_EQ(crypto_secrets_load(&a, path, false), -EPERM);
+    CHECK_EQ(crypto_secrets_load_credential(&b, path), 0);
+    write_file(path, 32, 0444);
+    CHECK_EQ(crypto_secrets_load_credential(&b, path), -EPERM);
+    /* Zeros are what a crash of the machine leaves of a new file. */
+    int fd = open(path, O_WRONLY);
+    CHECK_EQ(pwrite(fd, (uint8_t[32]){0}, 32, 0), 32);
+    CHECK_EQ(fchmod(fd, 0600), 0);
+    close(fd);
+    CHECK_EQ(crypto_secrets_load(&a, path, true), -EINVAL);
     unlink(path);
     CHECK_EQ(crypto_secrets_load(&a, folder, true), -EINVAL);
     rmdir(folder);
