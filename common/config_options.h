@@ -67,11 +67,11 @@
     O(server, header_timeout, header_timeout_ms, DURATION, "", "10s", 100, CONFIG_HOUR, RELOAD, \
       "time for a client to send the head of a request") \
     O(server, body_timeout, body_timeout_ms, DURATION, "", "60s", 100, CONFIG_HOUR, RELOAD, \
-      "time between two pieces of a request's body") \
+      "time between two pieces of a request's body, and for all of it, but for 16 KiB each second") \
     O(server, keepalive_timeout, keepalive_timeout_ms, DURATION, "", "75s", 0, CONFIG_HOUR, RELOAD, \
       "time that an idle client connection stays open") \
     O(server, send_timeout, send_timeout_ms, DURATION, "", "60s", 100, CONFIG_HOUR, RELOAD, \
-      "time in which a client must take at least a byte") \
+      "time in which a client must take a byte that waits, and 4 KiB each second after it") \
     O(server, max_keys, max_keys, U64, "keys and groups", "65536", 16, 16777216, RESTART, \
       "virtual keys and groups that the shared table has room for") \
     O(server, max_models, max_models, U64, "models", "1024", 16, 1024, RESTART, \
@@ -79,13 +79,13 @@
     O(server, max_requests, max_requests, U64, "requests", "4096", 16, 65536, RESTART, \
       "requests that one worker may have in progress") \
     O(server, max_connections, max_connections, U64, "connections", "16384", 16, 1048576, RELOAD, \
-      "client connections of one worker") \
+      "client connections at once, of all workers; more take the place of idle and slow ones") \
     O(server, ring_mib, ring_mib, U64, "MiB", "8", 1, 1024, RESTART, \
       "log ring of one worker, a power of two; 1280 bytes for each of max_requests must fit") \
     O(server, body_max, body_max_bytes, SIZE, "", "32m", CONFIG_KIB, CONFIG_GIB, RELOAD, \
       "largest body of a request") \
     O(server, body_memory, body_memory_bytes, SIZE, "", "512m", CONFIG_MIB, 1024 * CONFIG_GIB, RELOAD, \
-      "bodies that one worker may hold in memory") \
+      "bodies that all workers may hold in memory; each has its part, and room for one of body_max") \
     O(server, stream_slice, stream_slice_tokens, U64, "tokens", "256", 1, CONFIG_TOKENS, RELOAD, \
       "tokens by which the lease of a running stream grows") \
     O(server, log_retention, log_retention_ms, DURATION, "", "30d", CONFIG_DAY, 36500 * CONFIG_DAY, RELOAD, \

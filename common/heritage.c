@@ -14,6 +14,42 @@ union control_buffer {
     struct cmsghdr align;
 };
 
+/* Beside connections: loop, listeners, segment, log, control, name look-ups. */
+enum { DESCRIPTORS_APART = 36, CONNECTIONS_LEAST = 4 };
+
+static uint64_t
+connections_share(const struct config *config)
+{
+    uint64_t workers = config->server.workers;
+    uint64_t all = config->server.max_connections;
+    return workers > 1 ? (all + workers - 1) / workers : all;
+}
+
+uint64_t
+heritage_descriptors_wanted(const struct config *config)
+{
+    return connections_share(config) * 5 / 2 + DESCRIPTORS_APART;
+}
+
+uint32_t
+heritage_connections(const struct heritage *heritage)
+{
+    uint64_t share = connections_share(heritage->config);
+    uint64_t have = heritage->descriptors;
+    if (have == 0 || have >= heritage_descriptors_wanted(heritage->config))
+        return (uint32_t)share;
+    uint64_t enough_for =
+        have > DESCRIPTORS_APART ? (have - DESCRIPTORS_APART) * 2 / 5 : 0;
+    return enough_for > CONNECTIONS_LEAST ? (uint32_t)enough_for
+                                          : CONNECTIONS_LEAST;
+}
+
+uint32_t
+heritage_idle_upstream(const struct heritage *heritage)
+{
+    return heritage_connections(heritage) / 2;
+}
+
 int
 control_send(int fd, const struct control_message *message, int fd_to_pass)
 {

@@ -39,7 +39,19 @@ struct heritage {
     unsigned listener_count;
     uint32_t column; /* worker: its seat, already LIVE */
     uint64_t config_generation;
+    uint64_t descriptors; /* that each process may have open; 0: no matter */
 };
+
+/*
+ * heritage_connections - how many clients one worker serves at once: its share
+ * of max_connections, or what its descriptors are enough for. Each client may
+ * need one to a provider, and half as many idle ones wait there for the next
+ * request (heritage_idle_upstream), so that none ever fails for want of one.
+ */
+uint32_t heritage_connections(const struct heritage *heritage);
+uint32_t heritage_idle_upstream(const struct heritage *heritage);
+/* Descriptors that a worker needs for its share of max_connections. */
+uint64_t heritage_descriptors_wanted(const struct config *config);
 
 /* One datagram each. CONFIG carries a memfd with config_serialize()d text. */
 enum control_type {

@@ -328,6 +328,22 @@ block_signals(struct master *master)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* What is missing is told once, here; each worker then takes fewer clients. */
+static void
+raise_descriptors(struct master *master)
+{
+    struct heritage *heritage = &master->heritage;
+    uint64_t wanted = heritage_descriptors_wanted(master->config);
+    heritage->config = master->config;
+    heritage->descriptors = proc_raise_nofile();
+    if (heritage->descriptors < wanted)
+        log_warn("a process may open %llu files, max_connections needs %llu: "
+                 "each worker takes %u clients at once (raise ulimit -n or "
+                 "LimitNOFILE=)",
+                 (unsigned long long)heritage->descriptors,
+                 (unsigned long long)wanted, heritage_connections(heritage));
+}
+
 void
 master_prepare(struct master *master)
 {
@@ -340,7 +356,7 @@ master_prepare(struct master *master)
     block_signals(master);
     /* A test's fast clock begins here, and is one for all children. */
     (void)clock_period_ms();
-    proc_raise_nofile();
+    raise_descriptors(master);
     notify_init();
     master->upgrade.exe_fd = master->upgrade.output_fd = -1;
     master->heritage.segment = &master->segment;

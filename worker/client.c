@@ -15,6 +15,9 @@
 enum {
     LINGER_MS = 2000,
     SPARE_MAX = 256, /* closed connections kept for the next ones */
+    SLOW_MS = 1000,  /* body or answer under way for longer: may have to go */
+    EVICTION_CLASSES = 3,
+    EVICTION_SCAN = 256,
 };
 
 uint64_t
@@ -60,6 +63,59 @@ list_add_first(struct clients *clients, struct client *client)
     clients->first = client;
 }
 
+/* Lower goes first; -1: it is at work, and not known to be slow. */
+static int
+eviction_class(const struct client *client)
+{
+    uint64_t age_ms = client_now_ms(client) - client->phase_start_ms;
+    switch ((enum client_phase)client->phase) {
+    case CLIENT_HANDSHAKE:
+    case CLIENT_IDLE:
+    case CLIENT_HEAD:
+    case CLIENT_LINGER:
+        return 0;
+    case CLIENT_BODY:
+    case CLIENT_DROP:
+        return age_ms >= SLOW_MS ? 1 : -1;
+    case CLIENT_WAIT:
+        return buf_len(&client->out) > 0 &&
+                       client_now_ms(client) - client->send_start_ms >= SLOW_MS
+                   ? 2
+                   : -1;
+    case CLIENT_CLOSED:
+        return -1;
+    }
+    UNREACHABLE();
+}
+
+/*
+ * From the one whose last activity is longest ago. Those at work that are met
+ * on the way go to the front, so that they are not met again and again: the
+ * list is in order of activity only where it matters, and costs a request
+ * nothing but its place at the front when it ends.
+ */
+bool
+client_evict(struct clients *clients)
+{
+    struct client *victim = NULL, *client = clients->last;
+    int best = EVICTION_CLASSES;
+    for (int i = 0; client != NULL && i < EVICTION_SCAN && best > 0; i++) {
+        struct client *prev = client->prev;
+        int class = eviction_class(client);
+        if (class < 0 && client != clients->first) {
+            list_remove(clients, client);
+            list_add_first(clients, client);
+        } else if (class >= 0 && class < best) {
+            best = class;
+            victim = client;
+        }
+        client = prev;
+    }
+    if (victim != NULL)
+        client_close(victim);
+    return victim != NULL;
+}
+
 static uint64_t
 idle_timeout_ms(const struct client *client)
 {
@@ -97,9 +153,10 @@ client_enter(struct client *client, enum client_phase phase)
         client_body_deadline(client);
         break;
     case CLIENT_WAIT:
-        client_set_deadline(client, buf_len(&client->out) == 0
-                                        ? 0
-                                        : now_ms + config->send_timeout_ms);
+        if (buf_len(&client->out) > 0)
+            client_send_deadline(client);
+        else
+            client_set_deadline(client, 0);
         break;
     case CLIENT_LINGER:
         client->dropped_bytes = 0;

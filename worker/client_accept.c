@@ -13,24 +13,7 @@
 
 enum {
     ACCEPT_PAUSE_MS = 200, /* no descriptors: give others time to leave */
-    EVICT_SCAN = 64,
 };
-
-/* Full: the one that has been idle longest makes room, so that slow or
- * forgotten connections cannot keep new ones out. */
-static bool
-client_evict(struct clients *clients)
-{
-    struct client *client = clients->last;
-    for (int i = 0; client != NULL && i < EVICT_SCAN; i++) {
-        if (client->phase <= CLIENT_HEAD) {
-            client_close(client);
-            return true;
-        }
-        client = client->prev;
-    }
-    return false;
-}
 
 static void
 listeners_watch(struct worker *worker, bool on)
@@ -90,8 +73,8 @@ listener_on_ready(struct loop_source *source, uint32_t events)
     }
     if (worker->connection_count >= worker->clients->max &&
         !client_evict(worker->clients)) {
-        log_warn("%u connections are open and none is idle: refused one "
-                 "(raise max_connections)",
+        log_warn("%u connections are open and all at work: refused one (raise "
+                 "max_connections)",
                  worker->connection_count);
         close(fd);
         accept_pause(worker);
@@ -109,10 +92,7 @@ client_listen(struct worker *worker)
         return -ENOMEM;
     worker->clients = clients;
     clients->accept_timer.expired = accept_on_timer;
-    unsigned workers = worker->config->server.workers;
-    uint64_t max = worker->config->server.max_connections;
-    max = workers > 1 ? (max + workers - 1) / workers : max;
-    clients->max = max == 0 || max > UINT32_MAX ? UINT32_MAX : (uint32_t)max;
+    clients->max = heritage_connections(heritage);
     for (unsigned i = 0; i < heritage->listener_count; i++) {
         clients->listeners[i] = (struct client_listener){
             .source = {.fd = -1, .ready = listener_on_ready},
@@ -127,6 +107,13 @@ client_listen(struct worker *worker)
         }
     }
     clients->listener_count = heritage->listener_count;
+    for (unsigned i = 0; i < clients->listener_count; i++) {
+        int r = listen_tune(heritage->listeners[i].fd,
+                            worker->config->server.send_timeout_ms);
+        if (r < 0)
+            log_warn("cannot bound what waits on connections to %s: %s",
+                     heritage->listeners[i].text, strerror(-r));
+    }
     listeners_watch(worker, true);
     return 0;
 }

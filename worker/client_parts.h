@@ -15,9 +15,15 @@
  *   HEAD       a head, part is there       header_timeout from its first byte
  *   BODY       a body, for the request     body_timeout from the last byte, and
  *                                          from the first, longer by what came
- *   DROP       a body nobody wants         as BODY
- *   WAIT       nothing: a request runs     send_timeout while bytes wait
+ *   DROP       a body nobody wants         as BODY, 10 s at most
+ *   WAIT       nothing: a request runs     while bytes wait: send_timeout from
+ *                                          the last one taken, and from the
+ *                                          first, longer by what was taken
  *   LINGER     bytes to drop, then close   2 s
+ *
+ * All are absolute or grow by a least rate, so that a byte now and then does
+ * not keep a connection. When max_connections are open, a new one takes the
+ * place of the one that has been idle or slow longest (client_evict).
  *   CLOSED     nothing; freed at the end of the turn
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -45,7 +51,7 @@ struct client {
     struct loop_timer timer;
     struct loop_deferred later; /* continue, report the loss, or free */
     struct worker *worker;
-    struct client *next, *prev; /* of the open ones, oldest activity last */
+    struct client *next, *prev;               /* of the open ones */
     struct client *shake_older, *shake_newer; /* of those in HANDSHAKE */
     struct request *request;                  /* NULL: none runs */
     struct stream stream;
@@ -71,6 +77,8 @@ struct client {
     uint64_t deadline_ms; /* 0: none */
     uint64_t phase_start_ms;
     uint64_t dropped_bytes; /* DROP, LINGER */
+    uint64_t send_start_ms; /* since when bytes wait without a break */
+    uint64_t taken_bytes;   /* of those, since then */
     struct http_body body;
     uint64_t body_max_bytes;
     size_t scanned; /* of the head in `in` */
@@ -99,7 +107,7 @@ struct clients {
     struct loop_timer accept_timer; /* accepting stopped for a while */
     struct tls_server_context *tls;
     struct client_shakes shakes;
-    struct client *first, *last; /* open connections */
+    struct client *first, *last; /* open ones: first was active last */
     struct client *spare;
     unsigned spare_count;
     uint32_t max;          /* connections of this worker */
@@ -107,6 +115,9 @@ struct clients {
 };
 
 /* ---- client.c ---- */
+/* All are full: one that is idle, else one that is slow at sending or reading,
+ * is closed. False: all are at work. */
+bool client_evict(struct clients *clients);
 /* A new connection; fd is taken over (closed when there is no memory). */
 void client_start(struct client_listener *listener, int fd,
                   const uint8_t addr16[16]);
@@ -135,6 +146,8 @@ void client_pump(struct client *client);
 void client_refuse(struct client *client, uint16_t status, const char *reason);
 /* The deadline of BODY and DROP after bytes came. */
 void client_body_deadline(struct client *client);
+/* The deadline of WAIT while bytes wait. */
+void client_send_deadline(struct client *client);
 /* Whether bytes of the current body have not been read yet. */
 bool client_body_is_open(const struct client *client);
 

@@ -15,6 +15,7 @@ enum {
     READS_PER_TURN = 16,       /* then the others get their turn */
     DIRECT_READ_BYTES = 16384, /* bodies with more to come are read in place */
     BODY_BYTES_PER_MS = 16,    /* each so many bytes give a body 1 ms more */
+    DROP_MS = 10000,           /* for a body that nobody wants */
 };
 
 void
@@ -24,6 +25,9 @@ client_body_deadline(struct client *client)
     uint64_t stalled_ms = client_now_ms(client) + timeout_ms;
     uint64_t total_ms = client->phase_start_ms + timeout_ms +
                         client->body.total / BODY_BYTES_PER_MS;
+    if (client->phase == CLIENT_DROP &&
+        total_ms > client->phase_start_ms + DROP_MS)
+        total_ms = client->phase_start_ms + DROP_MS;
     client_set_deadline(client, stalled_ms < total_ms ? stalled_ms : total_ms);
 }
 
@@ -114,13 +118,13 @@ static size_t
 take_head(struct client *client, const char *bytes, size_t len)
 {
     struct http_head *head = &client->worker->clients->head;
-    if (client->phase == CLIENT_IDLE) {
+    if (client->phase == CLIENT_IDLE)
         client->scanned = 0;
-        client_enter(client, CLIENT_HEAD);
-    }
     enum http_parse_result result =
         http_parse_request(bytes, len, &client->scanned, head);
     if (result == HTTP_MORE) {
+        if (client->phase == CLIENT_IDLE)
+            client_enter(client, CLIENT_HEAD);
         if (len < HTTP_HEAD_MAX)
             return 0;
         bool line = is_line_too_long(bytes, len);

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 
+enum { SEND_BYTES_PER_MS = 4 }; /* taken ones that give a client 1 ms more */
+
 /* Told at the end of the turn: the caller may be deep in a request. */
 static ssize_t
 client_lose(struct client *client)
@@ -40,6 +42,18 @@ pieces_bytes(const struct iovec *pieces, int count)
     return bytes;
 }
 
+void
+client_send_deadline(struct client *client)
+{
+    if (client->phase != CLIENT_WAIT)
+        return;
+    uint64_t timeout_ms = client->worker->config->server.send_timeout_ms;
+    uint64_t stalled_ms = client_now_ms(client) + timeout_ms;
+    uint64_t total_ms = client->send_start_ms + timeout_ms +
+                        client->taken_bytes / SEND_BYTES_PER_MS;
+    client_set_deadline(client, stalled_ms < total_ms ? stalled_ms : total_ms);
+}
+
 ssize_t
 client_write(struct client *client, const struct iovec *pieces, int count)
 {
@@ -57,10 +71,9 @@ client_write(struct client *client, const struct iovec *pieces, int count)
                 client_set_deadline(client, 0); /* the grace of a FIN */
             return 0;
         }
-        if (client->phase == CLIENT_WAIT)
-            client_set_deadline(
-                client, client_now_ms(client) +
-                            client->worker->config->server.send_timeout_ms);
+        client->send_start_ms = client_now_ms(client);
+        client->taken_bytes = 0;
+        client_send_deadline(client);
     }
     copy_rest(client, pieces, count, sent);
     if (!buf_ok(&client->out))
@@ -99,15 +112,13 @@ client_flush(struct client *client)
             return;
         }
         buf_consume(&client->out, (size_t)n);
+        client->taken_bytes += (size_t)n;
         progress = true;
     }
     if (!progress)
         return;
     if (buf_len(&client->out) > 0) {
-        if (client->phase == CLIENT_WAIT)
-            client_set_deadline(
-                client, client_now_ms(client) +
-                            client->worker->config->server.send_timeout_ms);
+        client_send_deadline(client);
     } else {
         buf_fini(&client->out);
         if (client->phase == CLIENT_WAIT)

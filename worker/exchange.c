@@ -371,6 +371,12 @@ upstreams_destroy(struct upstreams **upstreams_ptr)
 }
 
 void
+upstreams_set_idle_max(struct upstreams *upstreams, uint32_t count)
+{
+    pool_set_idle_max(upstreams->pool, count);
+}
+
+void
 upstreams_trim(struct upstreams *upstreams)
 {
     pool_trim(upstreams->pool, upstreams->worker->catalogue);

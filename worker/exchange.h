@@ -61,6 +61,8 @@ struct upstreams *upstreams_create(struct worker *worker);
 void upstreams_destroy(struct upstreams **upstreams);
 /* Idle connections of providers that the catalogue no longer has are closed. */
 void upstreams_trim(struct upstreams *upstreams);
+/* How many idle ones are kept at most: pool_set_idle_max. */
+void upstreams_set_idle_max(struct upstreams *upstreams, uint32_t count);
 
 /* Starts; events come later, never from inside this call. NULL: no memory. */
 struct exchange *exchange_start(struct worker *worker,

@@ -200,7 +200,7 @@ pool_keep(struct connection *connection)
     link_idle(connection);
     if (place->idle_count > POOL_IDLE_PER_PLACE)
         pool_close(place->oldest);
-    else if (pool->idle_count > POOL_IDLE_ALL)
+    else if (pool->idle_count > pool->idle_max)
         pool_close(pool->oldest);
     if (pool->sweep.due_ms == 0)
         loop_timer_set(pool->loop, &pool->sweep,
@@ -221,8 +221,15 @@ pool_create(struct loop *loop, pool_ready ready)
         return NULL;
     pool->loop = loop;
     pool->ready = ready;
+    pool->idle_max = POOL_IDLE_ALL;
     pool->sweep.expired = on_sweep;
     return pool;
+}
+
+void
+pool_set_idle_max(struct pool *pool, uint32_t count)
+{
+    pool->idle_max = count < POOL_IDLE_ALL ? count : POOL_IDLE_ALL;
 }
 
 void

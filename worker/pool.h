@@ -51,6 +51,8 @@ struct connection {
 typedef void (*pool_ready)(struct connection *connection, uint32_t events);
 struct pool *pool_create(struct loop *loop, pool_ready ready) MUST_CHECK;
 void pool_close_idle(struct pool *pool);
+/* At most so many idle ones, POOL_IDLE_ALL at most; as created: all of them. */
+void pool_set_idle_max(struct pool *pool, uint32_t count);
 /* All connections must be closed, and their turn over: to be called from a
  * deferred that was queued after the last pool_close(). */
 void pool_destroy(struct pool **pool);

@@ -44,7 +44,7 @@ struct pool {
     pool_ready ready;
     struct place *chains[PLACE_CHAINS];
     struct tls_setting *tls_settings;
-    uint32_t idle_count;
+    uint32_t idle_count, idle_max;
     struct connection *newest, *oldest; /* idle ones of all places */
     struct connection *free_list;
     struct loop_timer sweep;

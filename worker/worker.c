@@ -198,6 +198,8 @@ worker_init(struct worker_process *process, const struct heritage *heritage)
     worker->heritage = heritage;
     worker->config = heritage->config;
     worker->body_bytes_max = share(config->body_memory_bytes, config->workers);
+    if (worker->body_bytes_max < config->body_max_bytes)
+        worker->body_bytes_max = config->body_max_bytes;
     crypto_random(worker->request_id_base, sizeof(worker->request_id_base));
     buf_init(&worker->reply, 0);
     int len = snprintf(worker->admin_path, sizeof(worker->admin_path),
@@ -216,6 +218,7 @@ worker_init(struct worker_process *process, const struct heritage *heritage)
     if (worker->requests == NULL || worker->upstreams == NULL ||
         worker->auth_cache == NULL)
         return -ENOMEM;
+    upstreams_set_idle_max(worker->upstreams, heritage_idle_upstream(heritage));
     struct catalogue *catalogue = worker_catalogue(worker);
     if (catalogue != NULL)
         catalogue_put(catalogue);

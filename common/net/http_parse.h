@@ -101,10 +101,10 @@ bool http_field_is_hop_by_hop(const struct http_head *head, struct str name);
  */
 struct http_body {
     enum http_body_kind kind;
-    uint64_t left; /* of the length or of the chunk */
-    uint8_t state; /* private */
+    uint64_t left;                        /* of the length or of the chunk */
+    uint8_t state;                        /* private */
     uint32_t line_bytes, extension_bytes; /* private */
-    uint64_t total; /* content bytes yielded so far */
+    uint64_t total;                       /* content bytes yielded so far */
     bool done;
 };
 void http_body_init(struct http_body *body, const struct http_head *head);

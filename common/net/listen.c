@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ACCEPT_TRIES = 16, UNIX_MODE = 0660 };
+enum {
+    ACCEPT_TRIES = 16,
+    UNIX_MODE = 0660,
+    /* What the kernel keeps for a client that does not read: else megabytes,
+     * and only a third of them taken would be told. */
+    UNSENT_MAX = 128 * 1024,
+};
 
 static const uint8_t v4_mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -210,6 +217,19 @@ listen_describe(int fd, char text[80])
     return 0;
 }
 
+int
+listen_tune(int listen_fd, uint64_t timeout_ms)
+{
+    int value = timeout_ms < INT_MAX ? (int)timeout_ms : INT_MAX;
+    int result = set_option(listen_fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (result == 0)
+        result =
+            set_option(listen_fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MAX);
+    if (result == 0)
+        result = set_option(listen_fd, IPPROTO_TCP, TCP_USER_TIMEOUT, value);
+    return result;
+}
+
 /* Takes away a socket file that an earlier process left; nothing else. */
 static int
 remove_old_socket(const char *path)
@@ -281,9 +301,6 @@ listen_accept(int listen_fd, uint8_t addr16[16], uint16_t *port)
         if (fd < 0)
             return -errno;
         address_to_16(&peer, addr16, port);
-        /* Fails only when the peer is gone already; a read will say so. */
-        if (peer.ss_family != AF_UNIX)
-            (void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
         return fd;
     }
     return -EAGAIN;

@@ -28,9 +28,16 @@ int listen_open(const struct listen_address *address, int backlog) MUST_CHECK;
 int listen_describe(int fd, char text[80]) MUST_CHECK;
 /* A unix stream socket at `path`, mode 0660, old socket file replaced. */
 int listen_open_unix(const char *path) MUST_CHECK;
-/* accept4 NONBLOCK|CLOEXEC, TCP_NODELAY set (not for unix). fd, -EAGAIN, or
- * another -errno (-EMFILE: stop accepting for a while). `addr16`: the peer,
- * v4 mapped to v6, network order; zeros for unix. */
+/*
+ * listen_tune - what accepted connections begin with, as copies of a listening
+ * TCP socket, whoever opened it: TCP_NODELAY; at most 128 KiB unsent in the
+ * kernel; and given up when sent bytes are not taken for so long, also those
+ * that are still there when we are done. 0 or -errno.
+ */
+int listen_tune(int listen_fd, uint64_t send_timeout_ms) MUST_CHECK;
+/* accept4 NONBLOCK|CLOEXEC. fd, -EAGAIN, or another -errno (-EMFILE: stop
+ * accepting for a while). `addr16`: the peer, v4 mapped to v6, network order;
+ * zeros for unix. */
 int listen_accept(int listen_fd, uint8_t addr16[16], uint16_t *port) MUST_CHECK;
 /* "127.0.0.1" or "::1" of a 16-byte address. */
 void listen_format_addr16(const uint8_t addr16[16], char out[46]);

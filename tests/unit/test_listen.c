@@ -145,6 +145,7 @@ TEST(a_listener_accepts_and_tells_the_peer)
         CHECK_TRUE((fcntl(listener, F_GETFD) & FD_CLOEXEC) != 0);
         uint8_t addr16[16];
         uint16_t port = 0;
+        CHECK_EQ(listen_tune(listener, 5000), 0);
         CHECK_EQ(listen_accept(listener, addr16, &port), -EAGAIN);
         int client = connect_to(listener);
         CHECK_TRUE(client >= 0);
@@ -153,6 +154,8 @@ TEST(a_listener_accepts_and_tells_the_peer)
         int fd = listen_accept(listener, addr16, &port);
         CHECK_TRUE(fd >= 0);
         CHECK_TRUE(flag_of(fd, IPPROTO_TCP, TCP_NODELAY) > 0);
+        CHECK_EQ(flag_of(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 128 * 1024);
+        CHECK_EQ(flag_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 5000);
         CHECK_TRUE((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
         CHECK_TRUE((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
         char text[46];

@@ -141,6 +141,24 @@ TEST(the_oldest_are_closed_when_a_place_has_too_many)
     fixture_fini(&f);
 }
 
+TEST(no_more_wait_than_descriptors_are_meant_for)
+{
+    struct fixture f;
+    fixture_init(&f);
+    struct place *place = place_of(&f);
+    int peers[5];
+    pool_set_idle_max(pool_of(&f), 3);
+    for (int i = 0; i < 5; i++)
+        pool_keep(adopt(&f, place, &peers[i]));
+    CHECK_EQ(pool_idle_count(pool_of(&f)), 3);
+    for (int i = 0; i < 5; i++) {
+        CHECK_EQ(is_closed(peers[i]), i < 2); /* the oldest */
+        close(peers[i]);
+    }
+    pool_put_place(place);
+    fixture_fini(&f);
+}
+
 TEST(a_connection_is_closed_when_its_time_is_over)
 {
     struct fixture f;
