@@ -69,8 +69,9 @@ refuse_foreign(struct restore *restore)
     const struct segment *segment = restore->store->segment;
     buf_printf(&restore->error,
                "%s belongs to another ledger than the one in %s: set the "
-               "right data_dir, or remove that file if its requests may be "
-               "lost",
+               "right data_dir; or, where this one has lost what it had, take "
+               "an export (aigw-ledger restore); or remove that file if its "
+               "requests may be lost",
                segment->path, restore->store->config->server.data_dir);
     return -ESTALE;
 }

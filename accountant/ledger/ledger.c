@@ -19,12 +19,22 @@
 #include "accountant/ledger/ledger_seal.h"
 #include "common/log.h"
 
+/* LevelDB maps its tables: a read behind the end of one that was cut is an
+ * invalid argument to it, and a table that went away is just not there. */
+static bool
+is_damaged_table(const char *text)
+{
+    const char *table = strstr(text, ".ldb: ");
+    return table != NULL && (strstr(table, "Invalid argument") != NULL ||
+                             strstr(table, "No such file") != NULL);
+}
+
 int
 ledger_take_error(char *text, const char *what, struct buf *error)
 {
     int code = -EIO;
     if (strstr(text, "Corruption") != NULL ||
-        strstr(text, "missing files") != NULL)
+        strstr(text, "missing files") != NULL || is_damaged_table(text))
         code = -EUCLEAN;
     else if (strstr(text, "already held by process") != NULL ||
              strstr(text, "Resource temporarily unavailable") != NULL)
