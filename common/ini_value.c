@@ -22,19 +22,19 @@ read_descriptor(int fd, struct buf *out)
         return -errno;
     if (S_ISDIR(st.st_mode))
         return -EISDIR;
-    for (;;) {
-        char chunk[16384];
-        ssize_t n = read(fd, chunk, sizeof(chunk));
-        if (n < 0 && errno == EINTR)
-            continue;
+    char chunk[16384];
+    int rc = 0;
+    ssize_t n;
+    while ((n = read(fd, chunk, sizeof(chunk))) != 0 && rc == 0) {
         if (n < 0)
-            return -errno;
-        if (n == 0)
-            return 0;
-        buf_append(out, chunk, (size_t)n);
+            rc = errno == EINTR ? 0 : -errno;
+        else
+            buf_append(out, chunk, (size_t)n);
         if (!buf_ok(out))
-            return -EMSGSIZE;
+            rc = -EMSGSIZE;
     }
+    explicit_bzero(chunk, sizeof(chunk)); /* it may hold credentials */
+    return rc;
 }
 
 int

@@ -9,6 +9,7 @@
 
 #include "common/json_scan.h"
 #include "worker/error_reply.h"
+#include "worker/provider/credential.h"
 #include "worker/provider/provider.h"
 
 void
@@ -89,6 +90,10 @@ finish_plain(struct request *request)
 {
     if (is_beyond_lease(request))
         return;
+    if (request->answer.error_seen) /* some tell failures under status 200 */
+        credential_hide(request->provider,
+                        request->held.data + request->held.start,
+                        buf_len(&request->held));
     request->status = request->relay->status;
     request->cause = RECORD_OK;
     if (request->client != NULL)

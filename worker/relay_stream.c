@@ -11,6 +11,7 @@
 #include "worker/relay_parts.h"
 
 #include "worker/error_reply.h"
+#include "worker/provider/credential.h"
 
 /* ---- what will be sent ---- */
 
@@ -173,6 +174,9 @@ take_events(struct request *request, struct str bytes, bool in_held, size_t off,
             request->cut = true;
             return bytes.len;
         }
+        if (UNLIKELY(request->answer.error_seen)) /* our buffers' bytes */
+            credential_hide(request->provider,
+                            (char *)(uintptr_t)bytes.ptr + used, event.bytes);
         if (verdict == EVENT_PASS) {
             if (relay->piece_count == RELAY_PIECES) {
                 note_delivery(request);

@@ -11,57 +11,8 @@
 #include <stdio.h>
 
 #include "common/json_scan.h"
+#include "worker/provider/credential.h"
 #include "worker/provider/openai_part.h"
-
-enum {
-    PIECE_BYTES = 8,   /* of a credential: as much as this gives it away */
-    SHORT_KEY_MIN = 4, /* a shorter one is no secret */
-    FILTER_BITS = 1024,
-};
-
-static uint64_t
-load_piece(const char *p)
-{
-    uint64_t piece;
-    memcpy(&piece, p, sizeof(piece));
-    return piece;
-}
-
-static unsigned
-filter_bit(uint64_t piece)
-{
-    return (unsigned)(piece * 0x9e3779b97f4a7c15u >> 54);
-}
-
-/* Any PIECE_BYTES of the key, by a filter that most positions do not pass. */
-static bool
-has_piece(struct str body, struct str key)
-{
-    uint64_t filter[FILTER_BITS / 64] = {0};
-    for (size_t i = 0; i + PIECE_BYTES <= key.len; i++) {
-        unsigned bit = filter_bit(load_piece(key.ptr + i));
-        filter[bit / 64] |= (uint64_t)1 << bit % 64;
-    }
-    for (size_t i = 0; i + PIECE_BYTES <= body.len; i++) {
-        uint64_t piece = load_piece(body.ptr + i);
-        unsigned bit = filter_bit(piece);
-        if ((filter[bit / 64] >> bit % 64 & 1) != 0 &&
-            memmem(key.ptr, key.len, &piece, PIECE_BYTES) != NULL)
-            return true;
-    }
-    return false;
-}
-
-static bool
-shows_credential(const struct catalogue_provider *provider, struct str body)
-{
-    struct str key = str_from(provider->api_key);
-    if (key.len < SHORT_KEY_MIN || body.len == 0)
-        return false;
-    if (key.len < PIECE_BYTES)
-        return memmem(body.ptr, body.len, key.ptr, key.len) != NULL;
-    return has_piece(body, key);
-}
 
 static bool
 is_json_object(struct str body)
@@ -173,7 +124,7 @@ openai_map_error(const struct catalogue_provider *provider, uint16_t status,
                    ", which is no answer to a call; check its base_url", none);
         return true;
     }
-    if (shows_credential(provider, body)) {
+    if (credential_shows(provider, body)) {
         make_fault(fault, status, told_status(status),
                    status == 401 || status == 403
                        ? ": it refused the gateway's credential"
