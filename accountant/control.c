@@ -159,10 +159,23 @@ on_configured(void *context, int error, const char *reason, uint64_t id)
 {
     struct control *control = context;
     (void)id;
-    if (error == 0)
+    if (error == 0) {
+        log_set_level(log_level_from(store_config(control->store)->log.level));
         tell(control, CONTROL_CONFIG_DONE, control->config_number, "");
-    else
+    } else
         tell(control, CONTROL_CONFIG_FAILED, control->config_number, reason);
+}
+
+/* With this process's rights, which are those that it will be opened with. */
+static bool
+check_access_log(const struct config *config, struct buf *error)
+{
+    const char *path = config->log.access;
+    int rc = strcmp(path, "off") == 0 ? 0 : log_check(path);
+    if (rc < 0)
+        buf_printf(error, "cannot open the access log %s: %s", path,
+                   strerror(-rc));
+    return rc == 0;
 }
 
 static void
@@ -176,6 +189,10 @@ configure(struct control *control, uint64_t number, int fd)
     int rc = read_text(fd, &text);
     if (rc == 0)
         config = config_parse_text(buf_view(&text), &error);
+    if (config != NULL && !check_access_log(config, &error)) {
+        config_free(config);
+        config = NULL;
+    }
     if (config == NULL)
         tell(control, CONTROL_CONFIG_FAILED, number,
              buf_len(&error) > 0 ? buf_cstr(&error)

@@ -81,6 +81,30 @@ log_open_file(const char *path)
 }
 
 int
+log_check(const char *path)
+{
+    if (strlen(path) >= sizeof(log_path))
+        return -ENAMETOOLONG;
+    if (strcmp(path, "stderr") == 0)
+        return 0;
+    int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
+    int fd = open(path, flags | log_open_flags(path), 0640);
+    if (fd < 0)
+        return -errno;
+    close(fd);
+    return 0;
+}
+
+enum log_level
+log_level_from(const char *word)
+{
+    for (int level = LOG_DEBUG; level <= LOG_ERROR; level++)
+        if (word != NULL && strcmp(word, log_level_names[level]) == 0)
+            return (enum log_level)level;
+    return LOG_INFO;
+}
+
+int
 log_open(const char *path, enum log_level level)
 {
     if (strlen(path) >= sizeof(log_path))

@@ -25,6 +25,10 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL };
  */
 int log_open(const char *path, enum log_level level);
 int log_reopen(void);
+/* Whether log_open() could open it: 0 or -errno; nothing changes. */
+int log_check(const char *path) MUST_CHECK;
+/* "debug" "info" "warn" "error"; LOG_INFO for another word or NULL. */
+enum log_level log_level_from(const char *word);
 /* For children, which may not open files to write: the master hands over the
  * descriptor of the file (-1: stderr), they use a copy of it (-1: no change). */
 int log_descriptor(void);

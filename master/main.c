@@ -171,16 +171,6 @@ report_config(const struct config *config, bool dump)
     return 0;
 }
 
-static enum log_level
-level_of(const char *word)
-{
-    static const char *const words[] = {"debug", "info", "warn", "error"};
-    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
-        if (word != NULL && strcmp(word, words[i]) == 0)
-            return (enum log_level)i;
-    return LOG_INFO;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -204,8 +194,8 @@ main(int argc, char **argv)
     if (options.signal_word != NULL)
         return signal_send(master.config, options.signal_word);
 
-    status =
-        log_open(master.config->log.error, level_of(master.config->log.level));
+    status = log_open(master.config->log.error,
+                      log_level_from(master.config->log.level));
     if (status < 0)
         fatal("cannot open the error log %s: %s", master.config->log.error,
               strerror(-status));

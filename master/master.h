@@ -232,6 +232,8 @@ void watch_start(struct master *master);
 void crashes_note(struct master *master, const struct child *child, int status);
 
 /* ---- signals.c ---- */
+/* All children write to the master's error log from now on. */
+void master_share_log(struct master *master);
 struct signal_row {
     int number;
     const char *name; /* "HUP" */

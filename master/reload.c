@@ -87,6 +87,27 @@ drop_next(struct master *master)
     reload->sent = false;
 }
 
+static int
+check_log(const struct config *next, struct buf *error)
+{
+    int r = log_check(next->log.error);
+    if (r < 0)
+        buf_printf(error, "cannot open the error log %s: %s", next->log.error,
+                   strerror(-r));
+    return r;
+}
+
+/* It could be opened a moment ago; else the old one stays. */
+static void
+apply_log(struct master *master)
+{
+    const struct config_log *log = &master->config->log;
+    int r = log_open(log->error, log_level_from(log->level));
+    if (r < 0)
+        log_error("cannot open the error log %s: %s", log->error, strerror(-r));
+    master_share_log(master);
+}
+
 /* Reads and opens everything; 0 when `reload.next` may be applied. */
 static int
 prepare(struct master *master)
@@ -107,6 +128,8 @@ prepare(struct master *master)
     if (r == 0)
         r = certificate_read(next, &master->certificate, &reload->certificate,
                              &error);
+    if (r == 0)
+        r = check_log(next, &error);
     if (r == 0)
         r = listeners_open(next, master->heritage.listeners,
                            master->heritage.listener_count, false,
@@ -220,6 +243,7 @@ reload_on_done(struct master *master)
     config_free(master->config);
     master->config = reload->next;
     reload->next = NULL;
+    apply_log(master);
     certificate_wipe(&master->certificate);
     master->certificate = reload->certificate;
     reload->certificate = (struct certificate){0};

@@ -15,13 +15,21 @@
 #include "master/master.h"
 #include "master/notify.h"
 
+void
+master_share_log(struct master *master)
+{
+    /* The new log goes along: a child opens no file to write. */
+    struct control_message message = {.type = CONTROL_REOPEN};
+    int fd = log_descriptor() >= 0 ? log_descriptor() : STDERR_FILENO;
+    spawn_tell(master, ROLE_ACCOUNTANT, &message, fd);
+    spawn_tell(master, ROLE_WORKER, &message, fd);
+}
+
 static void
 tell_role(struct master *master, enum role_id role, enum control_type type)
 {
     struct control_message message = {.type = type};
-    /* The new log goes along: a child opens no file to write. */
-    spawn_tell(master, role, &message,
-               type == CONTROL_REOPEN ? log_descriptor() : -1);
+    spawn_tell(master, role, &message, -1);
     for (struct child *c = master->children; c != NULL; c = c->next)
         if (c->role->id == role && c->state != CHILD_ORPHAN &&
             (type == CONTROL_DRAIN || type == CONTROL_STOP))
@@ -85,8 +93,7 @@ act_usr1(struct master *master)
     int r = log_reopen();
     if (r < 0)
         log_error("cannot reopen the error log: %s", strerror(-r));
-    tell_role(master, ROLE_ACCOUNTANT, CONTROL_REOPEN);
-    tell_role(master, ROLE_WORKER, CONTROL_REOPEN);
+    master_share_log(master);
 }
 
 // clang-format off
