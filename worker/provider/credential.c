@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum {
-    PIECE_BYTES = 8,   /* of a credential: as much as this gives it away */
+    SHOWN_BYTES = 8,   /* of a credential: as much as this may give it away */
+    HIDDEN_BYTES = 12, /* more than a prefix, or a word that lies in it */
     SHORT_KEY_MIN = 4, /* a shorter one is no secret */
     FILTER_BITS = 1024,
 };
@@ -23,7 +24,7 @@ static uint64_t
 load_piece(const char *p, size_t bytes)
 {
     uint64_t piece = 0;
-    memcpy(&piece, p, bytes);
+    memcpy(&piece, p, bytes < sizeof(piece) ? bytes : sizeof(piece));
     return piece;
 }
 
@@ -35,13 +36,14 @@ filter_bit(uint64_t piece)
 
 /* False: there is no credential to look for. */
 static bool
-pieces_init(struct pieces *pieces, const struct catalogue_provider *provider)
+pieces_init(struct pieces *pieces, const struct catalogue_provider *provider,
+            size_t bytes)
 {
     struct str key = str_from(provider->api_key);
     if (key.len < SHORT_KEY_MIN)
         return false;
-    *pieces = (struct pieces){
-        .key = key, .bytes = key.len < PIECE_BYTES ? key.len : PIECE_BYTES};
+    *pieces =
+        (struct pieces){.key = key, .bytes = key.len < bytes ? key.len : bytes};
     for (size_t i = 0; i + pieces->bytes <= key.len; i++) {
         unsigned bit = filter_bit(load_piece(key.ptr + i, pieces->bytes));
         pieces->filter[bit / 64] |= (uint64_t)1 << bit % 64;
@@ -69,7 +71,7 @@ bool
 credential_shows(const struct catalogue_provider *provider, struct str body)
 {
     struct pieces pieces;
-    return pieces_init(&pieces, provider) &&
+    return pieces_init(&pieces, provider, SHOWN_BYTES) &&
            next_piece(&pieces, body.ptr, body.len, 0) < body.len;
 }
 
@@ -78,7 +80,7 @@ credential_hide(const struct catalogue_provider *provider, char *bytes,
                 size_t len)
 {
     struct pieces pieces;
-    if (!pieces_init(&pieces, provider))
+    if (!pieces_init(&pieces, provider, HIDDEN_BYTES))
         return false;
     /* A piece is overwritten when the next, which may overlap, is known. */
     size_t at = next_piece(&pieces, bytes, len, 0);

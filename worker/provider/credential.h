@@ -15,8 +15,9 @@
  * shorter key; one of less than four is no secret). */
 bool credential_shows(const struct catalogue_provider *provider,
                       struct str body);
-/* Puts '*' in their place; the length stays, and JSON stays JSON. True when
- * there was something to hide. */
+/* Puts '*' in the place of any twelve bytes of it; the length stays, and JSON
+ * stays JSON. Twelve, for this text goes on to the client, where a prefix
+ * ("sk-proj-") or a word does no harm. True when there was something to hide. */
 bool credential_hide(const struct catalogue_provider *provider, char *bytes,
                      size_t len);
 
