@@ -53,6 +53,8 @@ struct config_server {
     uint64_t body_max_bytes, body_memory_bytes;
     uint64_t stream_slice_tokens; /* a stream's lease grows by this much */
     uint64_t log_retention_ms;
+    bool idempotency;
+    uint64_t idempotency_ttl_ms;
     char *timezone, *currency;
 };
 struct config_admin {

@@ -90,6 +90,10 @@
       "tokens by which the lease of a running stream grows") \
     O(server, log_retention, log_retention_ms, DURATION, "", "30d", CONFIG_DAY, 36500 * CONFIG_DAY, RELOAD, \
       "time that rows of the request log are kept") \
+    O(server, idempotency, idempotency, BOOL, "", "no", 0, 0, RESTART, \
+      "refuse a call whose Idempotency-Key another call has that is in progress or was charged") \
+    O(server, idempotency_ttl, idempotency_ttl_ms, DURATION, "", "24h", 1000, 7 * CONFIG_DAY, RELOAD, \
+      "time that the Idempotency-Key of a charged call is remembered") \
     O(server, timezone, timezone, STRING, "", "UTC", 1, 64, RELOAD, \
       "zone in which the days, weeks and months of budgets begin, as Europe/Berlin") \
     O(server, currency, currency, STRING, "", "USD", 3, 3, RELOAD, \

@@ -74,15 +74,22 @@ hmac_half(const uint8_t key[CRYPTO_SECRET_BYTES], uint8_t pad_byte,
 }
 
 void
+crypto_hmac(const uint8_t key[CRYPTO_SECRET_BYTES], struct str text,
+            uint8_t digest[CRYPTO_DIGEST_BYTES])
+{
+    uint8_t inner[CRYPTO_DIGEST_BYTES];
+    hmac_half(key, 0x36, text.ptr, text.len, inner);
+    hmac_half(key, 0x5c, inner, sizeof(inner), digest);
+}
+
+void
 crypto_key_digest(const struct crypto_secrets *secrets, struct str key,
                   uint8_t digest[CRYPTO_DIGEST_BYTES])
 {
     static const struct str twice = {"sk-sk-", 6};
-    uint8_t inner[CRYPTO_DIGEST_BYTES];
     while (str_starts_with(key, twice))
         key = str_skip(key, 3);
-    hmac_half(secrets->key_digest, 0x36, key.ptr, key.len, inner);
-    hmac_half(secrets->key_digest, 0x5c, inner, sizeof(inner), digest);
+    crypto_hmac(secrets->key_digest, key, digest);
 }
 
 void

@@ -72,6 +72,9 @@ void crypto_secrets_forget_master(struct crypto_secrets *secrets);
  */
 void crypto_key_digest(const struct crypto_secrets *secrets, struct str key,
                        uint8_t digest[CRYPTO_DIGEST_BYTES]);
+/* HMAC-SHA256 of `text` (RFC 2104) under a key of 32 bytes. */
+void crypto_hmac(const uint8_t key[CRYPTO_SECRET_BYTES], struct str text,
+                 uint8_t digest[CRYPTO_DIGEST_BYTES]);
 /* "sk-aigw-" + 43 base62 characters of 256 random bits; NUL-terminated. */
 void crypto_key_generate(char out[CRYPTO_KEY_CHARS + 1]);
 /* Shows prefix and last four: "sk-aigw-****abcd". */

@@ -17,6 +17,7 @@
 #include "common/crypto.h"
 
 struct segment;
+struct idempotency;
 
 enum { HERITAGE_LISTENERS_MAX = 4 * CONFIG_LISTEN_MAX };
 
@@ -30,6 +31,7 @@ struct heritage_listener {
 struct heritage {
     const struct config *config;
     struct segment *segment;
+    struct idempotency *idempotency; /* NULL: switched off */
     const struct crypto_secrets *secrets;
     struct certificate *certificate; /* worker: wiped when it is in use */
     int control_fd;         /* SOCK_SEQPACKET to the master; EOF: it died */

@@ -141,6 +141,8 @@ struct master {
 /* ---- start.c: everything before the loop ---- */
 /* What a start and a take-over have in common: paths, signals. */
 void master_prepare(struct master *master);
+/* The table beside the segment, where [server] idempotency is on. */
+void master_open_idempotency(struct master *master);
 /* The user that owns the segment besides us. */
 uid_t master_other_uid(const struct config *config);
 /* Watches what an earlier master left. */

@@ -25,6 +25,7 @@
 #include "master/master.h"
 #include "master/notify.h"
 #include "shm/column.h"
+#include "shm/idempotency.h"
 
 enum { PID_FILE_TRIES = 100 };
 
@@ -245,6 +246,18 @@ open_segment(struct master *master)
     shm_store(&header->config_generation, master->generation);
 }
 
+void
+master_open_idempotency(struct master *master)
+{
+    if (!master->config->server.idempotency)
+        return;
+    int r = idempotency_open(&master->heritage.idempotency, &master->segment,
+                             master_other_uid(master->config));
+    if (r < 0)
+        fatal("cannot make the table of Idempotency-Keys beside %s: %s",
+              master->segment.path, strerror(-r));
+}
+
 static bool
 is_child(const struct master *master, pid_t pid)
 {
@@ -383,6 +396,7 @@ master_start(struct master *master)
     load_secret(master);
     certificate_start(master);
     open_segment(master);
+    master_open_idempotency(master);
     master_adopt_orphans(master);
     open_sockets(master, passed, passed_count);
     activation_check(passed, passed_count, master->heritage.listeners,
@@ -411,6 +425,7 @@ master_finish(struct master *master)
                      (unsigned long long)i);
             unlink(path);
         }
+        idempotency_unlink(&master->segment);
         int r = segment_unlink(master->segment.path);
         if (r < 0)
             log_warn("cannot remove %s: %s", master->segment.path,
@@ -420,6 +435,7 @@ master_finish(struct master *master)
     log_info("aigw has stopped");
     crypto_secrets_free(&master->secrets);
     certificate_wipe(&master->certificate);
+    idempotency_close(&master->heritage.idempotency);
     segment_detach(&master->segment);
     config_free(master->config);
 }

@@ -123,6 +123,7 @@ attach(struct master *master)
                        master_other_uid(master->config), &error) < 0)
         fatal("%s", buf_cstr(&error));
     buf_fini(&error);
+    master_open_idempotency(master);
 }
 
 static void

@@ -164,7 +164,7 @@ class Soak:
             "idle_timeout = 10s\ntotal_timeout = 60s",
             model_options="price_input = 1\nprice_output = 2",
             server="flush_interval = 200ms\ndrain_timeout = 20s\n"
-            "send_timeout = 5s\ntls_listen = 127.0.0.1:%d\n"
+            "send_timeout = 5s\nidempotency = yes\nidempotency_ttl = 1m\ntls_listen = 127.0.0.1:%d\n"
             "tls_cert = cert.pem\ntls_key = key.pem" % self.tls_port)
         self.acknowledged = {} # request id -> (key id, tokens, clean, stated)
         self.statuses = collections.Counter()
@@ -229,7 +229,9 @@ class Soak:
         """Calls for ever on one connection."""
         while not self.stop.is_set():
             name, body = make()
-            outcome = await connection.call(self.keys[name][0], body)
+            fields = "Idempotency-Key: %d\r\n" % self.rng.randrange(20000) \
+                if self.rng.random() < 0.2 else "" # some repeat others
+            outcome = await connection.call(self.keys[name][0], body, fields=fields)
             self.note(name, outcome)
             await self.pause_after(outcome)
         connection.close()

@@ -213,6 +213,8 @@ request_done(struct request *request)
     if (request->decode != NULL)
         request_decode_cancel(request);
     struct client *client = request->client;
+    if (request->has_repeat_entry)
+        repeat_end(request);
     request->client = NULL;
     loop_defer(request->worker->loop, &request->free_later);
     if (client != NULL)

@@ -92,6 +92,8 @@ struct request {
     int64_t cost_nano;
     char error_text[128];
     struct loop_deferred free_later;
+    bool has_repeat_entry; /* repeat.c: it has begun by its Idempotency-Key */
+    uint32_t repeat_entry;
 
     /* ---- what stands below is not cleared for a new request ---- */
     struct call call;
@@ -179,6 +181,10 @@ bool admission_grow(struct request *request, uint64_t output_tokens);
  * requests -1 gives the request itself back. */
 void admission_correct_rates(struct request *request, int who, int64_t requests,
                              int64_t tokens);
+/* repeat.c: 0, or -1 with *fault (409, 422) for a call that repeats another.
+ * Only where heritage->idempotency is not NULL. repeat_end: the call is over. */
+int repeat_check(struct request *request, struct fault *fault) MUST_CHECK;
+void repeat_end(struct request *request);
 /* usage.c: the one place that settles, counts and logs; exactly once. */
 void usage_settle(struct request *request);
 /* Before bytes go to the client: what has been used so far (an estimate). */

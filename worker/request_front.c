@@ -188,6 +188,9 @@ request_begin_call(struct request *request)
     if (route_find(request, &fault) < 0)
         goto refuse;
     request_enter(request, REQUEST_ADMIT);
+    if (request->worker->heritage->idempotency != NULL &&
+        repeat_check(request, &fault) < 0)
+        goto refuse;
     if (admission_check(request, &fault) < 0)
         goto refuse;
     request_enter(request, REQUEST_UPSTREAM);
@@ -222,13 +225,13 @@ request_on_gone(struct request *request)
  * A client that closes and one that only shuts down its sending side look the
  * same until something is sent to it. Policy: before the answer has begun it
  * has half a second, enough for tools that half-close and ask something quick;
- * then it counts as gone, as with nginx. A stream under way goes on until a
- * write fails, which its next event finds out.
+ * then it counts as gone, as with nginx. So it does in a stream whose provider
+ * is silent; else the next event finds out, by a write that fails or does not.
  */
 uint64_t
 request_on_half_close(struct request *request)
 {
-    (void)request; /* a stream whose provider is silent must end as well */
+    (void)request;
     return HALF_CLOSE_GRACE_MS;
 }
 

@@ -288,11 +288,11 @@ class FaultCase(GatewayCase):
         return chat(tokens=rng.randint(1, 12), stream=rng.random() < 0.5,
                     delay_ms=rng.choice((0, 0, 1, 3)), tag="%d" % i)
 
-    async def call(self, body, key=0, connection=None):
+    async def call(self, body, key=0, connection=None, fields=""):
         """One call by key number `key`, remembered."""
         name, secret = self.keys[key % len(self.keys)]
         own = connection or Connection(self.gw.port)
-        outcome = await own.call(secret, body)
+        outcome = await own.call(secret, body, fields=fields)
         self.calls.append((name, outcome))
         if connection is None:
             own.close()

@@ -40,14 +40,16 @@ class Connection:
             self.writer.close()
         self.reader = self.writer = None
 
-    async def call(self, key, body, path="/v1/chat/completions", method="POST"):
-        """One call. A connection error is in .error, never raised."""
+    async def call(self, key, body, path="/v1/chat/completions", method="POST",
+                   fields=""):
+        """One call, with more header lines. A connection error is in .error,
+        never raised."""
         outcome = Outcome()
         began = time.monotonic()
         data = json.dumps(body).encode() if body is not None else b""
         head = ("%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
-                "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-                % (method, path, key, len(data))).encode()
+                "Content-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
+                % (method, path, key, len(data), fields)).encode()
         try:
             if self.writer is None or self.writer.is_closing():
                 await self._open()

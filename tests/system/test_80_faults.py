@@ -1,6 +1,6 @@
 """Faults of the gateway's own processes, and races for its books.
 
-Rows of the failure model that are here: 4, 5, 23, 24, 29, 31.
+Rows of the failure model that are here: 4, 5, 23, 24, 29, 31, 32.
 """
 import asyncio
 import collections
@@ -23,6 +23,7 @@ ACCOUNTANT_KILLS = size("AIGW_ACCOUNTANT_KILLS", 60)
 BURSTS = size("AIGW_BURSTS", 20)
 DUMPS = size("AIGW_DUMPS", 10)
 CHURNS = size("AIGW_CHURNS", 300)
+REPEATS = size("AIGW_REPEATS", 30)
 
 AT_START = ("A2", "A3", "A4")
 OF_PERIODS = ("P1", "P3")
@@ -460,6 +461,89 @@ class Churn(FaultCase):
         charged = {r["key_id"] for r in audit.rows.values()}
         self.assertLessEqual(charged, set(self.key_ids.values()))
         self.assertGreater(len(charged), CHURNS // 4)
+
+
+class Repeats(FaultCase):
+    """Row 32: the same Idempotency-Key is charged once."""
+
+    ON = "idempotency = yes\n"
+
+    def once(self, name, body, key=0):
+        return asyncio.run(self.call(body, key,
+                                     fields="Idempotency-Key: %s\r\n" % name))
+
+    def code(self, outcome):
+        return outcome.status, json.loads(outcome.body)["error"]["code"]
+
+    def test_row_32_parallel_repeats_are_sent_and_charged_once(self):
+        self.start(server=self.ON, workers=3)
+
+        async def burst(n):
+            body = chat(tokens=n % 5 + 1, stream=n % 2 == 0, delay_ms=n % 3)
+            return await asyncio.gather(*[
+                self.call(body, 0, fields="Idempotency-Key: n%d\r\n" % n)
+                for _ in range(24)])
+        for n in range(REPEATS):
+            outcomes = asyncio.run(burst(n))
+            served = [o for o in outcomes if o.status == 200]
+            self.assertEqual(len(served), 1, "one of them is the first")
+            for outcome in outcomes:
+                if outcome.status != 200:
+                    self.assertEqual(self.code(outcome),
+                                     (409, "idempotency_conflict"))
+            again = self.once("n%d" % n, chat(
+                tokens=n % 5 + 1, stream=n % 2 == 0, delay_ms=n % 3))
+            self.assertEqual(self.code(again), (409, "idempotency_conflict"))
+            self.assertIn(served[0].id.encode(), again.body)
+            self.assertEqual(again.headers["x-should-retry"], "false")
+        self.assertEqual(len(self.provider.book.snapshot()), REPEATS)
+        self.assertEqual(len(self.audit(allowed=(200, 409)).rows), REPEATS)
+
+    def test_row_32_other_bodies_other_keys_and_calls_that_cost_nothing(self):
+        self.start(server=self.ON)
+        self.assertEqual(self.once("a", chat(tokens=3)).status, 200)
+        self.assertEqual(self.code(self.once("a", chat(tokens=4))),
+                         (422, "idempotency_key_reused"))
+        self.assertEqual(self.once("a", chat(tokens=3), key=1).status, 200)
+        self.assertEqual(self.once("b", chat(status=500)).status, 500)
+        self.assertEqual(self.once("b", chat(tokens=2)).status, 200)
+        self.assertEqual(self.code(self.once("c" * 256, chat())),
+                         (400, "invalid_request"))
+        self.assertEqual(self.once("d", chat(model="nobody")).status, 404)
+        self.assertEqual(self.once("d", chat()).status, 200)
+        self.audit(allowed=(200, 400, 404, 409, 422, 500))
+
+    def test_row_32_a_call_whose_worker_died_is_not_sent_again_until_it_expires(self):
+        self.start(server=self.ON + "idempotency_ttl = 3s")
+        body = chat(tokens=400, stream=True, delay_ms=20)
+
+        async def killed():
+            call = asyncio.create_task(self.call(
+                body, 0, fields="Idempotency-Key: k\r\n"))
+            await self.until(lambda: any(
+                e["served"] > 3 for e in self.provider.book.snapshot()), 30)
+            for pid in self.gw.children("worker"):
+                send_signal(pid, signal.SIGKILL)
+            return await call
+        self.assertTrue(asyncio.run(killed()).error)
+        wait_for(lambda: self.gw.ctl("status")["in_flight"] == 0, 30, "reaped")
+        answers = []
+
+        def expired():
+            outcome = self.once("k", chat(tokens=400, stream=True, delay_ms=20,
+                                          cut_after=1))
+            answers.append(outcome)
+            return outcome.status not in (409, 422)
+        self.assertEqual(self.once("k", body).status, 409)
+        wait_for(expired, 30, "the dead call is forgotten")
+        self.audit(allowed=(0, 200, 409, 422))
+
+    def test_row_32_off_by_default(self):
+        self.start()
+        for _ in range(2):
+            self.assertEqual(self.once("a", chat()).status, 200)
+        self.assertFalse(glob.glob("/dev/shm/aigw-%s.idem" % self.gw.instance))
+        self.audit()
 
 
 if __name__ == "__main__":
