@@ -30,7 +30,8 @@ body_pieces(struct request *request)
         if (splice->off > at)
             *out++ = (struct iovec){body + at, splice->off - at};
         if (splice->text_len > 0)
-            *out++ = (struct iovec){splice->text, splice->text_len};
+            *out++ = (struct iovec){request->splices.text + splice->text_off,
+                                    splice->text_len};
         len += splice->off - at + splice->text_len;
         at = splice->off + splice->len;
     }
@@ -56,7 +57,6 @@ make_upstream_request(struct request *request)
     struct str asked = {request->call.model, request->call.model_len};
     if (!str_equals(request->upstream_model, asked))
         rewrite.model = request->upstream_model;
-    request->splices.count = 0;
     request->dialect->rewrite(buf_view(&request->body), &request->call,
                               &rewrite, &request->splices);
     uint64_t body_len = body_pieces(request);

@@ -132,6 +132,7 @@ request_free(struct loop_deferred *deferred)
     if (request->next != NULL)
         request->next->prev = request->prev;
     all->running--;
+    answer_release(&request->answer);
     if (all->spare_count >= SPARE_MAX) {
         request_destroy(request);
         return;
@@ -157,6 +158,7 @@ request_take(struct requests *all)
         if (request == NULL)
             return NULL;
         request->relay = NULL;
+        request->answer.tap = NULL;
         buf_init(&request->head_copy, 0);
         buf_init(&request->body, 0);
         buf_init(&request->upstream_head, 0);

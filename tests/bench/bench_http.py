@@ -57,7 +57,7 @@ class Nginx:
         with open(conf, "w") as f:
             f.write("""daemon off; worker_processes 1; pid %s/pid;
 error_log %s/error.log; worker_rlimit_nofile 20000;
-events { worker_connections 8192; }
+events { worker_connections 16384; }
 http { access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
 tcp_nodelay on; client_body_temp_path %s; proxy_temp_path %s;
 fastcgi_temp_path %s; uwsgi_temp_path %s; scgi_temp_path %s;

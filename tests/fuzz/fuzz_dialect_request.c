@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct str
 apply(struct str body, const struct splices *splices)
 {
-    size_t room = body.len + splices->count * SPLICE_TEXT_BYTES + 1;
+    size_t room = body.len + SPLICES_BYTES + 1;
     size_t from = 0, len = 0;
     char *out = malloc(room);
     MUST(out != NULL);
@@ -31,7 +31,7 @@ apply(struct str body, const struct splices *splices)
         MUST((size_t)splice->off + splice->len <= body.len);
         memcpy(out + len, body.ptr + from, splice->off - from);
         len += splice->off - from;
-        memcpy(out + len, splice->text, splice->text_len);
+        memcpy(out + len, splices->text + splice->text_off, splice->text_len);
         len += splice->text_len;
         from = splice->off + splice->len;
     }

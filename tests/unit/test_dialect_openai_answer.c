@@ -17,7 +17,9 @@ static struct answer answer; /* too large for comfort on a stack */
 static void
 begin(uint8_t endpoint, bool stream)
 {
+    answer_release(&answer);
     memset(&answer, 0xa5, sizeof(answer)); /* answer_begin clears the rest */
+    answer.tap = NULL;
     answer.dialect = &dialect_openai;
     answer.endpoint = endpoint;
     answer.stream = stream;

@@ -438,7 +438,7 @@ spliced(const char *body, const struct rewrite *rewrite)
         }
         memcpy(out + len, body + from, s->off - from);
         len += s->off - from;
-        memcpy(out + len, s->text, s->text_len);
+        memcpy(out + len, splices.text + s->text_off, s->text_len);
         len += s->text_len;
         from = s->off + s->len;
     }

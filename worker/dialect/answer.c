@@ -5,6 +5,15 @@
  */
 #include "worker/dialect/dialect.h"
 
+#include <stdlib.h>
+
+void
+answer_release(struct answer *answer)
+{
+    free(answer->tap);
+    answer->tap = NULL;
+}
+
 uint64_t
 answer_output_estimate(const struct answer *answer)
 {

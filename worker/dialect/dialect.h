@@ -27,8 +27,10 @@ enum endpoint_number { /* of the record */
 };
 
 enum { CALL_MODEL_BYTES = 256, SPLICES_MAX = 8, CALL_CHOICES_MAX = 128 };
-/* Room for a model name whose every byte needs a backslash, and quotes. */
-enum { SPLICE_TEXT_BYTES = 2 * CALL_MODEL_BYTES + 16 };
+/* Room for a model name whose every byte needs a backslash, and quotes; and for
+ * all that is spliced into one body. */
+enum { SPLICE_NAME_BYTES = 2 * CALL_MODEL_BYTES + 16 };
+enum { SPLICES_BYTES = SPLICE_NAME_BYTES + 240 };
 
 /* A range of the body, as offsets; len 0 and off 0: not there. */
 struct span32 {
@@ -66,15 +68,17 @@ struct rewrite {
     bool max_tokens_as_completion; /* how to spell it where absent */
     bool want_usage;               /* stream_options.include_usage = true */
 };
-/* Replaces [off, off + len) of the body by `text`. In order, no overlaps. */
+/* Replaces [off, off + len) of the body by a part of splices.text. In order, no
+ * overlaps. */
 struct splice {
     uint32_t off, len;
-    char text[SPLICE_TEXT_BYTES];
-    uint16_t text_len;
+    uint16_t text_off, text_len;
 };
 struct splices {
     uint32_t count;
+    uint16_t text_len;
     struct splice items[SPLICES_MAX];
+    char text[SPLICES_BYTES];
 };
 
 enum event_verdict { EVENT_PASS, EVENT_WITHHOLD };
@@ -97,10 +101,16 @@ struct plain_count {
     struct text_count text;
 };
 
+/* What is captured of a plain answer: 10 KiB, which hardly any answer needs. */
+struct answer_tap {
+    struct json_tap tap;
+    struct json_tap_value values[ANSWER_TAPPED];
+};
+
 /*
- * An answer while it passes. The owner zeroes nothing: it sets dialect,
- * endpoint, stream and withhold_usage, then calls answer_begin, which clears
- * the rest. Must not be moved after that (the tap points into it).
+ * An answer while it passes. The owner sets `tap` to NULL once, then for each
+ * answer dialect, endpoint, stream and withhold_usage, and calls answer_begin,
+ * which clears the rest; answer_release() at last.
  */
 struct answer {
     const struct dialect *dialect;
@@ -115,10 +125,9 @@ struct answer {
     uint64_t choices_finished[2]; /* a bit per choice index */
     char id[96], model[CALL_MODEL_BYTES];
     uint64_t created;
-    bool bad;            /* plain answer that is not JSON */
-    struct json_tap tap; /* plain answers */
-    struct json_tap_value values[ANSWER_TAPPED];
+    bool bad; /* plain answer that is not JSON */
     struct plain_count plain;
+    struct answer_tap *tap; /* NULL until a plain answer comes in pieces */
 };
 
 struct dialect {
@@ -157,6 +166,8 @@ extern const struct dialect dialect_openai;
 
 /* Output so far: max(events, ascii / 4 rounded up + other characters). */
 uint64_t answer_output_estimate(const struct answer *answer);
+/* Gives back what a plain answer in pieces made necessary. */
+void answer_release(struct answer *answer);
 /* The six classes when the provider stated usage; else the estimate (prompt
  * estimate + output so far) and *estimated. */
 void answer_usage(const struct answer *answer, const struct call *call,

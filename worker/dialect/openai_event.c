@@ -6,6 +6,8 @@
  */
 #include "worker/dialect/openai_part.h"
 
+#include <stdlib.h>
+
 /* Top-level members of a plain answer worth keeping. */
 enum { TAP_USAGE, TAP_ERROR, TAP_ID, TAP_MODEL, TAP_BASE_RESP };
 static const char *const tapped[ANSWER_TAPPED + 1] = {
@@ -14,11 +16,10 @@ static const char *const tapped[ANSWER_TAPPED + 1] = {
 void
 openai_answer_begin(struct answer *answer)
 {
-    /* Not the tapped values: 10 KiB that json_tap_init makes good. */
     memset(&answer->stated, 0,
            offsetof(struct answer, tap) - offsetof(struct answer, stated));
-    answer->plain = (struct plain_count){0};
-    json_tap_init(&answer->tap, tapped, answer->values);
+    if (answer->tap != NULL)
+        json_tap_init(&answer->tap->tap, tapped, answer->tap->values);
 }
 
 /* A string's content into a field once; a longer one stays out. */
@@ -205,7 +206,7 @@ openai_answer_event(struct answer *answer, const struct sse_event *event)
 static struct str
 tap_value(const struct answer *answer, unsigned which)
 {
-    const struct json_tap_value *value = &answer->values[which];
+    const struct json_tap_value *value = &answer->tap->values[which];
     return value->seen && !value->truncated ? str_make(value->bytes, value->len)
                                             : str_make(NULL, 0);
 }
@@ -227,18 +228,34 @@ read_tapped(struct answer *answer)
     learn_text(answer->model, sizeof(answer->model),
                tap_value(answer, TAP_MODEL));
     /* A value too long to keep is no null. */
-    answer->error_seen = (answer->values[TAP_ERROR].seen &&
+    answer->error_seen = (answer->tap->values[TAP_ERROR].seen &&
                           !str_equals(error, STR_LIT("null"))) ||
                          base_resp_failed(base_resp);
-    answer->bad = answer->tap.bad;
+    answer->bad = answer->tap->tap.bad;
+}
+
+/* At the first piece. Without memory the text is counted all the same, and the
+ * call is charged by that. */
+static bool
+has_tap(struct answer *answer)
+{
+    if (answer->tap == NULL && !answer->bad) {
+        answer->tap = malloc(sizeof(*answer->tap));
+        if (answer->tap != NULL)
+            json_tap_init(&answer->tap->tap, tapped, answer->tap->values);
+        answer->bad = answer->tap == NULL;
+    }
+    return answer->tap != NULL;
 }
 
 void
 openai_answer_piece(struct answer *answer, struct str piece)
 {
-    json_tap_feed(&answer->tap, piece.ptr, piece.len);
     if (answer->endpoint != ENDPOINT_EMBEDDINGS)
         answer_count_plain(answer, piece);
+    if (!has_tap(answer))
+        return;
+    json_tap_feed(&answer->tap->tap, piece.ptr, piece.len);
     read_tapped(answer);
 }
 

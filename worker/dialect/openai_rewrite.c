@@ -18,26 +18,27 @@ splice_add(struct splices *splices, uint32_t off, uint32_t len)
         splices->items[at] = splices->items[at - 1];
         at--;
     }
-    splices->items[at].off = off;
-    splices->items[at].len = len;
-    splices->items[at].text_len = 0;
+    splices->items[at] =
+        (struct splice){.off = off, .len = len, .text_off = splices->text_len};
     return &splices->items[at];
 }
 
+/* Behind what the splice has; it is the last one added. */
 static void
-splice_text(struct splice *splice, struct str text)
+splice_text(struct splices *splices, struct splice *splice, struct str text)
 {
-    CHECK(text.len <= sizeof(splice->text) - splice->text_len);
-    memcpy(splice->text + splice->text_len, text.ptr, text.len);
+    CHECK(text.len <= sizeof(splices->text) - splices->text_len);
+    memcpy(splices->text + splices->text_len, text.ptr, text.len);
+    splices->text_len = (uint16_t)(splices->text_len + text.len);
     splice->text_len = (uint16_t)(splice->text_len + text.len);
 }
 
 static void
-splice_number(struct splice *splice, uint64_t n)
+splice_number(struct splices *splices, struct splice *splice, uint64_t n)
 {
     char digits[24];
     int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
-    splice_text(splice, str_make(digits, (size_t)len));
+    splice_text(splices, splice, str_make(digits, (size_t)len));
 }
 
 /*
@@ -46,9 +47,9 @@ splice_number(struct splice *splice, uint64_t n)
  * configuration with control bytes in them.
  */
 static void
-splice_name(struct splice *splice, struct str name)
+splice_name(struct splices *splices, struct splice *splice, struct str name)
 {
-    splice_text(splice, STR_LIT("\""));
+    splice_text(splices, splice, STR_LIT("\""));
     for (size_t i = 0; i < name.len; i++) {
         unsigned char c = (unsigned char)name.ptr[i];
         char escape[8] = {name.ptr[i], '\0'};
@@ -57,11 +58,11 @@ splice_name(struct splice *splice, struct str name)
         else if (c < 0x20)
             snprintf(escape, sizeof(escape), "\\u%04x", c);
         struct str text = str_from(escape);
-        if (text.len + 1 > sizeof(splice->text) - splice->text_len)
+        if (text.len + 1 > (size_t)SPLICE_NAME_BYTES - splice->text_len)
             break;
-        splice_text(splice, text);
+        splice_text(splices, splice, text);
     }
-    splice_text(splice, STR_LIT("\""));
+    splice_text(splices, splice, STR_LIT("\""));
 }
 
 static bool
@@ -83,15 +84,15 @@ want_usage_inside(struct str body, const struct call *call,
     struct span32 options = call->stream_options_value;
     if (value.len > 0) {
         if (!call->include_usage)
-            splice_text(splice_add(splices, value.off, value.len),
+            splice_text(splices, splice_add(splices, value.off, value.len),
                         STR_LIT("true"));
     } else if (body.ptr[options.off] == '{') {
         struct splice *inside = splice_add(splices, options.off + 1, 0);
-        splice_text(inside, STR_LIT("\"include_usage\":true"));
+        splice_text(splices, inside, STR_LIT("\"include_usage\":true"));
         if (!object_is_empty(body, options))
-            splice_text(inside, STR_LIT(","));
+            splice_text(splices, inside, STR_LIT(","));
     } else { /* null */
-        splice_text(splice_add(splices, options.off, options.len),
+        splice_text(splices, splice_add(splices, options.off, options.len),
                     STR_LIT("{\"include_usage\":true}"));
     }
 }
@@ -107,32 +108,35 @@ insert_members(const struct call *call, const struct rewrite *rewrite,
         return;
     struct splice *first = splice_add(splices, call->first_member, 0);
     if (tokens) {
-        splice_text(first, rewrite->max_tokens_as_completion
-                               ? STR_LIT("\"max_completion_tokens\":")
-                               : STR_LIT("\"max_tokens\":"));
-        splice_number(first, rewrite->max_tokens);
+        splice_text(splices, first,
+                    rewrite->max_tokens_as_completion
+                        ? STR_LIT("\"max_completion_tokens\":")
+                        : STR_LIT("\"max_tokens\":"));
+        splice_number(splices, first, rewrite->max_tokens);
     }
     if (tokens && usage)
-        splice_text(first, STR_LIT(","));
+        splice_text(splices, first, STR_LIT(","));
     if (usage)
-        splice_text(first,
+        splice_text(splices, first,
                     STR_LIT("\"stream_options\":{\"include_usage\":true}"));
     if (!call->empty_object)
-        splice_text(first, STR_LIT(","));
+        splice_text(splices, first, STR_LIT(","));
 }
 
 void
 openai_rewrite(struct str body, const struct call *call,
                const struct rewrite *rewrite, struct splices *splices)
 {
-    splices->count = 0;
+    splices->count = splices->text_len = 0;
     insert_members(call, rewrite, splices);
     if (rewrite->model.ptr != NULL)
         splice_name(
+            splices,
             splice_add(splices, call->model_value.off, call->model_value.len),
             rewrite->model);
     if (rewrite->max_tokens > 0 && call->max_tokens_value.len > 0)
-        splice_number(splice_add(splices, call->max_tokens_value.off,
+        splice_number(splices,
+                      splice_add(splices, call->max_tokens_value.off,
                                  call->max_tokens_value.len),
                       rewrite->max_tokens);
     if (rewrite->want_usage && call->stream_options_value.len > 0)
