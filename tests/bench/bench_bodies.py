@@ -22,7 +22,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
 sys.path.insert(0, HERE)
 from bench_http import TICK, Nginx, answer_text, cpu_ticks, wrk # noqa: E402
-from gateway import Gateway, wait_for # noqa: E402
+from bench_streams import LOAD, Load # noqa: E402
+from gateway import Gateway, free_port, wait_for # noqa: E402
 
 
 def chat_text(size):
@@ -55,15 +56,20 @@ def main():
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--raw")
     args = parser.parse_args()
-    for tool in ("nginx", "wrk", "taskset"):
+    for tool in ("nginx", "wrk", "taskset", LOAD):
         if not shutil.which(tool):
             raise SystemExit("skipped: this bench needs %s" % tool)
     folder = tempfile.mkdtemp(prefix="aigw-bench-")
     os.environ["PATH"] += ":/usr/sbin"
     large = "client_max_body_size 64m;"
-    origin = Nginx(folder, "origin", "location / { default_type "
-                   "application/json; return 200 '%s'; }" % answer_text(), large)
-    gateway = Gateway(provider="http://127.0.0.1:%d/v1" % origin.port, workers=1,
+    cores = os.sched_getaffinity(0)
+    load_cpu, target_cpu = str(min(cores)), str(max(cores))
+    answer = os.path.join(folder, "answer.json")
+    with open(answer, "w") as f:
+        f.write(answer_text())
+    origin_port = free_port()
+    origin = Load(load_cpu, "sink", origin_port, answer)
+    gateway = Gateway(provider="http://127.0.0.1:%d/v1" % origin_port, workers=1,
                       model_options="price_input = 2\nprice_output = 8")
     gateway.start()
     key = gateway.create_key("k", "--quota", "1000000000000000", "--period",
@@ -73,12 +79,9 @@ def main():
         proxy_http_version 1.1; proxy_buffering off;
         proxy_request_buffering off; proxy_set_header Connection ""; }""",
                   large + " upstream origin { server 127.0.0.1:%d; keepalive 64; }"
-                  % origin.port)
-    cores = os.sched_getaffinity(0)
-    load_cpu, target_cpu = str(min(cores)), str(max(cores))
+                  % origin_port)
     ours = [gateway.process.pid] + list(gateway.children())
-    for cpu, pids in ((load_cpu, origin.pids()), (target_cpu, ours),
-                      (target_cpu, proxy.pids())):
+    for cpu, pids in ((target_cpu, ours), (target_cpu, proxy.pids())):
         for pid in pids:
             subprocess.run(["taskset", "-apc", cpu, str(pid)],
                            stdout=subprocess.DEVNULL)

@@ -6,8 +6,10 @@
  * usage: stream_load origin PORT INTERVAL_MS
  *        stream_load client PORT STREAMS SECONDS KEY
  *        stream_load idle   PORT CONNECTIONS SECONDS
+ *        stream_load sink   PORT FILE
  * `client` prints "EVENTS P50_US P99_US BROKEN"; `idle` holds connections that
- * say nothing, and prints how many are open at the end. Both print "ready" when
+ * say nothing, and prints how many are open at the end; `sink` reads bodies by their
+ * Content-Length and answers with FILE. Both print "ready" when
  * all are connected (the client: when all have begun to stream).
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -39,6 +41,9 @@ struct stream {
     uint64_t due_ns; /* origin: of the next event */
     char tail[64];   /* client: what may be half a stamp */
     size_t tail_len;
+    char head[4096]; /* sink: of a request, until it is complete */
+    size_t head_len;
+    uint64_t body_left;
 };
 
 static struct stream streams[FDS_MAX];
@@ -156,11 +161,10 @@ origin_send_due(uint64_t interval_ns)
     }
 }
 
-_Noreturn static void
-origin(const char *port, const char *interval_ms)
+static int
+listen_on(const char *port)
 {
     struct sockaddr_in at = address(port);
-    uint64_t interval_ns = strtoull(interval_ms, NULL, 10) * 1000000u;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (bind(listener, (struct sockaddr *)&at, sizeof(at)) < 0 ||
@@ -169,6 +173,14 @@ origin(const char *port, const char *interval_ms)
     watch(listener);
     puts("ready");
     fflush(stdout);
+    return listener;
+}
+
+_Noreturn static void
+origin(const char *port, const char *interval_ms)
+{
+    uint64_t interval_ns = strtoull(interval_ms, NULL, 10) * 1000000u;
+    int listener = listen_on(port);
     for (;;) {
         struct epoll_event events[EVENTS_AT_ONCE];
         int n = epoll_wait(epoll_fd, events, EVENTS_AT_ONCE, 1);
@@ -180,6 +192,94 @@ origin(const char *port, const char *interval_ms)
                 origin_read(fd, interval_ns);
         }
         origin_send_due(interval_ns);
+    }
+}
+
+/* ---- the sink ---- */
+
+/* The body's length once the head is complete; what has come of it is counted
+ * off. */
+static bool
+sink_head_done(struct stream *stream)
+{
+    char *end = memmem(stream->head, stream->head_len, "\r\n\r\n", 4);
+    if (end == NULL)
+        return false;
+    *end = '\0';
+    const char *field = strcasestr(stream->head, "\ncontent-length:");
+    uint64_t len = field == NULL ? 0 : strtoull(field + 16, NULL, 10);
+    uint64_t come = (uint64_t)(stream->head + stream->head_len - end - 4);
+    if (come > len) {
+        fprintf(stderr, "the sink does not take pipelined requests\n");
+        exit(1);
+    }
+    stream->body_left = len - come;
+    stream->streaming = true;
+    return true;
+}
+
+static void
+sink_read(int fd, const char *answer, size_t answer_len)
+{
+    static char bytes[1024 * 1024];
+    struct stream *stream = &streams[fd];
+    for (;;) {
+        char *into = bytes;
+        size_t room = sizeof(bytes);
+        if (!stream->streaming) {
+            into = stream->head + stream->head_len;
+            room = sizeof(stream->head) - 1 - stream->head_len;
+        } else if (stream->body_left < room) {
+            room = stream->body_left;
+        }
+        ssize_t n = room > 0 ? read(fd, into, room) : 0;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n <= 0) {
+            drop(fd);
+            return;
+        }
+        if (stream->streaming)
+            stream->body_left -= (uint64_t)n;
+        else
+            stream->head_len += (size_t)n;
+        if (!stream->streaming && !sink_head_done(stream))
+            continue;
+        if (stream->body_left > 0)
+            continue;
+        stream->streaming = false;
+        stream->head_len = 0;
+        if (write(fd, answer, answer_len) != (ssize_t)answer_len) {
+            drop(fd);
+            return;
+        }
+    }
+}
+
+_Noreturn static void
+sink(const char *port, const char *path)
+{
+    static char body[65536], answer[65536 + 256];
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        die(path);
+    size_t len = fread(body, 1, sizeof(body), file);
+    int head = sprintf(answer,
+                       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                       "Content-Length: %zu\r\n\r\n",
+                       len);
+    memcpy(answer + head, body, len);
+    int listener = listen_on(port);
+    for (;;) {
+        struct epoll_event events[EVENTS_AT_ONCE];
+        int n = epoll_wait(epoll_fd, events, EVENTS_AT_ONCE, -1);
+        for (int i = 0; i < n; i++) {
+            int fd = events[i].data.fd;
+            if (fd == listener)
+                origin_accept(listener);
+            else
+                sink_read(fd, answer, (size_t)head + len);
+        }
     }
 }
 
@@ -321,11 +421,13 @@ main(int argc, char **argv)
         die("start");
     if (argc == 4 && strcmp(argv[1], "origin") == 0)
         origin(argv[2], argv[3]);
+    if (argc == 4 && strcmp(argv[1], "sink") == 0)
+        sink(argv[2], argv[3]);
     if (argc == 6 && strcmp(argv[1], "client") == 0)
         return client(argv[2], (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]),
                       argv[5]);
     if (argc == 5 && strcmp(argv[1], "idle") == 0)
         return idle(argv[2], (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]));
-    fprintf(stderr, "usage: stream_load origin|client|idle PORT ...\n");
+    fprintf(stderr, "usage: stream_load origin|client|idle|sink PORT ...\n");
     return 2;
 }
