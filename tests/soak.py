@@ -303,6 +303,9 @@ class Soak:
     async def reload(self):
         self.gw.signal(signal.SIGHUP)
 
+    async def upgrade(self):
+        self.gw.signal(signal.SIGUSR2) # to the same program: all is replaced
+
     async def reopen_logs(self):
         self.gw.signal(signal.SIGUSR1)
 
@@ -385,7 +388,7 @@ class Soak:
               upstream_slow, upstream_down, upstream_resets, disk_full,
               keys_change, dump)
     DYING = (kill_worker,) * 4 + (kill_accountant,) * 3 + (reload,) * 3 + (
-        kill_master, kill_everything) + LIVING
+        kill_master, kill_everything, upgrade) + LIVING
 
     async def hurt(self, end):
         started = time.monotonic()

@@ -56,7 +56,7 @@ class Crash(FaultCase):
         print("reap ms: median %.0f p99 %.0f max %.0f of %d" % (
             *percentiles(waits), len(waits)), flush=True)
 
-    def test_the_master_killed_and_started_again(self):
+    def test_row_06_the_master_killed_and_started_again_under_load(self):
         gw = self.gw
 
         async def action():
@@ -69,7 +69,7 @@ class Crash(FaultCase):
         asyncio.run(self.under_load(action))
         self.audit()
 
-    def test_the_whole_process_group_killed_and_started_again(self):
+    def test_row_07_the_whole_process_group_killed_under_load(self):
         gw = self.gw
 
         async def action():
