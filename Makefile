@@ -166,6 +166,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(SHM_SRC) $(COMMON_SR
 .PHONY: bench-cells
 bench-cells: $(BUILD)/bench/bench_cells ## nanoseconds of a look-up, a hold and its settle
 	@$<
+.PHONY: bench-reload
+bench-reload: all ## requests that a storm of reloads and upgrades cuts
+	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/bench_reload.py --upgrade
 .PHONY: bench
 bench: all ## CPU per request against nginx, interleaved pairs
 	@$(PYTHON) tests/bench/bench_http.py

@@ -8,7 +8,9 @@
 
 #include "shm/catalogue_part.h"
 
-#define CATALOGUE_MAGIC UINT64_C(0x3154414357474941) /* "AIGWCAT1" */
+/* "AIGWCAT1". Another number with each change of the format: at an upgrade old
+ * workers meet a new file, and new ones an old. */
+#define CATALOGUE_MAGIC UINT64_C(0x3154414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */

@@ -91,7 +91,7 @@ struct shm_header {
     uint32_t header_bytes;
     uint64_t layout_hash; /* of offsets and sizes, segment_layout_hash() */
     uint64_t total_bytes;
-    uint64_t instance_id; /* random, kept in the ledger's directory */
+    uint64_t instance_id; /* of the ledger it belongs to; 0: not known */
     uint64_t epoch;       /* one per creation */
     uint8_t boot_id[16];
     char instance[64];

@@ -195,6 +195,23 @@ TEST(the_master_secret_is_made_once_and_kept)
     rmdir(folder);
 }
 
+TEST(secrets_of_another_process_of_ours_are_the_same)
+{
+    struct crypto_secrets a, b;
+    memset(&a, 0, sizeof(a));
+    memset(&b, 1, sizeof(b));
+    uint8_t secret[CRYPTO_SECRET_BYTES];
+    for (size_t i = 0; i < sizeof(secret); i++)
+        secret[i] = (uint8_t)(i * 7);
+    crypto_secrets_set(&a, secret);
+    crypto_secrets_set(&b, secret);
+    CHECK_EQ(memcmp(&a, &b, sizeof(a)), 0);
+    CHECK_EQ(memcmp(a.master, secret, sizeof(secret)), 0);
+    secret[0] ^= 1;
+    crypto_secrets_set(&b, secret);
+    CHECK_TRUE(memcmp(a.seal, b.seal, sizeof(a.seal)) != 0);
+}
+
 TEST(the_derived_keys_are_hkdf_sha256_of_their_labels)
 {
     /* Kept forever: another value would make every ledger unreadable. */

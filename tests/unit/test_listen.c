@@ -168,6 +168,36 @@ TEST(a_listener_accepts_and_tells_the_peer)
     }
 }
 
+TEST(a_socket_tells_its_address)
+{
+    struct listen_address address;
+    char text[80], want[80];
+    static const char *const texts[] = {"127.0.0.1:0", "[::1]:0"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        CHECK_EQ(listen_parse(texts[i], &address), 0);
+        int fd = listen_open(&address, 16);
+        if (fd == -EADDRNOTAVAIL || fd == -EAFNOSUPPORT)
+            continue; /* a host without IPv6 */
+        socklen_t len = sizeof(address.addr);
+        CHECK_EQ(getsockname(fd, (struct sockaddr *)&address.addr, &len), 0);
+        CHECK_EQ(listen_describe(fd, text), 0);
+        struct sockaddr_in6 in6;
+        memcpy(&in6, &address.addr, sizeof(in6)); /* the port: same place */
+        snprintf(want, sizeof(want), "%.*s:%u", i == 0 ? 9 : 5, texts[i],
+                 ntohs(in6.sin6_port));
+        CHECK_TRUE(strcmp(text, want) == 0);
+        CHECK_EQ(listen_parse(text, &address), 0); /* and back */
+        CHECK_TRUE(strcmp(address.text, text) == 0);
+        close(fd);
+    }
+    int pair[2];
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    CHECK_EQ(listen_describe(pair[0], text), -EINVAL);
+    close(pair[0]);
+    close(pair[1]);
+    CHECK_EQ(listen_describe(-1, text), -EBADF);
+}
+
 TEST(a_port_in_use_is_an_error)
 {
     struct listen_address address;

@@ -148,6 +148,29 @@ die_by_check(void)
     CHECK(path[0] == 'z');
 }
 
+TEST(a_file_is_tried_and_nothing_changes)
+{
+    open_log(LOG_INFO);
+    char other[96], missing[96];
+    snprintf(other, sizeof(other), "%s/other", folder);
+    snprintf(missing, sizeof(missing), "%s/none/other", folder);
+    CHECK_EQ(log_check("stderr"), 0);
+    CHECK_EQ(log_check(other), 0);
+    CHECK_EQ(log_check(missing), -ENOENT);
+    log_info("still here");
+    CHECK_TRUE(strstr(content(), "still here") != NULL);
+    unlink(other);
+}
+
+TEST(levels_are_known_by_their_words)
+{
+    CHECK_EQ(log_level_from("debug"), LOG_DEBUG);
+    CHECK_EQ(log_level_from("error"), LOG_ERROR);
+    CHECK_EQ(log_level_from("fatal"), LOG_INFO); /* none can be set to */
+    CHECK_EQ(log_level_from("loud"), LOG_INFO);
+    CHECK_EQ(log_level_from(NULL), LOG_INFO);
+}
+
 TEST(fatal_panic_and_check_end_the_process)
 {
     open_log(LOG_INFO);

@@ -181,6 +181,79 @@ title_in_child(void)
     return getenv("PATH") == NULL;
 }
 
+/* Runs the shell that the path names, by its open file. */
+static int
+exec_a_shell(void)
+{
+    char *argv[] = {"sh", "-c", "exit 7", NULL};
+    int fd = open("/bin/sh", O_PATH | O_CLOEXEC);
+    int script = open("/dev/null", O_PATH | O_CLOEXEC);
+    if (proc_exec_fd(script, argv) != -EACCES ||
+        proc_exec_fd(-1, argv) != -EBADF || proc_exec_fd(fd, NULL) != -EINVAL)
+        return 1;
+    proc_exec_fd(fd, argv);
+    return 2;
+}
+
+TEST(an_open_file_is_run)
+{
+    CHECK_EQ(status_of_child(exec_a_shell), 7);
+}
+
+static int
+arguments_in_child(void)
+{
+    static char area[64] = "./prog/../aigw\0-c\0file.ini";
+    char *argv[] = {area, area + 15, area + 18, NULL};
+    char want[4200], folder[4096];
+    proc_title_init(3, argv);
+    proc_title_set("aigw: worker %d", 12345678);
+    char *const *kept = proc_arguments();
+    if (strcmp(kept[0], "./prog/../aigw") != 0 || strcmp(kept[1], "-c") != 0 ||
+        strcmp(kept[2], "file.ini") != 0 || kept[3] != NULL)
+        return 1;
+    if (getcwd(folder, sizeof(folder)) == NULL)
+        return 2;
+    snprintf(want, sizeof(want), "%s/%s", folder, "./prog/../aigw");
+    return strcmp(proc_program_path(), want) != 0;
+}
+
+static int
+program_found_by_path(void)
+{
+    static char area[64] = "aigw\0-c\0file.ini";
+    char *argv[] = {area, area + 5, area + 8, NULL};
+    proc_title_init(3, argv);
+    return proc_program_path()[0] != '/' ||
+           strstr(proc_program_path(), "test_proc") == NULL;
+}
+
+TEST(arguments_and_the_program_are_remembered)
+{
+    CHECK_EQ(status_of_child(arguments_in_child), 0);
+    CHECK_EQ(status_of_child(program_found_by_path), 0);
+}
+
+TEST(signals_go_by_pid_and_by_pidfd)
+{
+    int status;
+    for (int i = 0; i < 2; i++) {
+        pid_t child = fork();
+        if (child == 0)
+            for (;;)
+                pause();
+        int pidfd = proc_pidfd_open(child);
+        CHECK_EQ(i == 0 ? proc_signal(child, SIGKILL)
+                        : proc_pidfd_signal(pidfd, SIGKILL),
+                 0);
+        CHECK_EQ(waitpid(child, &status, 0), child);
+        CHECK_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        CHECK_EQ(proc_pidfd_signal(pidfd, SIGKILL), -ESRCH);
+        CHECK_EQ(proc_signal(child, 0), -ESRCH);
+        close(pidfd);
+    }
+}
+
 TEST(the_title_takes_the_place_of_the_arguments)
 {
     CHECK_EQ(status_of_child(title_in_child), 0);
