@@ -179,6 +179,8 @@ $(BUILD)/aigw.ini.5: common/aigw.ini.5.in $(BUILD)/aigw
 	$(Q)$(BUILD)/aigw --options-mdoc >$@.tmp
 	$(Q)sed -e '/@OPTIONS@/{r $@.tmp' -e 'd;}' $< >$@ && rm $@.tmp
 
+include tools/package/package.mk
+
 .PHONY: lint
 lint: man ## clang-format, cppcheck, man pages, shell syntax
 	@tests/lint.sh

@@ -51,7 +51,8 @@ on_ready(void *context, int error, const char *reason)
     if (error == -ECANCELED)
         return; /* told to leave meanwhile */
     if (error != 0) {
-        log_error("cannot serve: %s", reason);
+        log_error("cannot serve: %s",
+                  *reason != '\0' ? reason : strerror(-error));
         accountant->control.exit_status = EXIT_DO_NOT_RESPAWN;
         loop_stop(accountant->loop);
         return;

@@ -29,9 +29,17 @@ step "aigw.service" systemd-analyze systemd-analyze security --offline=true \
 step "man pages" mandoc mandoc -Tlint -Wwarning $(git ls-files '*.[158]') \
     "${AIGW_BUILD:-build}/aigw.ini.5"
 step ".ci/run" bash bash -n .ci/run
-for script in $(git ls-files '*.sh'); do
-    step "$script" sh sh -n "$script"
+scripts="$(git ls-files '*.sh') tools/package/debian/aigw.postinst"
+scripts="$scripts tools/package/debian/aigw.postrm"
+for script in $scripts tools/package/completion/aigw.bash; do
+    case $(head -n 1 "$script") in
+    '#!/bin/sh') step "$script" sh sh -n "$script" ;;
+    *) step "$script" bash bash -n "$script" ;;
+    esac
 done
+# Lists of files without blanks are split on purpose; dash knows -nt.
+step "shellcheck" shellcheck shellcheck -S warning -e SC2045,SC2046,SC3013 \
+    .ci/run $scripts
 step "python" python3 python3 -m compileall -q tests
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

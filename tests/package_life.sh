@@ -1,0 +1,144 @@
+#!/bin/bash
+# Inside the chroot of tests/package.sh: the installed package from its first
+# start to its purge. usage: package_life.sh VERSION NEXT
+version=$1 next=$2
+check() { # sentence, command..., which runs in this shell and may start things
+    local sentence=$1
+    shift
+    if "$@" >/root/out 2>&1; then
+        echo "ok: $sentence"
+    else
+        echo "not ok: $sentence"
+        cat /root/out
+        return 1
+    fi
+}
+is() { # got, expected
+    [ "$1" = "$2" ] || { echo "'$1' is not '$2'" && false; }
+}
+mode_of() {
+    stat -c '%a %U %G' "$1"
+}
+until_true() { # command...; at most a minute
+    local tries=600
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || { echo "never: $*" && return 1; }
+        sleep 0.1
+    done
+}
+url=http://127.0.0.1:8080
+serves() {
+    is "$(curl -s -o /dev/null -w '%{http_code}' $url/readyz)" 200
+}
+start() {
+    aigw -c /etc/aigw/aigw.ini >>/root/aigw.log 2>&1 &
+    master=$!
+    until_true serves || { cat /root/aigw.log && return 1; }
+}
+call() { # text, more members
+    curl -sN --max-time 300 $url/v1/chat/completions -H "Authorization: Bearer $key" \
+        -H 'Content-Type: application/json' -d '{"model": "builtin/echo",
+        "messages": [{"role": "user", "content": "'"$1"'"}]'"$2"'}'
+}
+answers() {
+    call Hello | grep -q '"content":"Hello"'
+}
+requests() {
+    aigwctl key get first --field quotas.0.usage
+}
+
+check "the data folder is the user's alone" \
+    is "$(mode_of /var/lib/aigw)" "700 aigw aigw"
+check "the configuration is hidden from others" \
+    is "$(mode_of /etc/aigw)" "750 root aigw"
+check "the log folder is the user's and the group's" \
+    is "$(mode_of /var/log/aigw)" "750 aigw aigw"
+check "the configuration is fine as it comes" aigw -t
+check "the unit is sound" systemd-analyze --man=no verify aigw.service
+check "logrotate takes its file" logrotate -d /etc/logrotate.d/aigw
+printf '[provider.builtin]\nkind = builtin\nmodels = echo\ndelay = 100ms\n' \
+    >/etc/aigw/conf.d/slow.ini
+echo '; mine' >>/etc/aigw/aigw.ini
+
+check "it starts without systemd" start || exit
+start_pid=$(cat /run/aigw/aigw.pid)
+check "the process that serves is the one that was started" \
+    is "$start_pid" "$master"
+check "/healthz answers" curl -sf $url/healthz
+check "a key can be made" aigwctl key create first --quota 1000000 \
+    --period total
+key=$(aigwctl key reveal first --field vApiKey)
+check "status names the version" \
+    is "$(aigwctl status --field version)" "$version"
+check "the builtin provider answers a call" answers
+check "the access log has it" until_true \
+    grep -q '"status": *200' /var/log/aigw/access.log
+rotated() {
+    logrotate -f /etc/logrotate.d/aigw && answers &&
+        until_true test -s /var/log/aigw/access.log &&
+        test -s /var/log/aigw/access.log.1
+}
+check "after logrotate the log goes on in a new file" rotated
+
+# The next version comes while a stream runs.
+words=$(printf 'word %.0s' $(seq 400))
+call "$words" ', "stream": true' >/root/stream &
+stream=$!
+check "a stream runs" until_true grep -q word /root/stream
+used=$(requests)
+upgrade() {
+    dpkg -i "/root/aigw-$next.deb" >/root/upgrade.log 2>&1 ||
+        { cat /root/upgrade.log && return 1; }
+}
+check "the next version is installed" upgrade || exit
+check "the running gateway became it" \
+    grep -q 'has become the new version' /root/upgrade.log
+check "status says so" is "$(aigwctl status --field version)" "$next"
+check "the master is the same process" is "$(cat /run/aigw/aigw.pid)" "$start_pid"
+check "the stream still runs" kill -0 $stream
+check "the stream was not cut" wait $stream
+check "the stream has its end" grep -q '^data: \[DONE\]' /root/stream
+check "the key still works" answers
+more_used() {
+    [ "$(requests)" -gt "$used" ]
+}
+check "its use was kept and goes on" more_used
+check "the changed configuration was kept" \
+    grep -q '^; mine' /etc/aigw/aigw.ini
+check "the books balance" aigw-ledger -c /etc/aigw/aigw.ini verify
+
+used=$(requests)
+leave() {
+    kill -QUIT "$start_pid" && wait "$master"
+}
+check "it stops when asked" leave
+check "no segment is left after a clean stop" is "$(ls /dev/shm)" ""
+check "it can be removed" dpkg -r aigw
+check "removing keeps the data" test -d /var/lib/aigw/ledger
+check "removing keeps the configuration" test -f /etc/aigw/aigw.ini
+check "it can be installed again" upgrade
+check "it starts again" start || exit
+check "with the same key" answers
+check "and its use" more_used
+
+# A crash leaves the segment; purging must find it.
+crash() {
+    local child children
+    read -ra children <"/proc/$master/task/$master/children"
+    kill -KILL "$master"
+    for child in "${children[@]}"; do
+        kill -KILL "$child" 2>/dev/null
+    done
+    wait "$master" 2>/dev/null
+    test -f /dev/shm/aigw-default
+}
+check "a crash leaves the segment" crash
+check "it can be purged" dpkg -P aigw
+left=$(find / -xdev \( -path /proc -o -path /root -o -path /var/cache/apt \
+    -o -path /var/lib/apt \) -prune -o -name '*aigw*' -print)
+check "purging leaves no file" is "$left" ""
+check "nor a segment" is "$(ls /dev/shm)" ""
+check "the user stays, locked" is "$(getent passwd aigw | cut -d: -f7)" \
+    /usr/sbin/nologin
+echo "the end"
