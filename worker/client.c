@@ -15,7 +15,8 @@
 enum {
     LINGER_MS = 2000,
     SPARE_MAX = 256, /* closed connections kept for the next ones */
-    SLOW_MS = 1000,  /* body or answer under way for longer: may have to go */
+    QUIET_MS = 500,  /* without a word, or between two requests */
+    SLOW_MS = 1000,  /* for longer in a phase that takes milliseconds */
     EVICTION_CLASSES = 3,
     EVICTION_SCAN = 256,
 };
@@ -69,9 +70,13 @@ eviction_class(const struct client *client)
 {
     uint64_t age_ms = client_now_ms(client) - client->phase_start_ms;
     switch ((enum client_phase)client->phase) {
-    case CLIENT_HANDSHAKE:
     case CLIENT_IDLE:
+        if (client->readable || client->pending)
+            return -1;
+        /* fall through */
+    case CLIENT_HANDSHAKE:
     case CLIENT_HEAD:
+        return age_ms >= QUIET_MS ? 0 : -1;
     case CLIENT_LINGER:
         return 0;
     case CLIENT_BODY:

@@ -13,6 +13,7 @@
 
 enum {
     ACCEPT_PAUSE_MS = 200, /* no descriptors: give others time to leave */
+    TELL_AGAIN_MS = 10000,
 };
 
 static void
@@ -50,6 +51,21 @@ accept_pause(struct worker *worker)
                    loop_now_ms(worker->loop) + ACCEPT_PAUSE_MS);
 }
 
+/* Nobody can go: the next ones wait in the kernel, or for another worker. */
+static void
+accept_full(struct worker *worker)
+{
+    struct clients *clients = worker->clients;
+    uint64_t now_ms = loop_now_ms(worker->loop);
+    if (now_ms >= clients->full_told_ms) {
+        log_warn("%u connections are open and all at work: others wait (raise "
+                 "max_connections)",
+                 worker->connection_count);
+        clients->full_told_ms = now_ms + TELL_AGAIN_MS;
+    }
+    accept_pause(worker);
+}
+
 /* One accept per wake: with a level-triggered listener the next worker that
  * has time takes the next one, which spreads them evenly. */
 static void
@@ -61,6 +77,11 @@ listener_on_ready(struct loop_source *source, uint32_t events)
     struct worker *worker = listener->worker;
     uint8_t addr16[16];
     uint16_t port;
+    if (worker->connection_count >= worker->clients->max &&
+        !client_evict(worker->clients)) {
+        accept_full(worker);
+        return;
+    }
     int fd = listen_accept(source->fd, addr16, &port);
     if (fd == -EAGAIN || fd == -ECONNABORTED || fd == -EINTR)
         return;
@@ -68,15 +89,6 @@ listener_on_ready(struct loop_source *source, uint32_t events)
         log_warn("cannot accept connections: %s; trying again in %d ms (raise "
                  "the limit of open files)",
                  strerror(-fd), ACCEPT_PAUSE_MS);
-        accept_pause(worker);
-        return;
-    }
-    if (worker->connection_count >= worker->clients->max &&
-        !client_evict(worker->clients)) {
-        log_warn("%u connections are open and all at work: refused one (raise "
-                 "max_connections)",
-                 worker->connection_count);
-        close(fd);
         accept_pause(worker);
         return;
     }

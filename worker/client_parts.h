@@ -23,7 +23,8 @@
  *
  * All are absolute or grow by a least rate, so that a byte now and then does
  * not keep a connection. When max_connections are open, a new one takes the
- * place of the one that has been idle or slow longest (client_evict).
+ * place of the one that has been idle or slow longest (client_evict); where all
+ * are at work, it waits in the kernel.
  *   CLOSED     nothing; freed at the end of the turn
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -105,6 +106,7 @@ struct clients {
     struct client_listener listeners[HERITAGE_LISTENERS_MAX];
     unsigned listener_count;
     struct loop_timer accept_timer; /* accepting stopped for a while */
+    uint64_t full_told_ms;          /* when that may be logged again */
     struct tls_server_context *tls;
     struct client_shakes shakes;
     struct client *first, *last; /* open ones: first was active last */

@@ -55,19 +55,29 @@ is_closed(int fd)
     return n == 0 || (n < 0 && errno != EAGAIN);
 }
 
-TEST(when_all_connections_are_taken_the_oldest_idle_or_unfinished_one_goes)
+/* As if it had been in its phase for a second longer. */
+static void
+make_old(struct client *client)
+{
+    client->phase_start_ms -= 1001;
+    client->send_start_ms -= 1001;
+}
+
+TEST(when_all_places_are_taken_the_oldest_idle_or_unfinished_one_goes)
 {
     struct front f;
     slow_open(&f);
     f.worker->clients->max = 3;
     int body = open_in_phase(&f, half_body, CLIENT_BODY);
     int head = open_in_phase(&f, half_head, CLIENT_HEAD);
+    make_old(f.worker->clients->first);
     struct buf answer;
     buf_init(&answer, 0);
     int idle = front_connect(&f);
     front_send(&f, idle, str_from(healthz));
     CHECK_TRUE(!front_read(&f, idle, "{\"status\":\"ok\"}", 1, &answer));
     turn_until_open(&f, 3);
+    make_old(f.worker->clients->first);
     int first = open_in_phase(&f, half_head, CLIENT_HEAD);
     turn_until_open(&f, 3);
     CHECK_TRUE(is_closed(head) && !is_closed(idle) && !is_closed(body));
@@ -82,6 +92,30 @@ TEST(when_all_connections_are_taken_the_oldest_idle_or_unfinished_one_goes)
     front_close(&f);
 }
 
+/* A burst beyond max_connections is served one after the other. */
+TEST(new_ones_wait_while_all_are_at_work_and_young)
+{
+    struct front f;
+    enum { CLIENTS = 20 };
+    int fds[CLIENTS];
+    slow_open(&f);
+    f.worker->clients->max = 4;
+    for (int i = 0; i < CLIENTS; i++)
+        fds[i] = front_connect(&f);
+    for (int i = 0; i < CLIENTS; i++) {
+        struct buf answer;
+        buf_init(&answer, 0);
+        CHECK_TRUE(send(fds[i], healthz, strlen(healthz), 0) > 0);
+        CHECK_TRUE(!front_read(&f, fds[i], "{\"status\":\"ok\"}", 1, &answer));
+        CHECK_TRUE(client_open_count(f.worker) <= 4);
+        buf_fini(&answer);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        close(fds[i]);
+    turn_until_open(&f, 0);
+    front_close(&f);
+}
+
 TEST(who_is_at_work_is_not_evicted_until_it_is_slow)
 {
     struct front f;
@@ -90,22 +124,23 @@ TEST(who_is_at_work_is_not_evicted_until_it_is_slow)
     int old = open_in_phase(&f, half_body, CLIENT_BODY);
     struct client *client = f.worker->clients->first;
     int young = open_in_phase(&f, half_body, CLIENT_BODY);
-    int refused = front_connect(&f);
-    struct buf answer;
-    buf_init(&answer, 0);
-    CHECK_TRUE(front_read(&f, refused, NULL, 0, &answer));
-    CHECK_EQ(buf_len(&answer), 0);
-    CHECK_TRUE(!is_closed(old) && !is_closed(young));
-    client->phase_start_ms -= 1001; /* as if the time had passed */
-    int next = open_in_phase(&f, half_head, CLIENT_HEAD);
-    CHECK_TRUE(is_closed(old) && !is_closed(young));
+    int waiting = front_connect(&f);
+    front_send(&f, waiting, str_from(half_head));
+    for (int i = 0; i < 100; i++)
+        loop_turn(f.worker->loop, 1);
+    CHECK_EQ(client_open_count(f.worker), 2);
+    CHECK_TRUE(!is_closed(old) && !is_closed(young) && !is_closed(waiting));
+    make_old(client);
+    uint64_t until = clock_mono_ms() + FRONT_DEADLINE_MS;
+    while (!is_closed(old) && clock_mono_ms() < until)
+        loop_turn(f.worker->loop, 1);
+    CHECK_TRUE(is_closed(old) && !is_closed(young) && !is_closed(waiting));
+    CHECK_EQ(client_open_count(f.worker), 2);
     CHECK_EQ(f.worker->body_bytes_held, 40000);
     close(old);
     close(young);
-    close(refused);
-    close(next);
+    close(waiting);
     turn_until_open(&f, 0);
-    buf_fini(&answer);
     front_close(&f);
 }
 
@@ -212,18 +247,20 @@ TEST(a_slow_reader_makes_room_when_all_others_are_at_work)
     int reader = ask_long(&f);
     struct client *client = f.worker->clients->first;
     f.worker->clients->max = 1;
-    int refused = front_connect(&f);
-    struct buf answer;
-    buf_init(&answer, 0);
-    CHECK_TRUE(front_read(&f, refused, NULL, 0, &answer));
-    CHECK_EQ(client_open_count(f.worker), 1);
-    client->send_start_ms -= 1001;
-    int next = open_in_phase(&f, half_head, CLIENT_HEAD);
+    int next = front_connect(&f);
+    front_send(&f, next, str_from(half_head));
+    for (int i = 0; i < 100; i++)
+        loop_turn(f.worker->loop, 1);
+    CHECK_TRUE(f.worker->clients->first == client);
+    make_old(client);
+    uint64_t until = clock_mono_ms() + FRONT_DEADLINE_MS;
+    while (f.worker->clients->first->phase != CLIENT_HEAD &&
+           clock_mono_ms() < until)
+        loop_turn(f.worker->loop, 1);
+    CHECK_EQ(f.worker->clients->first->phase, CLIENT_HEAD);
     CHECK_EQ(client_open_count(f.worker), 1);
     close(reader);
-    close(refused);
     close(next);
     turn_until_open(&f, 0);
-    buf_fini(&answer);
     front_close(&f);
 }
