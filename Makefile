@@ -172,6 +172,9 @@ bench-reload: all ## requests that a storm of reloads and upgrades cuts
 .PHONY: bench
 bench: all ## CPU per request against nginx, interleaved pairs
 	@$(PYTHON) tests/bench/bench_http.py
+.PHONY: bench-tls
+bench-tls: all ## what TLS adds to a request, for us and for nginx
+	@$(PYTHON) tests/bench/bench_tls.py
 
 .PHONY: man
 man: $(BUILD)/aigw.ini.5 ## the man page that is made from the option table

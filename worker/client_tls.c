@@ -3,22 +3,22 @@
  * certificate they are made with.
  *
  * A handshake costs as much as many requests, and whoever connects can ask for
- * one. So their steps are put off to the end of the turn, a few in each, the
- * oldest connection first: what is under way already waits for these few at
- * most. And when too many have not ended, the oldest is closed for the newest:
- * one that is meant takes a round trip or two and has left before.
+ * one. So their steps are put off to the end of the turn, the oldest connection
+ * first: one step, and more only while they take less than half as long as all
+ * else did in this turn. What is under way waits for a step at most, and a busy
+ * worker still takes new clients. And when too many have not ended, the oldest
+ * is closed for the newest: one that is meant takes a round trip or two and has
+ * left before.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/client_parts.h"
 
 #include <errno.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
-enum {
-    STEPS_PER_TURN = 4,
-    HANDSHAKES_MAX = 1024, /* about 30 MB */
-};
+enum { HANDSHAKES_MAX = 1024 }; /* 43 KB each until the last message */
 
 /* ---- the certificate ---- */
 
@@ -86,14 +86,17 @@ shakes_on_later(struct loop_deferred *deferred)
 {
     struct client_shakes *shakes =
         OWNER_OF(deferred, struct client_shakes, later);
+    uint64_t begin_ns = clock_mono_ns();
+    uint64_t most_ns = (begin_ns - loop_now_ns(shakes->loop)) / 2;
     struct client *client = shakes->oldest;
-    for (int steps = 0; client != NULL && steps < STEPS_PER_TURN;) {
+    while (client != NULL) {
         struct client *newer = client->shake_newer;
         if (client->shake_wanted) {
             client->shake_wanted = false;
             shakes->wanted--;
-            steps++;
             step(client);
+            if (clock_mono_ns() - begin_ns >= most_ns)
+                break;
         }
         client = newer;
     }

@@ -38,9 +38,10 @@ tls_context_create(const SSL_METHOD *method, struct buf *error)
         SSL_CTX_free(context);
         return NULL;
     }
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION |
-                                     SSL_OP_NO_COMPRESSION |
-                                     SSL_OP_PRIORITIZE_CHACHA);
+    /* Which of these ciphers is best a client knows better (without AES in
+     * hardware it is ChaCha20): its order counts. */
+    SSL_CTX_set_options(context,
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_RELEASE_BUFFERS);

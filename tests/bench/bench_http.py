@@ -87,10 +87,57 @@ def cpu_ticks(pids):
     return total
 
 
-def wrk(port, connections, seconds, script, cpu):
+def pin(pids, cpu):
+    for pid in pids:
+        subprocess.run(["taskset", "-apc", cpu, str(pid)],
+                       stdout=subprocess.DEVNULL)
+
+
+def create_keys(gateway, plain):
+    """KEYS keys in a group with a budget; unless `plain`, with all limits."""
+    gateway.ctl("group", "create", "bench")
+    gateway.ctl("group", "set-quota", "bench", "--quota", "1000000000000",
+                "--period", "monthly")
+    limits = [] if plain else [
+        "--quota", "1000000000000", "--period", "daily", "--rpm", "100000000",
+        "--tpm", "100000000000"]
+    keys = [gateway.create_key("k%d" % i, "--group", "bench", *limits)
+            for i in range(KEYS)]
+    if not plain:
+        for i in range(KEYS):
+            gateway.ctl("key", "set-quota", "k%d" % i, "--unit", "currency",
+                        "--quota", "1000000", "--period", "total")
+    return keys
+
+
+def start_proxy(folder, origin, keys, server=""):
+    """nginx as what we are compared with; `server`: more for its server block."""
+    key_map = "map $http_authorization $known { default 0; %s }" % " ".join(
+        '"Bearer %s" 1;' % k for k in keys)
+    return Nginx(folder, "proxy", server + """location / {
+        if ($known = 0) { return 401; }
+        proxy_pass http://origin; proxy_http_version 1.1; proxy_buffering off;
+        proxy_request_buffering off; proxy_set_header Connection ""; }""",
+                 key_map + " upstream origin { server 127.0.0.1:%d; "
+                 "keepalive 512; keepalive_requests 1000000000; }" % origin.port)
+
+
+def write_script(folder, keys, fields=""):
+    """The load: each call with the next key. `fields`: more of a Lua table."""
+    script = os.path.join(folder, "load.lua")
+    with open(script, "w") as f:
+        f.write("local keys = {%s}\nlocal body = '%s'\nlocal i = 0\n"
+                "request = function()\n i = i %% #keys + 1\n return wrk.format("
+                "'POST', '/v1/chat/completions', {['Authorization'] = 'Bearer ' .. "
+                "keys[i], %s['Content-Type'] = 'application/json'}, body)\nend\n"
+                % (",".join('"%s"' % k for k in keys), request_text(), fields))
+    return script
+
+
+def wrk(port, connections, seconds, script, cpu, scheme="http"):
     out = subprocess.run(
         ["taskset", "-c", cpu, "wrk", "-t1", "-c%d" % connections,
-         "-d%ds" % seconds, "-s", script, "http://127.0.0.1:%d" % port],
+         "-d%ds" % seconds, "-s", script, "%s://127.0.0.1:%d" % (scheme, port)],
         capture_output=True, text=True).stdout
     line = [x for x in out.splitlines() if " requests in " in x]
     bad = [x for x in out.splitlines() if "Non-2xx" in x or "Socket errors" in x]
@@ -122,42 +169,15 @@ def main():
                       workers=args.workers,
                       model_options="price_input = 2\nprice_output = 8")
     gateway.start()
-    gateway.ctl("group", "create", "bench")
-    gateway.ctl("group", "set-quota", "bench", "--quota", "1000000000000",
-                "--period", "monthly")
-    limits = [] if args.plain_keys else [
-        "--quota", "1000000000000", "--period", "daily", "--rpm", "100000000",
-        "--tpm", "100000000000"]
-    keys = [gateway.create_key("k%d" % i, "--group", "bench", *limits)
-            for i in range(KEYS)]
-    if not args.plain_keys:
-        for i in range(KEYS):
-            gateway.ctl("key", "set-quota", "k%d" % i, "--unit", "currency",
-                        "--quota", "1000000", "--period", "total")
-    key_map = "map $http_authorization $known { default 0; %s }" % " ".join(
-        '"Bearer %s" 1;' % k for k in keys)
-    proxy = Nginx(folder, "proxy", """location / { if ($known = 0) { return 401; }
-        proxy_pass http://origin; proxy_http_version 1.1; proxy_buffering off;
-        proxy_request_buffering off; proxy_set_header Connection ""; }""",
-                  key_map + " upstream origin { server 127.0.0.1:%d; "
-                  "keepalive 512; keepalive_requests 1000000000; }" % origin.port)
-    script = os.path.join(folder, "load.lua")
-    with open(script, "w") as f:
-        f.write("local keys = {%s}\nlocal body = '%s'\nlocal i = 0\n"
-                "request = function()\n i = i %% #keys + 1\n return wrk.format("
-                "'POST', '/v1/chat/completions', {['Authorization'] = 'Bearer ' .. "
-                "keys[i], ['Content-Type'] = 'application/json'}, body)\nend\n"
-                % (",".join('"%s"' % k for k in keys), request_text()))
+    keys = create_keys(gateway, args.plain_keys)
+    proxy = start_proxy(folder, origin, keys)
+    script = write_script(folder, keys)
 
     cores = os.sched_getaffinity(0)
     load_cpu, target_cpu = str(min(cores)), str(max(cores))
-    for pid in origin.pids():
-        subprocess.run(["taskset", "-apc", load_cpu, str(pid)],
-                       stdout=subprocess.DEVNULL)
+    pin(origin.pids(), load_cpu)
     gateway_pids = [gateway.process.pid] + list(gateway.children())
-    for pid in gateway_pids + proxy.pids():
-        subprocess.run(["taskset", "-apc", target_cpu, str(pid)],
-                       stdout=subprocess.DEVNULL)
+    pin(gateway_pids + proxy.pids(), target_cpu)
 
     def measure(port, pids, connections, flushed):
         before, each = cpu_ticks(pids), [cpu_ticks([p]) for p in pids]
