@@ -256,7 +256,6 @@ request_keep_head(struct request *request, const struct http_head *head)
     move_span(&kept->path, from, to);
     move_span(&kept->query, from, to);
     move_span(&kept->host, from, to);
-    move_span(&kept->connection, from, to);
     for (unsigned i = 0; i < kept->field_count; i++) {
         move_span(&kept->fields[i].name, from, to);
         move_span(&kept->fields[i].value, from, to);

@@ -59,7 +59,7 @@ struct http_head {
     bool upgrade;
     enum http_body_kind body_kind;
     uint64_t content_length;
-    struct str connection; /* all Connection values are in fields; first one */
+    bool names_fields; /* Connection says more than close or keep-alive */
     unsigned field_count;
     struct http_field fields[HTTP_FIELDS_MAX];
     size_t bytes; /* length of the head, its empty line included */

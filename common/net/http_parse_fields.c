@@ -58,8 +58,6 @@ next_element(struct str *rest)
 static bool
 read_connection(struct http_head *head, struct known *known, struct str value)
 {
-    if (head->connection.ptr == NULL)
-        head->connection = value;
     struct str option;
     while ((option = next_element(&value)).len > 0) {
         if (!http_is_token(option))
@@ -68,8 +66,10 @@ read_connection(struct http_head *head, struct known *known, struct str value)
             known->close = true;
         else if (str_equals_nocase(option, STR_LIT("keep-alive")))
             known->keep_alive = true;
-        else if (str_equals_nocase(option, STR_LIT("upgrade")))
-            known->connection_upgrade = true;
+        else
+            head->names_fields = true;
+        known->connection_upgrade |=
+            str_equals_nocase(option, STR_LIT("upgrade"));
     }
     return true;
 }
@@ -275,5 +275,5 @@ http_field_is_hop_by_hop(const struct http_head *head, struct str name)
     if (str_equals_nocase(name, STR_LIT("Content-Length")) ||
         str_equals_nocase(name, STR_LIT("Host")))
         return false;
-    return head->connection.ptr != NULL && is_named_by_connection(head, name);
+    return head->names_fields && is_named_by_connection(head, name);
 }

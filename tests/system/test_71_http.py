@@ -134,6 +134,84 @@ def peak_bytes(gateway):
     return peak
 
 
+class Fields(GatewayCase):
+    """What may pass in a head, in either direction."""
+    OURS = {"date", "server", "x-request-id", "x-upstream-request-id",
+            "openai-processing-ms", "content-type", "content-length",
+            "transfer-encoding", "cache-control", "x-accel-buffering",
+            "x-aigw-provider", "x-aigw-model", "x-aigw-attempts", "x-aigw-cache",
+            "x-aigw-cost", "x-aigw-quota-remaining"}
+    THEIRS = (b"x-ratelimit-limit-requests: 7\r\nx-ratelimit-remaining-tokens: 9\r\n"
+              b"X-RateLimit-Reset-Requests: 1s\r\nSet-Cookie: a=b\r\n"
+              b"Connection: keep-alive\r\nConnection: X-Hop\r\nX-Hop: hop\r\n"
+              b"Keep-Alive: timeout=9\r\nVia: 1.1 cdn\r\nServer: theirs\r\n"
+              b"Proxy-Authenticate: Basic\r\nUpgrade: h2c\r\nTrailer: X-T\r\n"
+              b"x-request-id: theirs-1\r\nopenai-processing-ms: 12\r\n"
+              b"openai-organization: org-1\r\nx-aigw-cost: 99\r\n"
+              b"X-Tab: a\tb\r\nX-High: \xc3\xa9\r\n")
+
+    def ask(self, upstream_fields, request_fields="", limits=()):
+        """(the provider's view, the client's answer) of one call."""
+        async def run():
+            upstream = http_cases.StrictUpstream(upstream_fields)
+            port = await upstream.start()
+            gw = self.gateway(provider="http://127.0.0.1:%d/v1" % port, workers=1)
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, gw.start)
+            key = await loop.run_in_executor(
+                None, lambda: gw.create_key("fields", *limits))
+            words = http_cases.Words("gateway", key, "m1", "fields")
+            call = words.post(words.body.encode(), request_fields)
+            case = {"prefer": "accept", "allow": ["accept"]}
+            seen = await http_cases.play(case, gw.port, [call], words, "accept")
+            upstream.stop()
+            self.assertEqual(upstream.faults + seen.faults, [])
+            return upstream.calls, seen.answers
+        calls, answers = asyncio.run(run())
+        return calls[0][0] if calls else None, answers[0]
+
+    def test_fields_of_one_connection_do_not_cross_to_the_other(self):
+        sent, answer = self.ask(b"", "".join((
+            "Connection: keep-alive\r\n", "Connection: X-Secret, user-agent,TE\r\n",
+            "X-Secret: a\r\n", "User-Agent: hidden\r\n", "Keep-Alive: timeout=5\r\n",
+            "TE: trailers\r\n", "Trailer: X-T\r\n", "Upgrade: h2c\r\n",
+            "HTTP2-Settings: AAAA\r\n", "Proxy-Connection: close\r\n",
+            "Proxy-Authorization: Basic eDp5\r\n", "Cookie: a=b\r\n",
+            "X-Forwarded-For: 10.0.0.1\r\n", "Forwarded: for=10.0.0.1\r\n",
+            "Content_Length: 3\r\n", "X-Api-Key: sk-mine\r\n",
+            "X-Request-Id: mine\r\n", "X-Kept: kept\r\n")))
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(sent.pop(b"x-kept"), b"kept")
+        self.assertRegex(sent.pop(b"x-request-id").decode(), "^req_[0-9a-f]{32}$")
+        self.assertEqual(sent.pop(b"user-agent"), b"aigw")
+        self.assertEqual(set(sent), {
+            b"host", b"authorization", b"content-type", b"content-length",
+            b"accept", b"accept-encoding"})
+
+    def test_an_answer_has_our_head_whatever_the_provider_writes(self):
+        _, answer = self.ask(self.THEIRS)
+        self.assertEqual(answer.status, 200)
+        self.assertLessEqual(set(answer.fields), self.OURS)
+        self.assertEqual(answer.field("server"), "aigw")
+        self.assertEqual(answer.field("x-upstream-request-id"), "theirs-1")
+        self.assertEqual(answer.field("openai-processing-ms"), "12")
+        self.assertNotEqual(answer.field("x-aigw-cost"), "99")
+
+    def test_rate_limits_are_the_keys_own_never_the_providers(self):
+        _, answer = self.ask(self.THEIRS, limits=("--rpm", "50"))
+        self.assertEqual(answer.field("x-ratelimit-limit-requests"), "50")
+        self.assertEqual(answer.field("x-ratelimit-remaining-requests"), "49")
+        self.assertIsNone(answer.field("x-ratelimit-remaining-tokens"))
+
+    def test_a_head_that_would_split_the_answer_is_a_bad_gateway(self):
+        for fields in (b"X-A: b\rSet-Cookie: c\r\n", b"x-request-id: a\0b\r\n",
+                       b"Content-Type: a\r\n b\r\n", b"X A: b\r\n",
+                       b"Content-Length: 0\r\n", b"Transfer-Encoding: chunked\r\n"):
+            _, answer = self.ask(fields)
+            self.assertEqual(answer.status, 502, fields)
+            self.assertLessEqual(set(answer.fields), self.OURS)
+
+
 class Bodies(GatewayCase):
     BOMB = 50 * 1000 * 1000
 

@@ -87,7 +87,7 @@ TEST(a_request_is_taken_apart)
     CHECK_STR(head.fields[0].name, "Host");
     CHECK_STR(head.fields[1].value, "");
     CHECK_STR(head.fields[4].value, "two words, \xc3\xa9");
-    CHECK_STR(head.connection, "Keep-Alive, X-Empty");
+    CHECK_TRUE(head.names_fields);
     CHECK_EQ(head.bytes, sizeof(text) - 1 - strlen("body"));
     CHECK_STR(http_field_find(&head, STR_LIT("x-text")), "two words, \xc3\xa9");
     CHECK_TRUE(http_field_find(&head, STR_LIT("x-none")).ptr == NULL);
@@ -95,6 +95,29 @@ TEST(a_request_is_taken_apart)
     CHECK_TRUE(http_field_is_hop_by_hop(&head, STR_LIT("x-empty")));
     CHECK_TRUE(http_field_is_hop_by_hop(&head, STR_LIT("te")));
     CHECK_TRUE(!http_field_is_hop_by_hop(&head, STR_LIT("X-Text")));
+}
+
+TEST(a_name_on_a_second_connection_line_is_not_missed)
+{
+    static const struct {
+        const char *lines;
+        bool names;
+    } cases[] = {
+        {"", false},
+        {"Connection: close\r\n", false},
+        {"Connection: Keep-Alive,, \r\nConnection: CLOSE\r\n", false},
+        {"Connection: keep-alive\r\nX-A: b\r\nConnection: x-a\r\n", true},
+        {"Connection: keep-alive, x-a\r\n", true},
+        {"Connection: Upgrade\r\n", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_head head;
+        char text[200];
+        int len = snprintf(text, sizeof(text),
+                           "GET / HTTP/1.1\r\n" HOST "%s\r\n", cases[i].lines);
+        CHECK_EQ(parse(str_make(text, (size_t)len), &head), HTTP_DONE);
+        CHECK_EQ(head.names_fields, cases[i].names);
+    }
 }
 
 TEST(names_in_connection_take_away_fields_but_not_the_frame)

@@ -57,15 +57,6 @@ is_withheld(struct str name)
     return false;
 }
 
-/* Whether Connection may name other fields; the usual values do not. */
-static bool
-names_fields(struct str connection)
-{
-    return connection.len > 0 &&
-           !str_equals_nocase(connection, STR_LIT("keep-alive")) &&
-           !str_equals_nocase(connection, STR_LIT("close"));
-}
-
 static void
 append_field(struct buf *out, struct str name, struct str value)
 {
@@ -81,13 +72,14 @@ append_client_fields(struct buf *out, const struct http_head *client)
 {
     struct str agent = STR_LIT("aigw");
     if (client != NULL) {
-        bool named = names_fields(client->connection);
         for (unsigned i = 0; i < client->field_count; i++) {
             const struct http_field *field = &client->fields[i];
+            if (client->names_fields &&
+                http_field_is_hop_by_hop(client, field->name))
+                continue;
             if (str_equals_nocase(field->name, STR_LIT("user-agent")))
                 agent = field->value;
-            else if (!is_withheld(field->name) &&
-                     !(named && http_field_is_hop_by_hop(client, field->name)))
+            else if (!is_withheld(field->name))
                 append_field(out, field->name, field->value);
         }
     }
