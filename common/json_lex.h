@@ -61,27 +61,19 @@ json_lex_structures(__m128i v)
 }
 #endif
 
+/*
+ * p stands behind a string's opening quote. Returns the byte behind the closing
+ * one, or NULL and *fault. *surplus: by how many bytes the escapes are longer
+ * than the UTF-8 they stand for. By the widest instructions that there are.
+ */
+const char *json_lex_string(const char *p, const char *end, const char **fault,
+                            size_t *surplus);
+
 /* First byte in [p, end) that ends a run inside a string, or end. */
 static inline const char *
 json_lex_string_run(const char *p, const char *end)
 {
 #ifdef __SSE2__
-    /* One look at 16 bytes first: most runs are short. */
-    if (end - p >= 16) {
-        int mask = _mm_movemask_epi8(json_lex_run_ends(json_lex_load(p)));
-        if (mask != 0)
-            return p + __builtin_ctz((unsigned)mask);
-        p += 16;
-    }
-    for (; end - p >= 64; p += 64) {
-        __m128i a = json_lex_run_ends(json_lex_load(p));
-        __m128i b = json_lex_run_ends(json_lex_load(p + 16));
-        __m128i c = json_lex_run_ends(json_lex_load(p + 32));
-        __m128i d = json_lex_run_ends(json_lex_load(p + 48));
-        __m128i any = _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d));
-        if (_mm_movemask_epi8(any) != 0)
-            break;
-    }
     for (; end - p >= 16; p += 16) {
         int mask = _mm_movemask_epi8(json_lex_run_ends(json_lex_load(p)));
         if (mask != 0)

@@ -50,44 +50,22 @@ reader_in_object(const struct json_reader *reader)
     return (reader->is_object[bit / 64] >> bit % 64 & 1) != 0;
 }
 
-/*
- * p stands behind the opening quote. Returns the byte behind the closing one,
- * or NULL and *fault.
- */
-NOINLINE static const char *
-pass_string(const char *p, const char *end, const char **fault)
-{
-    for (;;) {
-        p = json_lex_string_run(p, end);
-        *fault = p;
-        if (p == end)
-            return NULL;
-        if (*p == '"')
-            return p + 1;
-        if (*p != '\\' || end - p < 2 || !json_lex_is_escape(p[1]))
-            return NULL;
-        if (p[1] == 'u') {
-            if (end - p < 6 || json_lex_hex4(p + 2) < 0)
-                return NULL;
-            p += 4;
-        }
-        p += 2;
-    }
-}
-
-/* pass_string() of most names and words: no escape in the first 16 bytes. */
+/* json_lex_string() of most names and words: no escape in the first 16 bytes. */
 static inline const char *
-pass_short_string(const char *p, const char *end, const char **fault)
+pass_short_string(const char *p, const char *end, const char **fault,
+                  size_t *surplus)
 {
 #ifdef __SSE2__
     if (LIKELY(end - p >= 16)) {
         int mask = _mm_movemask_epi8(json_lex_run_ends(json_lex_load(p)));
         const char *at = p + __builtin_ctz((unsigned)mask | 0x10000);
-        if (LIKELY(mask != 0 && *at == '"'))
+        if (LIKELY(mask != 0 && *at == '"')) {
+            *surplus = 0;
             return at + 1;
+        }
     }
 #endif
-    return pass_string(p, end, fault);
+    return json_lex_string(p, end, fault, surplus);
 }
 
 static const char *
@@ -173,9 +151,10 @@ reader_scalar(struct json_reader *reader, const char *p,
 {
     const char *end = reader->text + reader->len, *fault = p, *after;
     enum json_type type;
+    size_t surplus = 0;
     switch (*p) {
     case '"':
-        after = pass_short_string(p + 1, end, &fault);
+        after = pass_short_string(p + 1, end, &fault, &surplus);
         type = JSON_STRING;
         break;
     case 't':
@@ -197,6 +176,7 @@ reader_scalar(struct json_reader *reader, const char *p,
     if (after == NULL)
         return reader_bad(reader, fault);
     token->span = str_make(p, (size_t)(after - p));
+    token->decoded_len = token->span.len - 2 - surplus;
     reader->pos = (size_t)(after - reader->text);
     reader_value_done(reader);
     return type;
@@ -215,8 +195,9 @@ static enum json_type
 reader_key(struct json_reader *reader, const char *p, struct json_token *token)
 {
     const char *end = reader->text + reader->len, *fault = p;
+    size_t surplus;
     const char *after =
-        *p == '"' ? pass_short_string(p + 1, end, &fault) : NULL;
+        *p == '"' ? pass_short_string(p + 1, end, &fault, &surplus) : NULL;
     if (after == NULL)
         return reader_bad(reader, fault);
     token->span = str_make(p, (size_t)(after - p));
@@ -303,6 +284,7 @@ reader_pass_container(struct json_reader *reader)
     const char *p = reader->text + reader->pos;
     const char *end = reader->text + reader->len;
     uint32_t levels = 1, levels_max = JSON_MAX_DEPTH - reader->depth + 1;
+    size_t surplus;
     uint64_t kinds[JSON_MAX_DEPTH / 64 + 1] = {p[-1] == '{'};
     while (levels > 0) {
         p = json_lex_structure_run(p, end);
@@ -311,7 +293,7 @@ reader_pass_container(struct json_reader *reader)
         char c = *p++;
         if (c == '"') {
             const char *fault = p;
-            const char *after = pass_short_string(p, end, &fault);
+            const char *after = pass_short_string(p, end, &fault, &surplus);
             if (after == NULL) {
                 reader_bad(reader, fault);
                 return false;
@@ -379,9 +361,10 @@ member_value(struct json_reader *reader, const char *p, struct str *value)
 {
     const char *end = reader->text + reader->len, *fault = p, *after = p;
     enum json_type type = JSON_NUMBER;
+    size_t surplus;
     if (*p == '"') {
         type = JSON_STRING;
-        after = pass_short_string(p + 1, end, &fault);
+        after = pass_short_string(p + 1, end, &fault, &surplus);
     } else if (*p == '{' || *p == '[') {
         return member_container(reader, p, value);
     } else if (*p > '0' && *p <= '9') {
@@ -409,6 +392,7 @@ json_member(struct json_reader *reader, struct str *key, struct str *value)
     const char *end = reader->text + reader->len, *fault;
     const char *p = pass_space(reader, reader->text + reader->pos);
     struct json_token token;
+    size_t surplus;
     bool first = reader->state == AT_KEY_OR_END;
     *key = *value = (struct str){NULL, 0};
     if (p == end || (!first && (reader->state != AT_COMMA_OR_END ||
@@ -420,7 +404,7 @@ json_member(struct json_reader *reader, struct str *key, struct str *value)
         return reader_bad(reader, p);
     if (*p != '"')
         return reader_bad(reader, p);
-    const char *after = pass_short_string(p + 1, end, &fault);
+    const char *after = pass_short_string(p + 1, end, &fault, &surplus);
     if (after == NULL)
         return reader_bad(reader, fault);
     *key = str_make(p, (size_t)(after - p));

@@ -41,6 +41,9 @@ struct json_token {
     enum json_type type;
     uint32_t depth;  /* containers around it; `{` and its `}` have the same */
     struct str span; /* bytes of the text, quotes included */
+    /* Of a JSON_STRING: the UTF-8 bytes that its content decodes to (pairs of
+     * surrogates count 6 for their 4). */
+    size_t decoded_len;
 };
 
 struct json_reader {

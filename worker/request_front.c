@@ -13,7 +13,9 @@
 #include "worker/request_path.h"
 
 enum {
-    BODY_FIRST_BYTES = 1024 * 1024, /* room made before a byte has come */
+    /* Room made before a byte has come; pages that none comes for are never
+     * had, and what was announced is booked. */
+    BODY_FIRST_BYTES = 32 * 1024 * 1024,
     HALF_CLOSE_GRACE_MS = 500,
     MARK_WORDS = 16,
 };
@@ -79,6 +81,8 @@ begin(struct request *request, const struct http_head *head, struct str rest,
         uint64_t first = head->content_length < BODY_FIRST_BYTES
                              ? head->content_length
                              : BODY_FIRST_BYTES;
+        body_pool_take(&request->worker->body_pool, &request->body,
+                       head->content_length);
         if (buf_reserve(&request->body, first) < 0) {
             fault_set_overloaded(fault, "out of memory");
             return -1;

@@ -81,6 +81,7 @@ heartbeat_on_timer(struct loop_timer *timer)
     shm_store(&column->connections, worker->connection_count);
     shm_store(&column->requests, worker->request_count);
     shm_store(&column->draining, worker->draining);
+    body_pool_trim(&worker->body_pool);
     /* A new generation is taken up even while nobody asks. */
     struct catalogue *catalogue = worker_catalogue(worker);
     if (catalogue != NULL)
@@ -272,6 +273,7 @@ worker_fini(struct worker_process *process)
     client_fini(worker);
     requests_destroy(&worker->requests);
     auth_cache_destroy(&worker->auth_cache);
+    body_pool_fini(&worker->body_pool);
     if (worker->catalogue != NULL)
         catalogue_put(worker->catalogue);
     buf_fini(&worker->reply);

@@ -10,6 +10,7 @@
 #include "common/net/loop.h"
 #include "shm/catalogue.h"
 #include "shm/column.h"
+#include "worker/body_pool.h"
 
 enum { WORKER_READ_BYTES = 64 * 1024 };
 
@@ -34,6 +35,7 @@ struct worker {
     struct clients *clients;
     struct requests *requests;
     struct auth_cache *auth_cache;
+    struct body_pool body_pool;
     char admin_path[108]; /* the accountant's unix socket */
     struct buf reply;     /* scratch of whoever writes an answer right now */
     bool draining;        /* no accept; a successor may have taken over */

@@ -165,6 +165,7 @@ front_close(struct front *f)
     client_fini(worker);
     requests_destroy(&worker->requests);
     auth_cache_destroy(&worker->auth_cache);
+    body_pool_fini(&worker->body_pool);
     buf_fini(&worker->reply);
     f->shm.seat[0] = worker->seat;
     free(worker);

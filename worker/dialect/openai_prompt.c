@@ -42,29 +42,6 @@ enum {
 
 enum media { MEDIA_NONE, MEDIA_IMAGE, MEDIA_AUDIO, MEDIA_FILE, MEDIA_VIDEO };
 
-/* UTF-8 bytes that a string's content decodes to (pairs: 6 for 4, a bound). */
-static uint64_t
-string_bytes(struct str span)
-{
-    const char *p = span.ptr + 1, *end = span.ptr + span.len - 1;
-    uint64_t bytes = span.len - 2;
-    while (p < end) {
-        p = memchr(p, '\\', (size_t)(end - p));
-        if (p == NULL)
-            break;
-        if (p[1] != 'u') {
-            bytes -= 1;
-            p += 2;
-            continue;
-        }
-        bool ascii = p[2] == '0' && p[3] == '0' && p[4] < '8';
-        bool latin = p[2] == '0' && p[3] < '8';
-        bytes -= ascii ? 5 : latin ? 4 : 3;
-        p += 6;
-    }
-    return bytes;
-}
-
 static bool
 key_is(struct str key, struct str name)
 {
@@ -177,7 +154,7 @@ walk_media(struct json_reader *reader, enum media media,
                                     STR_LIT("\"data:application/pdf")))
                     bytes.pdf += token.span.len;
             } else {
-                prompt->other_bytes += string_bytes(token.span);
+                prompt->other_bytes += token.decoded_len;
             }
             break;
         default:
@@ -210,9 +187,9 @@ openai_prompt_messages(struct json_reader *reader, struct json_token *token,
         }
         case JSON_STRING:
             if (visible)
-                prompt->visible_bytes += string_bytes(token->span);
+                prompt->visible_bytes += token->decoded_len;
             else
-                prompt->other_bytes += string_bytes(token->span);
+                prompt->other_bytes += token->decoded_len;
             prompt->messages += level == 1;
             break;
         case JSON_OBJECT:
@@ -239,7 +216,7 @@ openai_prompt_inputs(struct json_reader *reader, struct json_token *token,
         case JSON_BAD:
             return -1;
         case JSON_STRING:
-            prompt->visible_bytes += string_bytes(token->span);
+            prompt->visible_bytes += token->decoded_len;
             prompt->prompts += level <= 1;
             break;
         case JSON_NUMBER:
@@ -295,7 +272,7 @@ openai_prompt_other(struct json_reader *reader, struct json_token *token,
 {
     uint64_t elements = 0;
     if (token->type == JSON_STRING) {
-        prompt->other_bytes += string_bytes(token->span);
+        prompt->other_bytes += token->decoded_len;
         return 0;
     }
     if (token->type != JSON_OBJECT && token->type != JSON_ARRAY)

@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+"""Instructions of the worker per request, by callgrind: repeatable on any machine.
+
+Counted between runs of N and 5 N requests, so that starts do not count; one
+connection, 1 KiB each way. On: budgets of tokens and money on key and group,
+requests and tokens per minute, prices, log. Off: a key without any limit, a
+model without prices. SHA-256 counts far more here than where the processor has
+instructions for it, so the keys are warm.
+
+usage: tests/bench/bench_instructions.py [--requests 500]
+"""
+import argparse
+import glob
+import http.client
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "system"))
+sys.path.insert(0, HERE)
+import gateway # noqa: E402
+from bench_http import Nginx, answer_text, request_text # noqa: E402
+
+
+def worker_instructions(origin, folder, count, limits):
+    """All instructions of the process that served."""
+    real = subprocess.Popen
+    out = os.path.join(folder, "callgrind.out")
+    for old in glob.glob(out + ".*"):
+        os.unlink(old)
+    g = gateway.Gateway(
+        provider="http://127.0.0.1:%d/v1" % origin.port, workers=1,
+        model_options="price_input = 2\nprice_output = 8" if limits else "")
+
+    def popen(args, **options):
+        return real(["valgrind", "--tool=callgrind", "--quiet",
+                     "--callgrind-out-file=%s.%%p" % out] + args, **options)
+    gateway.subprocess.Popen = popen
+    try:
+        g.launch().wait_ready(120)
+    finally:
+        gateway.subprocess.Popen = real
+    words = []
+    if limits:
+        g.ctl("group", "create", "bench")
+        g.ctl("group", "set-quota", "bench", "--quota", "1000000000000",
+              "--period", "monthly")
+        words = ["--group", "bench", "--quota", "1000000000000", "--period",
+                 "daily", "--rpm", "100000000", "--tpm", "100000000000"]
+    key = g.create_key("k", *words)
+    if limits:
+        g.ctl("key", "set-quota", "k", "--unit", "currency", "--quota",
+              "1000000", "--period", "total")
+    connection = http.client.HTTPConnection("127.0.0.1", g.port)
+    body = request_text()
+    for _ in range(count):
+        connection.request("POST", "/v1/chat/completions", body,
+                           {"Authorization": "Bearer " + key,
+                            "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise SystemExit(text)
+    connection.close()
+    g.stop()
+    g.cleanup()
+    served = 0
+    for name in glob.glob(out + ".*"):
+        with open(name, errors="replace") as f:
+            text = f.read()
+        if "relay_start" in text:
+            served = max(served, int(re.search(
+                r"^(?:summary|totals): (\d+)", text, re.M).group(1)))
+    return served
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--requests", type=int, default=500)
+    args = parser.parse_args()
+    for tool in ("nginx", "valgrind"):
+        if not shutil.which(tool):
+            raise SystemExit("skipped: this bench needs %s" % tool)
+    folder = tempfile.mkdtemp(prefix="aigw-bench-")
+    os.environ["PATH"] += ":/usr/sbin"
+    origin = Nginx(folder, "origin", "location / { default_type "
+                   "application/json; return 200 '%s'; }" % answer_text())
+    each = {}
+    try:
+        for limits in (True, False):
+            few, many = (worker_instructions(origin, folder, n, limits)
+                         for n in (args.requests, 5 * args.requests))
+            each[limits] = (many - few) / (4 * args.requests)
+    finally:
+        origin.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    print("instructions per request: everything on %.0f, off %.0f, difference "
+          "%.0f" % (each[True], each[False], each[True] - each[False]))
+
+
+if __name__ == "__main__":
+    main()
