@@ -38,7 +38,7 @@ for script in $scripts tools/package/completion/aigw.bash; do
     esac
 done
 # Lists of files without blanks are split on purpose; dash knows -nt.
-step "shellcheck" shellcheck shellcheck -S warning -e SC2045,SC2046,SC3013 \
+step "shellcheck" shellcheck shellcheck -x -S warning -e SC2045,SC2046,SC3013 \
     .ci/run $scripts
 step "python" python3 python3 -m compileall -q tests
 echo "$passed passed, $failed failed, $skipped skipped"

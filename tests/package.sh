@@ -1,8 +1,8 @@
 #!/bin/bash
 # The life of the Debian package in a small Debian of its own: build, lint,
-# install, serve, upgrade under a running stream, remove, purge. Root only; the
-# mirror is the one this machine's apt uses. The base system is kept in
-# build/chroot. DEB_BUILD_OPTIONS= (empty) runs the unit tests in the build too.
+# install, serve, upgrade under a running stream, remove, purge; then the same
+# under systemd. Root only; the mirror is the one this machine's apt uses. The
+# base system is kept in build/chroot. DEB_BUILD_OPTIONS= (empty) runs the unit tests in the build too.
 cd "$(dirname "$0")/.." || exit 1
 passed=0 failed=0
 skip() {
@@ -53,7 +53,7 @@ done
 rm -rf build/deb
 
 # A minimal system, made once.
-include=ca-certificates,curl,logrotate,procps
+include=ca-certificates,curl,dbus,logrotate,procps,systemd-sysv
 base=build/chroot/$VERSION_CODENAME-$include.tar
 root=$(mktemp -d "${TMPDIR:-/tmp}/aigw-package.XXXXXX") || exit 1
 trap 'rm -rf "$root"' EXIT
@@ -68,7 +68,7 @@ else
     tar -C "$root" -xf "$base" || exit 1
 fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
-cp $debs/*.deb tests/package_life.sh "$root/root/" || exit 1
+cp $debs/*.deb tests/package/*.sh "$root/root/" || exit 1
 
 # inside [NET] COMMAND...: with own processes, /proc and /dev/shm; "alone" has
 # an own network too, so that the usual ports are free.
@@ -86,12 +86,33 @@ check "apt installs it with what it needs" inside connected sh -c \
     "apt-get update -q &&
      apt-get install -q -y --no-install-recommends /root/aigw-$version.deb" || finish
 
-life=$(inside alone timeout 1200 bash /root/package_life.sh "$version" "$next" 2>&1)
-printf '%s\n' "$life" | grep -v '^ok: '
-passed=$((passed + $(printf '%s\n' "$life" | grep -c '^ok: ')))
-failed=$((failed + $(printf '%s\n' "$life" | grep -c '^not ok: ')))
-if ! printf '%s\n' "$life" | grep -q '^the end$'; then
-    echo "the life in the chroot ended early"
-    failed=$((failed + 1))
+count() { # what a script inside said
+    printf '%s\n' "$1" | grep -v '^ok: '
+    passed=$((passed + $(printf '%s\n' "$1" | grep -c '^ok: ')))
+    failed=$((failed + $(printf '%s\n' "$1" | grep -c '^not ok: ')))
+    printf '%s\n' "$1" | grep -q '^the end$' || failed=$((failed + 1))
+}
+count "$(inside alone timeout 1200 bash /root/life.sh "$version" "$next" 2>&1)"
+
+# The same under systemd, where a container can be booted.
+boot() {
+    cat >"$root/etc/systemd/system/boot-test.service" <<UNIT
+[Unit]
+After=multi-user.target
+[Service]
+ExecStart=/bin/bash /root/boot.sh $version $next
+UNIT
+    ln -s ../boot-test.service \
+        "$root/etc/systemd/system/multi-user.target.wants/boot-test.service"
+    timeout 900 systemd-nspawn --directory="$root" --register=no --keep-unit \
+        --private-network --console=pipe --boot </dev/null >"$root/root/boot.log" 2>&1
+}
+if ! command -v systemd-nspawn >/dev/null; then
+    echo "skipped: the package under systemd needs systemd-nspawn"
+elif boot; [ -f "$root/root/boot.out" ]; then
+    count "$(cat "$root/root/boot.out")"
+else
+    echo "skipped: no container can be booted here:"
+    tail -n 5 "$root/root/boot.log"
 fi
 finish

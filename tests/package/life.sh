@@ -1,48 +1,12 @@
 #!/bin/bash
 # Inside the chroot of tests/package.sh: the installed package from its first
-# start to its purge. usage: package_life.sh VERSION NEXT
-version=$1 next=$2
-check() { # sentence, command..., which runs in this shell and may start things
-    local sentence=$1
-    shift
-    if "$@" >/root/out 2>&1; then
-        echo "ok: $sentence"
-    else
-        echo "not ok: $sentence"
-        cat /root/out
-        return 1
-    fi
-}
-is() { # got, expected
-    [ "$1" = "$2" ] || { echo "'$1' is not '$2'" && false; }
-}
-mode_of() {
-    stat -c '%a %U %G' "$1"
-}
-until_true() { # command...; at most a minute
-    local tries=600
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || { echo "never: $*" && return 1; }
-        sleep 0.1
-    done
-}
-url=http://127.0.0.1:8080
-serves() {
-    is "$(curl -s -o /dev/null -w '%{http_code}' $url/readyz)" 200
-}
+# start to its purge. usage: life.sh VERSION NEXT
+# shellcheck source=tests/package/common.sh
+. "${0%/*}/common.sh"
 start() {
     aigw -c /etc/aigw/aigw.ini >>/root/aigw.log 2>&1 &
     master=$!
     until_true serves || { cat /root/aigw.log && return 1; }
-}
-call() { # text, more members
-    curl -sN --max-time 300 $url/v1/chat/completions -H "Authorization: Bearer $key" \
-        -H 'Content-Type: application/json' -d '{"model": "builtin/echo",
-        "messages": [{"role": "user", "content": "'"$1"'"}]'"$2"'}'
-}
-answers() {
-    call Hello | grep -q '"content":"Hello"'
 }
 requests() {
     aigwctl key get first --field quotas.0.usage
@@ -57,8 +21,7 @@ check "the log folder is the user's and the group's" \
 check "the configuration is fine as it comes" aigw -t
 check "the unit is sound" systemd-analyze --man=no verify aigw.service
 check "logrotate takes its file" logrotate -d /etc/logrotate.d/aigw
-printf '[provider.builtin]\nkind = builtin\nmodels = echo\ndelay = 100ms\n' \
-    >/etc/aigw/conf.d/slow.ini
+slow_builtin
 echo '; mine' >>/etc/aigw/aigw.ini
 
 check "it starts without systemd" start || exit
@@ -82,15 +45,8 @@ rotated() {
 check "after logrotate the log goes on in a new file" rotated
 
 # The next version comes while a stream runs.
-words=$(printf 'word %.0s' $(seq 400))
-call "$words" ', "stream": true' >/root/stream &
-stream=$!
-check "a stream runs" until_true grep -q word /root/stream
+check "a stream runs" start_stream
 used=$(requests)
-upgrade() {
-    dpkg -i "/root/aigw-$next.deb" >/root/upgrade.log 2>&1 ||
-        { cat /root/upgrade.log && return 1; }
-}
 check "the next version is installed" upgrade || exit
 check "the running gateway became it" \
     grep -q 'has become the new version' /root/upgrade.log
