@@ -58,7 +58,6 @@ _Static_assert(sizeof(struct entry) == SHM_LINE, "an entry is a line");
 struct idempotency {
     const struct segment *segment;
     struct file *file;
-    bool is_private;
 };
 
 /* ---- words: 40 bits of the name, 8 of the column's generation, the column,
@@ -357,22 +356,23 @@ idempotency_open(struct idempotency **table, const struct segment *segment,
         munmap(file, sizeof(*file));
         return -ENOMEM;
     }
-    **table = (struct idempotency){segment, file, false};
+    **table = (struct idempotency){segment, file};
     return 0;
 }
 
 struct idempotency *
-idempotency_create_private(const struct segment *segment)
+idempotency_create_shared(const struct segment *segment)
 {
     struct idempotency *table = calloc(1, sizeof(*table));
-    void *file = aligned_alloc(SHM_LINE, sizeof(struct file));
-    if (table == NULL || file == NULL) {
+    void *base = mmap(NULL, sizeof(struct file), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (table == NULL || base == MAP_FAILED) {
         free(table);
-        free(file);
+        if (base != MAP_FAILED)
+            munmap(base, sizeof(struct file));
         return NULL;
     }
-    memset(file, 0, sizeof(struct file));
-    *table = (struct idempotency){segment, file, true};
+    *table = (struct idempotency){segment, base};
     return table;
 }
 
@@ -381,10 +381,7 @@ idempotency_close(struct idempotency **table)
 {
     if (*table == NULL)
         return;
-    if ((*table)->is_private)
-        free((*table)->file);
-    else
-        munmap((*table)->file, sizeof(struct file));
+    munmap((*table)->file, sizeof(struct file));
     free(*table);
     *table = NULL;
 }

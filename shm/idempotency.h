@@ -42,9 +42,9 @@ enum idempotency_verdict {
  * 0 or -errno. */
 int idempotency_open(struct idempotency **table, const struct segment *segment,
                      uid_t also_owner) MUST_CHECK;
-/* In heap memory, for tests with threads. NULL: out of memory. */
+/* Without a file, for tests: shared with children. NULL: out of memory. */
 struct idempotency *
-idempotency_create_private(const struct segment *segment) MUST_CHECK;
+idempotency_create_shared(const struct segment *segment) MUST_CHECK;
 void idempotency_close(struct idempotency **table);
 void idempotency_unlink(const struct segment *segment);
 

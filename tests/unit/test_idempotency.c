@@ -26,7 +26,7 @@ static void
 stage_open(struct stage *s)
 {
     fixture_open(&s->f);
-    s->table = idempotency_create_private(&s->f.segment);
+    s->table = idempotency_create_shared(&s->f.segment);
     CHECK_TRUE(s->table != NULL);
 }
 
