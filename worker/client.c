@@ -194,8 +194,8 @@ client_on_fin(struct client *client)
     if (client->peer_ended || client->request == NULL)
         return;
     /* Pipelined bytes before the FIN: it is read when their turn comes. */
-    if (client->stream.tls == NULL &&
-        (client->pending ||
+    if (client->pending ||
+        (client->stream.tls == NULL && /* there, close_notify stands before */
          recv(client->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0))
         return;
     client->peer_ended = true;

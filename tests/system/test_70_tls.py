@@ -297,6 +297,22 @@ class Certificate(TlsCase):
         wait_for(lambda: gw.log().count("is ready") >= 4, 30, "successor")
         self.assertEqual({self.certificate(gw) for _ in range(8)}, {"good"})
 
+    def test_an_upgrade_keeps_the_certificate_and_the_sessions(self):
+        gw = self.served(provider=None, server="tls_reload = 0s")
+        context = self.context()
+        with self.connect(gw, context) as s:
+            self.assertEqual(ask(s, self.key)[0], 200)
+            session = s.session
+        self.put(gw, None, self.authority.make("other")[1]) # fits no more
+        old = set(gw.children("worker"))
+        gw.signal(signal.SIGUSR2)
+        wait_for(lambda: gw.ctl("status")["upgrade"]["upgrades"] == 1, 60)
+        self.assertRegex(gw.ctl("status")["upgrade"]["last"], "^done")
+        wait_for(lambda: not set(gw.children("worker")) & old, 30, "drained")
+        self.assertEqual(self.certificate(gw), "server")
+        with self.connect(gw, context, session) as s:
+            self.assertTrue(s.session_reused)
+
     def test_an_old_certificate_keeps_nothing_from_starting_or_reloading(self):
         self.authority = self.files()
         cert, key = self.authority.make("server", days=-1)

@@ -106,8 +106,9 @@ front_listen(struct front *f)
     f->heritage.listener_count = 1;
 }
 
+/* With a certificate, which it takes over, the listener is one of HTTPS. */
 __attribute__((unused)) static void
-front_open(struct front *f)
+front_open_with(struct front *f, struct certificate *certificate)
 {
     struct buf error;
     buf_init(&error, 0);
@@ -128,6 +129,8 @@ front_open(struct front *f)
     f->heritage.secrets = &f->secrets;
     f->heritage.accountant_wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     front_listen(f);
+    f->heritage.certificate = certificate;
+    f->heritage.listeners[0].tls = certificate != NULL;
     struct worker *worker = calloc(1, sizeof(*worker));
     f->worker = worker;
     worker->heritage = &f->heritage;
@@ -142,6 +145,12 @@ front_open(struct front *f)
     buf_init(&worker->reply, 0);
     CHECK_EQ(client_listen(worker), 0);
     buf_fini(&error);
+}
+
+__attribute__((unused)) static void
+front_open(struct front *f)
+{
+    front_open_with(f, NULL);
 }
 
 __attribute__((unused)) static void
