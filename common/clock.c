@@ -41,6 +41,14 @@ clock_wall_ms(void)
     return (int64_t)(clock_read_ns(CLOCK_REALTIME) / 1000000);
 }
 
+int64_t
+clock_wall_coarse_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return now.tv_sec;
+}
+
 static int64_t
 environment_number(const char *name, int64_t fallback)
 {

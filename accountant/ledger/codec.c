@@ -6,15 +6,14 @@
 
 #include <string.h>
 
-/* Room for n bytes at the end, or NULL. Rows are written one number at a time,
- * so the usual case must be a comparison. */
-static char *
-room(struct buf *out, size_t n)
+/* The way through growth, limits and failure: room for n bytes at the end, or
+ * NULL. */
+char *
+codec_room_slowly(struct buf *out, size_t n)
 {
     if (out->failed)
         return NULL;
-    if ((out->cap - out->end < n || out->limit != 0) &&
-        buf_reserve(out, n) < 0) {
+    if (buf_reserve(out, n) < 0) {
         out->failed = true;
         return NULL;
     }
@@ -22,19 +21,9 @@ room(struct buf *out, size_t n)
 }
 
 void
-codec_put_u8(struct buf *out, uint8_t value)
+codec_put_long(struct buf *out, uint64_t value)
 {
-    char *at = room(out, 1);
-    if (at == NULL)
-        return;
-    *at = (char)value;
-    out->end++;
-}
-
-void
-codec_put_u64(struct buf *out, uint64_t value)
-{
-    char *at = room(out, 10);
+    char *at = codec_room(out, 10);
     size_t len = 0;
     if (at == NULL)
         return;
@@ -57,7 +46,7 @@ void
 codec_put_bytes(struct buf *out, const void *bytes, size_t len)
 {
     codec_put_u64(out, len);
-    char *at = room(out, len);
+    char *at = codec_room(out, len);
     if (at == NULL || len == 0)
         return;
     memcpy(at, bytes, len);

@@ -16,8 +16,38 @@
 #include "common/buf.h"
 #include "common/money.h"
 
-void codec_put_u8(struct buf *out, uint8_t value);
-void codec_put_u64(struct buf *out, uint64_t value);
+char *codec_room_slowly(struct buf *out, size_t n);
+void codec_put_long(struct buf *out, uint64_t value);
+
+/* Rows are written one number at a time, and most numbers are small: the usual
+ * case is a comparison and a byte. */
+static inline char *
+codec_room(struct buf *out, size_t n)
+{
+    if (out->failed || out->limit != 0 || out->cap - out->end < n)
+        return codec_room_slowly(out, n);
+    return out->data + out->end;
+}
+
+static inline void
+codec_put_u8(struct buf *out, uint8_t value)
+{
+    char *at = codec_room(out, 1);
+    if (at == NULL)
+        return;
+    *at = (char)value;
+    out->end++;
+}
+
+static inline void
+codec_put_u64(struct buf *out, uint64_t value)
+{
+    if (value < 0x80)
+        codec_put_u8(out, (uint8_t)value);
+    else
+        codec_put_long(out, value);
+}
+
 void codec_put_i64(struct buf *out, int64_t value);
 void codec_put_bytes(struct buf *out, const void *bytes, size_t len);
 void codec_put_cstr(struct buf *out, const char *text);

@@ -89,7 +89,7 @@ head_begin(unsigned status)
     static _Thread_local size_t len;
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    int64_t now = clock_wall_ms() / 1000;
+    int64_t now = clock_wall_coarse_s();
     if (now != second || status != of_status) {
         time_t when = (time_t)now;
         struct tm tm;

@@ -30,13 +30,20 @@ struct heap_entry {
 struct loop {
     int epoll_fd;
     bool stopped;
-    uint64_t now_ns;
+    uint64_t now_ns, now_ms;
     struct heap_entry *heap;
     uint32_t heap_len, heap_cap;
     struct loop_deferred *deferred, **deferred_end;
     int event_count, event_next; /* of this turn; next = not yet dispatched */
     struct epoll_event events[LOOP_EVENTS];
 };
+
+static void
+set_now(struct loop *loop)
+{
+    loop->now_ns = clock_mono_ns();
+    loop->now_ms = loop->now_ns / 1000000; /* asked for all the time */
+}
 
 struct loop *
 loop_create(void)
@@ -55,7 +62,7 @@ loop_create(void)
     }
     loop->heap_cap = LOOP_HEAP_START;
     loop->deferred_end = &loop->deferred;
-    loop->now_ns = clock_mono_ns();
+    set_now(loop);
     return loop;
 }
 
@@ -237,7 +244,7 @@ loop_now_ns(const struct loop *loop)
 uint64_t
 loop_now_ms(const struct loop *loop)
 {
-    return loop->now_ns / 1000000;
+    return loop->now_ms;
 }
 
 static int
@@ -300,7 +307,7 @@ loop_turn(struct loop *loop, int max_wait_ms)
     /* Signals come by signalfd, but a debugger may interrupt the wait. */
     if (count < 0 && errno != EINTR)
         panic("epoll_wait failed, error %d", errno);
-    loop->now_ns = clock_mono_ns();
+    set_now(loop);
     if (count > 0)
         dispatch(loop, count);
     run_timers(loop);
