@@ -29,7 +29,9 @@ extern char **environ;
  * use all of it once the environment has moved to the heap. */
 static char *title_area;
 static size_t title_area_bytes;
-static char **title_environment; /* kept reachable, never freed */
+/* Never freed; twice, because unsetenv() takes texts out of the one in use. */
+static char **title_environment __attribute__((used));
+static char **title_texts __attribute__((used));
 
 static char **arguments; /* copies: the title takes the place of argv */
 static char program_path[PATH_MAX];
@@ -96,10 +98,11 @@ proc_title_init(int argc, char **argv)
         if (environ[count] == end)
             end += strlen(end) + 1;
     title_environment = calloc(count + 1, sizeof(*title_environment));
-    if (title_environment == NULL)
+    title_texts = calloc(count + 1, sizeof(*title_texts));
+    if (title_environment == NULL || title_texts == NULL)
         return; /* then the title stays as it is */
     for (size_t i = 0; i < count; i++) {
-        title_environment[i] = strdup(environ[i]);
+        title_texts[i] = title_environment[i] = strdup(environ[i]);
         if (title_environment[i] == NULL)
             return;
     }

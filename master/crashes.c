@@ -33,16 +33,16 @@ crashes_note(struct master *master, const struct child *child, int status)
         segment_column(&master->segment, child->column);
     uint64_t now = loop_now_ms(master->loop);
     uint64_t mark = shm_load(&column->last_request);
+    bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     /* SIGKILL comes from outside: no request did that. */
-    if (!WIFSIGNALED(status) || WTERMSIG(status) == SIGKILL)
+    if (clean || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+        mark == 0) /* it had read none */
         return;
     unsigned long long key = shm_load(&column->last_key);
     log_error("worker[%d] died with requests=%u in flight; the last to be read "
               "was mark=%016llx key=%llu",
               (int)child->pid, in_flight(&master->segment, child->column),
               (unsigned long long)mark, key);
-    if (mark == 0)
-        return; /* it had read none */
     unsigned same = 1;
     for (unsigned i = 0; i < MASTER_CRASHES; i++)
         if (master->crashes[i].mark == mark &&

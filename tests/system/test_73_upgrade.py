@@ -215,7 +215,7 @@ class Upgrade(UpgradeCase):
                 (b"", "cannot be run"),
                 (true, "is no aigw that can take over"),
                 (built[:65536], "killed by signal|cannot be run|gave no"),
-                (replace_once(b"check-upgrade\0", b"check-upgrady\0")(built),
+                (replace_all(b"check-upgrade\0", b"check-upgrady\0")(built),
                  "signal|option|WINCH|gave no")):
             self.programs.put(data)
             self.check_refused(reason)
