@@ -514,7 +514,7 @@ class Repeats(FaultCase):
         self.audit(allowed=(200, 400, 404, 409, 422, 500))
 
     def test_row_32_a_call_whose_worker_died_is_not_sent_again_until_it_expires(self):
-        self.start(server=self.ON + "idempotency_ttl = 3s")
+        self.start(server=self.ON + "idempotency_ttl = 6s")
         body = chat(tokens=400, stream=True, delay_ms=20)
 
         async def killed():
