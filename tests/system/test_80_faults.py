@@ -538,6 +538,23 @@ class Repeats(FaultCase):
         wait_for(expired, 30, "the dead call is forgotten")
         self.audit(allowed=(0, 200, 409, 422))
 
+    def test_row_32_what_was_charged_is_known_after_reloads_and_kills(self):
+        gw = self.start(server=self.ON)
+        self.assertEqual(self.once("a", chat()).status, 200)
+        old = set(gw.children("worker"))
+        gw.signal(signal.SIGHUP)
+        wait_for(lambda: gw.children("worker") and
+                 not old & set(gw.children("worker")), 30, "new workers")
+        self.assertEqual(self.once("a", chat()).status, 409)
+        gw.kill_all()
+        gw.start()
+        self.assertEqual(self.once("a", chat()).status, 409)
+        self.audit(allowed=(200, 409))
+        self.assertEqual(gw.stop(), 0) # ends the segment, and the table with it
+        self.assertEqual(glob.glob("/dev/shm/aigw-%s*" % gw.instance), [])
+        gw.start()
+        self.assertEqual(self.once("a", chat()).status, 200)
+
     def test_row_32_off_by_default(self):
         self.start()
         for _ in range(2):
