@@ -98,7 +98,7 @@ finish_plain(struct request *request)
     request->cause = RECORD_OK;
     if (request->client != NULL)
         request->delivered_tokens =
-            request->answer.usage_seen
+            answer_states_usage(&request->answer, &request->call)
                 ? request->answer.stated.completion
                 : answer_output_estimate(&request->answer);
     usage_settle(request);

@@ -498,6 +498,7 @@ class Nonsense(UpstreamCase):
         for name in ("negative", "beyond 2^53", "a billion", "usage negative"):
             row = rows[outcomes[name].id]
             self.assertTrue(row["estimated"] and row["ambiguous"], name)
+            self.assertLessEqual(row["delivered_tokens"], 60)
         self.assertFalse(outcomes["bad chunk later"].clean)
         self.assertNotIn(b"[DONE]", outcomes["bad chunk later"].body)
 

@@ -40,14 +40,20 @@ is_absurd(const struct usage_stated *stated, const struct call *call)
            stated->audio_in > most;
 }
 
+bool
+answer_states_usage(const struct answer *answer, const struct call *call)
+{
+    return answer->usage_seen && !is_absurd(&answer->stated, call);
+}
+
 void
 answer_usage(const struct answer *answer, const struct call *call,
              struct usage *usage, bool *estimated, bool *ambiguous)
 {
     *usage = (struct usage){0};
     *ambiguous = false;
-    bool absurd = answer->usage_seen && is_absurd(&answer->stated, call);
-    *estimated = !answer->usage_seen || absurd;
+    *estimated = !answer_states_usage(answer, call);
+    bool absurd = answer->usage_seen && *estimated;
     if (!*estimated) {
         usage_from_stated(&answer->stated, usage, ambiguous);
         /* Stated along the way, and text has passed since: what broke off

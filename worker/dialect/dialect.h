@@ -166,6 +166,8 @@ extern const struct dialect dialect_openai;
 
 /* Output so far: max(events, ascii / 4 rounded up + other characters). */
 uint64_t answer_output_estimate(const struct answer *answer);
+/* Whether it stated a usage that a call can have. */
+bool answer_states_usage(const struct answer *answer, const struct call *call);
 /* Gives back what a plain answer in pieces made necessary. */
 void answer_release(struct answer *answer);
 /* The six classes when the provider stated usage; else the estimate (prompt
