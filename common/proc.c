@@ -248,6 +248,27 @@ proc_raise_nofile(void)
 }
 
 int
+proc_raise_oom_score(int by)
+{
+    enum { OOM_SCORE_MAX = 1000 };
+    static const char path[] = "/proc/self/oom_score_adj";
+    char text[16] = "";
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int result = 0;
+    if (read(fd, text, sizeof(text) - 1) < 0)
+        result = -errno;
+    int score = atoi(text) + by;
+    int len = snprintf(text, sizeof(text), "%d",
+                       score < OOM_SCORE_MAX ? score : OOM_SCORE_MAX);
+    if (result == 0 && pwrite(fd, text, (size_t)len, 0) != len)
+        result = -errno;
+    close(fd);
+    return result;
+}
+
+int
 proc_boot_id(uint8_t out[16])
 {
     char text[64], hex[33];

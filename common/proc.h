@@ -43,6 +43,12 @@ int proc_set_cloexec(int fd);
 int proc_set_nonblock(int fd);
 /* Raises RLIMIT_NOFILE to its hard limit; returns the limit. */
 uint64_t proc_raise_nofile(void);
+/*
+ * proc_raise_oom_score - makes this process the kernel's choice before others
+ * when memory ends: `by` is added to what was inherited, 1000 at most. 0 or
+ * -errno. No right is needed to raise it.
+ */
+int proc_raise_oom_score(int by);
 /* 16 bytes of /proc/sys/kernel/random/boot_id. 0 or -errno. */
 int proc_boot_id(uint8_t out[16]) MUST_CHECK;
 /* mkdir -p with mode; existing is fine. 0 or -errno. */

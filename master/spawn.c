@@ -99,6 +99,10 @@ child_main(struct master *master, const struct role *role,
         proc_title_set("aigw: %s", role->name);
     }
     log_set_role(role->name);
+    /* A worker's death costs its own connections only. */
+    int r = proc_raise_oom_score(role->takes_column ? 300 : 100);
+    if (r < 0)
+        log_info("cannot say who is to go when memory ends: %s", strerror(-r));
     confine_child(master, role);
     _exit(role->entry(heritage));
 }

@@ -14,6 +14,9 @@
 enum {
     ACCEPT_PAUSE_MS = 200, /* no descriptors: give others time to leave */
     TELL_AGAIN_MS = 10000,
+    TIMERS_PER_CLIENT =
+        4, /* its own, its exchange's, the connector's, a delay */
+    TIMERS_APART = 64,
 };
 
 static void
@@ -105,6 +108,10 @@ client_listen(struct worker *worker)
     worker->clients = clients;
     clients->accept_timer.expired = accept_on_timer;
     clients->max = heritage_connections(heritage);
+    int r = loop_reserve_timers(worker->loop, clients->max * TIMERS_PER_CLIENT +
+                                                  TIMERS_APART);
+    if (r < 0)
+        return r;
     for (unsigned i = 0; i < heritage->listener_count; i++) {
         clients->listeners[i] = (struct client_listener){
             .source = {.fd = -1, .ready = listener_on_ready},
@@ -113,15 +120,15 @@ client_listen(struct worker *worker)
             .tls = heritage->listeners[i].tls,
         };
         if (heritage->listeners[i].tls && clients->tls == NULL) {
-            int r = client_start_tls(worker);
+            r = client_start_tls(worker);
             if (r < 0)
                 return r;
         }
     }
     clients->listener_count = heritage->listener_count;
     for (unsigned i = 0; i < clients->listener_count; i++) {
-        int r = listen_tune(heritage->listeners[i].fd,
-                            worker->config->server.send_timeout_ms);
+        r = listen_tune(heritage->listeners[i].fd,
+                        worker->config->server.send_timeout_ms);
         if (r < 0)
             log_warn("cannot bound what waits on connections to %s: %s",
                      heritage->listeners[i].text, strerror(-r));

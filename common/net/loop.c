@@ -66,6 +66,20 @@ loop_create(void)
     return loop;
 }
 
+int
+loop_reserve_timers(struct loop *loop, uint32_t count)
+{
+    if (count <= loop->heap_cap)
+        return 0;
+    struct heap_entry *heap =
+        reallocarray(loop->heap, count, sizeof(*loop->heap));
+    if (heap == NULL)
+        return -ENOMEM;
+    loop->heap = heap;
+    loop->heap_cap = count;
+    return 0;
+}
+
 /* Takes the queue and runs it; what is deferred meanwhile is a new queue. */
 static void
 run_deferred(struct loop *loop)
@@ -202,14 +216,10 @@ loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t due_ms)
     }
     if (loop->heap_len == loop->heap_cap) {
         uint32_t cap = loop->heap_cap * 2;
-        struct heap_entry *heap =
-            reallocarray(loop->heap, cap, sizeof(*loop->heap));
-        if (heap == NULL)
+        if (loop_reserve_timers(loop, cap) != 0)
             fatal("out of memory for %u timers: give the host more memory or "
                   "allow fewer connections",
                   cap);
-        loop->heap = heap;
-        loop->heap_cap = cap;
     }
     heap_up(loop, loop->heap_len++, entry);
 }

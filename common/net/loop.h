@@ -44,6 +44,9 @@ struct loop_deferred {
 };
 
 struct loop *loop_create(void);
+/* Room for so many timers at once, so that arming one cannot fail later. 0 or
+ * -ENOMEM. */
+int loop_reserve_timers(struct loop *loop, uint32_t count) MUST_CHECK;
 void loop_destroy(struct loop **loop);
 /* events as for epoll_ctl, EPOLLET and EPOLLEXCLUSIVE included. 0 or -errno; on
  * error source->fd becomes -1 (the descriptor stays open). */

@@ -231,5 +231,130 @@ class Descriptors(GatewayCase):
         self.assertEqual(set(self.gw.children()), self.pids)
 
 
+class MemoryGroup:
+    """A cgroup with a limit of memory, version 2 or 1; None where there is no
+    right to make one."""
+
+    @classmethod
+    def make(cls, limit):
+        name = "aigw-test-%d" % os.getpid()
+        for root, knob in (("/sys/fs/cgroup", "memory.max"),
+                           ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")):
+            path = os.path.join(root, name)
+            try:
+                os.mkdir(path)
+            except OSError:
+                continue
+            group = cls(path)
+            try:
+                group.write(knob, limit)
+                return group
+            except OSError:  # no cgroup, or not this controller
+                group.remove()
+        return None
+
+    def __init__(self, path):
+        self.path = path
+
+    def write(self, knob, value):
+        with open(os.path.join(self.path, knob), "r+") as f:  # never made here
+            f.write(str(value))
+
+    def kills(self):
+        """How many processes the kernel has ended here."""
+        for name in ("memory.events", "memory.oom_control"):
+            try:
+                with open(os.path.join(self.path, name)) as f:
+                    for line in f:
+                        if line.startswith("oom_kill "):
+                            return int(line.split()[1])
+            except OSError:
+                continue
+        return 0
+
+    def remove(self):
+        try:
+            os.rmdir(self.path)
+        except OSError:
+            pass
+
+
+class Memory(GatewayCase):
+    """Row 14. That each allocation may fail is tested in
+    tests/unit/test_out_of_memory.c."""
+
+    def test_row_14_a_worker_goes_before_the_accountant_and_that_before_the_master(
+            self):
+        gw = self.gateway(provider=None, workers=1).start()
+
+        def score(pid):
+            with open("/proc/%d/oom_score_adj" % pid) as f:
+                return int(f.read())
+        master = score(gw.process.pid)
+        accountant = [score(p) for p in gw.children("accountant")]
+        worker = [score(p) for p in gw.children("worker")]
+        self.assertEqual((len(accountant), len(worker)), (1, 1))
+        self.assertTrue(min(worker) > min(accountant) > master or master >= 900,
+                        (worker, accountant, master))
+
+    def test_row_14_memory_that_ends_costs_a_worker_and_nothing_settled(self):
+        group = MemoryGroup.make(200 << 20)
+        if group is None:
+            self.skipTest("no right to make a cgroup with a limit of memory")
+        provider = self.mock()
+        gw = self.gateway(provider=provider.base_url, workers=2,
+                          server="body_memory = 4g\nbody_max = 32m\n")
+        self.addCleanup(group.remove)
+        self.addCleanup(gw.kill_all)
+        inside = os.path.join(gw.dir, "inside.sh")
+        with open(inside, "w") as f:
+            f.write("#!/bin/sh\necho $$ >%s/cgroup.procs\nexec %s \"$@\"\n" % (
+                group.path, gw.program))
+        os.chmod(inside, 0o755)
+        gw.program = inside
+        gw.start()
+        all_workers(gw)
+        key = gw.create_key("memory", "--quota", "1000000", "--period", "total")
+        for _ in range(10):
+            self.assertEqual(gw.call(key, chat(tokens=5))[0], 200)
+        wait_for(gw.settled)
+        used = gw.usage_of("memory")[0]["usage"]
+        self.assertGreater(used, 0)
+        accountant = set(gw.children("accountant"))
+        # More than there is: bodies that never end, each nearly body_max.
+        head = ("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: "
+                "Bearer %s\r\nContent-Length: 30000000\r\n\r\n" % key).encode()
+        uploads = []
+
+        def upload():
+            s = socket.create_connection(("127.0.0.1", gw.port), 30)
+            self.addCleanup(s.close)
+            uploads.append(s)
+            try:
+                s.sendall(head + b" " * 29000000)
+            except OSError:
+                pass  # its worker went
+            return group.kills() > 0
+        wait_for(upload, 60, "the kernel's choice")
+        for s in uploads:
+            s.close()
+        wait_for(lambda: len(gw.children("worker")) == 2, 30, "a successor")
+        self.assertEqual(set(gw.children("accountant")), accountant, gw.log())
+        self.assertIsNone(gw.process.poll())
+
+        def served():
+            try:
+                return gw.call(key, chat(tokens=5))[0] == 200
+            except OSError:
+                return False
+        wait_for(served, 30, "service")
+        wait_for(gw.settled, 30, "all settled")
+        quota = gw.usage_of("memory")[0]
+        self.assertGreater(quota["usage"], used)
+        self.assertEqual(quota["reserved"], 0)
+        gw.verify()
+        self.assertEqual(gw.stop(), 0)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -58,6 +58,7 @@ static const char front_config[] =
     "[provider.gone]\n"
     "kind = openai\n"
     "base_url = http://127.0.0.1:1/v1\n"
+    "connect_timeout = 300ms\n"
     "models = gone/only, gone/first\n"
     "[model.builtin/echo]\n"
     "alias = echo\n"
