@@ -9,6 +9,7 @@
  * cut, and the rest of the configuration is not read again.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -114,17 +115,20 @@ tell_workers(struct master *master)
     close(fd);
 }
 
-static void
-read_again(struct master *master)
+/* Uses what the files hold now, or says why not; quietly when that was said
+ * already. As certificate_read(). */
+static int
+read_again(struct master *master, bool quiet)
 {
     struct certificate next;
     struct buf error;
     buf_init(&error, 0);
-    if (certificate_read(master->config, &master->certificate, &next, &error) <
-        0) {
+    int r =
+        certificate_read(master->config, &master->certificate, &next, &error);
+    if (r < 0 && !quiet) {
         log_error("the new certificate is not used, the running one stays: %s",
                   buf_cstr(&error));
-    } else if (!certificate_equals(&next, &master->certificate)) {
+    } else if (r == 0 && !certificate_equals(&next, &master->certificate)) {
         certificate_wipe(&master->certificate);
         master->certificate = next;
         log_info("tls_cert %s has changed: in use for new connections",
@@ -134,6 +138,7 @@ read_again(struct master *master)
         certificate_wipe(&next);
     }
     buf_fini(&error);
+    return r;
 }
 
 static void
@@ -149,10 +154,13 @@ on_timer(struct loop_timer *timer)
     struct certificate_stamp now = stamp_of(&master->config->server);
     if (!is_same(&now, &watch->done)) {
         if (is_same(&now, &watch->seen)) {
-            watch->done = now;
-            read_again(master);
+            /* One that is not valid yet will be, without a change. */
+            if (read_again(master, watch->told) != -EKEYREJECTED)
+                watch->done = now;
+            watch->told = true;
         } else {
             watch->seen = now;
+            watch->told = false;
             pause_ms = pause_ms < REST_MS ? pause_ms : REST_MS;
         }
     }

@@ -78,6 +78,7 @@ struct certificate_watch {
     struct loop_timer timer;
     struct certificate_stamp seen; /* at the last look */
     struct certificate_stamp done; /* of what was read, used or not */
+    bool told;                     /* why those of `seen` are not used */
 };
 
 struct reload {

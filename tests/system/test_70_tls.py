@@ -86,7 +86,7 @@ class TlsCase(GatewayCase):
 
 
 class Server(TlsCase):
-    def test_only_good_versions_ciphers_and_protocols_are_spoken(self):
+    def test_row_35_only_good_versions_ciphers_and_protocols_are_spoken(self):
         gw = self.served(provider=None)
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             for offer, chosen in ((None, None), (["http/1.1"], "http/1.1"),
@@ -116,7 +116,7 @@ class Server(TlsCase):
             context.set_ciphers(cipher)
             refused(context, "handshake failure")
 
-    def test_renegotiation_is_refused(self):
+    def test_row_35_renegotiation_is_refused(self):
         gw = self.served(provider=None)
         client = subprocess.Popen(
             ["openssl", "s_client", "-connect", "127.0.0.1:%d" % gw.tls_port,
@@ -234,7 +234,7 @@ class Certificate(TlsCase):
     def check(self, gw):
         return gw.tool("aigw", "-t", "-c", gw.config, ok=False)
 
-    def test_a_reload_takes_a_good_certificate_and_refuses_a_bad_one(self):
+    def test_row_35_a_reload_takes_a_good_certificate_and_refuses_a_bad_one(self):
         gw = self.served(provider=None, server="tls_reload = 0s")
         self.assertEqual(self.certificate(gw), "server")
         self.assertEqual(self.check(gw).returncode, 0)
@@ -367,7 +367,7 @@ class Flood(TlsCase):
             flood.append(s)
         return flood
 
-    def test_a_thousand_half_handshakes_do_not_keep_others_out(self):
+    def test_row_35_a_thousand_half_handshakes_do_not_keep_others_out(self):
         gw = self.served(provider=None, server="header_timeout = 60s")
         with self.connect(gw) as kept:
             self.assertEqual(ask(kept, self.key)[0], 200)
@@ -377,7 +377,7 @@ class Flood(TlsCase):
                 with self.connect(gw) as s:
                     self.assertEqual(ask(s, self.key)[0], 200)
 
-    def test_too_many_half_handshakes_close_the_oldest(self):
+    def test_row_35_too_many_half_handshakes_close_the_oldest(self):
         gw = self.served(provider=None, workers=1,
                          server="header_timeout = 60s\nmax_connections = 60")
         with self.connect(gw) as kept:
