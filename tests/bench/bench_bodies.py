@@ -27,15 +27,16 @@ from gateway import Gateway, free_port, wait_for # noqa: E402
 
 
 def chat_text(size):
-    """Messages of a few hundred bytes, with the quotes and line feeds of text."""
+    """Messages of 50 lines each, as of documents or code, with some quotes."""
     rng = random.Random(1)
     body = {"model": "m1", "max_tokens": 200, "messages": []}
     while size > 0:
-        words = " ".join("".join(rng.choices("abcdefghij", k=rng.randint(2, 9)))
-                         for _ in range(60))
-        body["messages"].append({"role": "user", "content":
-                                 words + "\nand \"so\" on\n"})
-        size -= len(words) + 60
+        lines = [" ".join("".join(rng.choices("abcdefghij", k=rng.randint(2, 9)))
+                          for _ in range(rng.randint(6, 18)))
+                 for _ in range(50)]
+        lines[7] = "and \"so\" on"
+        body["messages"].append({"role": "user", "content": "\n".join(lines)})
+        size -= len(json.dumps(body["messages"][-1]))
     return json.dumps(body)
 
 

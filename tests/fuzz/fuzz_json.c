@@ -72,6 +72,7 @@ check_strings_and_numbers(struct str text)
             continue;
         int n = json_string_decode(token.span, decoded, text.len + 1);
         if (n < 0 ||
+            (token.type == JSON_STRING && token.decoded_len < (size_t)n) ||
             !json_string_equals(token.span, str_make(decoded, (size_t)n)))
             abort();
     }

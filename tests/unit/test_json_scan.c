@@ -466,3 +466,42 @@ TEST(a_top_value_that_is_no_object_ends_the_tap_quietly)
         }
     }
 }
+
+/* Every escape at every place of blocks, behind text of every length. */
+TEST(escapes_are_passed_wherever_they_stand)
+{
+    static const struct {
+        const char *text;
+        int decoded; /* bytes; -1: no escape */
+    } escapes[] = {
+        {"\\n", 1},     {"\\\"", 1},     {"\\\\", 1},         {"\\/", 1},
+        {"\\t", 1},     {"\\b", 1},      {"\\f", 1},          {"\\r", 1},
+        {"\\u0041", 1}, {"\\u00e9", 2},  {"\\u20ac", 3},      {"\\n\\n", 2},
+        {"\\\\\\n", 2}, {"\\x", -1},     {"\\u12g4", -1},     {"\n", -1},
+        {"\\\n", -1},   {"\\U0041", -1}, {"\\\\\\\\\\\"", 3},
+    };
+    char text[512];
+    for (size_t i = 0; i < ARRAY_LEN(escapes); i++)
+        for (size_t before = 0; before < 140; before++)
+            for (size_t after = 0; after < 150; after += 49) {
+                size_t len = strlen(escapes[i].text);
+                text[0] = '"';
+                memset(text + 1, 'x', before);
+                memcpy(text + 1 + before, escapes[i].text, len);
+                memset(text + 1 + before + len, 'y', after);
+                text[1 + before + len + after] = '"';
+                struct str all = {text, before + len + after + 2};
+                struct json_reader reader;
+                struct json_token token;
+                json_reader_init(&reader, all);
+                enum json_type type = json_next(&reader, &token);
+                if (escapes[i].decoded < 0) {
+                    CHECK_EQ(type, JSON_BAD);
+                    continue;
+                }
+                CHECK_EQ(type, JSON_STRING);
+                CHECK_EQ(token.span.len, all.len);
+                CHECK_EQ(token.decoded_len,
+                         before + after + (size_t)escapes[i].decoded);
+            }
+}
