@@ -121,8 +121,8 @@ buf_append_u64(struct buf *buf, uint64_t n)
     char text[20];
     size_t at = sizeof(text);
     for (; n >= 10; n /= 100) {
-        at -= 2;
-        memcpy(text + at, pairs + 2 * (n % 100), 2);
+        text[--at] = pairs[2 * (n % 100) + 1];
+        text[--at] = pairs[2 * (n % 100)];
     }
     if (n > 0 || at == sizeof(text))
         text[--at] = (char)('0' + n);

@@ -13,9 +13,12 @@
 #define NORETURN          __attribute__((noreturn))
 #define UNUSED            __attribute__((unused))
 #define NOINLINE          __attribute__((noinline))
-#define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
-#define LIKELY(x)         __builtin_expect(!!(x), 1)
-#define UNLIKELY(x)       __builtin_expect(!!(x), 0)
+/* Too large to be zeroed each time on the way of a request, as
+ * -ftrivial-auto-var-init does: it is written before it is read. */
+#define UNINITIALIZED __attribute__((uninitialized))
+#define ARRAY_LEN(a)  (sizeof(a) / sizeof((a)[0]))
+#define LIKELY(x)     __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
 /* check_failed - logs the failed condition to stderr and aborts (log.c). */
 NORETURN void check_failed(const char *file, int line, const char *condition);

@@ -28,6 +28,7 @@ step "aigw.service" systemd-analyze systemd-analyze security --offline=true \
     --no-pager --threshold=20 tools/package/aigw.service
 step "man pages" mandoc mandoc -Tlint -Wwarning $(git ls-files '*.[158]') \
     "${AIGW_BUILD:-build}/aigw.ini.5"
+step "hardening" readelf tests/hardening.sh
 step ".ci/run" bash bash -n .ci/run
 scripts="$(git ls-files '*.sh') tools/package/debian/aigw.postinst"
 scripts="$scripts tools/package/debian/aigw.postrm"

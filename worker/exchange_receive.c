@@ -105,7 +105,7 @@ give_head(struct exchange *exchange, const struct http_head *head)
 static enum taken
 take_head(struct exchange *exchange, struct str *input)
 {
-    struct http_head head;
+    UNINITIALIZED struct http_head head;
     for (;;) {
         enum http_parse_result result =
             http_parse_response(input->ptr, input->len, &exchange->scanned,

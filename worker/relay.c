@@ -120,7 +120,7 @@ relay_prepare(struct request *request)
 void
 relay_start(struct request *request)
 {
-    struct fault fault;
+    UNINITIALIZED struct fault fault;
     begin_answer(request);
     if (relay_prepare(request) && send_upstream(request))
         return;
@@ -363,7 +363,7 @@ static void
 on_end(void *owner, enum exchange_result result, const char *text)
 {
     struct request *request = owner;
-    struct fault fault;
+    UNINITIALIZED struct fault fault;
     uint8_t cause;
     if (request->exchange != NULL && result == EXCHANGE_OK &&
         request->first_byte_ms == 0)

@@ -74,7 +74,7 @@ send_held(struct request *request, size_t bytes, bool last)
 static bool
 is_beyond_lease(struct request *request)
 {
-    struct fault fault;
+    UNINITIALIZED struct fault fault;
     if (!request->call.stream || relay_is_covered(request))
         return false;
     fault_set(&fault, 429, "insufficient_quota", "insufficient_quota", NULL,

@@ -101,9 +101,9 @@ request_on_head(struct client *client, const struct http_head *head,
         client_abort(client);
         return CLIENT_ANSWERED;
     }
-    char scratch[PATH_BYTES];
+    UNINITIALIZED char scratch[PATH_BYTES];
     struct str rest;
-    struct fault fault;
+    UNINITIALIZED struct fault fault;
     request->head_only = head->method == HTTP_HEAD;
     request->path =
         path_find(head->path, client_is_admin_listener(client), scratch, &rest);
@@ -177,7 +177,7 @@ leave_mark(const struct request *request)
 void
 request_begin_call(struct request *request)
 {
-    struct fault fault;
+    UNINITIALIZED struct fault fault;
     leave_mark(request);
     if (request->path->admin) {
         request_enter(request, REQUEST_LOCAL);

@@ -148,7 +148,7 @@ usage_settle(struct request *request)
     record.dialect = request->dialect->number;
     record.endpoint = request->endpoint;
     memcpy(record.client_ip, request->client_ip, sizeof(record.client_ip));
-    char meta[SHM_RECORD_META_MAX];
+    UNINITIALIZED char meta[SHM_RECORD_META_MAX];
     uint32_t meta_len = fill_meta(request, &record, meta);
 
     /* Before the slot lets go of the entries. */

@@ -61,7 +61,7 @@ send_bytes(int fd, const void *bytes, size_t len)
 ssize_t
 stream_writev(struct stream *stream, const struct iovec *pieces, int count)
 {
-    char gathered[GATHER_BYTES];
+    UNINITIALIZED char gathered[GATHER_BYTES];
     if (stream->tls != NULL)
         return tls_session_writev(stream->tls, pieces, count);
     if (count == 1)
