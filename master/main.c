@@ -196,7 +196,10 @@ main(int argc, char **argv)
 
     status = log_open(master.config->log.error,
                       log_level_from(master.config->log.level));
-    if (status < 0)
+    if (status < 0 && handover != NULL) /* no reason to stop what serves */
+        log_error("cannot open the error log %s: %s; going on with stderr",
+                  master.config->log.error, strerror(-status));
+    else if (status < 0)
         fatal("cannot open the error log %s: %s", master.config->log.error,
               strerror(-status));
     if (handover != NULL)

@@ -101,6 +101,16 @@ accountant_is_ready(const struct master *master)
     return false;
 }
 
+/* The new program finds the segment by its name. */
+static bool
+segment_has_its_name(const struct segment *segment)
+{
+    struct stat open_file, named;
+    return fstat(segment->fd, &open_file) == 0 &&
+           stat(segment->path, &named) == 0 &&
+           open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
 void
 upgrade_begin(struct master *master)
 {
@@ -114,6 +124,11 @@ upgrade_begin(struct master *master)
     }
     if (master->config->path == NULL) {
         refuse(master, "it needs a configuration file (-c)");
+        return;
+    }
+    if (!segment_has_its_name(&master->segment)) {
+        refuse(master, "%s was taken away: it needs a restart",
+               master->segment.path);
         return;
     }
     const char *path = proc_program_path();

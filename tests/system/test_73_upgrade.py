@@ -241,6 +241,28 @@ class Upgrade(UpgradeCase):
         self.gw.write_config()
         self.assertRegex(self.upgrade(), "^done")
 
+    def test_what_a_restart_would_need_is_no_reason_to_stop(self):
+        """Segment, log and secret are taken away while it serves."""
+        self.begin()
+        segment = "/dev/shm/aigw-" + self.gw.instance
+        os.rename(segment, segment + ".away")
+        self.programs.put_build()
+        self.check_refused("was taken away: it needs a restart")
+        os.rename(segment + ".away", segment)
+        os.rename(self.gw.dir + "/data/secret", self.gw.dir + "/data/secret.away")
+        os.mkdir(self.gw.dir + "/moved")
+        log = self.gw.log()
+        os.rename(self.gw.log_path, self.gw.dir + "/moved/error.log")
+        os.mkdir(self.gw.log_path) # which cannot be opened to write
+        self.gw.log = lambda: log
+        self.gw.signal(signal.SIGUSR2)
+        wait_for(self.replaced, 60, "replaced")
+        os.rename(self.gw.dir + "/data/secret.away", self.gw.dir + "/data/secret")
+        os.rmdir(self.gw.log_path)
+        self.assertEqual(self.gw.call(self.keys[0][1], chat())[0], 200)
+        self.gw.verify()
+        self.assertEqual(self.gw.stop(), 0)
+
     def test_a_program_that_fails_in_the_take_over_gives_back(self):
         self.begin()
         before = self.gw.children()
