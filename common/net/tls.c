@@ -26,6 +26,16 @@ tls_explain(struct buf *error, const char *what)
     ERR_clear_error();
 }
 
+/* Not called for data. */
+static void
+on_step(const SSL *ssl, int where, int value)
+{
+    (void)value;
+    struct tls_session *session = SSL_get_app_data(ssl);
+    if ((where & SSL_CB_LOOP) != 0 && session != NULL)
+        session->steps++;
+}
+
 SSL_CTX *
 tls_context_create(const SSL_METHOD *method, struct buf *error)
 {
@@ -47,6 +57,7 @@ tls_context_create(const SSL_METHOD *method, struct buf *error)
                                   SSL_MODE_RELEASE_BUFFERS);
     /* One recv() a record, not one for its header and one for the rest. */
     SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_info_callback(context, on_step);
     return context;
 }
 

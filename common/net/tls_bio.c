@@ -18,6 +18,8 @@ bio_read(BIO *bio, char *into, int room)
     struct tls_session *session = BIO_get_data(bio);
     ssize_t got;
     BIO_clear_retry_flags(bio);
+    if (session->steps > TLS_STEPS_MAX)
+        return -1;
     do
         got = recv(session->fd, into, (size_t)room, 0);
     while (got < 0 && errno == EINTR);

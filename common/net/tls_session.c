@@ -84,6 +84,11 @@ session_error(struct tls_session *session, int result)
     if (is_closed_by_peer(ssl))
         return 0;
     session->broken = true;
+    if (session->steps > TLS_STEPS_MAX) {
+        session->error = "too many key updates";
+        ERR_clear_error();
+        return -EPROTO;
+    }
     if (SSL_get_error(ssl, result) == SSL_ERROR_SYSCALL) {
         session->error = "connection broken";
         return session->io_error != 0 ? -session->io_error : -ECONNRESET;
@@ -112,7 +117,10 @@ tls_session_read(struct tls_session *session, void *into, size_t room)
         return -EPROTO;
     size_t got = 0;
     int result = SSL_read_ex(session->ssl, into, room, &got);
-    return result == 1 ? (ssize_t)got : session_error(session, result);
+    if (result != 1)
+        return session_error(session, result);
+    session->steps = 0;
+    return (ssize_t)got;
 }
 
 bool

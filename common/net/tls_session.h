@@ -12,6 +12,10 @@
 #include "common/buf.h"
 #include "common/net/tls.h"
 
+/* A handshake has about twenty; a key update three, and costs its receiver far
+ * more than its sender. OpenSSL 3.0 takes any number of them. */
+enum { TLS_STEPS_MAX = 200 };
+
 /*
  * Owner: the stream. `pending_bytes`: what the last write offered to OpenSSL
  * when the socket was full. OpenSSL may hold a record made of it, so the next
@@ -19,12 +23,13 @@
  */
 struct tls_session {
     SSL *ssl;
-    int fd;       /* as the stream's, which closes it */
-    int io_error; /* errno of the last recv() or send() that failed */
-    bool drained; /* the last recv() has left nothing */
-    bool ended;   /* it told of a FIN */
-    bool broken;  /* an error OpenSSL does not recover from */
-    bool shut;    /* close_notify has been sent */
+    int fd;         /* as the stream's, which closes it */
+    int io_error;   /* errno of the last recv() or send() that failed */
+    unsigned steps; /* of the handshake's kind since data came */
+    bool drained;   /* the last recv() has left nothing */
+    bool ended;     /* it told of a FIN */
+    bool broken;    /* an error OpenSSL does not recover from */
+    bool shut;      /* close_notify has been sent */
     size_t pending_bytes;
     const char *error;                  /* literal or OpenSSL's, NULL: none */
     struct tls_client_context *context; /* NULL: server side */

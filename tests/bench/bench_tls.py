@@ -65,6 +65,8 @@ class Targets:
         before = bench.cpu_ticks(pids)
         requests = bench.wrk(port, connections, seconds, self.script,
                              self.load_cpu, scheme)
+        if requests == 0:
+            raise SystemExit("load failed: no answer in %d s" % seconds)
         if name.startswith("aigw"):
             wait_for(self.gateway.settled, 60, "backlog flushed")
         return (bench.cpu_ticks(pids) - before) / bench.TICK / requests * 1e6

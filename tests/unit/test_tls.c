@@ -504,6 +504,40 @@ TEST(a_certificate_is_replaced_for_connections_from_then_on)
     close_contexts();
 }
 
+/* Each costs the other side far more than its 27 bytes. */
+TEST(key_updates_without_end_break_the_connection)
+{
+    make_files();
+    open_contexts(ca_file, true, cert_file, "1.3");
+    int server_result;
+    char bytes[16];
+    struct iovec piece = {"data", 4};
+    CHECK_EQ(connect_streams("good.example", &server_result), 0);
+    ssize_t got = -EAGAIN;
+    int sent = 0;
+    for (; got == -EAGAIN && sent < 2000; sent++) {
+        CHECK_EQ(SSL_key_update(client.tls->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        CHECK_EQ(SSL_do_handshake(client.tls->ssl), 1);
+        got = stream_read(&server, bytes, sizeof(bytes));
+    }
+    CHECK_EQ(got, -EPROTO);
+    CHECK_TRUE(sent > 20 && sent < 500);
+    CHECK_STR(str_from(tls_error_text(&server)), "too many key updates");
+    close_streams();
+
+    /* But between data there may be any number of them. */
+    CHECK_EQ(connect_streams("good.example", &server_result), 0);
+    for (int i = 0; i < 500; i++) {
+        CHECK_EQ(SSL_key_update(client.tls->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        CHECK_EQ(stream_writev(&client, &piece, 1), 4);
+        CHECK_EQ(stream_read(&server, bytes, sizeof(bytes)), 4);
+        CHECK_EQ(stream_writev(&server, &piece, 1), 4);
+        CHECK_EQ(stream_read(&client, bytes, sizeof(bytes)), 4);
+    }
+    close_streams();
+    close_contexts();
+}
+
 TEST(bytes_that_are_no_tls_fail_the_handshake)
 {
     make_files();
