@@ -210,7 +210,12 @@ class Audit:
 
     def __init__(self, case, gw, seconds=120):
         self.case, self.gw = case, gw
-        wait_for(gw.settled, seconds, "nothing in flight, rings flushed")
+        try:
+            wait_for(gw.settled, seconds, "nothing in flight, rings flushed")
+        except AssertionError as e: # what is left over, and where
+            says = gw.tool("aigw-shmdump", "--instance", gw.instance, "--verify",
+                           "--quiet", ok=False)
+            raise AssertionError("%s\n%s%s" % (e, says.stdout, says.stderr)) from e
         self.rows = {}
         for row in all_rows(gw):
             case.assertNotIn(row["request_id"], self.rows, "booked twice")
