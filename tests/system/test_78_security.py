@@ -278,5 +278,183 @@ class Users(GatewayCase):
             self.assertEqual(f.read(), "untouched\n")
 
 
+class Doors(GatewayCase):
+    """Who is let in: CVE classes of other gateways as tests of this one."""
+
+    def setUp(self):
+        self.gw = self.gateway(provider=None).start()
+        self.key = self.gw.create_key("mine")
+        self.echo = {"model": "builtin/echo",
+                     "messages": [{"role": "user", "content": "hi"}]}
+
+    def test_a_key_is_compared_whole(self):
+        """CVE-2026-35030: a cache took keys alike that began alike."""
+        for _ in range(2):  # in the worker's memory of good keys, too
+            self.assertEqual(self.gw.call(self.key, self.echo)[0], 200)
+        self.assertEqual(len(self.key), 51)
+        for at in range(len(self.key)):
+            other = "0" if self.key[at] != "0" else "1"
+            near = self.key[:at] + other + self.key[at + 1:]
+            self.assertEqual(self.gw.call(near, self.echo)[0], 401, near)
+        for near in (self.key[:-1], self.key + "0", self.key[:20], self.key[8:],
+                     self.key.upper(), self.key + "\x00", self.key[:8]):
+            self.assertEqual(self.gw.call(near, self.echo)[0] // 100, 4, near)
+        self.assertEqual(self.gw.call(self.key, self.echo)[0], 200)
+
+    def test_no_host_opens_a_door(self):
+        """CVE-2026-49468, CVE-2026-48710: routes decided by Host."""
+        hosts = ["localhost", "127.0.0.1", "127.0.0.1:%d" % self.gw.admin_port,
+                 "127.0.0.1:%d" % self.gw.port, "[::1]", "[::1]:80", "0.0.0.0", "admin",
+                 "admin.localhost", "internal", "aigw", "healthz", "example.org:443",
+                 "169.254.169.254", "metadata.google.internal", "a" * 250, "x.y.z.",
+                 "xn--80ak6aa92e.com", "LOCALHOST", "127.1"]
+        self.assertEqual(len(hosts), 20)
+        paths = [("POST", "/v1/chat/completions"), ("GET", "/v1/models"),
+                 ("GET", "/v1/usage"), ("GET", "/admin/v1/status"),
+                 ("GET", "/admin/v1/keys"), ("POST", "/admin/v1/keys"),
+                 ("GET", "/metrics"), ("GET", "/healthz"), ("GET", "/console/")]
+        spoofs = [{}, {"X-Forwarded-Host": "localhost", "X-Forwarded-For": "127.0.0.1",
+                       "X-Real-IP": "127.0.0.1", "Forwarded": "for=127.0.0.1;host=aigw",
+                       "X-Original-URL": "/healthz", "X-Rewrite-URL": "/healthz",
+                       "X-Aigw-Via": "", "X-HTTP-Method-Override": "GET"}]
+        for port in (self.gw.port, self.gw.admin_port):
+            for method, path in paths:
+                plain = self.gw.http(method, path, b"", port=port)[0]
+                for host in hosts:
+                    for spoof in spoofs:
+                        status = self.gw.http(method, path, b"", dict(spoof, Host=host),
+                                              port=port)[0]
+                        self.assertEqual(status, plain, (path, host, spoof))
+
+    def test_every_management_route_needs_the_token_over_tcp(self):
+        """CVE-2026-35029, -47101, -47102: a route without its check."""
+        source = os.path.join(os.path.dirname(BUILD), "accountant/admin/operations.c")
+        if not os.path.exists(source):
+            self.skipTest("needs the sources beside the build")
+        with open(source) as f:
+            rows = set(re.findall(r'HTTP_([A-Z]+),\s*"(/admin/v1/[^"]*)"', f.read()))
+        self.assertGreater(len(rows), 20)
+        rows |= {("GET", "/admin/v1/none"), ("GET", "/admin/v1//keys"),
+                 ("GET", "/admin/v1/keys/"), ("GET", "/admin/v1/keys/..%2fstatus")}
+        bad = [{}, {"Authorization": "Bearer "}, {"Authorization": "Bearer"},
+               {"Authorization": TOKEN}, {"Authorization": "Basic " + TOKEN},
+               {"Authorization": "Bearer " + TOKEN[:-1]},
+               {"Authorization": "Bearer " + TOKEN + "x"},
+               {"Authorization": "Bearer " + self.key},
+               {"X-Api-Key": TOKEN}, {"Cookie": "token=" + TOKEN}]
+        for method, path in sorted(rows):
+            path = re.sub(r"[{:*][a-z_]*}?", "mine", path)
+            for headers in bad:
+                status, _, body = self.gw.http(method, path, b"{}", headers,
+                                               port=self.gw.admin_port)
+                self.assertEqual(status, 401, (method, path, headers, body))
+            self.assertEqual(self.gw.http(method, path + "?token=" + TOKEN, b"{}",
+                                          port=self.gw.admin_port)[0], 401)
+            self.assertEqual(self.gw.http(method, path, b"{}", {
+                "Authorization": "Bearer " + TOKEN})[0], 404, path)  # the other listener
+        self.assertEqual(self.gw.ctl("key", "get", "mine")["vApiKey"], self.key)
+
+    def test_two_tokens_are_none(self):
+        request = ("GET /admin/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                   "Authorization: Bearer wrong\r\nAuthorization: Bearer %s\r\n\r\n" % TOKEN)
+        with socket.create_connection(("127.0.0.1", self.gw.admin_port), 20) as s:
+            s.settimeout(20)
+            s.sendall(request.encode())
+            self.assertRegex(s.recv(65536), rb"^HTTP/1.1 4(00|01) ")
+
+    def test_an_empty_token_opens_nothing(self):
+        """CVE-2026-41432: a secret that was empty."""
+        gw = self.gateway(provider=None)
+        with open(gw.config) as f:
+            text = f.read().replace("token = " + TOKEN, "token = ${EMPTY_TOKEN}")
+        with open(gw.config, "w") as f:
+            f.write(text)
+        gw.env["EMPTY_TOKEN"] = ""
+        gw.start()
+        for value in ("Bearer ", "Bearer", "", "Bearer ${EMPTY_TOKEN}", "Bearer \t"):
+            status = gw.http("GET", "/admin/v1/status", None, {"Authorization": value},
+                             port=gw.admin_port)[0]
+            self.assertEqual(status, 403, value)
+
+    def test_an_empty_or_constant_master_secret_is_refused(self):
+        for content in (b"", b"\0" * 32, b"short", b"x" * 32, os.urandom(33)):
+            gw = self.gateway(provider=None)
+            os.mkdir(os.path.join(gw.dir, "data"), 0o700)
+            path = os.path.join(gw.dir, "data", "secret")
+            with open(path, "wb") as f:
+                f.write(content)
+            os.chmod(path, 0o600)
+            with self.assertRaises(AssertionError):
+                gw.start()
+            self.assertIn("cannot read the master secret", gw.log())
+
+    def test_two_master_secrets_are_refused_and_a_credential_serves(self):
+        gw = self.gateway(provider=None)
+        folder = os.path.join(gw.dir, "credentials")
+        os.mkdir(folder, 0o500)
+        path = os.path.join(folder, "aigw-secret")
+        with open(path, "wb") as f:
+            f.write(os.urandom(32))
+        os.chmod(path, 0o440)  # how systemd's ACL looks
+        gw.env["CREDENTIALS_DIRECTORY"] = folder
+        gw.start()
+        key = gw.create_key("a")
+        self.assertEqual(gw.call(key, self.echo)[0], 200)
+        self.assertFalse(os.path.exists(os.path.join(gw.dir, "data", "secret")))
+        self.assertEqual(gw.stop(), 0)
+        gw.start()
+        self.assertEqual(gw.call(key, self.echo)[0], 200)
+        self.assertEqual(gw.stop(), 0)
+        second = os.path.join(gw.dir, "data", "secret")
+        with open(second, "wb") as f:
+            f.write(os.urandom(32))
+        os.chmod(second, 0o600)
+        with self.assertRaises(AssertionError):
+            gw.start()
+        self.assertIn("two master secrets", gw.log())
+
+    def test_no_authorization_value_gets_through_or_hurts(self):
+        """CVE-2026-42208: an injection before the key was checked."""
+        chance = random.Random(SEED)
+        words = ["'", '" OR 1=1--', "${jndi:ldap://x}", "../../etc/passwd", "%n%n%s",
+                 "{{7*7}}", "; DROP TABLE keys", "\xff\xfe", "sk-", "sk-sk-" * 400,
+                 "Bearer", "Basic", "=" * 300, ",", "\t", " ", self.key[:30], "null", "[]",
+                 "\xe2\x80\xae", "0", "-1", "A" * 3000, "sk-aigw-" + "\x7f" * 43]
+        workers = set(self.gw.children("worker"))
+        names = ["Authorization", "x-api-key", "api-key", "x-goog-api-key",
+                 "cf-aig-authorization"]
+        connection = http.client.HTTPConnection("127.0.0.1", self.gw.port, timeout=20)
+        for _ in range(600):
+            value = "".join(chance.choice(words) for _ in range(chance.randrange(1, 5)))
+            if chance.random() < 0.5:
+                value = "Bearer " + value
+            connection.putrequest("POST", "/v1/chat/completions", skip_accept_encoding=True)
+            connection.putheader(chance.choice(names), value.encode("latin-1"))
+            body = json.dumps(self.echo).encode()
+            connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            answer.read()
+            self.assertIn(answer.status, (400, 401, 431),
+                          "AIGW_SEED=%d %r" % (SEED, value))
+        connection.close()
+        self.assertEqual(set(self.gw.children("worker")), workers)
+        self.assertEqual(self.gw.call(self.key, self.echo)[0], 200)
+
+    def test_one_key_sees_nothing_of_another(self):
+        """CVE-2026-30886: ids of another tenant."""
+        other = self.gw.create_key("theirs", "--quota", "777777", "--period", "daily")
+        self.assertEqual(self.gw.call(other, self.echo)[0], 200)
+        status, _, body = self.gw.http("GET", "/v1/usage", headers={
+            "Authorization": "Bearer " + self.key})
+        self.assertEqual(status, 200)
+        self.assertNotIn(b"777777", body)
+        self.assertNotIn(b"theirs", body)
+        for path in ("/v1/usage?key=theirs", "/v1/usage/theirs", "/v1/usage?name=theirs"):
+            _, _, body = self.gw.http("GET", path, headers={
+                "Authorization": "Bearer " + self.key})
+            self.assertNotIn(b"777777", body, path)
+
+
 if __name__ == "__main__":
     unittest.main()
