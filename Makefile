@@ -172,6 +172,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(SHM_SRC) $(COMMON_SR
 .PHONY: bench-cells
 bench-cells: $(BUILD)/bench/bench_cells ## nanoseconds of a look-up, a hold and its settle
 	@$<
+.PHONY: bench-slow
+bench-slow: all ## what 4,000 slow clients take from the others
+	@$(PYTHON) tests/bench/bench_slow.py
 .PHONY: bench-reload
 bench-reload: all ## requests that a storm of reloads and upgrades cuts
 	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/bench_reload.py --upgrade
