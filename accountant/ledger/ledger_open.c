@@ -156,6 +156,10 @@ ledger_sync_dirs(const struct ledger *ledger, struct buf *error)
     char path[LEDGER_PATH_BYTES + 16];
     snprintf(path, sizeof(path), "%s/ledger", ledger->dir);
     int rc = ledger_sync_dir(path, error);
+    /* Days whose maker died, or failed, before it synced them. */
+    snprintf(path, sizeof(path), "%s/log", ledger->dir);
+    if (rc == 0)
+        rc = ledger_sync_dir(path, error);
     if (rc == 0)
         rc = ledger_sync_dir(ledger->dir, error);
     return rc;

@@ -117,6 +117,10 @@ book_days(struct recover *r)
                                   r->snapshot->dropped_count, days[i]))
             continue;
         rc = ledger_day_get(r->ledger, days[i], false, &day, r->error);
+        if (rc == -ENOENT) { /* its creation was cut */
+            rc = 0;
+            continue;
+        }
         if (rc < 0)
             break;
         rc = day_has_unbooked(r, day->db);

@@ -100,6 +100,8 @@ ledger_drop_prepare(struct ledger *ledger, int64_t number,
     if (rc == 0) {
         rc = sum_day(ledger, snapshot, day->db, &drop->sums, error);
         ledger_day_put(ledger, day);
+    } else if (rc == -ENOENT) {
+        rc = 0; /* its creation was cut: there is nothing to keep */
     }
     ledger_snapshot_release(ledger, &snapshot);
     if (rc < 0)

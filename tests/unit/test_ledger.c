@@ -5,6 +5,7 @@
 #include "tests/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -200,6 +201,65 @@ TEST(a_new_segment_books_rows_that_were_never_booked)
     CHECK_EQ(recovery.rows_booked, 0);
     CHECK_STR(buf_view(&report), "");
     buf_fini(&report);
+    fixture_fini(&f);
+}
+
+/* What a kill, or a power cut, leaves of a day's database that was being made:
+ * the folder without CURRENT. */
+static void
+make_cut_day(struct fixture *f, const char *name, char path[128])
+{
+    char file[160];
+    snprintf(path, 128, "%s/log/%s", f->dir, name);
+    snprintf(file, sizeof(file), "%s/MANIFEST-000001", path);
+    CHECK_EQ(mkdir(path, 0700), 0);
+    int fd = open(file, O_WRONLY | O_CREAT, 0600);
+    CHECK_TRUE(fd >= 0);
+    close(fd);
+}
+
+TEST(a_day_whose_creation_was_cut_does_not_hold_up_a_new_segment)
+{
+    struct fixture f;
+    struct buf error;
+    char path[128];
+    struct ledger_recovery recovery;
+    struct ledger_row row = fixture_row(2, 256, 50, FIXTURE_NOON);
+    fixture_init(&f);
+    buf_init(&error, 0);
+    book_one(&f, 2, 0, FIXTURE_NOON);
+    CHECK_EQ(fixture_book(&f, &row, 1, false), 0);
+    make_cut_day(&f, "2026-11-20", path);
+    make_cut_day(&f, "2026-11-22", path);
+    CHECK_EQ(ledger_recover(f.ledger, 8, 1, &recovery, &error), 0);
+    CHECK_EQ(recovery.rows_booked, 1);
+    CHECK_EQ(fixture_differences(f.ledger, &error), 0);
+    buf_fini(&error);
+    fixture_fini(&f);
+}
+
+TEST(a_day_whose_creation_was_cut_is_dropped_in_its_turn)
+{
+    struct fixture f;
+    struct buf error;
+    char path[128];
+    struct ledger_drop drop;
+    int64_t day = 0;
+    fixture_init(&f);
+    buf_init(&error, 0);
+    make_cut_day(&f, "2026-11-20", path);
+    book_one(&f, 2, 0, FIXTURE_NOON);
+    struct ledger_snapshot *snapshot = ledger_snapshot_take(f.ledger);
+    CHECK_EQ(ledger_drop_next(f.ledger, snapshot, FIXTURE_NOON, &day), 1);
+    CHECK_EQ(day, FIXTURE_NOON / FIXTURE_DAY - 1);
+    ledger_snapshot_release(f.ledger, &snapshot);
+    CHECK_EQ(ledger_drop_prepare(f.ledger, day, &drop, &error), 0);
+    CHECK_EQ(ledger_drop_apply(f.ledger, &drop, &error), 0);
+    ledger_drop_fini(&drop);
+    CHECK_EQ(ledger_remove_dropped(f.ledger, &error), 0);
+    CHECK_TRUE(access(path, F_OK) < 0);
+    CHECK_EQ(fixture_differences(f.ledger, &error), 0);
+    buf_fini(&error);
     fixture_fini(&f);
 }
 
