@@ -66,9 +66,12 @@ answer_failure(struct store *store, uint64_t now_ms)
         return;
     snprintf(reason, sizeof(reason), "the ledger cannot write: %s",
              health.text);
-    if (store->restored)
-        change_refuse_queued(store, -EIO, reason);
     flush_refuse_waiters(store, -EIO, reason);
+    /* Until it serves, nobody waits for an answer: the start goes on as soon as
+     * the disk does, as it waits for the ledger to open. */
+    if (store->restore != NULL)
+        return;
+    change_refuse_queued(store, -EIO, reason);
     if (store->flush == NULL || store->flush->changes == NULL ||
         now_ms < store->flush->started_ms + STORE_ANSWER_MS)
         return;
