@@ -88,7 +88,7 @@ verify_columns(struct verify *v)
             verify_violation(v, "column %u: ring head %llu, tail %llu", i,
                              (unsigned long long)head,
                              (unsigned long long)tail);
-        if (v->quiet && state != SHM_COLUMN_FREE && state != SHM_COLUMN_LIVE)
+        if (v->quiet && state == SHM_COLUMN_DYING)
             verify_violation(v, "column %u: not reaped in a quiet segment", i);
     }
 }

@@ -85,10 +85,11 @@ static void
 check_entry(struct verify *v, uint32_t entry)
 {
     struct entry_policy policy;
-    uint64_t tag;
+    uint64_t tag = shm_load(&segment_entry_hot(v->segment, entry)->tag);
     if (entry_read(v->segment, entry, &policy, &tag) < 0) {
-        /* An accountant died there; its successor publishes all again. */
-        if (v->quiet)
+        /* An accountant died there; its successor publishes all again. An entry
+         * that it had not given to anybody yet stays as it is, until then. */
+        if (v->quiet && (tag & 0xff) != SHM_TAG_NONE)
             verify_violation(v, "entry %u: its writer stopped in the middle",
                              entry);
         return;

@@ -59,6 +59,9 @@ TEST(a_quiet_segment_has_no_leases)
     CHECK_EQ(reap_all(&f.segment, 1, &result), 3);
     buf_reset(&report);
     CHECK_EQ(segment_verify(&f.segment, true, &report), 0);
+    /* A seat that was just given away, or that a dead master left so. */
+    CHECK_EQ(column_find_free(&f.segment), 0);
+    CHECK_EQ(segment_verify(&f.segment, true, &report), 0);
     shm_store(&segment_used(&f.segment, f.key, 0)[0], 17);
     CHECK_TRUE(segment_verify(&f.segment, true, &report) > 0);
     CHECK_TRUE(strstr(buf_cstr(&report), "I5: column 0") != NULL);
@@ -259,6 +262,20 @@ TEST(an_entry_whose_writer_died_counts_only_where_nobody_will_heal_it)
     CHECK_EQ(segment_verify(&f.segment, false, &report), 0);
     CHECK_TRUE(segment_verify(&f.segment, true, &report) > 0);
     CHECK_TRUE(strstr(buf_cstr(&report), "entry 1: its writer") != NULL);
+    close_lively(&f);
+}
+
+TEST(an_entry_that_was_left_before_it_was_given_away_is_sound)
+{
+    struct fixture f;
+    struct reap_result result = {0};
+    open_lively(&f);
+    for (uint32_t i = 0; i < 3; i++)
+        fixture_kill(&f, i);
+    CHECK_EQ(reap_all(&f.segment, 1, &result), 3);
+    shm_store(&segment_entry_cold(&f.segment, 2)->seq, 1);
+    shm_store(&f.segment.header->entry_high, 3);
+    CHECK_EQ(segment_verify(&f.segment, true, &report), 0);
     close_lively(&f);
 }
 
