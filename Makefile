@@ -47,6 +47,7 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@echo "  $(1)")
 
+comma := ,
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 # The parts of each program.
@@ -113,6 +114,29 @@ $(BUILD)/stress/%: $(BUILD)/obj/crash/tests/stress/%.o $(STRESS_OBJ)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/stress/stress_ledger: $(call obj,$(ACCOUNTANT_SRC) $(LEDGER_SRC))
 
+# The simulator: shm/ and the accountant as they are, but for the threads; each
+# access to the segment is a point, and what they ask of the system is answered
+# by tests/sim.
+SIM_WRAP := malloc calloc realloc reallocarray free strdup exit nanosleep \
+            getpid getrandom access stat open fsync close rmdir opendir readdir \
+            closedir epoll_create1 epoll_ctl epoll_wait pthread_mutex_lock \
+            pthread_cond_wait pthread_cond_broadcast clock_mono_ns \
+            clock_mono_ms clock_wall_ms clock_period_ms proc_start_time \
+            proc_boot_id proc_mkdir_p crypto_seal crypto_key_digest
+SIM_SRC := $(wildcard tests/sim/*.c) $(filter-out shm/catalogue%,$(SHM_SRC)) \
+           $(filter-out %/accountant.c %/control.c %/ledger_thread.c, \
+             $(wildcard accountant/*.c)) $(LEDGER_SRC)
+SIM_OBJ := $(patsubst %.c,$(BUILD)/obj/sim/%.o,$(SIM_SRC)) $(call obj,$(COMMON_SRC))
+$(BUILD)/obj/sim/%.o: %.c
+	@mkdir -p $(dir $@)
+	$(call say,CC $<)
+	$(Q)$(CC) $(CPPFLAGS) -DSHM_SIMULATED -U_FORTIFY_SOURCE $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/sim/sim: $(SIM_OBJ)
+	@mkdir -p $(dir $@)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAP)) -o $@ $^ \
+	  $(filter-out -lleveldb -lcurl,$(LIBS))
+
 .PHONY: unit
 unit: $(UNIT) ## build and run the unit tests
 	@tests/run_all.sh $(UNIT)
@@ -130,6 +154,17 @@ STRESS_SECONDS ?= 3
 .PHONY: stress
 stress: $(STRESS) ## threads and killed processes over the shared table
 	@tests/run_stress.sh $(STRESS_SECONDS) $(STRESS)
+
+# Seeded: the same numbers give the same schedules.
+SIM_SCHEDULES ?= 1000000
+SIM_SEED      ?= 1
+SIM_JOBS      ?= 2
+.PHONY: sim
+sim: $(BUILD)/sim/sim ## schedules of a whole world with deaths, SIM_SCHEDULES of them
+	@$< -n $(SIM_SCHEDULES) -s $(SIM_SEED) -j $(SIM_JOBS)
+.PHONY: sim-mutants
+sim-mutants: $(BUILD)/sim/sim ## mistakes put into a copy: the simulator must find each
+	@$(PYTHON) tests/sim/mutants.py $(BUILD)
 
 .PHONY: system
 system: all ## real processes, a mock provider, python3's standard library

@@ -36,6 +36,12 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "32-bit atomics are lock-free");
 #define shm_cas(p, expected, v)                                                \
     atomic_compare_exchange_weak_explicit(                                     \
         (p), (expected), (v), memory_order_acq_rel, memory_order_acquire)
+/* Decides once (column.claim): fails only when somebody else was first. */
+#define shm_cas_once(p, expected, v)                                           \
+    atomic_compare_exchange_strong_explicit(                                   \
+        (p), (expected), (v), memory_order_acq_rel, memory_order_acquire)
+/* H3 and D3: what I stored is seen before what I load from here on. */
+#define shm_fence() atomic_thread_fence(memory_order_seq_cst)
 
 /* Crash points for kill tests: built with -DSHM_CRASH_POINTS only. */
 #ifdef SHM_CRASH_POINTS
@@ -46,6 +52,34 @@ void shm_crash_point(void);
         shm_crash_point();                                                     \
         atomic_store_explicit((p), (v), memory_order_release);                 \
     } while (0)
+#endif
+
+/*
+ * The simulator (tests/sim) stands between code and segment: each operation is
+ * a place where another process may run or this one may die, and a store may
+ * wait in a store buffer that only its own process sees. Built with
+ * -DSHM_SIMULATED only.
+ */
+#ifdef SHM_SIMULATED
+uint64_t shm_simulated_load(const volatile void *word, unsigned bytes);
+void shm_simulated_store(volatile void *word, unsigned bytes, uint64_t value);
+void shm_simulated_fence(void);
+#undef shm_load
+#undef shm_load_own
+#undef shm_store
+#undef shm_cas
+#undef shm_cas_once
+#undef shm_fence
+#define shm_load(p)                                                            \
+    ((__typeof__(*(p) + 0))shm_simulated_load((p), sizeof(*(p))))
+#define shm_load_own(p) shm_load(p)
+#define shm_store(p, v) shm_simulated_store((p), sizeof(*(p)), (uint64_t)(v))
+#define shm_fence()     shm_simulated_fence()
+#define shm_cas_once(p, expected, v)                                           \
+    (shm_simulated_fence(),                                                    \
+     atomic_compare_exchange_strong_explicit(                                  \
+         (p), (expected), (v), memory_order_acq_rel, memory_order_acquire))
+#define shm_cas(p, expected, v) shm_cas_once(p, expected, v)
 #endif
 
 #endif

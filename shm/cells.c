@@ -167,7 +167,7 @@ announce(const struct seat *seat, const struct target *t,
     }
     /* H3: all announcements of mine are visible before any load below; pairs
      * with the same fence of every other announcer and with D3. */
-    atomic_thread_fence(memory_order_seq_cst);
+    shm_fence();
 }
 
 /* H4: the second look at the tags, behind the fence. */

@@ -31,9 +31,7 @@ static bool
 decide_claim(struct shm_column *shm, uint32_t generation, uint32_t owner)
 {
     uint64_t expected = claim_word(generation, 0);
-    return atomic_compare_exchange_strong_explicit(
-        &shm->claim, &expected, claim_word(generation, owner),
-        memory_order_acq_rel, memory_order_acquire);
+    return shm_cas_once(&shm->claim, &expected, claim_word(generation, owner));
 }
 
 /*

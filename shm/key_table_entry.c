@@ -340,7 +340,7 @@ entry_sweep_retired(struct segment *segment)
         return segment->retired_count; /* later, with memory */
     /* D3: either this scan sees a worker's HELD slot, or that worker's second
      * look at the tag (H4, after its own fence) sees RETIRED. */
-    atomic_thread_fence(memory_order_seq_cst);
+    shm_fence();
     mark_named(segment, named, high);
     for (uint32_t i = 0; i < high; i++) {
         struct shm_entry_hot *hot = segment_entry_hot(segment, i);
