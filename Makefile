@@ -118,21 +118,23 @@ $(BUILD)/stress/stress_ledger: $(call obj,$(ACCOUNTANT_SRC) $(LEDGER_SRC))
 # access to the segment is a point, and what they ask of the system is answered
 # by tests/sim.
 SIM_WRAP := malloc calloc realloc reallocarray free strdup exit nanosleep \
-            getpid getrandom access stat open fsync close rmdir opendir readdir \
+            getpid getrandom access stat open fsync close rmdir unlink opendir readdir \
             closedir epoll_create1 epoll_ctl epoll_wait pthread_mutex_lock \
             pthread_cond_wait pthread_cond_broadcast clock_mono_ns \
             clock_mono_ms clock_wall_ms clock_period_ms proc_start_time \
             proc_boot_id proc_mkdir_p crypto_seal crypto_key_digest
-SIM_SRC := $(wildcard tests/sim/*.c) $(filter-out shm/catalogue%,$(SHM_SRC)) \
+SIM_SRC := $(filter-out shm/catalogue%,$(SHM_SRC)) $(LEDGER_SRC) \
            $(filter-out %/accountant.c %/control.c %/ledger_thread.c, \
-             $(wildcard accountant/*.c)) $(LEDGER_SRC)
-SIM_OBJ := $(patsubst %.c,$(BUILD)/obj/sim/%.o,$(SIM_SRC)) $(call obj,$(COMMON_SRC))
+             $(wildcard accountant/*.c))
+SIM_OBJ  := $(patsubst %.c,$(BUILD)/obj/sim/%.o,$(wildcard tests/sim/*.c))
+SIM_CODE := $(patsubst %.c,$(BUILD)/obj/sim/%.o,$(SIM_SRC)) $(call obj,$(COMMON_SRC))
 $(BUILD)/obj/sim/%.o: %.c
 	@mkdir -p $(dir $@)
 	$(call say,CC $<)
 	$(Q)$(CC) $(CPPFLAGS) -DSHM_SIMULATED -U_FORTIFY_SOURCE $(CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/sim/sim: $(SIM_OBJ)
-	@mkdir -p $(dir $@)
+$(BUILD)/sim/libsim.a: $(SIM_CODE)
+	@mkdir -p $(dir $@) && rm -f $@ && ar rcs $@ $^
+$(BUILD)/sim/sim: $(SIM_OBJ) $(BUILD)/sim/libsim.a
 	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAP)) -o $@ $^ \
 	  $(filter-out -lleveldb -lcurl,$(LIBS))
@@ -186,7 +188,7 @@ layers: ## who may include whom, and how large a file may be
 .PHONY: test
 test: deps ## all tests; closes with "N passed, N failed"
 	@$(MAKE) --no-print-directory all
-	+@tests/run_goals.sh layers unit stress models fuzz-replay system
+	+@tests/run_goals.sh layers unit stress models sim fuzz-replay system
 
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 10

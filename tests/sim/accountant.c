@@ -40,7 +40,8 @@ accountant_init(void)
 {
     static const char text[] =
         "[server]\ninstance = sim\ndata_dir = /sim/data\nrun_dir = /sim/run\n"
-        "flush_interval = 50ms\nlog_retention = 3650d\n[log]\naccess = off\n"
+        "flush_interval = 50ms\nlog_retention = 3650d\nexport_interval = 0s\n"
+        "[log]\naccess = off\n"
         "[provider.mock]\nkind = openai\nbase_url = http://127.0.0.1:9/v1\n"
         "models = gpt-x\n[model.gpt-x]\nprice_input = 2\n";
     struct buf error;

@@ -273,8 +273,7 @@ command(void)
         commit();                                   /* D1 */
         entry_retire(k.segment, k.entry[c.tenant]); /* D2 */
         k.entry[c.tenant] = SHM_ENTRY_NONE;
-        k.retired = sim_one_in(2) ? entry_sweep_retired(k.segment) /* D3, D4 */
-                                  : k.retired + 1;
+        k.retired = entry_sweep_retired(k.segment); /* D3, D4 */
         break;
     case FLUSH:
         reap();

@@ -92,7 +92,7 @@ static enum happening
 any_happening(void)
 {
     static const uint8_t weights[HAPPENINGS] = {30, 12, 8,  5, 5, 2,
-                                                5,  10, 12, 4, 14};
+                                                5,  12, 12, 4, 18};
     unsigned sum = 0;
     for (int i = 0; i < HAPPENINGS; i++)
         sum += weights[i];

@@ -116,7 +116,7 @@ static void
 drain_by_chance(void)
 {
     for (unsigned i = 0; i < strands_used; i++)
-        if (strands[i].buffered > 0 && sim_one_in(4))
+        if (strands[i].buffered > 0 && sim_one_in(8))
             drain(&strands[i], 1 + (unsigned)sim_below(BUFFER));
 }
 
