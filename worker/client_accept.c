@@ -54,18 +54,25 @@ accept_pause(struct worker *worker)
                    loop_now_ms(worker->loop) + ACCEPT_PAUSE_MS);
 }
 
+/* Whether a warning is due: they come together, and again and again. */
+static bool
+may_tell(struct worker *worker)
+{
+    uint64_t now_ms = loop_now_ms(worker->loop);
+    if (now_ms < worker->clients->told_ms)
+        return false;
+    worker->clients->told_ms = now_ms + TELL_AGAIN_MS;
+    return true;
+}
+
 /* Nobody can go: the next ones wait in the kernel, or for another worker. */
 static void
 accept_full(struct worker *worker)
 {
-    struct clients *clients = worker->clients;
-    uint64_t now_ms = loop_now_ms(worker->loop);
-    if (now_ms >= clients->full_told_ms) {
+    if (may_tell(worker))
         log_warn("%u connections are open and all at work: others wait (raise "
                  "max_connections)",
                  worker->connection_count);
-        clients->full_told_ms = now_ms + TELL_AGAIN_MS;
-    }
     accept_pause(worker);
 }
 
@@ -89,9 +96,10 @@ listener_on_ready(struct loop_source *source, uint32_t events)
     if (fd == -EAGAIN || fd == -ECONNABORTED || fd == -EINTR)
         return;
     if (fd < 0) {
-        log_warn("cannot accept connections: %s; trying again in %d ms (raise "
-                 "the limit of open files)",
-                 strerror(-fd), ACCEPT_PAUSE_MS);
+        if (may_tell(worker))
+            log_warn("cannot accept connections: %s; trying again each %d ms "
+                     "(raise the limit of open files)",
+                     strerror(-fd), ACCEPT_PAUSE_MS);
         accept_pause(worker);
         return;
     }

@@ -106,7 +106,7 @@ struct clients {
     struct client_listener listeners[HERITAGE_LISTENERS_MAX];
     unsigned listener_count;
     struct loop_timer accept_timer; /* accepting stopped for a while */
-    uint64_t full_told_ms;          /* when that may be logged again */
+    uint64_t told_ms;               /* when that may be logged again */
     struct tls_server_context *tls;
     struct client_shakes shakes;
     struct client *first, *last; /* open ones: first was active last */

@@ -3,8 +3,10 @@ memory for: the others are served all the same."""
 import http.client
 import json
 import os
+import resource
 import socket
 import subprocess
+import time
 import unittest
 
 from gateway import GatewayCase, free_port, wait_for
@@ -229,6 +231,35 @@ class Descriptors(GatewayCase):
         wait_for(lambda: self.gw.call(self.key, chat(tokens=1))[0] == 200, 30,
                  "service after the crowd has gone")
         self.assertEqual(set(self.gw.children()), self.pids)
+
+
+class Accept(GatewayCase):
+    def test_row_13_accepting_stops_for_a_while_and_goes_on_by_itself(self):
+        gw = self.gateway(provider=None, workers=1).start()
+        key = gw.create_key("few")
+        pid, = all_workers(gw)
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE,
+                         (open_descriptors(pid), limits[1]))
+        waiting = []
+        for _ in range(20):
+            s = socket.create_connection(("127.0.0.1", gw.port), 30)
+            self.addCleanup(s.close)
+            s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            waiting.append(s)
+        wait_for(lambda: "cannot accept" in gw.log(), 20, "EMFILE")
+        before, begun = cpu_seconds(pid), time.monotonic()
+        for _ in range(20):
+            self.assertEqual(gw.ctl("status")["state"], "running")
+        # Some tries a second; told once. One that spins takes all there is.
+        self.assertLess(cpu_seconds(pid) - before,
+                        0.1 + 0.1 * (time.monotonic() - begun))
+        self.assertLess(gw.log().count("cannot accept"), 3)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        for s in waiting:
+            self.assertTrue(s.recv(4096).startswith(b"HTTP/1.1 200 "))
+        self.assertEqual(gw.call(key, HELLO)[0], 200)
+        self.assertEqual(set(gw.children("worker")), {pid})
 
 
 class MemoryGroup:
