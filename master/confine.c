@@ -100,6 +100,28 @@ forget(struct master *master, const struct role *role)
         config_visit_secrets(master->config, wipe_text, NULL);
 }
 
+bool
+confine_allows(const struct config *running, const struct config *next,
+               struct buf *error)
+{
+    char wanted[PATH_MAX], error_log[PATH_MAX], access_log[PATH_MAX];
+    const char *folder = folder_of(next->log.access, wanted);
+    const char *const open[] = {running->server.data_dir,
+                                folder_of(running->log.error, error_log),
+                                folder_of(running->log.access, access_log)};
+    if (folder == NULL || !running->server.sandbox)
+        return true;
+    for (unsigned i = 0; i < ARRAY_LEN(open); i++)
+        if (open[i] != NULL && strcmp(folder, open[i]) == 0)
+            return true;
+    buf_printf(error,
+               "[log] access in %s: the sandbox is closed around data_dir and "
+               "the folders of the logs as they were at the start; it needs a "
+               "restart",
+               folder);
+    return false;
+}
+
 void
 confine_child(struct master *master, const struct role *role)
 {

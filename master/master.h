@@ -202,6 +202,9 @@ void spawn_take_over(struct master *master, const struct role *role, pid_t pid,
  * before its role; in the master, when everything is open. */
 void confine_child(struct master *master, const struct role *role);
 void confine_master(const struct master *master);
+/* At a reload: whether what the accountant will write lies where it may. */
+bool confine_allows(const struct config *running, const struct config *next,
+                    struct buf *error);
 
 /* ---- supervise.c ---- */
 void supervise(struct master *master); /* the loop, until the end */

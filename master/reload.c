@@ -118,6 +118,8 @@ prepare(struct master *master)
     struct config *next = config_load(master->config->path, &error);
     int r = next == NULL ? -EINVAL
                          : config_check_reload(master->config, next, &error);
+    if (r == 0 && !confine_allows(master->config, next, &error))
+        r = -EINVAL;
     if (r == 0 && 2 * next->server.workers > master->segment.column_max) {
         buf_printf(&error,
                    "workers = %u does not fit the running segment (%u seats, "
@@ -159,6 +161,7 @@ reload_begin(struct master *master)
         struct certificate certificate = {0};
         if (next == NULL ||
             config_check_reload(master->config, next, &error) != 0 ||
+            !confine_allows(master->config, next, &error) ||
             certificate_read(next, &master->certificate, &certificate,
                              &error) != 0)
             refuse(master, buf_cstr(&error));

@@ -49,6 +49,13 @@ is_loopback(const uint8_t addr16[16])
            memcmp(addr16, v4, sizeof(v4)) == 0;
 }
 
+static bool
+is_mapped(const uint8_t addr16[16])
+{
+    static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(addr16, v4, sizeof(v4)) == 0;
+}
+
 static void
 make_head(struct request *request)
 {
@@ -64,6 +71,13 @@ make_head(struct request *request)
     buf_append_str(out, STR_LIT(" HTTP/1.1\r\nHost: aigw\r\nx-aigw-via: "));
     buf_append_cstr(out,
                     is_loopback(request->client_ip) ? "tcp-loopback" : "tcp");
+    /* Who guesses tokens is told apart by it: of IPv6, the network. */
+    char client[2 * sizeof(request->client_ip) + 1];
+    crypto_hex(request->client_ip,
+               is_mapped(request->client_ip) ? sizeof(request->client_ip) : 8,
+               client);
+    buf_append_str(out, STR_LIT("\r\nx-aigw-client: "));
+    buf_append_cstr(out, client);
     buf_append_str(out, STR_LIT("\r\nx-request-id: "));
     buf_append_cstr(out, request->id);
     buf_append_str(out, STR_LIT("\r\n"));

@@ -117,6 +117,7 @@ admin_create(struct store *store)
     admin->listener.ready = listener_ready;
     admin->accept_again.expired = accept_again;
     admin->group = access_group();
+    guard_init(&admin->guard);
     listener_resume(admin);
     return admin;
 }

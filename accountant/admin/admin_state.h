@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "accountant/admin/guard.h"
 #include "accountant/store.h"
 #include "common/net/loop.h"
 
@@ -22,6 +23,7 @@ struct admin {
     bool draining; /* no accept; each answer is the last of its connection */
     void (*drained)(void *context);
     void *drained_context;
+    struct guard guard;
     gid_t group; /* of `aigw`; (gid_t)-1 where the host has none */
     struct connection *connections;
     unsigned connection_count;

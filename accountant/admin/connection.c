@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "accountant/admin/access.h"
 #include "accountant/admin/call.h"
+#include "accountant/admin/guard.h"
 #include "accountant/admin/operations.h"
 #include "common/net/http_parse.h"
 #include "common/net/http_reply.h"
@@ -180,7 +180,8 @@ call_prepare(struct connection *c, struct call *call,
     bool is_metrics =
         operation != NULL && (operation->flags & OPERATION_METRICS) != 0;
     /* Without the token nobody learns which paths there are. */
-    if (!access_head_allowed(head, token, is_metrics, error)) {
+    if (!guard_allows(&c->admin->guard, head, token, is_metrics,
+                      loop_now_ms(c->admin->loop), error)) {
         call->allow = NULL;
         return;
     }

@@ -139,6 +139,30 @@ class Processes(GatewayCase):
         with open(gw.log_path) as f:
             self.assertIn("accountant[%d]" % list(old["accountant"])[0], f.read())
 
+    def test_an_access_log_moves_only_to_where_it_may_be_written(self):
+        gw = self.gateway(provider=self.provider.base_url).start()
+        key = gw.create_key("a")
+        with open(gw.config) as f:
+            good = f.read()
+        elsewhere = os.path.join(gw.dir, "elsewhere")
+        os.mkdir(elsewhere)
+        refused = gw.log().count("reload refused")
+        with open(gw.config, "w") as f:
+            f.write(good.replace("[log]\n", "[log]\naccess = %s/access.log\n" % elsewhere))
+        gw.signal(signal.SIGHUP)
+        wait_for(lambda: gw.log().count("reload refused") > refused, 20, "refusal")
+        self.assertIn("it needs a restart", gw.log())
+        # Beside the error log it is switched on while all runs.
+        access = os.path.join(gw.dir, "access.log")
+        with open(gw.config, "w") as f:
+            f.write(good.replace("[log]\n", "[log]\naccess = %s\n" % access))
+        gw.signal(signal.SIGHUP)
+        wait_for(lambda: "reload done" in gw.log(), 30, "reload")
+        self.assertEqual(gw.call(key, chat(tokens=1))[0], 200)
+        wait_for(lambda: os.path.exists(access) and os.path.getsize(access) > 0, 20,
+                 "a line of the access log")
+        self.assertEqual(os.listdir(elsewhere), [])
+
     def test_a_name_is_resolved_inside_the_sandbox(self):
         """libcurl's resolver: a thread, libc's files, netlink."""
         name = socket.gethostname()
