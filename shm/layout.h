@@ -139,7 +139,7 @@ struct shm_column {
     shm_u64 claim;      /* generation << 32 | pid; 0: nobody; SHM_GIVEN_UP */
     _Alignas(SHM_LINE) shm_u64 heartbeat_ms; /* worker, monotonic */
     shm_u64 connections, requests, draining;
-    shm_u64 last_request, last_key; /* a mark of the request read last */
+    shm_u64 last_request, last_key;       /* a mark of the request read last */
     _Alignas(SHM_LINE) shm_u64 ring_head; /* the column's process */
     _Alignas(SHM_LINE) shm_u64 ring_tail; /* accountant */
 };
