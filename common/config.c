@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -197,6 +198,29 @@ config_check_reload(const struct config *running, const struct config *next,
         buf_fini(&is);
     }
     return rc;
+}
+
+static int
+see_run_dir(const struct ini_entry *entry, void *context, struct buf *error)
+{
+    char *out = context;
+    (void)error;
+    if (strcmp(entry->section, "server") != 0 || entry->option == NULL ||
+        strcmp(entry->option, "run_dir") != 0)
+        return 0;
+    snprintf(out, CONFIG_NAME_BYTES, "%s", entry->value);
+    return 1; /* the rest need not be readable */
+}
+
+int
+config_run_dir(const char *path, char out[CONFIG_NAME_BYTES], struct buf *error)
+{
+    snprintf(out, CONFIG_NAME_BYTES, "./run");
+    int r = ini_read_file(path, see_run_dir, out, error);
+    if (r < 0 && access(path, R_OK) != 0)
+        return r;
+    buf_reset(error);
+    return 0;
 }
 
 const char *

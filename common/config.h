@@ -131,5 +131,12 @@ void config_print_options(enum config_doc form, struct buf *out);
 
 /* -c FILE, else ./aigw.ini, else /etc/aigw/aigw.ini; NULL when there is none. */
 const char *config_default_path(void);
+/*
+ * config_run_dir - only the run_dir that a file names ("./run": none), for those
+ * who look for a running server: the rest may be wrong by now, or name secrets
+ * that only the service can read. 0, or -errno when the file cannot be read.
+ */
+int config_run_dir(const char *path, char out[CONFIG_NAME_BYTES],
+                   struct buf *error) MUST_CHECK;
 
 #endif

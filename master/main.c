@@ -118,17 +118,24 @@ parse_options(int argc, char **argv, struct options *options)
     }
 }
 
-static struct config *
-load_config(const char *path)
+static const char *
+find_config(const char *path)
 {
     if (path == NULL)
         path = config_default_path();
-    if (path == NULL) {
+    if (path == NULL)
         fprintf(stderr, "aigw: no configuration: neither ./aigw.ini nor "
                         "/etc/aigw/aigw.ini is there; name one with -c, or "
                         "begin with: aigw --example-config > aigw.ini\n");
+    return path;
+}
+
+static struct config *
+load_config(const char *path)
+{
+    path = find_config(path);
+    if (path == NULL)
         return NULL;
-    }
     struct buf error;
     buf_init(&error, 0);
     struct config *config = config_load(path, &error);
@@ -184,6 +191,10 @@ main(int argc, char **argv)
         return status;
     if (options.check_upgrade != NULL)
         return upgrade_check_main(options.check_upgrade, options.config_path);
+    if (options.signal_word != NULL) {
+        const char *path = find_config(options.config_path);
+        return path == NULL ? 1 : signal_send(path, options.signal_word);
+    }
     struct handover *handover = takeover_find();
     master.config = handover != NULL ? takeover_config(handover)
                                      : load_config(options.config_path);
@@ -191,8 +202,6 @@ main(int argc, char **argv)
         return 1;
     if (options.test)
         return report_config(master.config, options.dump);
-    if (options.signal_word != NULL)
-        return signal_send(master.config, options.signal_word);
 
     status = log_open(master.config->log.error,
                       log_level_from(master.config->log.level));

@@ -248,6 +248,6 @@ struct signal_row {
 };
 extern const struct signal_row signal_table[];
 /* aigw -s WORD: sends it to the master that holds the pid file. Exit status. */
-int signal_send(const struct config *config, const char *word);
+int signal_send(const char *config_path, const char *word);
 
 #endif

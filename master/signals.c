@@ -126,7 +126,7 @@ running_master(const char *path)
 }
 
 int
-signal_send(const struct config *config, const char *word)
+signal_send(const char *config_path, const char *word)
 {
     const struct signal_row *row = signal_table;
     while (row->name != NULL &&
@@ -139,8 +139,16 @@ signal_send(const struct config *config, const char *word)
                 word);
         return 2;
     }
-    char path[512];
-    snprintf(path, sizeof(path), "%s/aigw.pid", config->server.run_dir);
+    char path[CONFIG_NAME_BYTES + 16], run_dir[CONFIG_NAME_BYTES];
+    struct buf error;
+    buf_init(&error, 0);
+    int r = config_run_dir(config_path, run_dir, &error);
+    if (r < 0)
+        fprintf(stderr, "aigw: %s\n", buf_cstr(&error));
+    buf_fini(&error);
+    if (r < 0)
+        return 1;
+    snprintf(path, sizeof(path), "%s/aigw.pid", run_dir);
     pid_t pid = running_master(path);
     if (pid == 0) {
         fprintf(stderr, "aigw: no master runs here (%s is not held)\n", path);

@@ -12,25 +12,8 @@
 
 #include "common/config.h"
 #include "common/crypto.h"
-#include "common/ini.h"
 
 enum { ANSWER_MAX = 256 * 1024 * 1024, CONNECT_MS = 10000, WHOLE_S = 600 };
-
-struct run_dir_search {
-    char dir[CONFIG_NAME_BYTES];
-};
-
-static int
-see_entry(const struct ini_entry *entry, void *context, struct buf *error)
-{
-    struct run_dir_search *search = context;
-    (void)error;
-    if (strcmp(entry->section, "server") != 0 || entry->option == NULL ||
-        strcmp(entry->option, "run_dir") != 0)
-        return 0;
-    snprintf(search->dir, sizeof(search->dir), "%s", entry->value);
-    return 1; /* the rest may name secrets that we must not read */
-}
 
 static int
 use_socket(struct connect *connect, const char *path, const char *from,
@@ -49,17 +32,15 @@ use_socket(struct connect *connect, const char *path, const char *from,
 static int
 use_config(struct connect *connect, const char *file, struct buf *error)
 {
-    struct run_dir_search search = {"./run"};
-    char path[1024];
-    int result = ini_read_file(file, see_entry, &search, error);
-    if (result < 0 && access(file, R_OK) != 0)
+    char path[1024], dir[CONFIG_NAME_BYTES];
+    int result = config_run_dir(file, dir, error);
+    if (result < 0)
         return result;
-    buf_reset(error);
-    snprintf(path, sizeof(path), "%s/aigw.sock", search.dir);
+    snprintf(path, sizeof(path), "%s/aigw.sock", dir);
     const char *slash = strrchr(file, '/');
-    if (search.dir[0] != '/' && access(path, F_OK) != 0 && slash != NULL)
+    if (dir[0] != '/' && access(path, F_OK) != 0 && slash != NULL)
         snprintf(path, sizeof(path), "%.*s/%s/aigw.sock", (int)(slash - file),
-                 file, search.dir);
+                 file, dir);
     return use_socket(connect, path, file, error);
 }
 

@@ -369,6 +369,17 @@ class Leftovers(GatewayCase):
         none = gw.tool("aigw", "-c", gw.config, "-s", "reload", ok=False)
         self.assertEqual(none.returncode, 1)
 
+    def test_a_signal_is_sent_by_a_shell_that_lacks_the_services_secrets(self):
+        gw = self.gateway(env={"AIGW_TEST_SECRET": "canary"}, extra=(
+            "[provider.x]\nbase_url = http://127.0.0.1:9/v1\n"
+            "api_key = ${AIGW_TEST_SECRET}\nmodels = *\n")).start()
+        del gw.env["AIGW_TEST_SECRET"]
+        self.assertEqual(gw.tool("aigw", "-c", gw.config, "-t", ok=False).returncode, 1)
+        gw.tool("aigw", "-c", gw.config, "-s", "reload")
+        wait_for(lambda: gw.ctl("status")["config"]["reloads"] == 1, 60, "reload")
+        gw.tool("aigw", "-c", gw.config, "-s", "quit")
+        self.assertEqual(gw.process.wait(60), 0)
+
 
 class Manager:
     """The service manager's end of NOTIFY_SOCKET."""

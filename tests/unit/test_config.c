@@ -485,6 +485,32 @@ TEST(the_table_prints_in_every_form)
     buf_fini(&mdoc);
 }
 
+TEST(run_dir_is_found_where_the_rest_cannot_be_read)
+{
+    static const struct {
+        const char *text, *run_dir;
+    } cases[] = {
+        {"[server]\nrun_dir = /r\n[admin]\ntoken = ${AIGW_NOT_SET}\n", "/r"},
+        {"[server]\nrun_dir = /r\nnonsense = 1\n", "/r"},
+        {"[server]\nworkers = 1\n[log]\nrun_dir = /l\n", "./run"},
+        {"nonsense", "./run"},
+    };
+    char dir[CONFIG_NAME_BYTES];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int fd = open("r.ini", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        size_t len = strlen(cases[i].text);
+        CHECK_EQ(write(fd, cases[i].text, len), (ssize_t)len);
+        close(fd);
+        buf_reset(&error);
+        CHECK_EQ(config_run_dir("r.ini", dir, &error), 0);
+        CHECK_STR(str_from(dir), cases[i].run_dir);
+        CHECK_EQ(buf_len(&error), 0);
+    }
+    unlink("r.ini");
+    CHECK_TRUE(config_run_dir("r.ini", dir, &error) < 0);
+    CHECK_TRUE(buf_len(&error) > 0);
+}
+
 TEST(the_file_of_the_working_folder_is_taken_first)
 {
     CHECK_TRUE(config_default_path() == NULL ||

@@ -11,7 +11,7 @@ if [ "$version" != "$program" ]; then
     exit 1
 fi
 new=${1:-$version}
-tree=build/deb/aigw-$new
+tree=build/deb/aigw
 rm -rf build/deb && mkdir -p "$tree" || exit 1
 if git rev-parse --git-dir >/dev/null 2>&1; then
     git ls-files -z | tar -c --null -T - | tar -x -C "$tree" || exit 1
