@@ -58,6 +58,7 @@ upgrade() {
 
 # An answer of 40 s comes in small pieces into /root/stream.
 start_stream() {
+    rm -f /root/stream # of the last one
     call "$(printf 'word %.0s' $(seq 400))" ', "stream": true' >/root/stream &
     stream=$!
     wait_for_word
