@@ -218,6 +218,15 @@ bench-reload: all ## requests that a storm of reloads and upgrades cuts
 .PHONY: bench
 bench: all ## CPU per request against nginx, interleaved pairs
 	@$(PYTHON) tests/bench/bench_http.py
+.PHONY: bench-bodies
+bench-bodies: all $(BUILD)/bench/stream_load ## CPU per request with 512 KiB and 3.9 MiB
+	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/bench_bodies.py
+.PHONY: bench-streams
+bench-streams: all $(BUILD)/bench/stream_load ## CPU and memory of 1,000 streams, of 10,000 idle clients
+	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/bench_streams.py
+.PHONY: bench-instructions
+bench-instructions: all ## instructions per request, everything on and off (valgrind)
+	@$(PYTHON) tests/bench/bench_instructions.py
 .PHONY: bench-tls
 bench-tls: all ## what TLS adds to a request, for us and for nginx
 	@$(PYTHON) tests/bench/bench_tls.py
