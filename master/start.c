@@ -397,6 +397,11 @@ master_start(struct master *master)
     certificate_start(master);
     open_segment(master);
     master_open_idempotency(master);
+    if (master->heritage.idempotency != NULL) {
+        char path[160];
+        idempotency_path(&master->segment, path);
+        give_to_user(config, path);
+    }
     master_adopt_orphans(master);
     open_sockets(master, passed, passed_count);
     activation_check(passed, passed_count, master->heritage.listeners,

@@ -281,8 +281,8 @@ idempotency_end(struct idempotency *table, uint32_t entry, bool charged)
 
 /* ---- the file ---- */
 
-static void
-file_path(const struct segment *segment, char out[160])
+void
+idempotency_path(const struct segment *segment, char out[160])
 {
     snprintf(out, 160, "%s.idem", segment->path);
 }
@@ -342,7 +342,7 @@ idempotency_open(struct idempotency **table, const struct segment *segment,
 {
     char path[160];
     struct file *file = NULL;
-    file_path(segment, path);
+    idempotency_path(segment, path);
     int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0) {
         file = map_file(fd, also_owner, segment->header->epoch);
@@ -390,6 +390,6 @@ void
 idempotency_unlink(const struct segment *segment)
 {
     char path[160];
-    file_path(segment, path);
+    idempotency_path(segment, path);
     unlink(path);
 }

@@ -38,6 +38,8 @@ enum idempotency_verdict {
     IDEMPOTENCY_FULL,    /* all entries of the set are in progress */
 };
 
+/* PATH.idem, PATH the segment's. */
+void idempotency_path(const struct segment *segment, char out[160]);
 /* Master. Attaches the file that belongs to this segment, or makes a new one.
  * 0 or -errno. */
 int idempotency_open(struct idempotency **table, const struct segment *segment,

@@ -15,7 +15,7 @@ _aigw()
     aigw:*) words='-c -t -T -s --options --example-config --version --help' ;;
     aigw-shmdump:--instance)
         words=$(cd /dev/shm && ls -d aigw-* 2>/dev/null |
-            sed -n '/\.cat\./!s/^aigw-//p')
+            sed -n '/\.cat\.\|\.idem$/!s/^aigw-//p')
         ;;
     aigw-shmdump:*)
         words='header keys models workers rings slots catalogue
