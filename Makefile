@@ -20,7 +20,7 @@ OPT    ?= -O3 -fno-plt
 CFLAGS += -std=gnu11 $(OPT) -g $(WARN) $(HARDEN) $(EXTRA_CFLAGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 ifeq ($(SAN),)
-CPPFLAGS += -D_FORTIFY_SOURCE=3
+CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 # clang has it since 16; large buffers on the way of a request are UNINITIALIZED.
 CFLAGS  += $(shell $(CC) -ftrivial-auto-var-init=zero -E -x c /dev/null \
              >/dev/null 2>&1 && echo -ftrivial-auto-var-init=zero)
