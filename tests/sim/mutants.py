@@ -4,7 +4,7 @@
 sources and lets it look; each must be found.
 
 usage: mutants.py BUILD [NAME...]     (make sim-mutants)
-Environment: SIM_SCHEDULES, at most so many for each (default 200000).
+Environment: SIM_SCHEDULES, at most so many for each (default 1000000).
 """
 import os
 import re
@@ -167,9 +167,9 @@ class Copy:
         self.build = build
         shutil.rmtree(self.path, ignore_errors=True)
         os.makedirs(self.path)
-        for name in ("common", "shm", "accountant", "Makefile"):
+        for name in ("common", "shm", "accountant", "Makefile", "tests/sim",
+                     "tools/package/package.mk"):
             self.copy(name)
-        self.copy("tests/sim")
         self.copy(os.path.join(build, "obj/sim"))
         self.copy(os.path.join(build, "obj/common"))
 
@@ -210,7 +210,7 @@ class Copy:
 
 def main():
     build, wanted = sys.argv[1], sys.argv[2:]
-    schedules = int(os.environ.get("SIM_SCHEDULES") or 200000)
+    schedules = int(os.environ.get("SIM_SCHEDULES") or 1000000)
     copy = Copy(build)
     passed = failed = 0
     for name, file, old, new in MUTANTS:

@@ -68,6 +68,8 @@ begin_request(struct worker *w, struct flight *f)
         return;
     world.requests_left--;
     unsigned tenant = 1 + (unsigned)sim_below(world.tenant_count - 1);
+    if (world.command.kind == DELETE && sim_one_in(2))
+        tenant = world.command.tenant; /* just then */
     const struct tenant *t = &world.tenants[tenant];
     if (!t->was_there)
         return;
