@@ -448,6 +448,8 @@ providers = dead
     def test_a_process_forgets_what_another_one_needs(self):
         if os.geteuid() != 0:
             self.skipTest("only root reads the memory of a confined process")
+        if "no sandbox in this build" in self.gw.log():
+            self.skipTest("a sanitizer keeps what was freed, and terabytes of its own")
         self.assertEqual(self.say(self.key, self.body(tokens=1)), 200)
         raw = {"master secret": self.master, "admin token": self.token.encode(),
                "stray": self.p_stray.encode()}
