@@ -237,6 +237,7 @@ flush_free(struct flush *flush)
     }
     free(flush->touched);
     free(flush->rolls);
+    free(flush->escrows);
     free(flush);
 }
 
@@ -282,6 +283,7 @@ flush_start(struct store *store)
     add_records(flush);
     crash_point("F2");
     change_stage_all(store, flush);
+    escrow_stage(flush);
     roll_due(flush);
     put_totals_and_positions(flush);
     take_waiters(store, flush);
@@ -360,6 +362,7 @@ flush_done(struct ledger_job *job)
     drain_release(&store->drain, &flush->drained);
     apply_totals(flush);
     apply_rolls(flush);
+    escrow_apply(flush);
     note_durable(store);
     bool complete = flush->drained.is_complete;
     struct change *changes = flush->changes;
@@ -370,6 +373,6 @@ flush_done(struct ledger_job *job)
     change_apply_all(store, changes);
     answer_waiters(waiters, 0, "");
     if (!complete || store->changes != NULL || store->waiters != NULL ||
-        store->next_roll_ms == 0)
+        store->next_roll_ms == 0 || store->escrows.due_count > 0)
         store_kick(store);
 }

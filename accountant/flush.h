@@ -40,6 +40,8 @@ struct flush {
     size_t touched_count, touched_room;
     struct flush_roll *rolls;
     size_t roll_count, roll_room;
+    struct object **escrows; /* whose escrow is in the batch */
+    size_t escrow_count;
     struct change *changes, **changes_end;
     unsigned change_count;
     struct flush_waiter *waiters;

@@ -25,6 +25,11 @@ struct object {
     int64_t pending_used_ms;
     bool touched;
     bool staged; /* a management change of it is in that flush */
+    /* Strict durability: durable and shown to the workers; 0 none. */
+    uint64_t escrow[SHM_UNITS];
+    uint64_t escrow_next[SHM_UNITS]; /* on its way, while escrow_due */
+    bool escrow_due;
+    uint64_t rate_ms, rate_used[SHM_UNITS], rate[SHM_UNITS]; /* in 2 s */
     bool listed;
 };
 

@@ -31,6 +31,7 @@ publish_object(struct store *store, struct object *object)
         is_group ? &object->group->entry : &object->gateway->entry;
     uint64_t *tag = is_group ? &object->group->tag : &object->gateway->tag;
     make_policy(store, object, &policy);
+    escrow_of_object(store, object, &policy);
     if (*entry != SHM_ENTRY_NONE) {
         entry_update(store->segment, *entry, &policy);
         return 0;
@@ -60,6 +61,7 @@ publish_budgets(struct store *store, struct object *object)
         policy_budgets_of_group(object->group, &policy);
     else
         policy_budgets_of_gateway(object->gateway, &policy);
+    escrow_of_object(store, object, &policy);
     entry_publish_budgets(store->segment, entry, &policy);
 }
 

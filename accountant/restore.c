@@ -143,6 +143,10 @@ on_loaded(struct ledger_job *job)
         log_warn("a power cut or a removed segment left %llu log rows "
                  "unbooked: they are booked now",
                  (unsigned long long)restore->recovery.rows_booked);
+    if (restore->recovery.escrow_tokens > 0)
+        log_warn("durability is strict and the segment is gone: keys are "
+                 "charged up to their escrows, %llu tokens",
+                 (unsigned long long)restore->recovery.escrow_tokens);
     store->objects = restore->objects;
     objects_init(&restore->objects, store->objects.seed);
     store->prices = restore->prices;
@@ -156,6 +160,7 @@ on_loaded(struct ledger_job *job)
         return;
     }
     buf_fini(&error);
+    escrow_configure(store);
     match_entries(store);
     publish_kind(store, LEDGER_GROUP);
     publish_kind(store, LEDGER_KEY);

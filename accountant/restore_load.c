@@ -134,6 +134,8 @@ read_all(struct restore *restore)
         rc = ledger_scan_positions(ledger, NULL, load_position, restore, error);
     if (rc >= 0 && restore->result == 0)
         rc = ledger_scan_prices(ledger, NULL, load_price, restore, error);
+    if (rc >= 0 && restore->result == 0)
+        rc = restore_read_escrows(restore);
     return rc < 0 ? rc : restore->result;
 }
 
@@ -218,6 +220,8 @@ try_once(struct restore *restore)
         rc = read_all(restore);
     if (rc == 0)
         rc = make_default_group(restore);
+    if (rc == 0)
+        rc = restore_prepare_escrows(restore);
     return rc;
 }
 

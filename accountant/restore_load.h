@@ -33,6 +33,13 @@ void restore_load(struct ledger_job *job);
 enum { RESTORE_CATCH_UP = 1 };
 int restore_check_segment(struct restore *restore) MUST_CHECK;
 
+/* ---- restore_escrow.c ---- */
+/* Objects were read: their escrows too. 0 or -errno. */
+int restore_read_escrows(struct restore *restore) MUST_CHECK;
+/* Strict: every key has its step ahead, durably, before anybody may use it;
+ * else none has any. */
+int restore_prepare_escrows(struct restore *restore) MUST_CHECK;
+
 /* ---- restore_catch_up.c ---- */
 /* The objects of the ledger were read: writes what the segment knows more, then
  * they must be read again. 0; -EAGAIN workers are still there; -ESTALE. */

@@ -112,6 +112,7 @@ on_tick(struct loop_timer *timer)
     answer_failure(store, now_ms);
     store_wake(store);
     if (store->restored) {
+        escrow_tick(store);
         sweep(store, now_ms);
         retention_tick(&store->retention, now_ms);
         exporter_tick(&store->exporter, now_ms);
@@ -203,6 +204,7 @@ store_destroy(struct store **pointer)
     objects_fini(&store->objects);
     prices_fini(&store->prices);
     drain_fini(&store->drain);
+    escrow_fini(&store->escrows);
     access_log_fini(&store->access_log);
     if (store->catalogue != NULL)
         catalogue_put(store->catalogue);

@@ -43,6 +43,8 @@ apply_put_gateway(struct store *store, struct change *change)
     struct object *object = get_object(store, LEDGER_KEY, change->id);
     struct gateway *gateway = change->gateway;
     bool is_new = object->gateway == NULL;
+    if (is_new)
+        memcpy(object->escrow, store->escrows.step, sizeof(object->escrow));
     gateway->total = object->total;
     gateway->last_used_ms = object->last_used_ms;
     change->gateway = NULL;

@@ -234,6 +234,14 @@ stage_put_gateway(struct store *store, struct flush *flush,
     put_budgets(flush, LEDGER_KEY, gateway->id, object,
                 object == NULL ? NULL : object->gateway->budgets,
                 gateway->budgets);
+    if (escrow_is_strict(store->config)) {
+        /* A new key's first step; an old one may have another group. */
+        const uint64_t *escrow =
+            object == NULL ? store->escrows.step : object->escrow;
+        struct ledger_escrow value = {escrow[SHM_TOKENS], escrow[SHM_NANO],
+                                      gateway->group_id};
+        ledger_batch_escrow(flush->batch, gateway->id, &value);
+    }
     if (!buf_ok(&bytes))
         fatal("out of memory");
     buf_fini(&bytes);
@@ -251,6 +259,8 @@ stage_delete(struct store *store, struct flush *flush, struct change *change)
     if (object != NULL && object->staged)
         return CHANGE_LATER;
     ledger_batch_delete_object(flush->batch, kind, change->id);
+    if (kind == LEDGER_KEY)
+        ledger_batch_delete_escrow(flush->batch, change->id);
     for (int row = 0; row < SHM_BUDGETS; row++)
         ledger_batch_delete_budget(flush->batch, kind, change->id,
                                    (uint8_t)row);

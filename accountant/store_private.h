@@ -14,6 +14,7 @@
 
 #include "accountant/access_log.h"
 #include "accountant/drain.h"
+#include "accountant/escrow.h"
 #include "accountant/exporter.h"
 #include "accountant/flush.h"
 #include "accountant/ledger_thread.h"
@@ -68,6 +69,7 @@ struct store {
     struct store_master master;
     struct retention retention;
     struct exporter exporter;
+    struct escrows escrows;
     struct reload *reload; /* a configuration under way */
     store_ready ready;
     void *ready_context;

@@ -28,6 +28,7 @@ enum provider_kind {
     PROVIDER_BUILTIN,
     /* later: anthropic, gemini, azure, bedrock, workers-ai */
 };
+enum durability { DURABILITY_FLUSH, DURABILITY_STRICT };
 enum on_disconnect { ON_DISCONNECT_ABORT, ON_DISCONNECT_DRAIN };
 
 struct config_list { /* of NUL-terminated strings */
@@ -46,6 +47,8 @@ struct config_server {
     bool sandbox;
     uint64_t flush_interval_ms, drain_timeout_ms, watchdog_timeout_ms;
     uint64_t export_interval_ms, export_keep; /* interval 0: none */
+    enum durability durability;
+    uint64_t escrow_tokens;
     uint64_t header_timeout_ms, body_timeout_ms, keepalive_timeout_ms,
         send_timeout_ms;
     uint64_t max_keys, max_models, max_requests, max_connections;

@@ -56,6 +56,10 @@
       "confine workers and accountant: files, system calls, no core dumps") \
     O(server, flush_interval, flush_interval_ms, DURATION, "", "1s", 50, CONFIG_MINUTE, RELOAD, \
       "longest time between a settled call and its record on disk") \
+    O(server, durability, durability, ENUM, "flush|strict", "flush", 0, 0, RESTART, \
+      "flush: losing power loses at most flush_interval; strict: nothing answered, but charges up to an escrow") \
+    O(server, escrow_tokens, escrow_tokens, U64, "tokens", "200000", 1000, CONFIG_TOKENS, RELOAD, \
+      "strict: how far a key may run ahead of what is durable, and what losing power may charge it too much") \
     O(server, export_interval, export_interval_ms, DURATION, "", "1h", 0, 366 * CONFIG_DAY, RELOAD, \
       "time between two exports of the ledger into data_dir/export; 0: none") \
     O(server, export_keep, export_keep, U64, "files", "24", 1, 100000, RELOAD, \

@@ -104,8 +104,42 @@ explain(struct hold_refusal *why, const struct target *t, uint32_t e, int unit,
 }
 
 /*
+ * H5: the lower of the ceiling and, where durability is strict, what is durable
+ * in advance. The last part of that is kept for streams that are under way: a
+ * new call can wait a moment, they cannot.
+ */
+HOT_PATH int64_t
+limit_of(const struct segment *s, const struct shm_entry_hot *hot, int unit,
+         bool is_new)
+{
+    int64_t ceiling = shm_load(&hot->ceiling[unit]);
+    int64_t escrow = shm_load(&hot->escrow[unit]);
+    if (escrow == INT64_MAX)
+        return ceiling;
+    if (is_new)
+        escrow -= (int64_t)shm_load(&s->header->escrow_slack[unit]);
+    return escrow < ceiling ? escrow : ceiling;
+}
+
+/* Over the ceiling, or only over what is durable yet? Then the accountant is
+ * told what would do: a word of many writers, where a lost one is asked again. */
+static int
+why_over(const struct segment *s, struct shm_entry_hot *hot, int unit,
+         uint64_t sum)
+{
+    if (exceeds(sum, shm_load(&hot->ceiling[unit])))
+        return -EDQUOT;
+    if (shm_load(&hot->escrow_wanted[unit]) < sum)
+        shm_store(&hot->escrow_wanted[unit], sum);
+    atomic_fetch_add_explicit(&s->header->escrow_wants, 1,
+                              memory_order_release);
+    return -EAGAIN;
+}
+
+/*
  * look - H5 and H6: whether the cells and `extra` are within what the entries
- * allow. `units`: bits of the units that matter. 0, -EDQUOT, -EBUSY.
+ * allow. `units`: bits of the units that matter. 0, -EDQUOT, -EBUSY, -EAGAIN
+ * (durable a moment later).
  * Ceilings stand before all sums: a period may roll in between, and its new,
  * higher ceiling must not be compared with sums from before.
  */
@@ -113,24 +147,24 @@ static int
 look(const struct segment *s, const struct target *t, const struct extra *extra,
      unsigned units, bool count_busy, struct hold_refusal *why)
 {
-    int64_t ceiling[ENTRIES][SHM_UNITS];
+    int64_t limit[ENTRIES][SHM_UNITS];
     uint32_t max[ENTRIES];
     for (uint32_t e = 0; e < t->count; e++) {
         for (int unit = 0; unit < SHM_UNITS; unit++)
-            ceiling[e][unit] = shm_load(&t->hot[e]->ceiling[unit]);
+            limit[e][unit] = limit_of(s, t->hot[e], unit, count_busy);
         max[e] = count_busy ? shm_load(&t->hot[e]->max_in_flight) : 0;
     }
     /* After the fence too: whose worker came later sees our announcement. */
     uint32_t high = column_high(s);
     for (uint32_t e = 0; e < t->count; e++) {
         for (int unit = 0; unit < SHM_UNITS; unit++) {
-            if (ceiling[e][unit] == INT64_MAX || (units >> unit & 1) == 0)
+            if (limit[e][unit] == INT64_MAX || (units >> unit & 1) == 0)
                 continue;
             uint64_t sum = sum_cells(s, t->hot[e], unit, high);
-            if (!exceeds(sum + extra->amount[unit], ceiling[e][unit]))
+            if (!exceeds(sum + extra->amount[unit], limit[e][unit]))
                 continue;
             explain(why, t, e, unit, false);
-            return -EDQUOT;
+            return why_over(s, t->hot[e], unit, sum + extra->amount[unit]);
         }
         if (max[e] != 0 &&
             sum_busy(s, t->hot[e], high) + extra->busy > max[e]) {

@@ -36,14 +36,16 @@ struct hold_refusal {
 /*
  * cells_hold - H1..H8 in slot `slot` (from seat_take_slot). 0: the slot is
  * SENT, the lease granted. -EDQUOT over a ceiling, -EBUSY over max_in_flight,
- * -ESTALE the key or group changed hands: look it up again. On error the slot
+ * -ESTALE the key or group changed hands: look it up again, -EAGAIN the budget
+ * is there, but so much is not durable in advance yet (strict). On error the slot
  * is FREE again but still the caller's (seat_give_slot). A first sum without
  * announcing refuses what cannot fit; refused only because of others'
  * reservations -> tries once more. An amount over SHM_AMOUNT_MAX never fits.
  */
 int cells_hold(struct seat *seat, uint32_t slot, const struct hold *hold,
                struct hold_refusal *why) MUST_CHECK;
-/* cells_grow - G1..G2: the lease gets more. 0 or -EDQUOT (nothing taken). */
+/* cells_grow - G1..G2: the lease gets more. 0, -EDQUOT or -EAGAIN as above
+ * (nothing taken). */
 int cells_grow(struct seat *seat, uint32_t slot, const uint64_t add[SHM_UNITS],
                struct hold_refusal *why) MUST_CHECK;
 /* What would fit now in both entries: min over key and group of ceiling - sums,

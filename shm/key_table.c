@@ -235,6 +235,19 @@ copy_cold(const struct shm_entry_cold *cold, struct entry_policy *policy)
     }
 }
 
+static void
+copy_escrow(const struct shm_entry_hot *hot, const struct shm_entry_cold *cold,
+            struct entry_policy *policy)
+{
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        int64_t escrow = shm_load(&hot->escrow[unit]);
+        policy->escrow[unit] =
+            escrow == INT64_MAX
+                ? 0
+                : (uint64_t)(escrow - shm_load(&cold->origin[unit]));
+    }
+}
+
 int
 entry_read(const struct segment *segment, uint32_t entry,
            struct entry_policy *policy, uint64_t *tag)
@@ -248,6 +261,7 @@ entry_read(const struct segment *segment, uint32_t entry,
         *tag = shm_load(&hot->tag);
         copy_hot(hot, policy);
         copy_cold(cold, policy);
+        copy_escrow(hot, cold, policy);
         if (shm_load(&hot->tag) == *tag && shm_load(&cold->seq) == before)
             return 0;
     }

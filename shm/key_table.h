@@ -34,6 +34,7 @@ struct entry_policy {
         uint32_t unit, period; /* SHM_PERIOD_NONE: row unused */
         int64_t limit, baseline, period_no, resets_ms;
     } budgets[SHM_BUDGETS];
+    uint64_t escrow[SHM_UNITS]; /* in ledger totals; 0: none */
 };
 
 /* What a worker reads of an entry at admission. */
@@ -92,6 +93,21 @@ void entry_update(struct segment *segment, uint32_t entry,
 /* entry_publish_budgets - only budget rows and ceilings (a roll, a limit). */
 void entry_publish_budgets(struct segment *segment, uint32_t entry,
                            const struct entry_policy *policy);
+/* entry_set_escrow - E2: what of it is durable, in ledger totals; 0: no limit. */
+void entry_set_escrow(struct segment *segment, uint32_t entry,
+                      const uint64_t escrow[SHM_UNITS]);
+/*
+ * entry_lower_escrow - L1, L2: shows less, then looks whether anybody was
+ * granted more. True: nobody was, and nobody will be; the ledger may follow.
+ * False: the old one stands again.
+ */
+bool entry_lower_escrow(struct segment *segment, uint32_t entry,
+                        const uint64_t old[SHM_UNITS],
+                        const uint64_t escrow[SHM_UNITS]);
+/* What was refused for want of it, in ledger totals, since the last call; 0
+ * nothing. */
+void entry_take_escrow_wanted(struct segment *segment, uint32_t entry,
+                              uint64_t wanted[SHM_UNITS]);
 /* D1 second half, D2: removes the bucket, tag RETIRED. */
 void entry_retire(struct segment *segment, uint32_t entry);
 /* D3, D4: one fence, one scan of all slots of all columns for all RETIRED

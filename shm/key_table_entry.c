@@ -103,6 +103,19 @@ sequence_end(struct shm_entry_cold *cold)
     shm_store(&cold->seq, shm_load_own(&cold->seq) + 1);
 }
 
+/* E2: release, loaded with the ceilings before the sums (H5). */
+static void
+store_escrow(struct shm_entry_hot *hot, const struct shm_entry_cold *cold,
+             const uint64_t escrow[SHM_UNITS])
+{
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        int64_t origin = shm_load_own(&cold->origin[unit]);
+        shm_store(&hot->escrow[unit], escrow[unit] == 0
+                                          ? INT64_MAX
+                                          : origin + (int64_t)escrow[unit]);
+    }
+}
+
 /* P3: the rows first, then the ceilings: a refusal may look at rows that are
  * newer than the ceiling that refused, never the other way round. */
 static void
@@ -123,6 +136,52 @@ store_budgets(struct shm_entry_hot *hot, struct shm_entry_cold *cold,
         int64_t origin = shm_load_own(&cold->origin[unit]);
         /* release: pairs with H5, which loads it before the sums */
         shm_store(&hot->ceiling[unit], entry_ceiling(policy, unit, origin));
+    }
+    store_escrow(hot, cold, policy->escrow);
+}
+
+void
+entry_set_escrow(struct segment *segment, uint32_t entry,
+                 const uint64_t escrow[SHM_UNITS])
+{
+    struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    store_escrow(hot, places_cold(segment, hot), escrow);
+}
+
+bool
+entry_lower_escrow(struct segment *segment, uint32_t entry,
+                   const uint64_t old[SHM_UNITS],
+                   const uint64_t escrow[SHM_UNITS])
+{
+    struct entry_sums sums;
+    entry_set_escrow(segment, entry, escrow);
+    /* L2: either this sum sees a worker's announcement, or that worker, behind
+     * its own fence (H3), sees the lower escrow. */
+    atomic_thread_fence(memory_order_seq_cst);
+    entry_sum(segment, entry, &sums);
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        int64_t has = (int64_t)(sums.reserved[unit] + sums.used[unit]) -
+                      sums.origin[unit];
+        if (has <= (int64_t)escrow[unit])
+            continue;
+        entry_set_escrow(segment, entry, old);
+        return false;
+    }
+    return true;
+}
+
+void
+entry_take_escrow_wanted(struct segment *segment, uint32_t entry,
+                         uint64_t wanted[SHM_UNITS])
+{
+    struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    const struct shm_entry_cold *cold = places_cold(segment, hot);
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        uint64_t cells = shm_load(&hot->escrow_wanted[unit]);
+        int64_t origin = shm_load_own(&cold->origin[unit]);
+        wanted[unit] = cells == 0 ? 0 : cells - (uint64_t)origin;
+        if (cells != 0) /* one that comes now is asked for again */
+            shm_store(&hot->escrow_wanted[unit], 0);
     }
 }
 
@@ -257,6 +316,8 @@ entry_insert(struct segment *segment, const struct entry_policy *policy,
         shm_store(&hot->digest[i], words[i]);
     shm_store(&hot->rpm_tat_ns, 0);
     shm_store(&hot->tpm_tat_ns, 0);
+    for (int unit = 0; unit < SHM_UNITS; unit++)
+        shm_store(&hot->escrow_wanted[unit], 0);
     store_hot(hot, policy);
     store_cold(cold, policy);
     store_budgets(hot, cold, policy);

@@ -118,8 +118,8 @@ struct shm_header {
     shm_u64 catalogue_generation; /* file PATH.cat.N beside the segment */
     shm_u64 accountant_heartbeat_ms;
     shm_u64 flushed_ms; /* monotonic: last flush that was durable */
-    shm_u64 flush_errors;
-    shm_u64 ledger_batch; /* number of the last batch that was durable */
+    shm_u64 flush_errors, ledger_batch; /* batch: the last durable one */
+    shm_u64 escrow_slack[SHM_UNITS], escrow_wants; /* wants: many writers */
 };
 _Static_assert(sizeof(struct shm_header) <= 4096, "header fits its page");
 
@@ -171,10 +171,10 @@ struct shm_entry_hot {
     _Alignas(SHM_LINE) shm_u64 tpm;
     shm_u64 id;        /* the ledger's id of the key or group */
     shm_u64 digest[4]; /* of a key; zero for a group */
-    shm_u64 spare[2];
+    shm_i64 escrow[SHM_UNITS]; /* durable; INT64_MAX: not strict */
     /* Own line: many writers, CAS; heal by themselves. */
     _Alignas(SHM_LINE) shm_u64 rpm_tat_ns; /* GCRA, monotonic ns */
-    shm_u64 tpm_tat_ns;
+    shm_u64 tpm_tat_ns, escrow_wanted[SHM_UNITS];
 };
 
 struct shm_acl {

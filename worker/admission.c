@@ -154,7 +154,7 @@ hold_lease(struct request *request, struct lease *lease, struct fault *fault)
         r = cells_hold(seat, request->slot, &hold, &why);
         if (r == -ESTALE && auth_check_again(request, fault) < 0)
             return -1;
-        if (r == 0 || r == -EBUSY)
+        if (r == 0 || r == -EBUSY || r == -EAGAIN)
             break;
     }
     if (r == 0)
@@ -163,7 +163,10 @@ hold_lease(struct request *request, struct lease *lease, struct fault *fault)
         return refuse_concurrency(request, why.is_group, fault);
     if (r == -EDQUOT)
         return refuse_budget(request, lease, why.unit, fault);
-    fault_set_overloaded(fault, "the key is being changed");
+    fault_set_overloaded(fault, r == -EAGAIN
+                                    ? "what this key may use is being made "
+                                      "durable"
+                                    : "the key is being changed");
     return -1;
 }
 

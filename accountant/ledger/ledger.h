@@ -74,7 +74,7 @@ struct ledger_row {
     char model[128], provider[128], model_asked[256], error[256], tags[768];
 };
 /* Name of a record_cause for people: "ok", "provider_error", "lost" ... */
-enum { LEDGER_CAUSES = 10 };
+enum { LEDGER_CAUSES = 10, LEDGER_CAUSE_LOST = 7, LEDGER_FLAG_ESTIMATED = 2 };
 const char *ledger_cause_name(uint8_t cause);
 /* Counted as an error in roll-ups: status 400 and above, or a cause that is
  * neither the client's nor the budget's. */

@@ -177,6 +177,24 @@ ledger_batch_delete_budget(struct ledger_batch *batch, enum ledger_kind kind,
     delete_key(batch, &key);
 }
 
+void
+ledger_batch_escrow(struct ledger_batch *batch, uint64_t key_id,
+                    const struct ledger_escrow *escrow)
+{
+    struct ledger_key key;
+    ledger_key_object(&key, 'E', LEDGER_KEY, key_id);
+    ledger_escrow_encode(escrow, new_value(batch));
+    put_value(batch, &key);
+}
+
+void
+ledger_batch_delete_escrow(struct ledger_batch *batch, uint64_t key_id)
+{
+    struct ledger_key key;
+    ledger_key_object(&key, 'E', LEDGER_KEY, key_id);
+    delete_key(batch, &key);
+}
+
 static void
 move_key(struct ledger_key *key, const struct ledger_move *move)
 {

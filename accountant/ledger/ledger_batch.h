@@ -40,6 +40,9 @@ void ledger_batch_budget(struct ledger_batch *batch, enum ledger_kind kind,
 void ledger_batch_delete_budget(struct ledger_batch *batch,
                                 enum ledger_kind kind, uint64_t id,
                                 uint8_t row);
+void ledger_batch_escrow(struct ledger_batch *batch, uint64_t key_id,
+                         const struct ledger_escrow *escrow);
+void ledger_batch_delete_escrow(struct ledger_batch *batch, uint64_t key_id);
 void ledger_batch_move(struct ledger_batch *batch,
                        const struct ledger_move *move);
 void ledger_batch_delete_move(struct ledger_batch *batch,

@@ -33,6 +33,7 @@ object_pair_is_good(struct str key, struct str value)
         struct ledger_total total;
         struct ledger_budget budget;
         struct ledger_dropped dropped;
+        struct ledger_escrow escrow;
     } v;
     if (!ledger_key_parse_object(key, &kind, &id))
         return false;
@@ -44,6 +45,8 @@ object_pair_is_good(struct str key, struct str value)
                ledger_total_decode(value, &v.total, &used_ms) == 0;
     case 'B':
         return key.len == 11 && ledger_budget_decode(value, &v.budget) == 0;
+    case 'E':
+        return key.len == 10 && ledger_escrow_decode(value, &v.escrow) == 0;
     case 'V':
         return key.len == 19 && ledger_budget_decode(value, &v.budget) == 0;
     default: /* 'D' */
@@ -69,6 +72,7 @@ ledger_pair_is_good(struct str key, struct str value)
     case 'B':
     case 'V':
     case 'D':
+    case 'E':
         return object_pair_is_good(key, value);
     case 'P':
         return ledger_key_parse_position(key, &epoch, &column) &&

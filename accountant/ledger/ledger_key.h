@@ -7,6 +7,7 @@
  *     'O' kind id8                           object (opaque to the ledger)
  *     'T' kind id8                           totals, absolute
  *     'B' kind id8 row1                      budget as it stands
+ *     'E' kind id8                           escrow: charged after a power cut
  *     'V' kind id8 batch8 row1               baseline move
  *     'P' epoch8 column4                     booked ring position
  *     'U' resolution start8 group8 key8 model 00 provider      roll-up

@@ -317,6 +317,34 @@ ledger_scan_dropped(struct ledger *ledger, struct ledger_snapshot *snapshot,
     return scan_type(ledger, snapshot, &prefix, pair_dropped, &adapter, error);
 }
 
+typedef bool (*each_escrow)(enum ledger_kind, uint64_t,
+                            const struct ledger_escrow *, void *);
+
+static bool
+pair_escrow(struct str key, struct str value, void *context)
+{
+    struct adapter *adapter = context;
+    enum ledger_kind kind;
+    uint64_t id;
+    struct ledger_escrow escrow;
+    if (!ledger_key_parse_object(key, &kind, &id) ||
+        ledger_escrow_decode(value, &escrow) < 0) {
+        adapter->bad = true;
+        return false;
+    }
+    return ((each_escrow)adapter->each)(kind, id, &escrow, adapter->context);
+}
+
+int
+ledger_scan_escrows(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                    each_escrow each, void *context, struct buf *error)
+{
+    struct adapter adapter = {(void (*)(void))each, context, false};
+    struct ledger_key prefix;
+    ledger_key_begin(&prefix, 'E');
+    return scan_type(ledger, snapshot, &prefix, pair_escrow, &adapter, error);
+}
+
 typedef bool (*each_position)(uint64_t, uint32_t, uint64_t, void *);
 
 static bool

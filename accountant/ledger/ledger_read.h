@@ -42,6 +42,10 @@ struct ledger_dropped {
     struct ledger_total total;
     uint64_t batch_no;
 };
+/* Up to which total a key is charged when its segment is lost. */
+struct ledger_escrow {
+    uint64_t tokens, nano, group_id;
+};
 struct ledger_top_up {
     uint64_t group_id, batch_no;
     uint32_t index;
@@ -79,6 +83,11 @@ int ledger_scan_moves(struct ledger *ledger, struct ledger_snapshot *snapshot,
 int ledger_scan_dropped(struct ledger *ledger, struct ledger_snapshot *snapshot,
                         bool (*each)(enum ledger_kind kind, uint64_t id,
                                      const struct ledger_dropped *dropped,
+                                     void *context),
+                        void *context, struct buf *error) MUST_CHECK;
+int ledger_scan_escrows(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                        bool (*each)(enum ledger_kind kind, uint64_t id,
+                                     const struct ledger_escrow *escrow,
                                      void *context),
                         void *context, struct buf *error) MUST_CHECK;
 int ledger_scan_positions(struct ledger *ledger,

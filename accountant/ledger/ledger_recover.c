@@ -5,6 +5,7 @@
 #include "accountant/ledger/ledger_recover.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "accountant/ledger/codec.h"
@@ -13,6 +14,7 @@
 #include "accountant/ledger/ledger_rollup.h"
 #include "accountant/ledger/ledger_sums.h"
 #include "accountant/ledger/ledger_value.h"
+#include "common/clock.h"
 
 struct recover {
     struct ledger *ledger;
@@ -21,7 +23,8 @@ struct recover {
     struct ledger_rollup rollup;
     struct ledger_sums sums;
     uint64_t batch_no;
-    uint64_t rows;
+    uint64_t rows, escrow_tokens;
+    int escrow_error;
     struct buf *error;
 };
 
@@ -161,6 +164,78 @@ put_totals(struct recover *r)
     return 0;
 }
 
+/* ---- strict: what may have been used and was not written ---- */
+
+/* T of a key as this batch will make it. */
+static int
+total_after(struct recover *r, uint64_t key_id, struct ledger_total *total)
+{
+    struct ledger_key key;
+    struct buf value;
+    int64_t last_used_ms;
+    *total = (struct ledger_total){0};
+    ledger_key_object(&key, 'T', LEDGER_KEY, key_id);
+    buf_init(&value, 0);
+    int rc = ledger_get(r->ledger, NULL, &key, &value, r->error);
+    if (rc == 1)
+        rc = ledger_total_decode(buf_view(&value), total, &last_used_ms);
+    buf_fini(&value);
+    const struct ledger_sum *sum =
+        ledger_sums_find(&r->sums, LEDGER_KEY, key_id);
+    if (sum != NULL) {
+        total->tokens += sum->total.tokens;
+        total->nano += sum->total.nano;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/*
+ * Every answer was within the escrow that was durable before it, so charging up
+ * to it is never less. As a row of the lost epoch, which says so; were this cut
+ * behind F3, the next start finds it there and charges it as any other row.
+ */
+static bool
+charge_escrow(enum ledger_kind kind, uint64_t id,
+              const struct ledger_escrow *escrow, void *context)
+{
+    struct recover *r = context;
+    struct ledger_total total;
+    (void)kind;
+    r->escrow_error = total_after(r, id, &total);
+    ledger_batch_delete_escrow(r->batch, id);
+    if (r->escrow_error < 0 ||
+        (escrow->tokens <= total.tokens && escrow->nano <= total.nano))
+        return r->escrow_error == 0;
+    struct ledger_row row = {
+        .ended_ms = clock_wall_ms(),
+        .epoch = r->snapshot->epoch,
+        .column = UINT32_MAX,
+        .position = id,
+        .key_id = id,
+        .group_id = escrow->group_id,
+        .cause = LEDGER_CAUSE_LOST,
+        .flags = LEDGER_FLAG_ESTIMATED,
+        .tokens =
+            escrow->tokens > total.tokens ? escrow->tokens - total.tokens : 0,
+        .nano = escrow->nano > total.nano ? escrow->nano - total.nano : 0,
+        .error = "the power was cut: charged up to what was durable ahead",
+    };
+    row.started_ms = row.ended_ms;
+    row.classes.completion = row.tokens;
+    snprintf(row.request_id, sizeof(row.request_id), "escrow-%llx-%llu",
+             (unsigned long long)row.epoch, (unsigned long long)id);
+    r->escrow_tokens += row.tokens;
+    r->escrow_error = book_row(r, &row);
+    return r->escrow_error == 0;
+}
+
+static int
+charge_escrows(struct recover *r)
+{
+    int rc = ledger_scan_escrows(r->ledger, NULL, charge_escrow, r, r->error);
+    return rc < 0 ? rc : r->escrow_error;
+}
+
 static bool
 delete_position(uint64_t epoch, uint32_t column, uint64_t position,
                 void *context)
@@ -176,6 +251,8 @@ fill(struct recover *r, uint64_t epoch, uint64_t instance_id)
     int rc = 0;
     if (r->snapshot->epoch != 0)
         rc = book_days(r);
+    if (rc == 0)
+        rc = charge_escrows(r);
     if (rc == 0)
         rc = put_totals(r);
     if (rc == 0)
@@ -212,6 +289,7 @@ ledger_recover(struct ledger *ledger, uint64_t epoch, uint64_t instance_id,
     r.batch = ledger_batch_create();
     rc = r.batch == NULL ? -ENOMEM : fill(&r, epoch, instance_id);
     recovery->rows_booked = r.rows;
+    recovery->escrow_tokens = r.escrow_tokens;
     ledger_snapshot_release(ledger, &r.snapshot);
     crash_point("A5");
     if (rc == 0)

@@ -15,6 +15,7 @@ struct ledger_recovery {
     bool new_epoch; /* the segment is another one than last time */
     bool is_new;    /* the ledger had never met one */
     uint64_t rows_booked;
+    uint64_t escrow_tokens; /* strict: charged up to the escrows */
 };
 /* ledger_recover - 0 or -errno (reopen, call again: nothing is done twice). */
 int ledger_recover(struct ledger *ledger, uint64_t epoch, uint64_t instance_id,

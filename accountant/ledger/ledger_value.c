@@ -105,6 +105,26 @@ ledger_dropped_decode(struct str bytes, struct ledger_dropped *dropped)
 }
 
 void
+ledger_escrow_encode(const struct ledger_escrow *escrow, struct buf *out)
+{
+    codec_put_u8(out, VALUE_VERSION);
+    codec_put_u64(out, escrow->tokens);
+    codec_put_u64(out, escrow->nano);
+    codec_put_u64(out, escrow->group_id);
+}
+
+int
+ledger_escrow_decode(struct str bytes, struct ledger_escrow *escrow)
+{
+    struct codec_reader reader;
+    begin(&reader, bytes);
+    escrow->tokens = codec_get_u64(&reader);
+    escrow->nano = codec_get_u64(&reader);
+    escrow->group_id = codec_get_u64(&reader);
+    return end(&reader);
+}
+
+void
 ledger_price_encode(const struct ledger_price *price, struct buf *out)
 {
     codec_put_u8(out, VALUE_VERSION);

@@ -72,6 +72,12 @@ quick|roll||24|holds
 quick|roll|-DSEG_FIRST|20|fails
 quick|roll|-DPERIOD_FIRST|20|fails
 quick|roll|-DNO_VECTOR|20|fails
+quick|escrow||24|holds
+quick|escrow|-DSHOW_FIRST|20|fails
+quick|escrow|-DLEDGER_FIRST|20|fails
+quick|escrow|-DNO_LOOK|20|fails
+quick|escrow|-DSUM_FIRST|20|fails
+quick|escrow|-DBOOT_LOWER|20|fails
 quick|lease||24|holds
 quick|lease|-DPROGRESS|24|holds
 quick|lease|-DCONC|24|holds

@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from faults import FaultCase, SEED, all_rows, percentiles, size
+from faults import FaultCase, SEED, all_rows, ledger_sums, percentiles, size
 from gateway import wait_for
 from load import Connection
 
@@ -73,6 +73,7 @@ class PowerCut(FaultCase):
     def setUp(self):
         super().setUp()
         self.acknowledged = [] # (monotonic, request id) of whole answers
+        self.answers = [] # (number of the key, request id), all rounds
 
     async def client(self, i, stop):
         rng = random.Random(SEED * 1000 + i + len(self.calls))
@@ -82,6 +83,7 @@ class PowerCut(FaultCase):
             now = time.monotonic()
             if outcome.status == 200 and outcome.clean:
                 self.acknowledged.append((now, outcome.id))
+                self.answers.append((i % len(self.keys), outcome.id))
             elif outcome.error:
                 return # the power is cut
             else:
@@ -153,6 +155,42 @@ class PowerCut(FaultCase):
         print("power cuts %d: %d of %d answered calls lost, of the last ms: "
               "median %.0f p99 %.0f largest %.0f (flush_interval 100)" % (
                   (ROUNDS, lost_calls, calls) + percentiles(lost_ms)), flush=True)
+
+    def test_row_08_strict_charges_at_least_what_was_answered(self):
+        step = 100000
+        self.start(keys=4, workers=2, server="durability = strict\n"
+                   "escrow_tokens = %d" % step)
+        over, lost, refused = [], 0, 0
+        for _ in range(ROUNDS):
+            self.acknowledged.clear()
+            before = len(self.calls)
+            asyncio.run(self.load_until_cut())
+            rows = self.power_on()
+            served = self.provider.book.served_by_id()
+            lost += sum(name not in rows for _, name in self.acknowledged)
+            refused += sum(o.status == 503 for _, o in self.calls[before:])
+            sums = ledger_sums(self.gw)
+            for number, (name, _) in enumerate(self.keys):
+                charged = sums[("key", self.key_ids[name])]["tokens"]
+                answered = sum(served[one] for n, one in self.answers
+                               if n == number)
+                self.assertGreaterEqual(charged, answered,
+                                        "answered, and not charged")
+                over.append(charged - answered)
+        # each cut: at most three steps ahead, or leases of what was under way
+        self.assertLess(max(over), ROUNDS * (3 * step + 12 * 8192))
+        print("strict, power cuts %d: %d answered calls without a row, all "
+              "charged; a key is charged %.0f too much a cut; %d of %d calls "
+              "refused for a moment" % (
+                  ROUNDS, lost, max(over) / ROUNDS, refused, len(self.calls)),
+              flush=True)
+        self.assertLess(refused, len(self.calls) // 10)
+        gw = self.gw
+        self.assertEqual(gw.stop(), 0) # an orderly stop leaves no escrow
+        before = ledger_sums(gw) # the tool opens the ledger itself
+        gw.start()
+        self.assertEqual(ledger_sums(gw), before)
+        gw.verify()
 
 
 if __name__ == "__main__":
