@@ -77,7 +77,7 @@ quick|escrow|-DSHOW_FIRST|20|fails
 quick|escrow|-DLEDGER_FIRST|20|fails
 quick|escrow|-DNO_LOOK|20|fails
 quick|escrow|-DSUM_FIRST|20|fails
-quick|escrow|-DBOOT_LOWER|20|fails
+quick|escrow|-DBOOT_MOST|20|fails
 quick|lease||24|holds
 quick|lease|-DPROGRESS|24|holds
 quick|lease|-DCONC|24|holds

@@ -14,14 +14,14 @@
  *   -DLEDGER_FIRST  lowered in the ledger before the segment
  *   -DNO_LOOK       lowered without the second look
  *   -DSUM_FIRST     the worker loads `shown` behind its sums
- *   -DBOOT_LOWER    a new accountant shows its own guess, not the ledger's
+ *   -DBOOT_MOST    a new accountant shows its own guess, not the ledger's
  */
 #define W 2
 #ifndef TRIES
 #define TRIES 2
 #endif
 #ifndef CHANGES
-#define CHANGES 2
+#define CHANGES 3
 #endif
 #ifndef AKILLS
 #define AKILLS 1
@@ -33,54 +33,45 @@ byte res[W], used[W];
 byte escrow = STEP, shown = STEP;
 byte changes, akills, done;
 
+/* Charged at a cut is `escrow`: it changes, or what was answered, only here. */
+#define HOLDS assert(used[0] + used[1] <= escrow)
+#define SUM sum = res[0]; sum = sum + used[0]; sum = sum + res[1]; sum = sum + used[1]
 #define P(x) if :: atomic { akills < AKILLS -> akills++; goto boot } :: atomic { skip; x } fi
 
 proctype worker(byte i) {
-  byte n, want, limit, sum, k;
+  byte n, want, limit, sum;
   do
   :: n == TRIES -> break
   :: n < TRIES ->
-     n++;
-     if :: want = 1 :: want = 2 fi;
-     res[i] = res[i] + want;              /* H2; H3 is the model's own order */
+     atomic { n++; if :: want = 1 :: want = 2 fi; res[i] = want }   /* H2; H3 is the model's own order */
 #ifdef SUM_FIRST
-     sum = 0; k = 0;
-     do :: k == W -> break :: k < W -> sum = sum + res[k]; sum = sum + used[k]; k++ od;
+     SUM;
      limit = shown;
 #else
      limit = shown;                       /* H5 */
-     sum = 0; k = 0;
-     do                                   /* H6: reserved, then used */
-     :: k == W -> break
-     :: k < W -> sum = sum + res[k]; sum = sum + used[k]; k++
-     od;
+     SUM;                                 /* H6: reserved, then used */
 #endif
      if
-     :: sum > limit -> res[i] = res[i] - want
-     :: else ->
-        skip;                             /* H8 */
-        /* settle: all of it, or less */
-        if :: skip :: want == 2 -> want = 1 fi;
-        used[i] = used[i] + want;
+     :: atomic { sum > limit -> res[i] = 0 }
+     :: atomic { sum <= limit ->          /* H8 */
+          if :: skip :: want == 2 -> want = 1 fi }   /* settled: all of it, or less */
+        atomic { used[i] = used[i] + want; HOLDS };
         res[i] = 0
      fi;
-     want = 0; limit = 0; sum = 0; k = 0
+     atomic { want = 0; limit = 0; sum = 0 }
   od;
   done++
 }
 
 proctype accountant() {
-  byte next, sum, k, old;
+  byte next, sum, old;
 again:
   do
   :: changes == CHANGES || done == W -> break
   :: changes < CHANGES && done < W ->
      P(changes++);
-     sum = 0; k = 0;
-     do :: k == W -> break :: k < W -> sum = sum + res[k] + used[k]; k++ od;
-     next = sum + STEP;
-     if :: next > MOST -> next = MOST :: else fi;
-     old = escrow;
+     SUM;
+     atomic { next = (sum + STEP > MOST -> MOST : sum + STEP); old = escrow };
      if
      :: next > escrow ->                  /* raise */
 #ifdef SHOW_FIRST
@@ -92,27 +83,28 @@ again:
 #endif
      :: next < escrow ->                  /* lower */
 #ifdef LEDGER_FIRST
-        P(escrow = next);
+        P(escrow = next; HOLDS);
         P(shown = next)
 #else
         P(shown = next);                  /* L1 */
-        sum = 0; k = 0;                   /* L2 */
-        do :: k == W -> break :: k < W -> sum = sum + res[k]; sum = sum + used[k]; k++ od;
+        SUM;                              /* L2 */
         if
 #ifndef NO_LOOK
         :: sum > next -> P(shown = old)
+        :: sum <= next -> P(escrow = next; HOLDS)   /* L3 */
+#else
+        :: P(escrow = next; HOLDS)
 #endif
-        :: else -> P(escrow = next)       /* L3 */
         fi
 #endif
      :: next == escrow -> P(shown = escrow)
      fi;
-     next = 0; sum = 0; k = 0; old = 0
+     atomic { next = 0; sum = 0; old = 0 }
   od;
   goto end;
 boot:
-  next = 0; sum = 0; k = 0; old = 0;
-#ifdef BOOT_LOWER
+  atomic { next = 0; sum = 0; old = 0 };
+#ifdef BOOT_MOST
   shown = MOST;
 #else
   shown = escrow;
@@ -120,11 +112,6 @@ boot:
   goto again;
 end:
   skip
-}
-
-/* The instant of a cut, any: what was answered is within what is charged. */
-active proctype cut() {
-  assert(used[0] + used[1] <= escrow)
 }
 
 init { atomic { run worker(0); run worker(1); run accountant() } }
