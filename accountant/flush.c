@@ -298,6 +298,9 @@ flush_start(struct store *store)
         return;
     }
     ledger_batch_meta(flush->batch, "batch", flush->batch_no);
+    if (flush->period_ms > store->latest_ms) /* it only rises */
+        store->latest_ms = flush->period_ms;
+    ledger_batch_meta(flush->batch, "clock", (uint64_t)store->latest_ms);
     if (store->next_id != next_id)
         ledger_batch_meta(flush->batch, "next_id", store->next_id);
     if (!ledger_batch_ok(flush->batch))

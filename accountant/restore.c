@@ -10,6 +10,7 @@
 
 #include "accountant/ledger/crash_point.h"
 #include "accountant/restore_load.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "shm/column.h"
 
@@ -129,6 +130,15 @@ on_configured(void *context, int error, const char *reason, uint64_t id)
     finish(restore, error, reason);
 }
 
+/* A test's fast clock is not wall time, and begins where it likes. */
+static void
+begin_clock(struct store *store, int64_t last_ms)
+{
+    int64_t wall_ms = clock_wall_ms();
+    if (llabs(clock_period_ms() - wall_ms) < 1000)
+        roll_clock_begin(&store->clock, last_ms, wall_ms, clock_mono_ms());
+}
+
 static void
 on_loaded(struct ledger_job *job)
 {
@@ -151,6 +161,8 @@ on_loaded(struct ledger_job *job)
     objects_init(&restore->objects, store->objects.seed);
     store->prices = restore->prices;
     restore->prices = (struct prices_book){0};
+    store->latest_ms = (int64_t)restore->clock_ms;
+    begin_clock(store, store->latest_ms);
     store->batch_no = restore->batch_no;
     store->next_id = restore->next_id;
     buf_init(&error, 0);

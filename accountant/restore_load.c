@@ -125,6 +125,8 @@ read_all(struct restore *restore)
         rc =
             ledger_read_meta(ledger, NULL, "next_id", &restore->next_id, error);
     if (rc >= 0)
+        rc = ledger_read_meta(ledger, NULL, "clock", &restore->clock_ms, error);
+    if (rc >= 0)
         rc = ledger_scan_totals(ledger, NULL, load_total, restore, error);
     if (rc >= 0 && restore->result == 0)
         rc = ledger_scan_objects(ledger, NULL, load_object, restore, error);
@@ -180,7 +182,7 @@ begin_anew(struct restore *restore)
     buf_reset(&restore->error);
     memset(restore->positions, 0,
            restore->store->segment->column_max * sizeof(uint64_t));
-    restore->next_id = restore->batch_no = 0;
+    restore->next_id = restore->batch_no = restore->clock_ms = 0;
 }
 
 /* Once: what it writes says that it was done. */

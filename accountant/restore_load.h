@@ -19,7 +19,7 @@ struct restore {
     struct objects objects;
     struct prices_book prices;
     uint64_t *positions; /* by column, of this epoch */
-    uint64_t batch_no, next_id;
+    uint64_t batch_no, next_id, clock_ms;
 };
 
 void restore_load(struct ledger_job *job);

@@ -10,7 +10,12 @@
 
 #include "common/log.h"
 
-enum { HOUR_MS = 3600000, DOUBT_MS = 300000 };
+enum {
+    HOUR_MS = 3600000,
+    DAY_MS = 86400000,
+    DOUBT_MS = 300000,
+    BEHIND_MS = 300000, /* worth a word */
+};
 
 static const int64_t day_s = 86400;
 
@@ -119,6 +124,44 @@ roll_is_due(const struct budget *budget, const struct roll_now *now)
            now->no[budget->period] > budget->period_no;
 }
 
+void
+roll_clock_begin(struct roll_clock *clock, int64_t last_ms, int64_t wall_ms,
+                 uint64_t mono_ms)
+{
+    int64_t ahead_ms = wall_ms - last_ms;
+    if (last_ms == 0)
+        return;
+    if (ahead_ms < -DAY_MS) {
+        log_warn("wall clock is %lld s behind the ledger's last time: set it "
+                 "right; budgets that began a period later wait for it",
+                 (long long)-ahead_ms / 1000);
+        return;
+    }
+    clock->floor_ms = last_ms;
+    if (ahead_ms < -BEHIND_MS)
+        log_warn("wall clock is %lld s behind the ledger's last time: budget "
+                 "periods stand still until it has passed it",
+                 (long long)-ahead_ms / 1000);
+    if (ahead_ms <= DAY_MS)
+        return;
+    log_warn("wall clock is %lld s ahead of the ledger's last time: budget "
+             "periods wait five minutes before they believe it",
+             (long long)ahead_ms / 1000);
+    clock->started = true;
+    clock->offset_ms = last_ms - (int64_t)mono_ms;
+    clock->doubted_ms = wall_ms - (int64_t)mono_ms;
+    clock->since_ms = mono_ms;
+}
+
+/* The floor is of use only until the clock has passed it. */
+static int64_t
+above_floor(struct roll_clock *clock, int64_t period_ms)
+{
+    if (period_ms >= clock->floor_ms)
+        clock->floor_ms = 0;
+    return period_ms > clock->floor_ms ? period_ms : clock->floor_ms;
+}
+
 int64_t
 roll_clock_read(struct roll_clock *clock, int64_t period_ms, int64_t wall_ms,
                 uint64_t mono_ms)
@@ -130,7 +173,7 @@ roll_clock_read(struct roll_clock *clock, int64_t period_ms, int64_t wall_ms,
         clock->started = true;
         clock->offset_ms = offset_ms;
         clock->doubted_ms = 0;
-        return period_ms;
+        return above_floor(clock, period_ms);
     }
     if (clock->doubted_ms == 0 ||
         llabs(offset_ms - clock->doubted_ms) > HOUR_MS) {

@@ -45,8 +45,18 @@ struct roll_clock {
     int64_t offset_ms;  /* wall - monotonic, as believed */
     int64_t doubted_ms; /* the new offset; 0 no doubt */
     uint64_t since_ms;  /* monotonic: doubted since */
+    int64_t floor_ms;   /* the ledger's last time, where wall is behind it */
     bool started;
 };
+/*
+ * At the start, `last_ms`: the clock when the ledger was last written, 0 never.
+ *   behind it by up to a day   periods stand still until wall has passed it
+ *   behind it by more          believed: new budgets begin then; those that
+ *                              began later wait (they are a ratchet)
+ *   ahead by more than a day   doubted like a jump: believed after five minutes
+ */
+void roll_clock_begin(struct roll_clock *clock, int64_t last_ms,
+                      int64_t wall_ms, uint64_t mono_ms);
 /* period_ms: clock_period_ms(); wall and mono of the same instant. */
 int64_t roll_clock_read(struct roll_clock *clock, int64_t period_ms,
                         int64_t wall_ms, uint64_t mono_ms);

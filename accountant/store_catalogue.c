@@ -57,11 +57,17 @@ adopt_config(struct store *store, struct reload *reload)
 {
     if (reload->take == NULL)
         return;
+    bool same_zone = strcmp(store->config->server.timezone,
+                            reload->config->server.timezone) == 0;
     config_free(store->old_config);
     store->old_config = store->own_config;
     store->own_config = reload->take;
     store->config = reload->config;
-    roll_set_zone(store->config->server.timezone);
+    /* Other threads may read TZ: it stands in the environment since before they
+     * were there, so that this changes one pointer, and only where it must. */
+    if (!same_zone)
+        roll_set_zone(store->config->server.timezone);
+    escrow_configure(store);
     store->next_roll_ms = 0;
     access_log_configure(&store->access_log, store->config->log.access);
 }

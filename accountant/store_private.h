@@ -52,6 +52,7 @@ struct store {
     struct drain drain;
     struct roll_clock clock;
     uint64_t batch_no, next_id; /* durable */
+    int64_t latest_ms;          /* the latest of the period clock */
     int64_t next_roll_ms;       /* no budget is due before; period clock */
 
     struct flush *flush;                   /* in flight, or NULL */

@@ -5,12 +5,14 @@
 #include "common/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static pthread_once_t period_once = PTHREAD_ONCE_INIT;
 static int64_t period_scale = 1, period_origin_ms;
@@ -35,10 +37,39 @@ clock_mono_ms(void)
     return clock_mono_ns() / 1000000;
 }
 
+static pthread_once_t wall_once = PTHREAD_ONCE_INIT;
+static const char *wall_offset_path; /* tests only */
+
+static void
+wall_read_environment(void)
+{
+    const char *path = getenv("AIGW_TEST_CLOCK_OFFSET");
+    if (path != NULL && *path != '\0')
+        wall_offset_path = path;
+}
+
+/* Read at each call: a clock jumps while processes run. */
+static int64_t
+wall_offset_ms(void)
+{
+    char text[32];
+    int fd = open(wall_offset_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (n <= 0)
+        return 0;
+    text[n] = '\0';
+    return strtoll(text, NULL, 10);
+}
+
 int64_t
 clock_wall_ms(void)
 {
-    return (int64_t)(clock_read_ns(CLOCK_REALTIME) / 1000000);
+    int64_t now = (int64_t)(clock_read_ns(CLOCK_REALTIME) / 1000000);
+    pthread_once(&wall_once, wall_read_environment);
+    return wall_offset_path == NULL ? now : now + wall_offset_ms();
 }
 
 int64_t

@@ -14,7 +14,8 @@
 
 uint64_t clock_mono_ns(void);
 uint64_t clock_mono_ms(void);
-/* Milliseconds since 1970 UTC. */
+/* Milliseconds since 1970 UTC. Tests: plus the number of milliseconds in the
+ * file that AIGW_TEST_CLOCK_OFFSET named at the first call. */
 int64_t clock_wall_ms(void);
 /* Seconds since then, up to a tick late, for a fifth of the price. */
 int64_t clock_wall_coarse_s(void);

@@ -10,7 +10,7 @@
 #include "common/money.h"
 
 /* 1 and *value; 0 absent; -errno. Names: "format" "epoch" "instance" "batch"
- * "next_id"; of a restored or repaired ledger "restored" (batch it was of) and
+ * "next_id" "clock" (of periods, ms); of a restored or repaired ledger "restored" (batch it was of) and
  * "rows_from" (days before it may have fewer rows than roll-ups). */
 int ledger_read_meta(struct ledger *ledger, struct ledger_snapshot *snapshot,
                      const char *name, uint64_t *value,

@@ -167,6 +167,43 @@ fast_days(void)
     return 0;
 }
 
+TEST(a_wrong_clock_at_the_start_neither_closes_periods_nor_opens_them_again)
+{
+    const int64_t day = 86400000, last = FIXTURE_NOON;
+    static const struct {
+        int64_t ahead, believed; /* of last, at once */
+    } cases[] = {
+        {-60, 0},     {-3600, 0},     {-86399, 0}, {-86401, -86401}, {60, 60},
+        {3600, 3600}, {86399, 86399}, {86401, 0},  {400 * 86400, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct roll_clock clock = {0};
+        int64_t wall = last + cases[i].ahead * 1000;
+        roll_clock_begin(&clock, last, wall, 1000);
+        CHECK_EQ(roll_clock_read(&clock, wall, wall, 1000),
+                 last + cases[i].believed * 1000);
+        /* five minutes later ahead is believed, behind still is not */
+        int64_t later = wall + 300000;
+        int64_t want = cases[i].ahead > 0        ? later
+                       : later > last            ? later
+                       : cases[i].ahead < -86400 ? later
+                                                 : last;
+        roll_clock_read(&clock, wall + 1, wall + 1, 1001);
+        CHECK_EQ(roll_clock_read(&clock, later, later, 301001), want);
+    }
+    /* nothing is known: believed */
+    struct roll_clock fresh = {0};
+    roll_clock_begin(&fresh, 0, last, 5);
+    CHECK_EQ(roll_clock_read(&fresh, last, last, 5), last);
+    /* a wrong clock that is set right within the five minutes closed nothing */
+    struct roll_clock clock = {0};
+    roll_clock_begin(&clock, last, last + 30 * day, 1000);
+    CHECK_EQ(roll_clock_read(&clock, last + 30 * day, last + 30 * day, 61000),
+             last + 60000);
+    CHECK_EQ(roll_clock_read(&clock, last + 120000, last + 120000, 121000),
+             last + 120000);
+}
+
 TEST(a_daily_budget_is_new_each_day_and_the_days_add_up)
 {
     int status = 0;
