@@ -72,11 +72,11 @@ quick|roll||24|holds
 quick|roll|-DSEG_FIRST|20|fails
 quick|roll|-DPERIOD_FIRST|20|fails
 quick|roll|-DNO_VECTOR|20|fails
-quick|escrow||24|holds
+quick|escrow|-DTRIES=1|22|holds
+full|escrow||26|holds
 quick|escrow|-DSHOW_FIRST|20|fails
 quick|escrow|-DLEDGER_FIRST|20|fails
 quick|escrow|-DNO_LOOK|20|fails
-quick|escrow|-DSUM_FIRST|20|fails
 quick|escrow|-DBOOT_MOST|20|fails
 quick|lease||24|holds
 quick|lease|-DPROGRESS|24|holds

@@ -13,7 +13,6 @@
  *   -DSHOW_FIRST    raised in the segment before it is durable
  *   -DLEDGER_FIRST  lowered in the ledger before the segment
  *   -DNO_LOOK       lowered without the second look
- *   -DSUM_FIRST     the worker loads `shown` behind its sums
  *   -DBOOT_MOST    a new accountant shows its own guess, not the ledger's
  */
 #define W 2
@@ -21,7 +20,7 @@
 #define TRIES 2
 #endif
 #ifndef CHANGES
-#define CHANGES 3
+#define CHANGES 2
 #endif
 #ifndef AKILLS
 #define AKILLS 1
