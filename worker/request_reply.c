@@ -188,6 +188,8 @@ request_fail(struct request *request, const struct fault *fault)
         request_note_error(request, fault->message);
         usage_settle(request);
     }
+    if (request->has_repeat_entry)
+        repeat_end(request); /* refused: its retry is a new call */
     if (request->client == NULL) {
         request_done(request);
         return;

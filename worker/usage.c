@@ -158,4 +158,6 @@ usage_settle(struct request *request)
     cells_settle(&worker->seat, request->slot, &record, meta, meta_len);
     model_stats_add(&worker->seat, request->endpoint_idx, &record);
     wake_accountant(worker);
+    if (request->has_repeat_entry)
+        repeat_end(request); /* before the last byte: it may be asked again */
 }
