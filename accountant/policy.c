@@ -66,7 +66,10 @@ copy_budgets(struct entry_policy *policy, const struct budget *budgets)
 /*
  * The number of a model that a key names. An alias counts as its model. A name
  * that only a provider with `models = *` would serve gets a number of its own:
- * the number of "PROVIDER/" + "*" would let the key have all of them.
+ * the number of "PROVIDER/" + "*" would let the key have all of them. A name that
+ * nobody serves gets none (-ENOENT): misspelt ones would fill the registry,
+ * which forgets nothing. Should a catalogue name it later, keys are published
+ * again then.
  */
 static int
 model_number(struct segment *segment, const struct catalogue *catalogue,
@@ -80,6 +83,8 @@ model_number(struct segment *segment, const struct catalogue *catalogue,
         if (model != NULL &&
             (!model->is_wildcard || strcmp(model->name, name) == 0))
             return (int)model->model_idx;
+        if (model == NULL)
+            return -ENOENT;
     }
     return model_registry_model(segment, name);
 }
@@ -90,6 +95,8 @@ set_models(struct segment *segment, const struct catalogue *catalogue,
 {
     for (uint32_t i = 0; i < gateway->model_count; i++) {
         int number = model_number(segment, catalogue, gateway->models[i]);
+        if (number == -ENOENT)
+            continue;
         if (number < 0 || number >= SHM_MODELS_MAX) {
             log_warn("key=%llu cannot be given model %s: no number is free; "
                      "raise [server] max_models",

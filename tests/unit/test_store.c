@@ -357,3 +357,28 @@ TEST(days_older_than_the_retention_are_dropped_and_the_books_still_balance)
     CHECK_EQ(world_differences(&w), 0);
     world_fini(&w);
 }
+
+TEST(a_misspelt_model_takes_no_number_that_would_never_come_back)
+{
+    struct world w;
+    struct entry_policy policy;
+    uint64_t tag;
+    world_init(&w);
+    world_start(&w);
+    uint32_t high = shm_load(&w.segment.header->model_high);
+    struct gateway *gateway = world_gateway("typo");
+    gateway->models = calloc(2, sizeof(*gateway->models));
+    gateway->models[0] = strdup("gpt-xx");
+    gateway->models[1] = strdup("gpt-x");
+    gateway->model_count = 2;
+    CHECK_EQ(world_put(&w, gateway), 0);
+    CHECK_EQ(shm_load(&w.segment.header->model_high), high);
+    uint32_t entry = store_gateway(w.store, w.id)->entry;
+    CHECK_EQ(entry_read(&w.segment, entry, &policy, &tag), 0);
+    int bits = 0;
+    for (int i = 0; i < SHM_MODELS_MAX / 64; i++)
+        bits += __builtin_popcountll(policy.models[i]);
+    CHECK_EQ(bits, 1); /* the one that there is */
+    CHECK_EQ(policy.flags & SHM_KEY_ALL_MODELS, 0);
+    world_fini(&w);
+}
