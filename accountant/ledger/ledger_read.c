@@ -106,10 +106,17 @@ ledger_read_booked(struct ledger *ledger, struct ledger_snapshot *snapshot)
                                    snapshot, NULL);
     if (rc >= 0 && snapshot->error != 0)
         rc = snapshot->error;
-    if (rc >= 0)
-        rc = ledger_read_dropped(ledger, snapshot, &snapshot->dropped,
-                                 &snapshot->dropped_count, NULL);
-    return rc < 0 ? rc : 0;
+    if (rc < 0)
+        return rc;
+    int64_t *dropped = NULL;
+    size_t count = 0;
+    rc = ledger_read_dropped(ledger, snapshot, &dropped, &count, NULL);
+    /* The snapshot is in the list already: retention looks at its days. */
+    pthread_mutex_lock(&ledger->lock);
+    snapshot->dropped = dropped;
+    snapshot->dropped_count = count;
+    pthread_mutex_unlock(&ledger->lock);
+    return rc;
 }
 
 struct day_list {
