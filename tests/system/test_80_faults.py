@@ -27,6 +27,7 @@ REPEATS = size("AIGW_REPEATS", 30)
 
 AT_START = ("A2", "A3", "A4")
 OF_PERIODS = ("P1", "P3")
+OF_STRICT = ("E2",) # durability = strict
 OF_NEW_SEGMENT = ("A5",)
 NOT_HERE = ("drop",) # retention begins a minute after a start: unit/test_store.c
 UNDER_LOAD = ("D1", "D2", "D4", "D5", "F1", "F2", "F3", "F4", "F5")
@@ -114,6 +115,11 @@ class Accountant(FaultCase):
             total = self.gw.ctl("key", "get", name)["total"]["tokens"]
             self.assertEqual(used, total, "a token in no period, or in two")
 
+    def test_row_04_accountant_killed_where_an_escrow_grows(self):
+        self.start(server="durability = strict")
+        self.die_at_points(OF_STRICT)
+        self.audit()
+
     def test_row_04_accountant_killed_at_the_start_on_a_new_segment(self):
         self.start()
         asyncio.run(self.under_load(lambda: self.answered(100), clients=8))
@@ -132,7 +138,7 @@ class Accountant(FaultCase):
                               recursive=True):
             with open(path) as f:
                 found.update(re.findall(r'crash_point\("([^"]+)"\)', f.read()))
-        self.assertEqual(found, set(AT_START + OF_PERIODS + OF_NEW_SEGMENT +
+        self.assertEqual(found, set(AT_START + OF_PERIODS + OF_STRICT + OF_NEW_SEGMENT +
                                     NOT_HERE + UNDER_LOAD))
 
     def test_row_04_accountant_killed_at_random(self):
