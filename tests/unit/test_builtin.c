@@ -319,7 +319,7 @@ TEST(a_long_stream_comes_in_several_flushes_and_stops_when_paused)
     char body[20000];
     size_t len = (size_t)snprintf(
         body, sizeof(body), "{\"messages\":[{\"role\":\"user\",\"content\":\"");
-    while (len < sizeof(body) - 10)
+    while (len < sizeof(body) - 16)
         len += (size_t)snprintf(body + len, 3, "w ");
     snprintf(body + len, 10, "\"}]}");
     start(&f, ENDPOINT_CHAT, true, body);
