@@ -25,6 +25,7 @@ static struct {
     struct store *store;
     bool unanswered; /* an error was the answer; the change may yet come */
     bool stopping;
+    uint64_t stop_again_ns; /* not before */
 } a;
 
 static void
@@ -252,6 +253,7 @@ on_stopped(void *context, int error, const char *reason, uint64_t id)
     (void)context;
     (void)id;
     a.stopping = false;
+    a.stop_again_ns = sim_clock.mono_ns + UINT64_C(200000000);
     sim_trace("accountant: stops: %s", error == 0 ? "all is flushed" : reason);
     if (error == 0)
         process_exit();
@@ -272,7 +274,8 @@ accountant_main(void *context)
             world.wake = false;
             store_wake(a.store);
         }
-        if (world.accountant_leaves && world.ready && !a.stopping) {
+        if (world.accountant_leaves && world.ready && !a.stopping &&
+            sim_clock.mono_ns >= a.stop_again_ns) {
             a.stopping = true;
             store_stop(a.store, on_stopped, NULL);
         }

@@ -248,7 +248,7 @@ is_quiet(void)
 static void
 come_to_rest(void)
 {
-    uint64_t until = sim_points + REST_POINTS;
+    uint64_t until = sim_points + REST_POINTS, flush_ns = 0;
     world.closing = true;
     world.flushed = false;
     for (;;) {
@@ -265,8 +265,9 @@ come_to_rest(void)
         if (world.flushed && process_waits(&world.accountant) &&
             (world.kind == KIND_TABLE || accountant_is_idle()))
             return;
-        if (world.flushed)
+        if (world.flushed || sim_clock.mono_ns < flush_ns)
             continue;
+        flush_ns = sim_clock.mono_ns + UINT64_C(100000000);
         world_ask(FLUSH, TEAM);
         world.command.last = true;
     }
