@@ -127,7 +127,9 @@ static int
 why_over(const struct segment *s, struct shm_entry_hot *hot, int unit,
          uint64_t sum)
 {
-    if (exceeds(sum, shm_load(&hot->ceiling[unit])))
+    /* The ceiling may have been raised since: still a refusal by it. */
+    if (shm_load(&hot->escrow[unit]) == INT64_MAX ||
+        exceeds(sum, shm_load(&hot->ceiling[unit])))
         return -EDQUOT;
     if (shm_load(&hot->escrow_wanted[unit]) < sum)
         shm_store(&hot->escrow_wanted[unit], sum);

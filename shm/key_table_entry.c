@@ -157,7 +157,7 @@ entry_lower_escrow(struct segment *segment, uint32_t entry,
     entry_set_escrow(segment, entry, escrow);
     /* L2: either this sum sees a worker's announcement, or that worker, behind
      * its own fence (H3), sees the lower escrow. */
-    atomic_thread_fence(memory_order_seq_cst);
+    shm_fence();
     entry_sum(segment, entry, &sums);
     for (int unit = 0; unit < SHM_UNITS; unit++) {
         int64_t has = (int64_t)(sums.reserved[unit] + sums.used[unit]) -
