@@ -61,7 +61,7 @@
     O(server, escrow_tokens, escrow_tokens, U64, "tokens", "200000", 1000, CONFIG_TOKENS, RELOAD, \
       "strict: how far a key may run ahead of what is durable, and what losing power may charge it too much") \
     O(server, export_interval, export_interval_ms, DURATION, "", "1h", 0, 366 * CONFIG_DAY, RELOAD, \
-      "time between two exports of the ledger into data_dir/export; 0: none") \
+      "time between two exports of the ledger into data_dir/export; 0s: none") \
     O(server, export_keep, export_keep, U64, "files", "24", 1, 100000, RELOAD, \
       "exports that are kept") \
     O(server, drain_timeout, drain_timeout_ms, DURATION, "", "5m", 0, CONFIG_DAY, RELOAD, \
