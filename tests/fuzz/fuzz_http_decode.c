@@ -3,7 +3,9 @@
  * the coding and how much room is given at a time.
  *
  * Whatever room is given, result and content are the same; no more than asked
- * for is made; memory stays within the largest window.
+ * for is made; memory stays within the largest window. With zstd the content
+ * is the same where both ways are good: the library decodes a frame that fits
+ * into the room in one pass, and takes some broken ones in the other way only.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
@@ -48,9 +50,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int result = decode(coding, input, MOST + 1, &whole);
     int again =
         decode(coding, input, rooms[(data[0] >> 1) % ARRAY_LEN(rooms)], &cut);
-    CHECK(result == again);
+    CHECK(result == again || coding == HTTP_CODING_ZSTD);
     /* What an error leaves behind depends on the room; nobody reads it. */
-    CHECK(result < 0 || str_equals(buf_view(&whole), buf_view(&cut)));
+    CHECK(result < 0 || again < 0 ||
+          str_equals(buf_view(&whole), buf_view(&cut)));
     buf_fini(&whole);
     buf_fini(&cut);
     return 0;
