@@ -70,6 +70,7 @@ take(struct segment *segment, uint32_t column, struct shm_column *shm)
     shm_store(&shm->connections, 0);
     shm_store(&shm->requests, 0);
     shm_store(&shm->draining, 0);
+    shm_store(&shm->config_generation, 0); /* not the one before it */
     shm_store(&shm->last_request, 0);
     shm_store(&shm->last_key, 0);
     /* Before a worker of it can announce anything: whoever sums after this

@@ -176,7 +176,7 @@ class Reload(GatewayCase):
                 gw.signal(signal.SIGHUP)
                 workers = gw.ctl("status")["workers"] # at most three generations
                 generations.append(len({w["config_generation"] for w in workers
-                                        if w["state"] != "dying"}))
+                                        if w["state"] in ("live", "draining")}))
                 await asyncio.sleep(0.1)
             stop.set()
             await asyncio.gather(*tasks)

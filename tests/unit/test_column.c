@@ -32,6 +32,21 @@ TEST(columns_are_given_from_the_bottom_and_raise_the_high_mark_first)
     fixture_close(&f);
 }
 
+TEST(a_column_that_is_given_again_has_no_configuration_yet)
+{
+    struct fixture f;
+    struct reap_result result = {0};
+    fixture_open(&f);
+    const struct shm_column *shm = segment_column(&f.segment, 3);
+    CHECK_EQ(column_find_free(&f.segment), 3);
+    CHECK_EQ(column_claim(&f.segment, 3, getpid(), 9), 0);
+    column_mark_dying(&f.segment, 3);
+    CHECK_EQ(reap_all(&f.segment, 1, &result), 1);
+    CHECK_EQ(column_find_free(&f.segment), 3);
+    CHECK_EQ(shm_load(&shm->config_generation), 0);
+    fixture_close(&f);
+}
+
 TEST(each_column_is_given_once_until_all_are_taken)
 {
     struct fixture f;
