@@ -172,7 +172,7 @@ struct shm_entry_hot {
     shm_u64 id;                /* the ledger's id of the key or group */
     shm_u64 digest[4];         /* of a key; zero for a group */
     shm_i64 escrow[SHM_UNITS]; /* durable; INT64_MAX: not strict */
-    /* Own line: many writers, CAS; heal by themselves. */
+    /* Own line: many writers, tats by CAS; heal by themselves. */
     _Alignas(SHM_LINE) shm_u64 rpm_tat_ns; /* GCRA, monotonic ns */
     shm_u64 tpm_tat_ns, escrow_wanted[SHM_UNITS];
 };

@@ -14,14 +14,13 @@ import os
 import random
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
 sys.path.insert(0, HERE)
-from bench_http import TICK, Nginx, answer_text, cpu_ticks, wrk # noqa: E402
+from bench_http import TICK, Nginx, answer_text, cpu_ticks, pin, wrk # noqa: E402
 from bench_streams import LOAD, Load # noqa: E402
 from gateway import Gateway, free_port, wait_for # noqa: E402
 
@@ -82,10 +81,7 @@ def main():
                   large + " upstream origin { server 127.0.0.1:%d; keepalive 64; }"
                   % origin_port)
     ours = [gateway.process.pid] + list(gateway.children())
-    for cpu, pids in ((target_cpu, ours), (target_cpu, proxy.pids())):
-        for pid in pids:
-            subprocess.run(["taskset", "-apc", cpu, str(pid)],
-                           stdout=subprocess.DEVNULL)
+    pin(ours + proxy.pids(), target_cpu)
 
     def measure(port, pids, connections, script):
         before = cpu_ticks(pids)

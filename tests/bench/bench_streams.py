@@ -22,7 +22,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
 sys.path.insert(0, HERE)
-from bench_http import TICK, Nginx, cpu_ticks # noqa: E402
+from bench_http import TICK, Nginx, cpu_ticks, pin # noqa: E402
 from gateway import BUILD, Gateway, free_port, wait_for # noqa: E402
 
 LOAD = os.path.join(BUILD, "bench", "stream_load")
@@ -122,9 +122,7 @@ def main():
                   "127.0.0.1:%d; keepalive 2000; }" % origin_port)
     ours = [gateway.process.pid] + list(gateway.children())
     theirs = proxy.pids()
-    for pid in ours + theirs:
-        subprocess.run(["taskset", "-apc", target_cpu, str(pid)],
-                       stdout=subprocess.DEVNULL)
+    pin(ours + theirs, target_cpu)
     raw, raw_idle = [], {}
     try:
         for name, port, pids in (("aigw", gateway.port, ours),
