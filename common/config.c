@@ -232,3 +232,15 @@ config_default_path(void)
             return places[i];
     return NULL;
 }
+
+const char *
+config_provider_kind_name(enum provider_kind kind)
+{
+    static const char *const names[] = {
+        [PROVIDER_OPENAI] = "openai",         [PROVIDER_BUILTIN] = "builtin",
+        [PROVIDER_ANTHROPIC] = "anthropic",   [PROVIDER_GEMINI] = "gemini",
+        [PROVIDER_AZURE] = "azure",           [PROVIDER_BEDROCK] = "bedrock",
+        [PROVIDER_WORKERS_AI] = "workers-ai",
+    };
+    return kind < ARRAY_LEN(names) ? names[kind] : "unknown";
+}

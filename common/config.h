@@ -26,7 +26,11 @@ enum {
 enum provider_kind {
     PROVIDER_OPENAI,
     PROVIDER_BUILTIN,
-    /* later: anthropic, gemini, azure, bedrock, workers-ai */
+    PROVIDER_ANTHROPIC,
+    PROVIDER_GEMINI,
+    PROVIDER_AZURE,
+    PROVIDER_BEDROCK,
+    PROVIDER_WORKERS_AI,
 };
 enum durability { DURABILITY_FLUSH, DURABILITY_STRICT };
 enum on_disconnect { ON_DISCONNECT_ABORT, ON_DISCONNECT_DRAIN };
@@ -73,6 +77,8 @@ struct config_provider {
     enum provider_kind kind;
     char *base_url;            /* no trailing slash */
     char *api_key;             /* secret; NULL = none is sent */
+    char *api_version;         /* azure, anthropic */
+    char *region;              /* bedrock; NULL: as base_url's host says */
     struct config_list models; /* one item "*": any, by name */
     char *ca_file, *proxy;
     bool verify;
@@ -141,5 +147,8 @@ const char *config_default_path(void);
  */
 int config_run_dir(const char *path, char out[CONFIG_NAME_BYTES],
                    struct buf *error) MUST_CHECK;
+
+/* "openai", "anthropic" ... as `kind` is spelt; never NULL. */
+const char *config_provider_kind_name(enum provider_kind kind);
 
 #endif

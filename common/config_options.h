@@ -122,12 +122,16 @@
       "\"off\", or the file of the access log, a JSON object a line")
 
 #define CONFIG_PROVIDER_OPTIONS(O) \
-    O(provider, kind, kind, ENUM, "openai|builtin", "openai", 0, 0, RELOAD, \
+    O(provider, kind, kind, ENUM, "openai|builtin|anthropic|gemini|azure|bedrock|workers-ai", "openai", 0, 0, RELOAD, \
       "what the provider speaks") \
     O(provider, base_url, base_url, URL, "", "", 0, CONFIG_TEXT, RELOAD, \
       "what that provider's SDK takes, as https://api.openai.com/v1") \
     O(provider, api_key, api_key, SECRET, "", "", 0, 8191, RELOAD, \
       "credential sent to the provider: ${ENV}, file:PATH or cred:NAME") \
+    O(provider, api_version, api_version, STRING, "text", "", 0, 64, RELOAD, \
+      "azure and anthropic: the API version to ask for; empty: a known one") \
+    O(provider, region, region, STRING, "text", "", 0, 64, RELOAD, \
+      "bedrock: the region to sign for; empty: that of base_url") \
     O(provider, models, models, LIST, "", "", 0, 1024, RELOAD, \
       "models that it serves, or *: any, by PROVIDER/MODEL") \
     O(provider, ca_file, ca_file, STRING, "path", "", 0, CONFIG_TEXT, RELOAD, \

@@ -25,6 +25,7 @@ struct catalogue_provider {
     char scheme[8], host[256], path[256]; /* path prefix without trailing / */
     uint16_t port;
     char *api_key, *ca_file, *proxy; /* NULL when absent */
+    char *api_version, *region;      /* NULL when absent */
     uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
         total_timeout_ms, builtin_delay_ms;
     enum on_disconnect on_disconnect;

@@ -128,7 +128,10 @@ add_provider(struct build *b, unsigned i)
     p->on_disconnect = c->on_disconnect;
     b->provider_idx[i] = (int)catalogue->provider_count++;
     if (!copy_text(&p->api_key, c->api_key) ||
-        !copy_text(&p->ca_file, c->ca_file) || !copy_text(&p->proxy, c->proxy))
+        !copy_text(&p->ca_file, c->ca_file) ||
+        !copy_text(&p->proxy, c->proxy) ||
+        !copy_text(&p->api_version, c->api_version) ||
+        !copy_text(&p->region, c->region))
         return refuse(b, "provider", c->name, strerror(ENOMEM));
     return true;
 }

@@ -50,6 +50,8 @@ put_provider(struct buf *out, const struct catalogue_provider *p)
     put_text(out, p->api_key);
     put_text(out, p->ca_file);
     put_text(out, p->proxy);
+    put_text(out, p->api_version);
+    put_text(out, p->region);
     put_u64(out, p->connect_timeout_ms);
     put_u64(out, p->first_byte_timeout_ms);
     put_u64(out, p->idle_timeout_ms);
@@ -180,6 +182,8 @@ get_provider(struct reader *r, struct catalogue_provider *p)
     p->api_key = get_heap_text(r);
     p->ca_file = get_heap_text(r);
     p->proxy = get_heap_text(r);
+    p->api_version = get_heap_text(r);
+    p->region = get_heap_text(r);
     p->connect_timeout_ms = get_u64(r);
     p->first_byte_timeout_ms = get_u64(r);
     p->idle_timeout_ms = get_u64(r);

@@ -48,10 +48,10 @@ make_upstream_request(struct request *request)
         provider_family_of(request->provider->kind);
     struct rewrite rewrite = {
         .max_tokens = request->max_tokens,
-        .max_tokens_as_completion =
-            request->call.max_tokens > 0
-                ? request->call.max_tokens_is_completion
-                : family->completion_spelling(request->provider),
+        .max_tokens_as_completion = request->call.max_tokens > 0
+                                        ? request->call.max_tokens_is_completion
+                                        : (family->quirks(request->provider) &
+                                           QUIRK_COMPLETION_TOKENS) != 0,
         .want_usage = request->answer.withhold_usage,
     };
     struct str asked = {request->call.model, request->call.model_len};
@@ -62,8 +62,20 @@ make_upstream_request(struct request *request)
     uint64_t body_len = body_pieces(request);
     struct buf *head = &request->upstream_head;
     buf_reset(head);
-    family->head(head, request->provider, &request->call, &request->head,
-                 body_len, request->id);
+    struct upstream_call call = {
+        .provider = request->provider,
+        .dialect = request->dialect,
+        .endpoint = request->endpoint,
+        .model = request->upstream_model,
+        .stream = request->call.stream,
+        .client = &request->head,
+        .body = request->upstream_pieces + 1,
+        .body_pieces = request->upstream_piece_count - 1,
+        .body_len = body_len,
+        .request_id = request->id,
+        .wall_ms = request->started_wall_ms,
+    };
+    family->head(head, &call);
     request->upstream_pieces[0] =
         (struct iovec){head->data + head->start, buf_len(head)};
 }

@@ -133,8 +133,8 @@ finish_error(struct request *request)
         provider_family_of(request->provider->kind);
     struct fault fault;
     struct str body = buf_view(&request->held);
-    bool mapped =
-        family->map_error(request->provider, relay->status, body, &fault);
+    bool mapped = family->map_error(request->provider, relay->status, body,
+                                    false, &fault);
     if (!mapped && (relay->status < 400 || relay->too_long)) {
         fault_set(&fault, 502, "server_error", "upstream_error", NULL,
                   "the provider answered with status %u", relay->status);

@@ -111,8 +111,7 @@ endpoint_to_json(struct json_writer *json, const struct segment *segment,
     json_key(json, "provider");
     json_cstring(json, provider->name);
     json_key(json, "kind");
-    json_cstring(json,
-                 provider->kind == PROVIDER_BUILTIN ? "builtin" : "openai");
+    json_cstring(json, config_provider_kind_name(provider->kind));
     json_key(json, "enabled");
     json_bool(json, provider->enabled);
     stats_to_json(json, segment, endpoint->endpoint_idx);

@@ -29,9 +29,17 @@ make_head(struct buf *out, const struct catalogue_provider *provider,
     CHECK_EQ(
         http_parse_request(client_text, strlen(client_text), &scanned, &client),
         HTTP_DONE);
-    struct call call = {.endpoint = endpoint, .stream = stream, .n = 1};
+    struct upstream_call call = {
+        .provider = provider,
+        .dialect = &dialect_openai,
+        .endpoint = endpoint,
+        .stream = stream,
+        .client = &client,
+        .body_len = 42,
+        .request_id = "req_1",
+    };
     buf_reset(out);
-    provider_openai.head(out, provider, &call, &client, 42, "req_1");
+    provider_openai.head(out, &call);
 }
 
 TEST(the_head_is_a_request_that_a_strict_parser_takes)
@@ -179,8 +187,9 @@ TEST(errors_pass_or_are_put_into_our_words)
     struct catalogue_provider provider = make_provider("h", 80, false, "");
     for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
         struct fault fault = {.status = 0};
-        bool mapped = provider_openai.map_error(
-            &provider, errors[i].status, str_from(errors[i].body), &fault);
+        bool mapped =
+            provider_openai.map_error(&provider, errors[i].status,
+                                      str_from(errors[i].body), false, &fault);
         if (mapped != (errors[i].told != 0))
             test_fail(__FILE__, __LINE__, "case %zu: mapped %d", i, mapped);
         CHECK_EQ(fault.status, errors[i].told);
@@ -201,7 +210,7 @@ TEST(no_piece_of_the_credential_passes_wherever_it_stands)
                      "....................", secret + from);
             struct fault fault;
             CHECK_TRUE(provider_openai.map_error(&provider, 400, str_from(body),
-                                                 &fault));
+                                                 false, &fault));
             CHECK_TRUE(memmem(fault.message, strlen(fault.message),
                               secret + from, 8) == NULL);
         }
@@ -216,8 +225,8 @@ TEST(a_message_longer_than_a_fault_is_cut)
     memcpy(body, "{\"detail\":\"", 11);
     memcpy(body + sizeof(body) - 2, "\"}", 2);
     struct fault fault;
-    CHECK_TRUE(provider_openai.map_error(&provider, 400,
-                                         str_make(body, sizeof(body)), &fault));
+    CHECK_TRUE(provider_openai.map_error(
+        &provider, 400, str_make(body, sizeof(body)), false, &fault));
     CHECK_TRUE(strlen(fault.message) < sizeof(fault.message));
 }
 
@@ -228,11 +237,11 @@ TEST(a_short_credential_is_looked_for_as_a_whole)
     struct str body = STR_LIT("{\"error\":{\"message\":\"key EMPTY bad\"}}");
     char empty[] = "EMPTY", tiny[] = "k";
     provider.api_key = empty;
-    CHECK_TRUE(provider_openai.map_error(&provider, 400, body, &fault));
+    CHECK_TRUE(provider_openai.map_error(&provider, 400, body, false, &fault));
     provider.api_key = tiny;
-    CHECK_TRUE(!provider_openai.map_error(&provider, 400, body, &fault));
+    CHECK_TRUE(!provider_openai.map_error(&provider, 400, body, false, &fault));
     provider.api_key = NULL;
-    CHECK_TRUE(!provider_openai.map_error(&provider, 400, body, &fault));
+    CHECK_TRUE(!provider_openai.map_error(&provider, 400, body, false, &fault));
 }
 
 TEST(max_completion_tokens_is_spelt_so_for_openai_itself)
@@ -249,8 +258,9 @@ TEST(max_completion_tokens_is_spelt_so_for_openai_itself)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct catalogue_provider provider =
             make_provider(cases[i].host, 443, true, "");
-        CHECK_EQ(provider_openai.completion_spelling(&provider),
-                 cases[i].wanted);
+        CHECK_EQ(
+            (provider_openai.quirks(&provider) & QUIRK_COMPLETION_TOKENS) != 0,
+            cases[i].wanted);
     }
 }
 

@@ -4,7 +4,8 @@
  *
  * One file per dialect, one row in dialect_table. A dialect sees bytes and
  * fills structs; it knows no socket, no key, no provider. Same dialect in and
- * out: bytes pass untouched but for splices.
+ * out: bytes pass untouched but for splices. Else both sides' dialects meet in
+ * the canonical form of canon.h and canon_stream.h.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AIGW_WORKER_DIALECT_DIALECT_H
@@ -17,49 +18,21 @@
 #include "common/json_scan.h"
 #include "common/net/sse.h"
 #include "common/usage.h"
+#include "worker/dialect/answer.h"
+#include "worker/dialect/call.h"
 #include "worker/fault.h"
 
-enum dialect_number { DIALECT_OPENAI = 1 };
-enum endpoint_number { /* of the record */
-                       ENDPOINT_CHAT = 1,
-                       ENDPOINT_COMPLETIONS,
-                       ENDPOINT_EMBEDDINGS
-};
+struct canon_request;
+struct canon_target;
+struct canon_stream;
+struct canon_event;
+struct rate_answer;
 
-enum { CALL_MODEL_BYTES = 256, SPLICES_MAX = 8, CALL_CHOICES_MAX = 128 };
+enum { SPLICES_MAX = 8 };
 /* Room for a model name whose every byte needs a backslash, and quotes; and for
  * all that is spliced into one body. */
 enum { SPLICE_NAME_BYTES = 2 * CALL_MODEL_BYTES + 16 };
 enum { SPLICES_BYTES = SPLICE_NAME_BYTES + 240 };
-
-/* A range of the body, as offsets; len 0 and off 0: not there. */
-struct span32 {
-    uint32_t off, len;
-};
-
-/* What one scan of a request body found. Plain data, no pointers. */
-struct call {
-    uint8_t endpoint;
-    bool stream, include_usage;   /* as the client asked */
-    char model[CALL_MODEL_BYTES]; /* decoded, NUL-terminated */
-    uint16_t model_len;
-    uint64_t max_tokens;           /* 0: not stated */
-    bool max_tokens_is_completion; /* spelt max_completion_tokens */
-    /* Answers to be made, >= 1: the larger of n and best_of, times the number
-     * of prompts (completions). max_tokens bounds each of them. */
-    uint32_t n;
-    /* Where things stand, for splices. */
-    struct span32 model_value, max_tokens_value, stream_options_value,
-        include_usage_value;
-    uint32_t first_member; /* offset behind the opening brace */
-    bool empty_object;
-    /* For the lease. */
-    uint64_t text_bytes; /* of visible strings, data URLs left out */
-    /* messages: of a chat, or inputs (prompts) of the other endpoints */
-    uint32_t messages, tools, images, audios, files;
-    uint64_t prompt_bound;    /* tokens, sound for ordinary calls */
-    uint64_t prompt_estimate; /* tokens, typical; >= 1 */
-};
 
 /* What must change on the way to the provider. */
 struct rewrite {
@@ -81,62 +54,14 @@ struct splices {
     char text[SPLICES_BYTES];
 };
 
-enum event_verdict { EVENT_PASS, EVENT_WITHHOLD };
-
-/* Where a count of string content stands, so that text may come in pieces cut
- * anywhere, escapes and UTF-8 included. All zero: outside of any escape. */
-struct text_count {
-    uint8_t escape_left; /* 0; 5: behind a backslash; 4..1: digits to come */
-    uint16_t escape_value;
-};
-
-enum { ANSWER_KEY_BYTES = 24, ANSWER_TAPPED = 5 };
-
-/* Where the count of a plain answer's text stands (answer_plain.c). */
-struct plain_count {
-    uint8_t state;
-    uint8_t key_len;
-    bool counting;              /* the string under way is output text */
-    char key[ANSWER_KEY_BYTES]; /* the last string, until it proves a key */
-    struct text_count text;
-};
-
-/* What is captured of a plain answer: 10 KiB, which hardly any answer needs. */
-struct answer_tap {
-    struct json_tap tap;
-    struct json_tap_value values[ANSWER_TAPPED];
-};
-
-/*
- * An answer while it passes. The owner sets `tap` to NULL once, then for each
- * answer dialect, endpoint, stream and withhold_usage, and calls answer_begin,
- * which clears the rest; answer_release() at last.
- */
-struct answer {
-    const struct dialect *dialect;
-    uint8_t endpoint;
-    bool stream, withhold_usage; /* we asked for usage, the client did not */
-    /* learnt */
-    struct usage_stated stated;
-    bool usage_seen, finish_seen, done_seen, error_seen;
-    bool usage_odd; /* a stated number was no count at all (beyond 2^53) */
-    uint64_t content_events, ascii_bytes, other_chars;
-    uint8_t choice_top;           /* highest choice index seen */
-    uint64_t choices_finished[2]; /* a bit per choice index */
-    char id[96], model[CALL_MODEL_BYTES];
-    uint64_t created;
-    bool bad; /* plain answer that is not JSON */
-    struct plain_count plain;
-    struct answer_tap *tap; /* NULL until a plain answer comes in pieces */
-};
-
 struct dialect {
     uint8_t number;
     const char *name;
     /*
      * scan - reads the body once. 0, or -1 with *fault (400 invalid_json with
      * the byte offset; model_required; duplicate top-level model; max_tokens or
-     * n that is no sane number ...). body < 4 GiB.
+     * n that is no sane number ...). body < 4 GiB. What the path told stays:
+     * call->model_in_path, stream_in_path, as_array and what they speak of.
      */
     int (*scan)(struct str body, uint8_t endpoint, struct call *call,
                 struct fault *fault);
@@ -160,29 +85,43 @@ struct dialect {
      * for, end of stream. */
     void (*stream_cut)(struct buf *out, const struct answer *answer,
                        const struct usage *usage, bool include_usage);
+
+    /* ---- between dialects (canon.h, canon_stream.h); NULL: it cannot ---- */
+    /*
+     * read_request - a client's body, scanned before, as the canonical request.
+     * 0, or -1 with *fault (400) for what no other dialect could carry. Unknown
+     * members are dropped and told.
+     */
+    int (*read_request)(struct str body, const struct call *call,
+                        struct canon_request *request, struct fault *fault);
+    /* write_request - the body for a provider of this dialect. 0, or -1 with
+     * *fault (400) for what it cannot carry. */
+    int (*write_request)(struct canon_request *request,
+                         const struct canon_target *target, struct buf *out,
+                         struct fault *fault);
+    /* One event of a provider's stream, or its whole plain answer, told to the
+     * stream by the functions of canon_stream.h. */
+    void (*read_event)(struct canon_stream *stream,
+                       const struct sse_event *event);
+    void (*read_plain)(struct canon_stream *stream, struct str body);
+    /* The usage object of a plain answer, which stands under the top-level
+     * member `usage_member`. */
+    const char *usage_member;
+    bool (*read_usage)(struct answer *answer, struct str object);
+    /* One canonical event, as bytes of the client's stream, into stream->out. */
+    void (*write_event)(struct canon_stream *stream,
+                        const struct canon_event *event);
+    /* All that was collected, as one answer of the client's, into stream->out. */
+    void (*write_plain)(struct canon_stream *stream);
+    /* Content types of the two. */
+    const char *stream_type, *plain_type;
+    /* Limits of the key in the spelling of the dialect's rate-limit fields;
+     * NULL: as OpenAI. */
+    void (*limit_fields)(struct buf *out, const struct rate_answer *requests,
+                         const struct rate_answer *tokens);
 };
 
-extern const struct dialect dialect_openai;
-
-/* Output so far: max(events, ascii / 4 rounded up + other characters). */
-uint64_t answer_output_estimate(const struct answer *answer);
-/* Whether it stated a usage that a call can have. */
-bool answer_states_usage(const struct answer *answer, const struct call *call);
-/* Gives back what a plain answer in pieces made necessary. */
-void answer_release(struct answer *answer);
-/* The six classes when the provider stated usage; else the estimate (prompt
- * estimate + output so far) and *estimated. */
-void answer_usage(const struct answer *answer, const struct call *call,
-                  struct usage *usage, bool *estimated, bool *ambiguous);
-/* Counts a decoded-length estimate of a JSON string span (with its quotes)
- * without decoding: adds to ascii bytes and other characters. */
-void answer_count_text(struct answer *answer, struct str json_string);
-/* The same for a part of a string's inside, cut anywhere. */
-void answer_count_part(struct answer *answer, struct text_count *state,
-                       struct str part);
-/* Counts the output text in a piece of a plain answer: the strings under
- * "content", "text", "arguments" and the names of hidden text. Any split gives
- * the same. */
-void answer_count_plain(struct answer *answer, struct str piece);
+extern const struct dialect dialect_openai, dialect_responses,
+    dialect_anthropic, dialect_gemini, dialect_bedrock, dialect_workers_ai;
 
 #endif

@@ -14,6 +14,7 @@
 #include "common/hash.h"
 #include "worker/exchange.h"
 #include "worker/provider/builtin_part.h"
+#include "worker/provider/openai_part.h"
 #include "worker/provider/provider.h"
 #include "worker/worker.h"
 
@@ -261,41 +262,44 @@ builtin_abort(struct builtin_answer *answer)
 
 /* ---- the family: nothing is sent, so there is no head ---- */
 
+static const struct dialect *
+builtin_speaks(const struct catalogue_provider *provider,
+               const struct dialect *client, uint8_t *endpoint)
+{
+    (void)provider;
+    if (client != &dialect_openai)
+        *endpoint = ENDPOINT_CHAT;
+    return *endpoint <= ENDPOINT_EMBEDDINGS ? &dialect_openai : NULL;
+}
+
 static void
-builtin_head(struct buf *out, const struct catalogue_provider *provider,
-             const struct call *call, const struct http_head *client,
-             uint64_t body_len, const char *request_id)
+builtin_head(struct buf *out, const struct upstream_call *call)
 {
     (void)out;
-    (void)provider;
     (void)call;
-    (void)client;
-    (void)body_len;
-    (void)request_id;
 }
 
+/* Its errors are OpenAI's own; another dialect needs them in its words. */
 static bool
 builtin_map_error(const struct catalogue_provider *provider, uint16_t status,
-                  struct str body, struct fault *fault)
+                  struct str body, bool translated, struct fault *fault)
 {
-    (void)provider;
-    (void)status;
-    (void)body;
-    (void)fault;
-    return false;
+    return translated &&
+           openai_map_error(provider, status, body, translated, fault);
 }
 
-static bool
-builtin_completion_spelling(const struct catalogue_provider *provider)
+static uint32_t
+builtin_quirks(const struct catalogue_provider *provider)
 {
     (void)provider;
-    return false;
+    return 0;
 }
 
 const struct provider_family provider_builtin = {
     .kind = PROVIDER_BUILTIN,
     .name = "builtin",
+    .speaks = builtin_speaks,
     .head = builtin_head,
     .map_error = builtin_map_error,
-    .completion_spelling = builtin_completion_spelling,
+    .quirks = builtin_quirks,
 };

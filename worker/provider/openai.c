@@ -1,90 +1,8 @@
 /*
- * openai.c - OpenAI and the many that speak as it does: paths, credential,
- * which of the client's fields pass.
- *
- * The head is ours from the first byte: nothing of the client's head is copied
- * but values of fields that have passed its parser, under names that are not in
- * the list below.
+ * openai.c - OpenAI and the many that speak as it does: paths, credential.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/provider/openai_part.h"
-
-/*
- * Fields of the client that stay here: of its connection, its credentials, its
- * address, what we state ourselves, and what would choose an account at the
- * provider under the gateway's credential.
- * By their length.
- */
-static const struct str withheld[][4] = {
-    // clang-format off
-    [2] = {STR_LIT("te")},
-    [3] = {STR_LIT("via")},
-    [4] = {STR_LIT("host")},
-    [6] = {STR_LIT("expect"), STR_LIT("accept"), STR_LIT("cookie")},
-    [7] = {STR_LIT("trailer"), STR_LIT("upgrade"), STR_LIT("api-key"), STR_LIT("cookie2")},
-    [9] = {STR_LIT("x-api-key"), STR_LIT("forwarded"), STR_LIT("x-real-ip")},
-    [10] = {STR_LIT("connection"), STR_LIT("keep-alive"), STR_LIT("user-agent")},
-    [12] = {STR_LIT("x-request-id")},
-    [13] = {STR_LIT("authorization")},
-    [14] = {STR_LIT("x-goog-api-key"), STR_LIT("openai-project"), STR_LIT("http2-settings")},
-    [15] = {STR_LIT("accept-encoding")},
-    [17] = {STR_LIT("transfer-encoding")},
-    [19] = {STR_LIT("openai-organization")},
-    // clang-format on
-};
-
-static const struct str withheld_prefixes[] = {
-    {"content-", 8}, {"proxy-", 6},        {"x-aigw-", 7},
-    {"cf-aig-", 7},  {"x-forwarded-", 12},
-};
-
-static bool
-is_withheld(struct str name)
-{
-    /* Many servers read `_` as `-`: Content_Length would be a second one. */
-    if (memchr(name.ptr, '_', name.len) != NULL)
-        return true;
-    if (name.len < ARRAY_LEN(withheld))
-        for (int i = 0; i < 4 && withheld[name.len][i].len > 0; i++)
-            if (str_equals_nocase(name, withheld[name.len][i]))
-                return true;
-    for (size_t i = 0; i < ARRAY_LEN(withheld_prefixes); i++) {
-        struct str prefix = withheld_prefixes[i];
-        if (name.len >= prefix.len &&
-            str_equals_nocase(str_make(name.ptr, prefix.len), prefix))
-            return true;
-    }
-    return false;
-}
-
-static void
-append_field(struct buf *out, struct str name, struct str value)
-{
-    buf_append_str(out, name);
-    buf_append_str(out, STR_LIT(": "));
-    buf_append_str(out, value);
-    buf_append_str(out, STR_LIT("\r\n"));
-}
-
-/* One pass: those that pass, and the client's name. */
-static void
-append_client_fields(struct buf *out, const struct http_head *client)
-{
-    struct str agent = STR_LIT("aigw");
-    if (client != NULL) {
-        for (unsigned i = 0; i < client->field_count; i++) {
-            const struct http_field *field = &client->fields[i];
-            if (client->names_fields &&
-                http_field_is_hop_by_hop(client, field->name))
-                continue;
-            if (str_equals_nocase(field->name, STR_LIT("user-agent")))
-                agent = field->value;
-            else if (!is_withheld(field->name))
-                append_field(out, field->name, field->value);
-        }
-    }
-    append_field(out, STR_LIT("User-Agent"), agent);
-}
 
 static struct str
 endpoint_path(uint8_t endpoint)
@@ -100,64 +18,49 @@ endpoint_path(uint8_t endpoint)
 }
 
 static void
-append_host(struct buf *out, const struct catalogue_provider *provider)
+openai_head(struct buf *out, const struct upstream_call *call)
 {
-    struct str host = str_from(provider->host);
-    bool bare_v6 = host.len > 0 && *host.ptr != '[' &&
-                   memchr(host.ptr, ':', host.len) != NULL;
-    buf_append_str(out, STR_LIT(" HTTP/1.1\r\nHost: "));
-    buf_append_str(out, bare_v6 ? STR_LIT("[") : STR_LIT(""));
-    buf_append_str(out, host);
-    buf_append_str(out, bare_v6 ? STR_LIT("]") : STR_LIT(""));
-    if (provider->port != (provider->tls ? 443 : 80)) {
-        buf_append_char(out, ':');
-        buf_append_u64(out, provider->port);
-    }
-}
-
-static void
-openai_head(struct buf *out, const struct catalogue_provider *provider,
-            const struct call *call, const struct http_head *client,
-            uint64_t body_len, const char *request_id)
-{
-    buf_append_str(out, STR_LIT("POST "));
-    buf_append_cstr(out, provider->path);
-    buf_append_str(out, endpoint_path(call->endpoint));
-    append_host(out, provider);
+    const struct catalogue_provider *provider = call->provider;
+    provider_request_line(out, provider, endpoint_path(call->endpoint));
     if (provider->api_key != NULL && *provider->api_key != '\0') {
-        buf_append_str(out, STR_LIT("\r\nAuthorization: Bearer "));
+        buf_append_str(out, STR_LIT("Authorization: Bearer "));
         buf_append_cstr(out, provider->api_key);
+        buf_append_str(out, STR_LIT("\r\n"));
     }
-    buf_append_str(out, STR_LIT("\r\nContent-Type: application/json"
-                                "\r\nContent-Length: "));
-    buf_append_u64(out, body_len);
-    if (call->stream)
-        buf_append_str(out, STR_LIT("\r\nAccept: text/event-stream"));
-    else
-        buf_append_str(out, STR_LIT("\r\nAccept: application/json"));
-    buf_append_str(out, STR_LIT("\r\nAccept-Encoding: identity\r\n"));
-    if (request_id != NULL)
-        append_field(out, STR_LIT("X-Request-Id"), str_from(request_id));
-    append_client_fields(out, client);
+    provider_body_fields(out, call);
+    provider_client_fields(out, call->client);
     buf_append_str(out, STR_LIT("\r\n"));
 }
 
+static const struct dialect *
+openai_speaks(const struct catalogue_provider *provider,
+              const struct dialect *client, uint8_t *endpoint)
+{
+    (void)provider;
+    if (client != &dialect_openai)
+        *endpoint = ENDPOINT_CHAT;
+    return &dialect_openai;
+}
+
 /* They refuse max_tokens for reasoning models; others mostly know only that. */
-static bool
-openai_completion_spelling(const struct catalogue_provider *provider)
+static uint32_t
+openai_quirks(const struct catalogue_provider *provider)
 {
     static const struct str azure = {".openai.azure.com", 17};
     struct str host = str_from(provider->host);
     if (str_equals_nocase(host, STR_LIT("api.openai.com")))
-        return true;
-    return host.len > azure.len &&
-           str_equals_nocase(str_skip(host, host.len - azure.len), azure);
+        return QUIRK_COMPLETION_TOKENS;
+    if (host.len > azure.len &&
+        str_equals_nocase(str_skip(host, host.len - azure.len), azure))
+        return QUIRK_COMPLETION_TOKENS;
+    return 0;
 }
 
 const struct provider_family provider_openai = {
     .kind = PROVIDER_OPENAI,
     .name = "openai",
+    .speaks = openai_speaks,
     .head = openai_head,
     .map_error = openai_map_error,
-    .completion_spelling = openai_completion_spelling,
+    .quirks = openai_quirks,
 };

@@ -116,7 +116,7 @@ make_fault_of_json(struct fault *fault, uint16_t status, struct str body)
 
 bool
 openai_map_error(const struct catalogue_provider *provider, uint16_t status,
-                 struct str body, struct fault *fault)
+                 struct str body, bool translated, struct fault *fault)
 {
     const struct str none = {NULL, 0};
     if (status < 400) {
@@ -139,7 +139,7 @@ openai_map_error(const struct catalogue_provider *provider, uint16_t status,
         return true;
     }
     struct str message;
-    if (told_status(status) == status &&
+    if (!translated && told_status(status) == status &&
         json_find(body, "error.message", &message) && is_string(message))
         return false;
     make_fault_of_json(fault, status, body);

@@ -9,6 +9,7 @@
 
 /* As provider_family.map_error. */
 bool openai_map_error(const struct catalogue_provider *provider,
-                      uint16_t status, struct str body, struct fault *fault);
+                      uint16_t status, struct str body, bool translated,
+                      struct fault *fault);
 
 #endif

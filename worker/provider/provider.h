@@ -6,37 +6,109 @@
 #ifndef AIGW_WORKER_PROVIDER_PROVIDER_H
 #define AIGW_WORKER_PROVIDER_PROVIDER_H
 
+#include <sys/uio.h>
+
 #include "common/buf.h"
 #include "common/net/http_parse.h"
 #include "shm/catalogue.h"
 #include "worker/dialect/dialect.h"
 #include "worker/fault.h"
 
+/*
+ * What providers that speak a dialect do differently. A bit per habit; which
+ * provider has which stands in the tables of its family (openai_crowd.c).
+ */
+enum provider_quirk {
+    /* request */
+    QUIRK_COMPLETION_TOKENS = 1 << 0, /* max_tokens is max_completion_tokens */
+    QUIRK_NO_STREAM_OPTIONS = 1 << 1, /* usage comes unasked, or never */
+    QUIRK_NO_DEVELOPER = 1 << 2,      /* role developer goes out as system */
+    QUIRK_TOOL_ID_9 = 1 << 3,     /* tool ids: 9 letters and digits (Mistral) */
+    QUIRK_TOOL_ANY = 1 << 4,      /* tool_choice "any" for "required" */
+    QUIRK_SEED_RANDOM = 1 << 5,   /* seed is random_seed */
+    QUIRK_TOP_K = 1 << 6,         /* top_k is taken */
+    QUIRK_NO_SCHEMA = 1 << 7,     /* no json_schema: json_object at most */
+    QUIRK_THINKING_TYPE = 1 << 8, /* thinking: {"type": "enabled"} */
+    QUIRK_ENABLE_THINKING = 1 << 9,   /* enable_thinking, thinking_budget */
+    QUIRK_REASONING_OBJECT = 1 << 10, /* reasoning: {effort, max_tokens} */
+    QUIRK_REASONING_BACK = 1 << 11,   /* wants reasoning_content sent back */
+    QUIRK_CACHE_CONTROL = 1 << 12,    /* cache_control on parts is taken */
+    QUIRK_STRICT_FIELDS = 1 << 13,    /* unknown members are refused */
+    QUIRK_NO_REASONING = 1 << 14,     /* no reasoning_effort */
+    /* what it bounds: max_tokens leaves thinking out */
+    QUIRK_THINKING_UNBOUND = 1 << 15,
+    /* Anthropic: thinking only by budget, no adaptive thinking or effort */
+    QUIRK_BUDGET_THINKING = 1 << 16,
+};
+
+/* One call as a family's head() sees it. */
+struct upstream_call {
+    const struct catalogue_provider *provider;
+    const struct dialect *dialect; /* that the body is in */
+    uint8_t endpoint;              /* of that dialect */
+    struct str model;              /* the upstream's name */
+    bool stream;
+    bool is_translated;             /* the client speaks another dialect */
+    struct str content_type;        /* of the body; len 0: application/json */
+    struct str path_rest;           /* raw paths: what stood behind the row's */
+    const struct http_head *client; /* whose fields may pass; NULL: none */
+    const struct iovec *body;       /* for signatures over it */
+    int body_pieces;
+    uint64_t body_len;
+    const char *request_id;
+    int64_t wall_ms;
+};
+
 struct provider_family {
     enum provider_kind kind;
     const char *name;
     /*
-     * head - the whole request head for `call`, ours from the first byte:
-     * method, path below base_url, Host, credential, content type and length,
-     * accept, and those of the client's fields that pass (never hop-by-hop,
-     * host, authorization, x-api-key, api-key, x-goog-api-key, cookie,
-     * accept-encoding, content-*, expect, x-forwarded-*, x-aigw-*).
+     * speaks - the dialect and endpoint in which this provider takes a call that
+     * came as `*endpoint` of `client`. The client's own: its bytes pass. Another
+     * one: it is translated. NULL: it cannot serve such calls.
      */
-    void (*head)(struct buf *out, const struct catalogue_provider *provider,
-                 const struct call *call, const struct http_head *client,
-                 uint64_t body_len, const char *request_id);
+    const struct dialect *(*speaks)(const struct catalogue_provider *provider,
+                                    const struct dialect *client,
+                                    uint8_t *endpoint);
+    /*
+     * head - the whole request head, ours from the first byte: method, path
+     * below base_url, Host, credential, content type and length, accept, and
+     * those of the client's fields that pass (provider_client_fields).
+     */
+    void (*head)(struct buf *out, const struct upstream_call *call);
     /* An answer that is no 2xx: what the client gets instead, or false to pass
-     * the provider's own body and status on. Never its credential: a body with
-     * any piece of provider->api_key in it is replaced. `body`: all of it. */
+     * the provider's own body and status on (never where `translated`). Never
+     * its credential: a body with any piece of provider->api_key in it is
+     * replaced. `body`: all of it. */
     bool (*map_error)(const struct catalogue_provider *provider,
-                      uint16_t status, struct str body, struct fault *fault);
-    /* Whether max_tokens must be spelt max_completion_tokens when added. */
-    bool (*completion_spelling)(const struct catalogue_provider *provider);
+                      uint16_t status, struct str body, bool translated,
+                      struct fault *fault);
+    uint32_t (*quirks)(const struct catalogue_provider *provider);
 };
+
+/* ---- what families share (provider_head.c) ---- */
+
+/* Fields of the client that may pass, and its User-Agent (never hop-by-hop,
+ * host, credentials, cookie, accept-encoding, content-*, expect, forwarding
+ * fields, x-aigw-*, cf-aig-*, and none that names an account). */
+void provider_client_fields(struct buf *out, const struct http_head *client);
+/* "POST " base path, `path`, " HTTP/1.1\r\nHost: ...\r\n". `path` as on the
+ * wire, encoded. */
+void provider_request_line(struct buf *out,
+                           const struct catalogue_provider *provider,
+                           struct str path);
+/* Content-Type, Content-Length, Accept, Accept-Encoding, X-Request-Id. */
+void provider_body_fields(struct buf *out, const struct upstream_call *call);
+/* A segment of a path, percent-encoded but for unreserved characters and those
+ * in `keep`. */
+void provider_path_segment(struct buf *out, struct str segment,
+                           const char *keep);
 
 /* NULL for a kind without a row. */
 const struct provider_family *provider_family_of(enum provider_kind kind);
-extern const struct provider_family provider_openai, provider_builtin;
+extern const struct provider_family provider_openai, provider_builtin,
+    provider_anthropic, provider_gemini, provider_azure, provider_bedrock,
+    provider_workers_ai;
 
 /* builtin: starts an answer through exchange events (exchange.c calls it). */
 struct builtin_answer;

@@ -1,0 +1,103 @@
+/*
+ * answer.h - an answer while it passes: what is learnt from its bytes, whatever
+ * its dialect, and what that comes to.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_WORKER_DIALECT_ANSWER_H
+#define AIGW_WORKER_DIALECT_ANSWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/json_scan.h"
+#include "common/usage.h"
+#include "worker/dialect/call.h"
+
+struct dialect;
+
+enum event_verdict { EVENT_PASS, EVENT_WITHHOLD };
+
+/* Where a count of string content stands, so that text may come in pieces cut
+ * anywhere, escapes and UTF-8 included. All zero: outside of any escape. */
+struct text_count {
+    uint8_t escape_left; /* 0; 5: behind a backslash; 4..1: digits to come */
+    uint16_t escape_value;
+};
+
+enum { ANSWER_KEY_BYTES = 24, ANSWER_TAPPED = 5 };
+
+/* Where the count of a plain answer's text stands (answer_plain.c). */
+struct plain_count {
+    uint8_t state;
+    uint8_t key_len;
+    bool counting;              /* the string under way is output text */
+    char key[ANSWER_KEY_BYTES]; /* the last string, until it proves a key */
+    struct text_count text;
+};
+
+/* What is captured of a plain answer: 10 KiB, which hardly any answer needs. */
+struct answer_tap {
+    struct json_tap tap;
+    struct json_tap_value values[ANSWER_TAPPED];
+};
+
+/*
+ * What a dialect's read_event() remembers from one event of an answer to the
+ * next; zeros at its start. Which word means what is the dialect's own.
+ */
+struct answer_reader {
+    struct usage usage; /* overlaid so far */
+    uint64_t words[4];
+    uint32_t flags;
+};
+
+/*
+ * An answer while it passes. The owner sets `tap` to NULL once, then for each
+ * answer dialect, endpoint, stream and withhold_usage, and calls answer_begin,
+ * which clears the rest; answer_release() at last.
+ */
+struct answer {
+    const struct dialect *dialect;
+    uint8_t endpoint;
+    bool stream, withhold_usage; /* we asked for usage, the client did not */
+    /* learnt */
+    struct usage_stated stated;
+    bool usage_seen, finish_seen, done_seen, error_seen;
+    bool usage_odd; /* a stated number was no count at all (beyond 2^53) */
+    uint64_t content_events, ascii_bytes, other_chars;
+    uint8_t choice_top;           /* highest choice index seen */
+    uint64_t choices_finished[2]; /* a bit per choice index */
+    char id[96], model[CALL_MODEL_BYTES];
+    uint64_t created;
+    bool bad; /* plain answer that is not JSON */
+    /* The provider stated the classes themselves (Anthropic, Gemini ...): they
+     * stand here, and `stated` has their sums. */
+    bool usage_is_split;
+    struct usage split;
+    struct answer_reader reader;
+    struct plain_count plain;
+    struct answer_tap *tap; /* NULL until a plain answer comes in pieces */
+};
+
+/* Output so far: max(events, ascii / 4 rounded up + other characters). */
+uint64_t answer_output_estimate(const struct answer *answer);
+/* Whether it stated a usage that a call can have. */
+bool answer_states_usage(const struct answer *answer, const struct call *call);
+/* Gives back what a plain answer in pieces made necessary. */
+void answer_release(struct answer *answer);
+/* The six classes when the provider stated usage; else the estimate (prompt
+ * estimate + output so far) and *estimated. */
+void answer_usage(const struct answer *answer, const struct call *call,
+                  struct usage *usage, bool *estimated, bool *ambiguous);
+/* Counts a decoded-length estimate of a JSON string span (with its quotes)
+ * without decoding: adds to ascii bytes and other characters. */
+void answer_count_text(struct answer *answer, struct str json_string);
+/* The same for a part of a string's inside, cut anywhere. */
+void answer_count_part(struct answer *answer, struct text_count *state,
+                       struct str part);
+/* Counts the output text in a piece of a plain answer: the strings under
+ * "content", "text", "arguments" and the names of hidden text. Any split gives
+ * the same. */
+void answer_count_plain(struct answer *answer, struct str piece);
+
+#endif
