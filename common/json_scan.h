@@ -79,6 +79,8 @@ bool json_string_equals(struct str span, struct str plain);
 /* Decodes escapes into out (UTF-8, surrogate halves as U+FFFD); returns the
  * length, -EMSGSIZE when it does not fit. NUL-terminated where it fits. */
 int json_string_decode(struct str span, char *out, size_t out_size) MUST_CHECK;
+/* The same for the inside of a string, without its quotes. */
+int json_text_decode(struct str inside, char *out, size_t out_size) MUST_CHECK;
 /* A number span as unsigned: "12" -> 12; 12.9, 1.2e1 truncate; negative -> 0
  * and -ERANGE; null -> 0 and -ENOENT; larger than 2^53 -> 2^53 and -ERANGE;
  * no number -> 0 and -EINVAL. */

@@ -136,12 +136,10 @@ json_string_equals(struct str span, struct str plain)
 }
 
 int
-json_string_decode(struct str span, char *out, size_t out_size)
+json_text_decode(struct str inside, char *out, size_t out_size)
 {
-    const char *p, *end;
+    const char *p = inside.ptr, *end = inside.ptr + inside.len;
     size_t len = 0;
-    if (!string_content(span, &p, &end))
-        return -EINVAL;
     while (p < end) {
         char decoded[4];
         const char *from = decoded;
@@ -164,6 +162,15 @@ json_string_decode(struct str span, char *out, size_t out_size)
     if (len < out_size)
         out[len] = '\0';
     return (int)len;
+}
+
+int
+json_string_decode(struct str span, char *out, size_t out_size)
+{
+    const char *p, *end;
+    if (!string_content(span, &p, &end))
+        return -EINVAL;
+    return json_text_decode(str_make(p, (size_t)(end - p)), out, out_size);
 }
 
 /*

@@ -194,6 +194,15 @@ json_raw(struct json_writer *writer, struct str json)
 }
 
 void
+json_text(struct json_writer *writer, struct str inside)
+{
+    write_comma(writer);
+    buf_append_char(writer->out, '"');
+    buf_append_str(writer->out, inside);
+    buf_append_char(writer->out, '"');
+}
+
+void
 json_money(struct json_writer *writer, int64_t nano)
 {
     char text[32];
