@@ -128,10 +128,10 @@ enum canon_effort {
     X(TITLE, "title")
 
 enum canon_field {
-#define X(field, name) CANON_##field,
+#define X(field, name) CANON_FIELD_##field,
     CANON_FIELDS(X)
 #undef X
-        CANON_FIELD_COUNT
+        CANON_FIELDS_END
 };
 
 enum { CANON_STOPS_MAX = 16, CANON_NAMES_MAX = 128, CANON_DROPPED_MAX = 16 };
@@ -149,7 +149,7 @@ struct canon_request {
     struct canon_tool *tools;
     uint32_t tool_count, tool_room;
 
-    struct str fields[CANON_FIELD_COUNT]; /* value */
+    struct str fields[CANON_FIELDS_END]; /* value */
     struct str stops[CANON_STOPS_MAX];    /* text */
     uint32_t stop_count;
     uint64_t max_tokens; /* 0: not stated */
@@ -232,7 +232,7 @@ struct json_writer;
  * unsupported_parameter, the field named, `where` naming the dialect's API).
  */
 int canon_fields_write(struct canon_request *request,
-                       const struct canon_field_row table[CANON_FIELD_COUNT],
+                       const struct canon_field_row table[CANON_FIELDS_END],
                        struct json_writer *json, const char *where,
                        struct fault *fault);
 /* Tool budgets of thinking for an effort and back, as documented in

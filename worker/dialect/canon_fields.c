@@ -11,8 +11,8 @@
 #include "common/json_scan.h"
 #include "common/json_write.h"
 
-static const char *const field_names[CANON_FIELD_COUNT] = {
-#define X(field, name) [CANON_##field] = name,
+static const char *const field_names[CANON_FIELDS_END] = {
+#define X(field, name) [CANON_FIELD_##field] = name,
     CANON_FIELDS(X)
 #undef X
 };
@@ -26,11 +26,11 @@ canon_drop(struct canon_request *request, const char *name)
 
 int
 canon_fields_write(struct canon_request *request,
-                   const struct canon_field_row table[CANON_FIELD_COUNT],
+                   const struct canon_field_row table[CANON_FIELDS_END],
                    struct json_writer *json, const char *where,
                    struct fault *fault)
 {
-    for (unsigned i = 0; i < CANON_FIELD_COUNT; i++) {
+    for (unsigned i = 0; i < CANON_FIELDS_END; i++) {
         struct str value = request->fields[i];
         if (value.len == 0 || str_equals(value, STR_LIT("null")))
             continue;
