@@ -194,7 +194,7 @@ json_raw(struct json_writer *writer, struct str json)
 }
 
 void
-json_text(struct json_writer *writer, struct str inside)
+json_inside(struct json_writer *writer, struct str inside)
 {
     write_comma(writer);
     buf_append_char(writer->out, '"');

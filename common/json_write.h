@@ -36,7 +36,7 @@ void json_bool(struct json_writer *writer, bool value);
 void json_null(struct json_writer *writer);
 void json_raw(struct json_writer *writer, struct str json); /* as it stands */
 /* The inside of a JSON string as it stands, between quotes. */
-void json_text(struct json_writer *writer, struct str inside);
+void json_inside(struct json_writer *writer, struct str inside);
 /* Nano-currency as a decimal number: 1500000000 -> 1.5 */
 void json_money(struct json_writer *writer, int64_t nano);
 /* Milliseconds since 1970 as an RFC 3339 string; 0 or less: null. */
