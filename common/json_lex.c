@@ -15,6 +15,14 @@
 /* An escape and all of its digits begin in a block and end in these. */
 enum { BLOCK_BYTES = 64, ESCAPE_BYTES = 6 };
 
+static unsigned width_max = 64; /* bytes of a vector */
+
+void
+json_lex_limit_width(unsigned bytes)
+{
+    width_max = bytes;
+}
+
 /*
  * p is a backslash, with ESCAPE_BYTES or what the text has behind it. Returns
  * the escape's length, or 0.
@@ -82,65 +90,131 @@ pass_blocks_by_16(const char *p, const char *end, size_t *surplus)
     return block;
 }
 
-#define BY_32 __attribute__((target("avx2"))) static inline
+/* A bit for each byte of a block. */
+struct marks {
+    uint64_t quotes, slashes, controls;
+    uint64_t escapable; /* may follow a backslash, in an escape of two bytes */
+};
 
-BY_32 uint64_t
-equals_by_32(__m256i low, __m256i high, char c)
+/*
+ * Text with line feeds and quotes in it is passed without a branch for each:
+ * where an escape stands cannot be foreseen. What is not so simple (two
+ * backslashes in a row or one at the block's end, \u, the string's end, a
+ * fault) goes byte by byte. The next block's place must not depend on what is
+ * in this one, or the blocks wait for each other.
+ */
+static inline struct block
+pass_marks(const char *p, const char *end, const struct marks *marks,
+           size_t *surplus)
 {
-    __m256i wanted = _mm256_set1_epi8(c);
-    unsigned a = (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted));
-    unsigned b =
-        (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted));
-    return (uint64_t)b << 32 | a;
-}
-
-BY_32 uint64_t
-controls_by_32(__m256i low, __m256i high)
-{
-    __m256i top = _mm256_set1_epi8(0x1f);
-    return equals_by_32(_mm256_subs_epu8(low, top), _mm256_subs_epu8(high, top),
-                        0);
-}
-
-/* Letters that an escape of two bytes may have. */
-BY_32 uint64_t
-escapable_by_32(__m256i low, __m256i high)
-{
-    return equals_by_32(low, high, 'n') | equals_by_32(low, high, '"') |
-           equals_by_32(low, high, 't') | equals_by_32(low, high, '/') |
-           equals_by_32(low, high, 'r') | equals_by_32(low, high, 'b') |
-           equals_by_32(low, high, 'f');
+    uint64_t escaped = marks->slashes << 1;
+    if (LIKELY(((marks->quotes & ~escaped) | marks->controls |
+                (escaped & ~marks->escapable) | marks->slashes >> 63) == 0)) {
+        *surplus += (size_t)__builtin_popcountll(marks->slashes);
+        return (struct block){p + BLOCK_BYTES, BLOCK_GOES_ON};
+    }
+    return pass_block(p, end, marks->quotes | marks->slashes | marks->controls,
+                      surplus);
 }
 
 /*
- * Blocks of text with line feeds and quotes in it are passed without a branch
- * for each: an escape's place cannot be foreseen. What is not so simple (two
- * backslashes in a row, \u, the string's end, a fault) goes byte by byte.
+ * The bytes that may follow a backslash, but the backslash: " / b f n r t. By
+ * both halves of a byte: those of the lower half allow a set of upper halves,
+ * as bits. Bytes from 0x80 on find nothing.
  */
-__attribute__((target("avx2"))) static struct block
+enum { UPPER_2 = 1, UPPER_6 = 2, UPPER_7 = 4 };
+#define LOWER_HALVES                                                           \
+    0, 0, UPPER_2 | UPPER_6 | UPPER_7, 0, UPPER_7, 0, UPPER_6, 0, 0, 0, 0, 0,  \
+        0, 0, UPPER_6, UPPER_2
+#define UPPER_HALVES                                                           \
+    0, 0, UPPER_2, 0, 0, 0, UPPER_6, UPPER_7, 0, 0, 0, 0, 0, 0, 0, 0
+
+#define BY_32 __attribute__((target("avx2,popcnt")))
+
+BY_32 static inline unsigned
+bits_by_32(__m256i bytes)
+{
+    return (unsigned)_mm256_movemask_epi8(bytes);
+}
+
+BY_32 static inline unsigned
+equals_by_32(__m256i bytes, char c)
+{
+    return bits_by_32(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(c)));
+}
+
+BY_32 static inline unsigned
+controls_by_32(__m256i bytes)
+{
+    __m256i top = _mm256_set1_epi8(0x1f);
+    return bits_by_32(_mm256_cmpeq_epi8(_mm256_min_epu8(bytes, top), bytes));
+}
+
+BY_32 static inline unsigned
+escapable_by_32(__m256i bytes)
+{
+    const __m256i lower = _mm256_setr_epi8(LOWER_HALVES, LOWER_HALVES);
+    const __m256i upper = _mm256_setr_epi8(UPPER_HALVES, UPPER_HALVES);
+    __m256i high =
+        _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(0x0f));
+    __m256i both = _mm256_and_si256(_mm256_shuffle_epi8(lower, bytes),
+                                    _mm256_shuffle_epi8(upper, high));
+    return ~bits_by_32(_mm256_cmpeq_epi8(both, _mm256_setzero_si256()));
+}
+
+BY_32 static struct block
 pass_blocks_by_32(const char *p, const char *end, size_t *surplus)
 {
     struct block block = {p, BLOCK_GOES_ON};
     while (block.how == BLOCK_GOES_ON &&
            end - block.at >= BLOCK_BYTES + ESCAPE_BYTES) {
         const __m256i *bytes = (const __m256i *)(const void *)block.at;
-        __m256i low = _mm256_loadu_si256(bytes);
-        __m256i high = _mm256_loadu_si256(bytes + 1);
-        uint64_t quotes = equals_by_32(low, high, '"');
-        uint64_t slashes = equals_by_32(low, high, '\\');
-        uint64_t controls = controls_by_32(low, high);
-        uint64_t escaped = slashes << 1;
-        if (((quotes & ~escaped) | controls | (slashes & escaped) |
-             slashes >> 63) == 0 &&
-            (slashes == 0 || (escaped & ~escapable_by_32(low, high)) == 0)) {
-            *surplus += (size_t)__builtin_popcountll(slashes);
-            block.at += BLOCK_BYTES;
-        } else {
-            block =
-                pass_block(block.at, end, quotes | slashes | controls, surplus);
-        }
+        __m256i a = _mm256_loadu_si256(bytes);
+        __m256i b = _mm256_loadu_si256(bytes + 1);
+#define BOTH(of)   ((uint64_t)(of(b)) << 32 | (of(a)))
+#define QUOTES(v)  equals_by_32(v, '"')
+#define SLASHES(v) equals_by_32(v, '\\')
+        struct marks marks = {BOTH(QUOTES), BOTH(SLASHES), BOTH(controls_by_32),
+                              BOTH(escapable_by_32)};
+#undef BOTH
+#undef QUOTES
+#undef SLASHES
+        block = pass_marks(block.at, end, &marks, surplus);
     }
     return block;
+}
+
+__attribute__((target("avx512bw,popcnt"))) static struct block
+pass_blocks_by_64(const char *p, const char *end, size_t *surplus)
+{
+    const __m512i lower = _mm512_broadcast_i32x4(_mm_setr_epi8(LOWER_HALVES));
+    const __m512i upper = _mm512_broadcast_i32x4(_mm_setr_epi8(UPPER_HALVES));
+    struct block block = {p, BLOCK_GOES_ON};
+    while (block.how == BLOCK_GOES_ON &&
+           end - block.at >= BLOCK_BYTES + ESCAPE_BYTES) {
+        __m512i bytes = _mm512_loadu_si512(block.at);
+        __m512i high = _mm512_and_si512(_mm512_srli_epi16(bytes, 4),
+                                        _mm512_set1_epi8(0x0f));
+        struct marks marks = {
+            _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"')),
+            _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\\')),
+            _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20)),
+            _mm512_test_epi8_mask(_mm512_shuffle_epi8(lower, bytes),
+                                  _mm512_shuffle_epi8(upper, high)),
+        };
+        block = pass_marks(block.at, end, &marks, surplus);
+    }
+    return block;
+}
+
+static struct block
+pass_blocks(const char *p, const char *end, size_t *surplus)
+{
+    if (width_max >= 64 && __builtin_cpu_supports("avx512bw"))
+        return pass_blocks_by_64(p, end, surplus);
+    if (width_max >= 32 && __builtin_cpu_supports("avx2"))
+        return pass_blocks_by_32(p, end, surplus);
+    return pass_blocks_by_16(p, end, surplus);
 }
 #endif
 
@@ -150,9 +224,7 @@ json_lex_string(const char *p, const char *end, const char **fault,
 {
     *surplus = 0;
 #ifdef __x86_64__
-    struct block block = __builtin_cpu_supports("avx2")
-                             ? pass_blocks_by_32(p, end, surplus)
-                             : pass_blocks_by_16(p, end, surplus);
+    struct block block = pass_blocks(p, end, surplus);
     p = *fault = block.at;
     if (block.how != BLOCK_GOES_ON)
         return block.how == BLOCK_ENDS ? p : NULL;

@@ -68,6 +68,9 @@ json_lex_structures(__m128i v)
  */
 const char *json_lex_string(const char *p, const char *end, const char **fault,
                             size_t *surplus);
+/* For tests: no wider vectors than that (64, 32, else 16 bytes), whatever the
+ * processor has. */
+void json_lex_limit_width(unsigned bytes);
 
 /* First byte in [p, end) that ends a run inside a string, or end. */
 static inline const char *

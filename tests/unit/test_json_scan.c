@@ -4,6 +4,9 @@
  */
 #include "common/json_scan.h"
 
+#include "common/hash.h"
+#include "common/json_lex.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -468,7 +471,8 @@ TEST(a_top_value_that_is_no_object_ends_the_tap_quietly)
 }
 
 /* Every escape at every place of blocks, behind text of every length. */
-TEST(escapes_are_passed_wherever_they_stand)
+static void
+check_escapes(void)
 {
     static const struct {
         const char *text;
@@ -504,4 +508,43 @@ TEST(escapes_are_passed_wherever_they_stand)
                 CHECK_EQ(token.decoded_len,
                          before + after + (size_t)escapes[i].decoded);
             }
+}
+
+TEST(escapes_are_passed_wherever_they_stand)
+{
+    static const unsigned widths[] = {16, 32, 64};
+    for (size_t i = 0; i < ARRAY_LEN(widths); i++) {
+        json_lex_limit_width(widths[i]);
+        check_escapes();
+    }
+}
+
+/* Random bytes of those that matter: all widths say the same. */
+TEST(vectors_of_all_widths_read_alike)
+{
+    static const char bytes[] = "\"\\\\\\\\nntrbf/u01aFxyz\n\x7f\x80\xa2\xff";
+    uint64_t seed = 1;
+    char text[400];
+    for (int round = 0; round < 200000; round++) {
+        size_t len = 70 + (size_t)round % (sizeof(text) - 70);
+        for (size_t i = 0; i < len; i++) {
+            seed = hash_mix64(seed + i);
+            /* Mostly plain, or no string would be long. */
+            text[i] = seed % 16 != 0 ? 'x' : bytes[seed / 16 % sizeof(bytes)];
+        }
+        const char *after[3], *fault[3];
+        size_t surplus[3];
+        for (unsigned w = 0; w < 3; w++) {
+            json_lex_limit_width(16u << w);
+            after[w] =
+                json_lex_string(text, text + len, &fault[w], &surplus[w]);
+        }
+        for (unsigned w = 1; w < 3; w++) {
+            CHECK_TRUE(after[w] == after[0]);
+            if (after[0] == NULL)
+                CHECK_TRUE(fault[w] == fault[0]);
+            else
+                CHECK_EQ(surplus[w], surplus[0]);
+        }
+    }
 }
