@@ -14,6 +14,27 @@ answer_release(struct answer *answer)
     answer->tap = NULL;
 }
 
+void
+answer_state_split(struct answer *answer, const struct usage *usage)
+{
+    uint64_t input = usage->prompt_missed + usage->cached +
+                     usage->cache_creation + usage->audio_in;
+    uint64_t output = usage->completion + usage->reasoning + usage->audio_out;
+    answer->usage_seen = answer->usage_is_split = true;
+    answer->split = *usage;
+    answer->stated = (struct usage_stated){
+        .prompt = input,
+        .completion = output,
+        .total = input + output,
+        .cached = usage->cached,
+        .cache_write = usage->cache_creation,
+        .audio_in = usage->audio_in,
+        .reasoning = usage->reasoning,
+        .audio_out = usage->audio_out,
+        .has_total = true,
+    };
+}
+
 uint64_t
 answer_output_estimate(const struct answer *answer)
 {
@@ -55,7 +76,10 @@ answer_usage(const struct answer *answer, const struct call *call,
     *estimated = !answer_states_usage(answer, call);
     bool absurd = answer->usage_seen && *estimated;
     if (!*estimated) {
-        usage_from_stated(&answer->stated, usage, ambiguous);
+        if (answer->usage_is_split)
+            *usage = answer->split;
+        else
+            usage_from_stated(&answer->stated, usage, ambiguous);
         /* Stated along the way, and text has passed since: what broke off
          * there is not cheaper than what was seen of it. */
         uint64_t seen = answer_output_estimate(answer);

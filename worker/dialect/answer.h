@@ -83,6 +83,8 @@ struct answer {
 uint64_t answer_output_estimate(const struct answer *answer);
 /* Whether it stated a usage that a call can have. */
 bool answer_states_usage(const struct answer *answer, const struct call *call);
+/* The provider's own split into classes, whole: a later one replaces it. */
+void answer_state_split(struct answer *answer, const struct usage *usage);
 /* Gives back what a plain answer in pieces made necessary. */
 void answer_release(struct answer *answer);
 /* The six classes when the provider stated usage; else the estimate (prompt

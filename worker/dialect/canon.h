@@ -150,7 +150,7 @@ struct canon_request {
     uint32_t tool_count, tool_room;
 
     struct str fields[CANON_FIELDS_END]; /* value */
-    struct str stops[CANON_STOPS_MAX];    /* text */
+    struct str stops[CANON_STOPS_MAX];   /* text */
     uint32_t stop_count;
     uint64_t max_tokens; /* 0: not stated */
     bool stream;

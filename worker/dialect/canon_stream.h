@@ -57,7 +57,6 @@ enum canon_event_kind {
     CANON_EVENT_BLOCK_END,
     CANON_EVENT_FINISH, /* of a choice: stop, text = the stop sequence */
     CANON_EVENT_VECTOR, /* value: an embedding's array or base64 string */
-    CANON_EVENT_ERROR,  /* told in the stream; nothing but END follows */
     CANON_EVENT_END,    /* last of all: usage is known (stream->usage) */
 };
 
@@ -72,25 +71,34 @@ struct canon_event {
     struct str data, media_type; /* text; REDACTED, IMAGE */
 };
 
-/* One block of a collected answer; texts are offsets into collected bytes,
- * taken by canon_collected(). */
+/* One block of a collected answer. Spans: see canon_collected(). */
 struct canon_block {
     uint8_t kind;
     uint32_t choice;
-    struct span32 text, id, name, data, media_type, signature;
+    struct span32 id, name, data, media_type; /* texts */
+    struct buf text, signature;               /* texts */
 };
 
-enum { CANON_CHOICES_MAX = 8, CANON_WAITING_MAX = 64 };
+/* A tool call that was begun (canon_stream.c). */
+struct canon_call {
+    uint32_t choice, key;
+    bool waiting; /* not given to the writer yet: what came of it */
+    uint32_t id_len, name_len;
+    struct buf bytes; /* id, name, pieces */
+};
+
+enum { CANON_CHOICES_MAX = 8 };
 
 struct canon_choice {
-    bool is_open, finished, has_tool;
-    uint8_t block, stop;
+    bool is_used, is_open, finished, has_tool;
+    uint8_t block, stop;    /* of the open block; canon_stop */
     uint32_t blocks, tools; /* begun so far */
     uint32_t key;           /* of the open tool call, the provider's */
-    /* Whether the open call's arguments are complete (canon_stream.c). */
+    /* How far the open call's arguments have come (canon_tool.c). */
     uint8_t lex;
     uint32_t lex_depth;
-    bool lex_seen;
+    struct span32 stop_text; /* collected: a text */
+    struct buf logprobs;     /* collected: the elements, commas between */
 };
 
 struct canon_stream {
@@ -102,38 +110,40 @@ struct canon_stream {
     bool (*is_covered)(void *owner);
     void *owner;
 
-    bool is_cut;  /* nothing more goes to the client */
-    bool failed;  /* out of memory */
-    bool collect; /* keep blocks for write_plain */
-    bool started, ended;
+    bool is_cut;        /* nothing more goes to the client */
+    bool failed;        /* out of memory */
+    bool plain;         /* the client gets one answer: write_plain */
+    bool collect;       /* blocks are kept: plain, or dialect.collects */
     bool include_usage; /* the client asked for it in its stream */
     bool as_array;      /* Gemini's stream without alt=sse */
-    struct str model;   /* plain: the name that the client asked for */
-    const char *request_id;
+    bool has_error;     /* canon_error() was called */
+    bool started, ended;
+    const struct call *call;             /* what was asked */
+    const struct canon_request *request; /* likewise; alive as long */
+    const char *request_id;              /* ours */
     int64_t created_s;
-    struct buf *out;    /* what goes to the client: written by its dialect */
-    struct usage usage; /* at END */
-    bool has_usage;
-    uint64_t sequence; /* for the writer: numbers of its events and items */
-    uint64_t writer_words[6]; /* the writer's own, zeros at the start */
-    char error_type[48];      /* at ERROR, plain */
-    char error_message[512];  /* plain, never a credential */
+    struct buf *out; /* what goes to the client: written by its dialect */
+    /* Set by the owner before canon_stream_end(). */
+    struct usage usage;
+    /* The writer's own, zeros at the start: numbers of its events ... */
+    uint64_t writer_words[6];
+    char error_type[48], error_message[400]; /* plain */
 
     struct canon_choice choices[CANON_CHOICES_MAX];
     struct canon_block *blocks; /* collected, in the order of their starts */
     uint32_t block_count, block_room;
-    struct span32 stop_texts[CANON_CHOICES_MAX]; /* collected */
-    struct span32 logprobs[CANON_CHOICES_MAX];   /* collected */
-    struct span32 *vectors;                      /* collected */
+    struct span32 *vectors; /* collected: values, by their numbers */
     uint32_t vector_count, vector_room;
-    struct buf bytes;   /* collected texts */
-    struct buf waiting; /* pieces of calls that are not open (private) */
+    struct buf bytes;         /* what collected spans lie in */
+    struct canon_call *calls; /* private */
+    uint32_t call_count, call_room;
 };
 
 /* ---- what a reader says (canon_reader.c, canon_stream.c) ---- */
 
 /* Texts without quotes; empty ones are passed over. Each may come at any time;
- * choices from CANON_CHOICES_MAX on are only counted. */
+ * choices from CANON_CHOICES_MAX on are only counted. After canon_done() or a
+ * cut nothing is taken. */
 void canon_start(struct canon_stream *stream, struct str id, struct str model);
 void canon_text(struct canon_stream *stream, uint32_t choice, struct str text);
 void canon_thinking(struct canon_stream *stream, uint32_t choice,
@@ -167,12 +177,12 @@ void canon_finish(struct canon_stream *stream, uint32_t choice,
                   enum canon_stop stop, struct str stop_text);
 void canon_vector(struct canon_stream *stream, uint32_t number,
                   struct str value);
-/* Usage, whole: a later one replaces an earlier one. */
+/* Usage, whole: a later one replaces an earlier one. (OpenAI's chat form:
+ * openai_usage_read() into stream->answer instead.) */
 void canon_usage(struct canon_stream *stream, const struct usage *usage);
-/* OpenAI's chat form: answer->stated was filled (openai_usage_read). */
-void canon_usage_stated(struct canon_stream *stream);
-/* The provider told of a failure in its stream or under status 200. `type`,
- * `message`: texts or empty. */
+/* The provider told of a failure in its stream or under status 200: the owner
+ * ends the answer with it (stream_error, or an error reply). `type`, `message`:
+ * texts or empty. */
 void canon_error(struct canon_stream *stream, struct str type,
                  struct str message);
 /* The provider's last word ([DONE], message_stop, response.completed): what
@@ -181,11 +191,11 @@ void canon_done(struct canon_stream *stream);
 
 /* ---- what its owner does ---- */
 
-/* Zeros but for buffers, which keep their memory. */
+/* Zeros at first; later on empty again, with the memory of its large parts. */
 void canon_stream_reset(struct canon_stream *stream);
 void canon_stream_fini(struct canon_stream *stream);
-/* The provider's stream is over (whole) or was cut by us (is_cut, as if the
- * model had reached its length): open blocks end, choices finish, END. */
+/* The provider's answer is over, or was cut by us (is_cut: as if the model had
+ * reached its length): open blocks end, choices finish, END; or write_plain. */
 void canon_stream_end(struct canon_stream *stream);
 /* A collected span as it now lies. */
 struct str canon_collected(const struct canon_stream *stream,

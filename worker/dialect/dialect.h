@@ -113,6 +113,8 @@ struct dialect {
                         const struct canon_event *event);
     /* All that was collected, as one answer of the client's, into stream->out. */
     void (*write_plain)(struct canon_stream *stream);
+    /* Its write_event needs what was collected so far. */
+    bool collects;
     /* Content types of the two. */
     const char *stream_type, *plain_type;
     /* Limits of the key in the spelling of the dialect's rate-limit fields;

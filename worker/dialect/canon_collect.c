@@ -1,0 +1,192 @@
+/*
+ * canon_collect.c - what is kept of an answer, for clients that get it in one
+ * piece and for dialects whose last events repeat it all.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/dialect/canon_part.h"
+
+/* Vectors of one answer; more are not kept. */
+enum { VECTORS_MAX = 65536 };
+
+static struct span32
+keep(struct canon_stream *stream, struct str text)
+{
+    size_t off = buf_len(&stream->bytes);
+    if (text.len > UINT32_MAX - off) {
+        stream->failed = true;
+        return (struct span32){0, 0};
+    }
+    buf_append_str(&stream->bytes, text);
+    stream->failed = stream->failed || !buf_ok(&stream->bytes);
+    return (struct span32){(uint32_t)off, (uint32_t)text.len};
+}
+
+struct str
+canon_collected(const struct canon_stream *stream, struct span32 span)
+{
+    return str_make(buf_ptr(&stream->bytes) + span.off, span.len);
+}
+
+static void *
+grow(struct canon_stream *stream, void *array, uint32_t count, uint32_t *room,
+     size_t size)
+{
+    uint32_t more = *room == 0 ? 8 : *room;
+    while (more <= count)
+        more *= 2;
+    void *grown = realloc(array, more * size);
+    if (grown == NULL) {
+        stream->failed = true;
+        return NULL;
+    }
+    memset((char *)grown + *room * size, 0, (more - *room) * size);
+    *room = more;
+    return grown;
+}
+
+static void
+add_block(struct canon_stream *stream, const struct canon_event *event)
+{
+    if (stream->block_count == stream->block_room) {
+        void *grown = grow(stream, stream->blocks, stream->block_count,
+                           &stream->block_room, sizeof(*stream->blocks));
+        if (grown == NULL)
+            return;
+        stream->blocks = grown;
+    }
+    struct canon_block *block = &stream->blocks[stream->block_count++];
+    *block = (struct canon_block){
+        .kind = event->block,
+        .choice = event->choice,
+        .id = keep(stream, event->id),
+        .name = keep(stream, event->name),
+        .data = keep(stream, event->data),
+        .media_type = keep(stream, event->media_type),
+    };
+    buf_init(&block->text, 0);
+    buf_init(&block->signature, 0);
+}
+
+/* The last block of a choice is its open one. */
+static struct canon_block *
+last_block(struct canon_stream *stream, uint32_t choice)
+{
+    for (uint32_t i = stream->block_count; i-- > 0;)
+        if (stream->blocks[i].choice == choice)
+            return &stream->blocks[i];
+    return NULL;
+}
+
+static void
+add_text(struct canon_stream *stream, struct buf *buf, struct str text)
+{
+    buf_append_str(buf, text);
+    stream->failed = stream->failed || !buf_ok(buf);
+}
+
+static void
+add_logprobs(struct canon_stream *stream, const struct canon_event *event)
+{
+    struct buf *buf = &stream->choices[event->choice].logprobs;
+    struct str inside = str_make(event->value.ptr + 1, event->value.len - 2);
+    if (buf_len(buf) > 0)
+        add_text(stream, buf, STR_LIT(","));
+    add_text(stream, buf, inside);
+}
+
+static void
+add_vector(struct canon_stream *stream, const struct canon_event *event)
+{
+    if (event->number >= VECTORS_MAX)
+        return;
+    if (event->number >= stream->vector_room) {
+        void *grown = grow(stream, stream->vectors, event->number,
+                           &stream->vector_room, sizeof(*stream->vectors));
+        if (grown == NULL)
+            return;
+        stream->vectors = grown;
+    }
+    stream->vectors[event->number] = keep(stream, event->value);
+    if (event->number >= stream->vector_count)
+        stream->vector_count = event->number + 1;
+}
+
+void
+canon_collect(struct canon_stream *stream, const struct canon_event *event)
+{
+    struct canon_block *block;
+    switch (event->kind) {
+    case CANON_EVENT_BLOCK_START:
+        add_block(stream, event);
+        break;
+    case CANON_EVENT_PIECE:
+        block = last_block(stream, event->choice);
+        if (block != NULL)
+            add_text(stream, &block->text, event->text);
+        break;
+    case CANON_EVENT_SIGNATURE:
+        block = last_block(stream, event->choice);
+        if (block != NULL)
+            add_text(stream, &block->signature, event->text);
+        break;
+    case CANON_EVENT_LOGPROBS:
+        add_logprobs(stream, event);
+        break;
+    case CANON_EVENT_FINISH:
+        stream->choices[event->choice].stop_text = keep(stream, event->text);
+        break;
+    case CANON_EVENT_VECTOR:
+        add_vector(stream, event);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- memory ---- */
+
+static void
+drop_small(struct canon_stream *stream)
+{
+    for (uint32_t i = 0; i < stream->block_count; i++) {
+        buf_fini(&stream->blocks[i].text);
+        buf_fini(&stream->blocks[i].signature);
+    }
+    for (uint32_t i = 0; i < stream->call_count; i++)
+        buf_fini(&stream->calls[i].bytes);
+    for (uint32_t i = 0; i < CANON_CHOICES_MAX; i++)
+        buf_fini(&stream->choices[i].logprobs);
+}
+
+void
+canon_stream_reset(struct canon_stream *stream)
+{
+    enum { KEPT_BYTES = 64 * 1024 };
+    drop_small(stream);
+    struct canon_stream kept = *stream;
+    memset(stream, 0, sizeof(*stream));
+    stream->blocks = kept.blocks;
+    stream->block_room = kept.block_room;
+    stream->calls = kept.calls;
+    stream->call_room = kept.call_room;
+    free(kept.vectors);
+    stream->bytes = kept.bytes;
+    if (stream->bytes.cap > KEPT_BYTES)
+        buf_fini(&stream->bytes);
+    else
+        buf_reset(&stream->bytes);
+}
+
+void
+canon_stream_fini(struct canon_stream *stream)
+{
+    drop_small(stream);
+    free(stream->blocks);
+    free(stream->calls);
+    free(stream->vectors);
+    buf_fini(&stream->bytes);
+    memset(stream, 0, sizeof(*stream));
+}
