@@ -21,19 +21,3 @@ const struct dialect dialect_openai = {
     .stream_error = openai_stream_error,
     .stream_cut = openai_stream_cut,
 };
-
-/* Hardly any name is escaped, so that is asked last. */
-unsigned
-openai_key_find(struct str key, const struct str *names, unsigned count)
-{
-    struct str plain = {key.ptr + 1, key.len - 2};
-    for (unsigned i = 0; i < count; i++)
-        if (names[i].len == plain.len && names[i].ptr[0] == plain.ptr[0] &&
-            memcmp(names[i].ptr, plain.ptr, plain.len) == 0)
-            return i;
-    unsigned i = count;
-    if (memchr(plain.ptr, '\\', plain.len) != NULL)
-        for (i = 0; i < count && !json_string_equals(key, names[i]);)
-            i++;
-    return i;
-}

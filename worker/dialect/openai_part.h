@@ -1,9 +1,10 @@
 /*
- * openai_part.h - what the files of the OpenAI dialect share with each other.
+ * openai_part.h - what the files of the OpenAI dialect share with each other,
+ * beside what all scans share (scan.h).
  *
  *   openai_scan.c     the top-level members of a request body
- *   openai_member.c   their names, and names that only look like them
- *   openai_prompt.c   how much text, media and how many prompts they hold
+ *   openai_member.c   their names
+ *   openai_prompt.c   how much text and media its messages and inputs hold
  *   openai_rewrite.c  the splices that change them
  *   openai_event.c    events of a stream, plain answers
  *   openai_delta.c    the text in an event's choices
@@ -14,14 +15,7 @@
 #ifndef AIGW_WORKER_DIALECT_OPENAI_PART_H
 #define AIGW_WORKER_DIALECT_OPENAI_PART_H
 
-#include "worker/dialect/dialect.h"
-
-/*
- * Index of the name that `key` (with its quotes) spells, or `count`. Quick for
- * keys without escapes, which is all that is ever seen.
- */
-unsigned openai_key_find(struct str key, const struct str *names,
-                         unsigned count);
+#include "worker/dialect/scan.h"
 
 /* ---- request ---- */
 
@@ -44,43 +38,18 @@ enum openai_member {
     MEMBER_TOOLS,
     MEMBER_FUNCTIONS,
     MEMBER_UNSEEN, /* no model ever sees its strings */
-    MEMBER_OTHER,  /* unknown: may be text for the model */
-    MEMBER_LOOKALIKE,
 };
 
-/* `key` with its quotes. MEMBER_LOOKALIKE: not a guarded name, but some JSON
- * readers would take it for one. */
-enum openai_member openai_member_find(struct str key);
-const char *openai_member_name(enum openai_member member);
-
-/* Sums over the members of a body. All of them count bytes, never tokens, but
- * for those that say so. */
-struct openai_prompt {
-    uint64_t visible_bytes; /* text that a model surely sees */
-    uint64_t tool_bytes;    /* tools as compact JSON */
-    uint64_t other_bytes;   /* text that it may see */
-    uint64_t token_ids;     /* prompts given as token numbers: tokens */
-    uint64_t media_tokens;  /* upper bounds for images, audio, files: tokens */
-    uint64_t messages, tools, prompts;
-    uint32_t images, audios, files;
-};
+extern const struct scan_names openai_names;
 
 /*
  * Each reads one value whose first token is *token and adds what it holds.
  * 0, or -1 when the text is not JSON.
  */
 int openai_prompt_messages(struct json_reader *reader, struct json_token *token,
-                           struct openai_prompt *prompt);
+                           struct prompt *prompt);
 int openai_prompt_inputs(struct json_reader *reader, struct json_token *token,
-                         struct openai_prompt *prompt);
-int openai_prompt_tools(struct json_reader *reader, struct json_token *token,
-                        struct openai_prompt *prompt);
-int openai_prompt_other(struct json_reader *reader, struct json_token *token,
-                        struct openai_prompt *prompt);
-int openai_prompt_unseen(struct json_reader *reader, struct json_token *token);
-/* The sums, as the call's bounds and estimates. */
-void openai_prompt_finish(const struct openai_prompt *prompt,
-                          struct call *call);
+                         struct prompt *prompt);
 
 int openai_scan(struct str body, uint8_t endpoint, struct call *call,
                 struct fault *fault);

@@ -7,64 +7,6 @@
  */
 #include "worker/dialect/openai_part.h"
 
-#include <stdio.h>
-
-static struct splice *
-splice_add(struct splices *splices, uint32_t off, uint32_t len)
-{
-    CHECK(splices->count < SPLICES_MAX);
-    uint32_t at = splices->count++;
-    while (at > 0 && splices->items[at - 1].off > off) {
-        splices->items[at] = splices->items[at - 1];
-        at--;
-    }
-    splices->items[at] =
-        (struct splice){.off = off, .len = len, .text_off = splices->text_len};
-    return &splices->items[at];
-}
-
-/* Behind what the splice has; it is the last one added. */
-static void
-splice_text(struct splices *splices, struct splice *splice, struct str text)
-{
-    CHECK(text.len <= sizeof(splices->text) - splices->text_len);
-    memcpy(splices->text + splices->text_len, text.ptr, text.len);
-    splices->text_len = (uint16_t)(splices->text_len + text.len);
-    splice->text_len = (uint16_t)(splice->text_len + text.len);
-}
-
-static void
-splice_number(struct splices *splices, struct splice *splice, uint64_t n)
-{
-    char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
-    splice_text(splices, splice, str_make(digits, (size_t)len));
-}
-
-/*
- * A model name as a JSON string. One that does not fit is cut, and the provider
- * will not know it: clients cannot make such names (openai_scan), only a
- * configuration with control bytes in them.
- */
-static void
-splice_name(struct splices *splices, struct splice *splice, struct str name)
-{
-    splice_text(splices, splice, STR_LIT("\""));
-    for (size_t i = 0; i < name.len; i++) {
-        unsigned char c = (unsigned char)name.ptr[i];
-        char escape[8] = {name.ptr[i], '\0'};
-        if (c == '"' || c == '\\')
-            snprintf(escape, sizeof(escape), "\\%c", c);
-        else if (c < 0x20)
-            snprintf(escape, sizeof(escape), "\\u%04x", c);
-        struct str text = str_from(escape);
-        if (text.len + 1 > (size_t)SPLICE_NAME_BYTES - splice->text_len)
-            break;
-        splice_text(splices, splice, text);
-    }
-    splice_text(splices, splice, STR_LIT("\""));
-}
-
 static bool
 object_is_empty(struct str body, struct span32 object)
 {

@@ -1,0 +1,60 @@
+/*
+ * splice.c - see scan.h: the text that goes into a client's body.
+ *
+ * All other bytes stay as they are: numbers beyond a double, unknown members,
+ * lone surrogates and NUL escapes reach the provider as the client wrote them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/dialect/scan.h"
+
+#include <stdio.h>
+
+struct splice *
+splice_add(struct splices *splices, uint32_t off, uint32_t len)
+{
+    CHECK(splices->count < SPLICES_MAX);
+    uint32_t at = splices->count++;
+    while (at > 0 && splices->items[at - 1].off > off) {
+        splices->items[at] = splices->items[at - 1];
+        at--;
+    }
+    splices->items[at] =
+        (struct splice){.off = off, .len = len, .text_off = splices->text_len};
+    return &splices->items[at];
+}
+
+void
+splice_text(struct splices *splices, struct splice *splice, struct str text)
+{
+    CHECK(text.len <= sizeof(splices->text) - splices->text_len);
+    memcpy(splices->text + splices->text_len, text.ptr, text.len);
+    splices->text_len = (uint16_t)(splices->text_len + text.len);
+    splice->text_len = (uint16_t)(splice->text_len + text.len);
+}
+
+void
+splice_number(struct splices *splices, struct splice *splice, uint64_t n)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
+    splice_text(splices, splice, str_make(digits, (size_t)len));
+}
+
+void
+splice_name(struct splices *splices, struct splice *splice, struct str name)
+{
+    splice_text(splices, splice, STR_LIT("\""));
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        char escape[8] = {name.ptr[i], '\0'};
+        if (c == '"' || c == '\\')
+            snprintf(escape, sizeof(escape), "\\%c", c);
+        else if (c < 0x20)
+            snprintf(escape, sizeof(escape), "\\u%04x", c);
+        struct str text = str_from(escape);
+        if (text.len + 1 > (size_t)SPLICE_NAME_BYTES - splice->text_len)
+            break;
+        splice_text(splices, splice, text);
+    }
+    splice_text(splices, splice, STR_LIT("\""));
+}
