@@ -55,15 +55,17 @@ crypto_equals(struct str a, struct str b)
            (a.len == 0 || CRYPTO_memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-/* One half of HMAC (RFC 2104): SHA-256 over the padded key and `text`. */
+/* One half of HMAC (RFC 2104): SHA-256 over the padded key, of a block at most,
+ * and `text`. */
 static void
-hmac_half(const uint8_t key[CRYPTO_SECRET_BYTES], uint8_t pad_byte,
+hmac_half(const void *key_bytes, size_t key_len, uint8_t pad_byte,
           const void *text, size_t len, uint8_t digest[CRYPTO_DIGEST_BYTES])
 {
+    const uint8_t *key = key_bytes;
     uint8_t pad[HMAC_BLOCK_BYTES];
     SHA256_CTX sha;
     memset(pad, pad_byte, sizeof(pad));
-    for (size_t i = 0; i < CRYPTO_SECRET_BYTES; i++)
+    for (size_t i = 0; i < key_len; i++)
         pad[i] ^= key[i];
     SHA256_Init(&sha);
     SHA256_Update(&sha, pad, sizeof(pad));
@@ -78,8 +80,34 @@ crypto_hmac(const uint8_t key[CRYPTO_SECRET_BYTES], struct str text,
             uint8_t digest[CRYPTO_DIGEST_BYTES])
 {
     uint8_t inner[CRYPTO_DIGEST_BYTES];
-    hmac_half(key, 0x36, text.ptr, text.len, inner);
-    hmac_half(key, 0x5c, inner, sizeof(inner), digest);
+    hmac_half(key, CRYPTO_SECRET_BYTES, 0x36, text.ptr, text.len, inner);
+    hmac_half(key, CRYPTO_SECRET_BYTES, 0x5c, inner, sizeof(inner), digest);
+}
+
+void
+crypto_sha256(const struct iovec *pieces, int count,
+              uint8_t digest[CRYPTO_DIGEST_BYTES])
+{
+    SHA256_CTX sha;
+    SHA256_Init(&sha);
+    for (int i = 0; i < count; i++)
+        SHA256_Update(&sha, pieces[i].iov_base, pieces[i].iov_len);
+    SHA256_Final(digest, &sha);
+    crypto_wipe(&sha, sizeof(sha));
+}
+
+void
+crypto_hmac_key(struct str key, struct str text,
+                uint8_t digest[CRYPTO_DIGEST_BYTES])
+{
+    uint8_t shorter[CRYPTO_DIGEST_BYTES], inner[CRYPTO_DIGEST_BYTES];
+    if (key.len > HMAC_BLOCK_BYTES) {
+        SHA256((const uint8_t *)key.ptr, key.len, shorter);
+        key = str_make((const char *)shorter, sizeof(shorter));
+    }
+    hmac_half(key.ptr, key.len, 0x36, text.ptr, text.len, inner);
+    hmac_half(key.ptr, key.len, 0x5c, inner, sizeof(inner), digest);
+    crypto_wipe(shorter, sizeof(shorter));
 }
 
 void

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "common/check.h"
 #include "common/str.h"
@@ -75,6 +76,12 @@ void crypto_key_digest(const struct crypto_secrets *secrets, struct str key,
 /* HMAC-SHA256 of `text` (RFC 2104) under a key of 32 bytes. */
 void crypto_hmac(const uint8_t key[CRYPTO_SECRET_BYTES], struct str text,
                  uint8_t digest[CRYPTO_DIGEST_BYTES]);
+/* The same under a key of any length. */
+void crypto_hmac_key(struct str key, struct str text,
+                     uint8_t digest[CRYPTO_DIGEST_BYTES]);
+/* SHA-256 of pieces, one behind the other. */
+void crypto_sha256(const struct iovec *pieces, int count,
+                   uint8_t digest[CRYPTO_DIGEST_BYTES]);
 /* "sk-aigw-" + 43 base62 characters of 256 random bits; NUL-terminated. */
 void crypto_key_generate(char out[CRYPTO_KEY_CHARS + 1]);
 /* Shows prefix and last four: "sk-aigw-****abcd". */

@@ -65,6 +65,7 @@ event_reset(struct sse_event *event)
     event->event = (struct str){NULL, 0};
     event->data_count = 0;
     event->comment_only = true;
+    event->is_exception = false;
 }
 
 /*

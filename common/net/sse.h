@@ -24,6 +24,7 @@ struct sse_event {
     unsigned data_count;
     struct str data[SSE_DATA_LINES]; /* one span per data: line */
     bool comment_only;               /* no field at all */
+    bool is_exception;               /* tells of a failure (eventstream.h) */
 };
 
 /* Zeros at the start of a stream; then only sse_next() writes it. */
