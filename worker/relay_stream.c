@@ -360,7 +360,7 @@ relay_stream_break(struct request *request, const struct fault *fault)
     request->relay->piece_bytes = 0;
     if (request->relay->in_long_event)
         buf_append_str(&tail, STR_LIT("\n\n")); /* ends what was passed */
-    request->dialect->stream_error(&tail, fault);
+    request->dialect->stream_error(&tail, &request->answer, fault);
     send_batch(request, buf_view(&tail), false);
     buf_fini(&tail);
 }

@@ -37,7 +37,7 @@ TEST(an_error_in_mid_stream_is_one_event_without_done)
 {
     struct buf out;
     buf_init(&out, 0);
-    dialect_openai.stream_error(&out, &over_budget);
+    dialect_openai.stream_error(&out, NULL, &over_budget);
     struct sse_scan scan = {0};
     struct sse_event event;
     CHECK_TRUE(sse_next(&scan, buf_ptr(&out), buf_len(&out), false, &event));

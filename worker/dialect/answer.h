@@ -69,6 +69,7 @@ struct answer {
     uint64_t choices_finished[2]; /* a bit per choice index */
     char id[96], model[CALL_MODEL_BYTES];
     uint64_t created;
+    uint64_t sequence; /* of the client's next event, where they are numbered */
     bool bad; /* plain answer that is not JSON */
     /* The provider stated the classes themselves (Anthropic, Gemini ...): they
      * stand here, and `stated` has their sums. */

@@ -169,6 +169,8 @@ struct canon_request {
     int64_t thinking_budget; /* tokens; 0 unset, -1 as the model likes */
     uint8_t show_thinking;   /* canon_flag: summaries, includeThoughts */
 
+    const void *own; /* what the reader keeps for its dialect's writers */
+
     /* Fields that the writer could not carry and that change nothing but style
      * or accounting: told in `x-aigw-dropped`. Names of ours. */
     const char *dropped[CANON_DROPPED_MAX];

@@ -80,7 +80,8 @@ struct dialect {
     void (*error_body)(struct buf *out, const struct fault *fault,
                        const char *request_id);
     /* An event that tells of a failure in mid-stream (no [DONE] follows). */
-    void (*stream_error)(struct buf *out, const struct fault *fault);
+    void (*stream_error)(struct buf *out, const struct answer *answer,
+                         const struct fault *fault);
     /* A clean end after a cut: finish reason length, usage where it was asked
      * for, end of stream. */
     void (*stream_cut)(struct buf *out, const struct answer *answer,

@@ -40,9 +40,11 @@ openai_error_body(struct buf *out, const struct fault *fault,
 }
 
 void
-openai_stream_error(struct buf *out, const struct fault *fault)
+openai_stream_error(struct buf *out, const struct answer *answer,
+                    const struct fault *fault)
 {
     struct json_writer json;
+    (void)answer;
     buf_append_cstr(out, "data: ");
     json_writer_init(&json, out);
     json_object_begin(&json);

@@ -82,7 +82,8 @@ bool openai_usage_read(struct answer *answer, struct str object);
 
 void openai_error_body(struct buf *out, const struct fault *fault,
                        const char *request_id);
-void openai_stream_error(struct buf *out, const struct fault *fault);
+void openai_stream_error(struct buf *out, const struct answer *answer,
+                         const struct fault *fault);
 void openai_stream_cut(struct buf *out, const struct answer *answer,
                        const struct usage *usage, bool include_usage);
 
