@@ -168,8 +168,7 @@ struct canon_request {
     uint8_t thinking;        /* canon_flag: switched on or off */
     int64_t thinking_budget; /* tokens; 0 unset, -1 as the model likes */
     uint8_t show_thinking;   /* canon_flag: summaries, includeThoughts */
-
-    const void *own; /* what the reader keeps for its dialect's writers */
+    const void *own; /* what its reader keeps for the client's writers */
 
     /* Fields that the writer could not carry and that change nothing but style
      * or accounting: told in `x-aigw-dropped`. Names of ours. */
@@ -237,8 +236,7 @@ int canon_fields_write(struct canon_request *request,
                        const struct canon_field_row table[CANON_FIELDS_END],
                        struct json_writer *json, const char *where,
                        struct fault *fault);
-/* Tool budgets of thinking for an effort and back, as documented in
- * ARCHITECTURE.md "Translation". */
+/* Budgets of thinking for an effort, and back: ARCHITECTURE.md "Translation". */
 int64_t canon_effort_budget(enum canon_effort effort);
 enum canon_effort canon_budget_effort(int64_t budget);
 /* "none", "minimal" ... "xhigh"; NULL for UNSET. */
