@@ -15,106 +15,9 @@
 #include "worker/error_reply.h"
 #include "worker/provider/provider.h"
 
-/* ---- the way up ---- */
-
-/* The body as it came but for the splices; returns its length. */
-static uint64_t
-body_pieces(struct request *request)
-{
-    struct iovec *out = request->upstream_pieces + 1;
-    char *body = request->body.data + request->body.start;
-    uint64_t len = 0;
-    uint32_t at = 0, end = (uint32_t)buf_len(&request->body);
-    for (uint32_t i = 0; i < request->splices.count; i++) {
-        struct splice *splice = &request->splices.items[i];
-        if (splice->off > at)
-            *out++ = (struct iovec){body + at, splice->off - at};
-        if (splice->text_len > 0)
-            *out++ = (struct iovec){request->splices.text + splice->text_off,
-                                    splice->text_len};
-        len += splice->off - at + splice->text_len;
-        at = splice->off + splice->len;
-    }
-    if (end > at)
-        *out++ = (struct iovec){body + at, end - at};
-    request->upstream_piece_count = (int)(out - request->upstream_pieces);
-    return len + (end - at);
-}
-
-static void
-make_upstream_request(struct request *request)
-{
-    const struct provider_family *family =
-        provider_family_of(request->provider->kind);
-    struct rewrite rewrite = {
-        .max_tokens = request->max_tokens,
-        .max_tokens_as_completion = request->call.max_tokens > 0
-                                        ? request->call.max_tokens_is_completion
-                                        : (family->quirks(request->provider) &
-                                           QUIRK_COMPLETION_TOKENS) != 0,
-        .want_usage = request->answer.withhold_usage,
-    };
-    struct str asked = {request->call.model, request->call.model_len};
-    if (!str_equals(request->upstream_model, asked))
-        rewrite.model = request->upstream_model;
-    request->dialect->rewrite(buf_view(&request->body), &request->call,
-                              &rewrite, &request->splices);
-    uint64_t body_len = body_pieces(request);
-    struct buf *head = &request->upstream_head;
-    buf_reset(head);
-    struct upstream_call call = {
-        .provider = request->provider,
-        .dialect = request->dialect,
-        .endpoint = request->endpoint,
-        .model = request->upstream_model,
-        .stream = request->call.stream,
-        .client = &request->head,
-        .body = request->upstream_pieces + 1,
-        .body_pieces = request->upstream_piece_count - 1,
-        .body_len = body_len,
-        .request_id = request->id,
-        .wall_ms = request->started_wall_ms,
-    };
-    family->head(head, &call);
-    request->upstream_pieces[0] =
-        (struct iovec){head->data + head->start, buf_len(head)};
-}
-
 static const struct exchange_events events;
 
-/* False: out of memory. */
-static bool
-send_upstream(struct request *request)
-{
-    make_upstream_request(request);
-    if (!buf_ok(&request->upstream_head))
-        return false;
-    request->attempts++;
-    cells_route(&request->worker->seat, request->slot,
-                request->provider->provider_idx, request->model->price_version,
-                request->attempts);
-    struct exchange_request out = {
-        .provider = request->provider,
-        .pieces = request->upstream_pieces,
-        .piece_count = request->upstream_piece_count,
-        .call = &request->call,
-        .body = buf_view(&request->body),
-    };
-    request->exchange = exchange_start(request->worker, &out, &events, request);
-    return request->exchange != NULL;
-}
-
-static void
-begin_answer(struct request *request)
-{
-    struct answer *answer = &request->answer;
-    answer->dialect = request->dialect;
-    answer->endpoint = request->endpoint;
-    answer->stream = request->call.stream;
-    answer->withhold_usage =
-        request->call.stream && !request->call.include_usage;
-    request->dialect->answer_begin(answer);
-}
+/* ---- starting ---- */
 
 bool
 relay_prepare(struct request *request)
@@ -129,15 +32,22 @@ relay_prepare(struct request *request)
     return true;
 }
 
+const struct exchange_events *
+relay_events(void)
+{
+    return &events;
+}
+
 void
 relay_start(struct request *request)
 {
     UNINITIALIZED struct fault fault;
-    begin_answer(request);
-    if (relay_prepare(request) && send_upstream(request))
+    if (!relay_prepare(request)) {
+        fault_set_overloaded(&fault, "out of memory");
+    } else if (relay_send_upstream(request, &fault) == 0) {
         return;
+    }
     request->cause = RECORD_REFUSED;
-    fault_set_overloaded(&fault, "out of memory");
     request_fail(request, &fault);
 }
 
@@ -163,7 +73,9 @@ relay_head(struct request *request, uint16_t status, int64_t content_length)
         http_field_cstr(out, "openai-processing-ms", relay->processing_ms);
     if (relay->retry_after[0] != '\0')
         http_field_cstr(out, "retry-after", relay->retry_after);
-    if (relay->kind == RELAY_STREAM)
+    if (request->translation != NULL)
+        relay_dropped_field(request, out);
+    if (relay_gives_stream(request))
         buf_append_str(out, STR_LIT("Cache-Control: no-cache\r\n"
                                     "X-Accel-Buffering: no\r\n"));
     request_reply_end(request, out, str_from(relay->content_type),
@@ -196,7 +108,7 @@ relay_break(struct request *request, const struct fault *fault)
     if (!request->settled)
         usage_settle(request);
     if (request->client != NULL) {
-        if (request->relay->kind == RELAY_STREAM)
+        if (relay_gives_stream(request))
             relay_stream_break(request, fault);
         client_abort(request->client);
         request->client = NULL;
@@ -305,8 +217,10 @@ on_head(void *owner, const struct http_head *head)
     request->upstream_refused = relay->kind == RELAY_ERROR;
     if (request->answer.stream != (relay->kind == RELAY_STREAM)) {
         request->answer.stream = relay->kind == RELAY_STREAM;
-        request->dialect->answer_begin(&request->answer);
+        request->answer.dialect->answer_begin(&request->answer);
     }
+    if (request->translation != NULL && relay->kind != RELAY_ERROR)
+        relay_translate_head(request);
 }
 
 static void
@@ -315,7 +229,9 @@ on_body(void *owner, struct str bytes)
     struct request *request = owner;
     if (request->step == REQUEST_DONE)
         return;
-    if (request->relay->kind == RELAY_STREAM)
+    if (request->relay->kind == RELAY_STREAM && request->translation != NULL)
+        relay_translate_body(request, bytes);
+    else if (request->relay->kind == RELAY_STREAM)
         relay_stream_body(request, bytes);
     else
         relay_plain_body(request, bytes);
@@ -327,7 +243,9 @@ on_flush(void *owner)
     struct request *request = owner;
     if (request->step == REQUEST_DONE)
         return;
-    if (request->relay->kind == RELAY_STREAM)
+    if (request->relay->kind == RELAY_STREAM && request->translation != NULL)
+        relay_translate_flush(request);
+    else if (request->relay->kind == RELAY_STREAM)
         relay_stream_flush(request);
     else
         relay_plain_flush(request);
@@ -387,13 +305,16 @@ on_end(void *owner, enum exchange_result result, const char *text)
     if (elsewhere && route_next(request)) {
         log_info("request=%s while connecting: %s, trying provider %s",
                  request->id, text, request->provider->name);
-        if (send_upstream(request))
+        if (relay_send_upstream(request, &fault) == 0)
             return;
     }
     struct relay *relay = request->relay;
     if (relay->kind == RELAY_STREAM &&
         (result == EXCHANGE_OK || request->answer.done_seen)) {
-        relay_stream_end(request);
+        if (request->translation != NULL)
+            relay_translate_end(request);
+        else
+            relay_stream_end(request);
         return;
     }
     if (result == EXCHANGE_OK && relay->kind != RELAY_NONE) {
@@ -440,7 +361,10 @@ relay_cut(struct request *request)
 {
     struct fault fault;
     if (request->settled) { /* only the last framing is missing */
-        relay_stream_end(request);
+        if (request->translation != NULL)
+            relay_translate_end(request);
+        else
+            relay_stream_end(request);
         return;
     }
     fault_set_overloaded(&fault, "the gateway is stopping");

@@ -20,6 +20,8 @@ enum {
     RELAY_EVENT_MAX = 64 * 1024,  /* a longer event passes as it comes */
     RELAY_PLAIN_MAX = 256 * 1024, /* a longer answer passes as it comes */
     RELAY_TAIL_BYTES = 64,        /* of a long answer: sent when settled */
+    RELAY_TRANSLATE_MAX =
+        64 * 1024 * 1024, /* of an answer in another dialect */
 };
 
 enum relay_kind { RELAY_NONE, RELAY_STREAM, RELAY_PLAIN, RELAY_ERROR };
@@ -64,7 +66,39 @@ void relay_break(struct request *request, const struct fault *fault);
 void relay_fail(struct request *request, uint8_t cause,
                 const struct fault *fault);
 
+/* The events of an exchange that a request started. */
+const struct exchange_events *relay_events(void);
+
+/* ---- relay_up.c ---- */
+/* To the provider chosen, or, where it cannot take the call, the next one. 0;
+ * -1 with *fault: there is none. */
+int relay_send_upstream(struct request *request,
+                        struct fault *fault) MUST_CHECK;
+
+/* ---- relay_translate.c: request->translation is not NULL ---- */
+/* Makes it, from request->dialect to request->answer.dialect. 0, -1, *fault. */
+int relay_translate_request(struct request *request, uint32_t quirks,
+                            struct fault *fault) MUST_CHECK;
+struct str relay_translated_body(const struct request *request);
+const struct call *relay_translated_call(struct request *request);
+/* x-aigw-dropped, where something was. */
+void relay_dropped_field(const struct request *request, struct buf *out);
+/* The provider's head has come, and it is no error. */
+void relay_translate_head(struct request *request);
+void relay_translate_body(struct request *request, struct str bytes);
+void relay_translate_flush(struct request *request);
+void relay_translate_end(struct request *request);
+/* All of a plain answer is in request->held. */
+void relay_translate_plain(struct request *request);
+
 /* ---- relay_stream.c ---- */
+/* Whether the client is given a stream. */
+bool relay_gives_stream(const struct request *request);
+/* Head where it is due, the pieces, `tail` (ours) as one chunk, and the end of
+ * the answer where `last`. One send. */
+void relay_send_batch(struct request *request, struct str tail, bool last);
+/* What the next send gives away, told to the slot or the record before it. */
+void relay_note_delivery(struct request *request);
 void relay_stream_body(struct request *request, struct str bytes);
 void relay_stream_flush(struct request *request);
 /* Whether the lease covers, or can be grown to cover, the output counted so

@@ -25,7 +25,7 @@ relay_plain_body(struct request *request, struct str bytes)
     if (request->client == NULL)
         relay_plain_count(request); /* read for its usage only, not kept */
     if (relay->is_counted)
-        request->dialect->answer_piece(&request->answer, bytes);
+        request->answer.dialect->answer_piece(&request->answer, bytes);
     if (request->client != NULL)
         buf_append_str(held, bytes);
 }
@@ -38,8 +38,8 @@ relay_plain_count(struct request *request)
         return;
     relay->is_counted = true;
     if (buf_len(&request->held) > 0)
-        request->dialect->answer_piece(&request->answer,
-                                       buf_view(&request->held));
+        request->answer.dialect->answer_piece(&request->answer,
+                                              buf_view(&request->held));
 }
 
 /* `bytes` of held, as a chunk where the answer is chunked; `last`: the end. */
@@ -158,17 +158,32 @@ void
 relay_plain_end(struct request *request)
 {
     struct relay *relay = request->relay;
+    if (request->translation != NULL && relay->kind != RELAY_ERROR &&
+        request->client != NULL && !relay->is_counted) {
+        relay_translate_plain(request);
+        return;
+    }
     if (request->call.stream)
         relay_plain_count(request); /* its text must fit the lease */
     if (!relay->is_counted) {
         relay->is_counted = true;
-        request->dialect->answer_whole(&request->answer,
-                                       buf_view(&request->held));
+        request->answer.dialect->answer_whole(&request->answer,
+                                              buf_view(&request->held));
     }
     if (relay->kind == RELAY_ERROR)
         finish_error(request);
     else
         finish_plain(request);
+}
+
+/* It can be translated only as a whole. */
+static void
+fail_too_long(struct request *request)
+{
+    struct fault fault;
+    fault_set(&fault, 502, "server_error", "upstream_error", NULL,
+              "the provider's answer is too long to be translated");
+    relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
 }
 
 void
@@ -188,6 +203,11 @@ relay_plain_flush(struct request *request)
     }
     if (relay->kind == RELAY_ERROR)
         return;
+    if (request->translation != NULL) {
+        if (buf_len(held) > RELAY_TRANSLATE_MAX)
+            fail_too_long(request);
+        return;
+    }
     if (!relay->is_passing && buf_len(held) <= RELAY_PLAIN_MAX)
         return;
     relay->is_passing = true;

@@ -32,10 +32,8 @@ add_piece(struct relay *relay, const char *ptr, size_t off, size_t len)
     relay->pieces[relay->piece_count++] = (struct relay_piece){ptr, off, len};
 }
 
-/* Head where it is due, the pieces, `tail` (ours) as one chunk, and the end of
- * the answer where `last`. One send. */
-static void
-send_batch(struct request *request, struct str tail, bool last)
+void
+relay_send_batch(struct request *request, struct str tail, bool last)
 {
     struct relay *relay = request->relay;
     struct iovec out[RELAY_PIECES + 5];
@@ -50,7 +48,8 @@ send_batch(struct request *request, struct str tail, bool last)
     }
     if (!request->answer_started) {
         struct buf *head = &request->worker->reply;
-        relay_head(request, relay->status, -1);
+        relay_head(request, relay->status,
+                   last && !relay_gives_stream(request) ? (int64_t)bytes : -1);
         out[count++] = (struct iovec){head->data + head->start, buf_len(head)};
     }
     count += request_frame_head(request, bytes, chunk_head, &out[count]);
@@ -71,9 +70,8 @@ send_batch(struct request *request, struct str tail, bool last)
         return;
 }
 
-/* What the next send gives away, told to the slot or the record before it. */
-static void
-note_delivery(struct request *request)
+void
+relay_note_delivery(struct request *request)
 {
     if (request->client != NULL)
         request->delivered_tokens = request->relay->covered_tokens;
@@ -179,8 +177,8 @@ take_events(struct request *request, struct str bytes, bool in_held, size_t off,
                             (char *)(uintptr_t)bytes.ptr + used, event.bytes);
         if (verdict == EVENT_PASS) {
             if (relay->piece_count == RELAY_PIECES) {
-                note_delivery(request);
-                send_batch(request, (struct str){NULL, 0}, false);
+                relay_note_delivery(request);
+                relay_send_batch(request, (struct str){NULL, 0}, false);
             }
             add_piece(relay, in_held ? NULL : bytes.ptr + used, off + used,
                       event.bytes);
@@ -211,8 +209,8 @@ start_long_event(struct request *request)
         return;
     }
     if (relay->piece_count == RELAY_PIECES) {
-        note_delivery(request);
-        send_batch(request, (struct str){NULL, 0}, false);
+        relay_note_delivery(request);
+        relay_send_batch(request, (struct str){NULL, 0}, false);
     }
     add_piece(relay, NULL, relay->partial, bytes.len);
     relay->partial = buf_len(held);
@@ -235,8 +233,8 @@ relay_stream_body(struct request *request, struct str bytes)
             return;
         }
         if (relay->piece_count == RELAY_PIECES) {
-            note_delivery(request);
-            send_batch(request, (struct str){NULL, 0}, false);
+            relay_note_delivery(request);
+            relay_send_batch(request, (struct str){NULL, 0}, false);
         }
         if (len > 0)
             add_piece(relay, bytes.ptr, 0, len);
@@ -266,13 +264,13 @@ finish_cut(struct request *request)
     buf_init(&tail, 0);
     request->cause = RECORD_CUT;
     request->status = request->relay->status;
-    note_delivery(request);
+    relay_note_delivery(request);
     usage_settle(request);
     if (request->relay->in_long_event)
         buf_append_str(&tail, STR_LIT("\n\n")); /* what follows is its own */
     request->dialect->stream_cut(&tail, &request->answer, &request->usage,
                                  request->call.include_usage);
-    send_batch(request, buf_view(&tail), true);
+    relay_send_batch(request, buf_view(&tail), true);
     buf_fini(&tail);
     request_done(request);
 }
@@ -290,7 +288,7 @@ take_rest(struct request *request)
     /* Bytes that are no event (an empty line's first half) pass as well. */
     if (used < all.len && !request->cut) {
         if (relay->piece_count == RELAY_PIECES)
-            send_batch(request, (struct str){NULL, 0}, false);
+            relay_send_batch(request, (struct str){NULL, 0}, false);
         add_piece(relay, NULL, relay->partial + used, all.len - used);
     }
     relay->partial = buf_len(held);
@@ -301,7 +299,7 @@ settle_once(struct request *request)
 {
     if (request->settled)
         return;
-    note_delivery(request);
+    relay_note_delivery(request);
     request->cause = RECORD_OK;
     request->status = request->relay->status;
     usage_settle(request);
@@ -316,7 +314,7 @@ relay_stream_end(struct request *request)
         return;
     }
     settle_once(request);
-    send_batch(request, (struct str){NULL, 0}, true);
+    relay_send_batch(request, (struct str){NULL, 0}, true);
     request_done(request);
 }
 
@@ -343,8 +341,8 @@ relay_stream_flush(struct request *request)
     if (request->answer.done_seen)
         settle_once(request);
     else if (relay->piece_bytes > 0)
-        note_delivery(request);
-    send_batch(request, (struct str){NULL, 0}, false);
+        relay_note_delivery(request);
+    relay_send_batch(request, (struct str){NULL, 0}, false);
     buf_consume(held, relay->partial);
     relay->partial = 0;
     if (buf_len(held) == 0 && held->cap > RELAY_EVENT_MAX)
@@ -361,6 +359,6 @@ relay_stream_break(struct request *request, const struct fault *fault)
     if (request->relay->in_long_event)
         buf_append_str(&tail, STR_LIT("\n\n")); /* ends what was passed */
     request->dialect->stream_error(&tail, &request->answer, fault);
-    send_batch(request, buf_view(&tail), false);
+    relay_send_batch(request, buf_view(&tail), false);
     buf_fini(&tail);
 }

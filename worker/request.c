@@ -122,6 +122,8 @@ request_free(struct loop_deferred *deferred)
     struct requests *all = worker->requests;
     if (request->exchange != NULL)
         exchange_abort(request->exchange);
+    if (request->translation != NULL)
+        relay_translation_end(request);
     if (request->catalogue != NULL)
         catalogue_put(request->catalogue);
     worker->body_bytes_held -= request->body_booked;

@@ -30,6 +30,7 @@ enum request_step {
 };
 
 struct relay;
+struct translation;
 struct path_row;
 
 struct request {
@@ -81,9 +82,10 @@ struct request {
 
     /* the answer */
     struct exchange *exchange;
-    uint16_t status;        /* told to the client; 0: nothing yet */
-    bool upstream_answered; /* the head of an answer has come */
-    bool upstream_refused;  /* and its status was no 2xx */
+    struct translation *translation; /* NULL: its bytes pass */
+    uint16_t status;                 /* told to the client; 0: nothing yet */
+    bool upstream_answered;          /* the head of an answer has come */
+    bool upstream_refused;           /* and its status was no 2xx */
     bool answer_started, chunked, paused, cut;
     uint8_t cause; /* record_cause */
     uint32_t first_byte_ms;
@@ -198,6 +200,8 @@ void relay_client_gone(struct request *request);
 void relay_plain_count(struct request *request);
 /* drain_timeout or TERM: an error event, then the end. */
 void relay_cut(struct request *request);
+/* What a call between dialects needed; NULL: nothing. */
+void relay_translation_end(struct request *request);
 void relay_destroy(struct relay **relay);
 
 #endif

@@ -14,7 +14,7 @@
 #include "common/json_scan.h"
 #include "common/json_write.h"
 
-enum { BLOCK_BYTES = 32 * 1024, FIRST_ROOM = 16 };
+enum { BLOCK_BYTES = 12 * 1024, FIRST_ROOM = 8 };
 
 struct canon_arena {
     struct canon_arena *next; /* older and full */

@@ -1,0 +1,174 @@
+/*
+ * relay_up.c - the way up: which dialect the provider takes a call in, the body
+ * as it came but for splices, or translated, and the head before it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/relay_parts.h"
+
+#include "common/log.h"
+#include "worker/error_reply.h"
+#include "worker/provider/provider.h"
+
+/* The body as it came but for the splices; returns its length. */
+static uint64_t
+body_pieces(struct request *request)
+{
+    struct iovec *out = request->upstream_pieces + 1;
+    char *body = request->body.data + request->body.start;
+    uint64_t len = 0;
+    uint32_t at = 0, end = (uint32_t)buf_len(&request->body);
+    for (uint32_t i = 0; i < request->splices.count; i++) {
+        struct splice *splice = &request->splices.items[i];
+        if (splice->off > at)
+            *out++ = (struct iovec){body + at, splice->off - at};
+        if (splice->text_len > 0)
+            *out++ = (struct iovec){request->splices.text + splice->text_off,
+                                    splice->text_len};
+        len += splice->off - at + splice->text_len;
+        at = splice->off + splice->len;
+    }
+    if (end > at)
+        *out++ = (struct iovec){body + at, end - at};
+    request->upstream_piece_count = (int)(out - request->upstream_pieces);
+    return len + (end - at);
+}
+
+/* The client's own dialect. Returns the body's length. */
+static uint64_t
+splice_body(struct request *request, uint32_t quirks)
+{
+    struct rewrite rewrite = {
+        .max_tokens = request->max_tokens,
+        .max_tokens_as_completion =
+            request->call.max_tokens > 0
+                ? request->call.max_tokens_is_completion
+                : (quirks & QUIRK_COMPLETION_TOKENS) != 0,
+        .want_usage = request->answer.withhold_usage,
+    };
+    struct str asked = {request->call.model, request->call.model_len};
+    if (!str_equals(request->upstream_model, asked))
+        rewrite.model = request->upstream_model;
+    request->dialect->rewrite(buf_view(&request->body), &request->call,
+                              &rewrite, &request->splices);
+    return body_pieces(request);
+}
+
+static void
+write_head(struct request *request, const struct provider_family *family,
+           uint8_t endpoint, uint64_t body_len)
+{
+    struct buf *head = &request->upstream_head;
+    struct upstream_call call = {
+        .provider = request->provider,
+        .dialect = request->answer.dialect,
+        .endpoint = endpoint,
+        .model = request->upstream_model,
+        .stream = request->call.stream,
+        .is_translated = request->translation != NULL,
+        .client = &request->head,
+        .body = request->upstream_pieces + 1,
+        .body_pieces = request->upstream_piece_count - 1,
+        .body_len = body_len,
+        .request_id = request->id,
+        .wall_ms = request->started_wall_ms,
+    };
+    buf_reset(head);
+    family->head(head, &call);
+    request->upstream_pieces[0] =
+        (struct iovec){head->data + head->start, buf_len(head)};
+}
+
+static void
+begin_answer(struct request *request, const struct dialect *dialect,
+             uint8_t endpoint)
+{
+    struct answer *answer = &request->answer;
+    answer->dialect = dialect;
+    answer->endpoint = endpoint;
+    answer->stream = request->call.stream;
+    answer->withhold_usage = dialect == request->dialect &&
+                             request->call.stream &&
+                             !request->call.include_usage;
+    dialect->answer_begin(answer);
+}
+
+/* Head and body for the provider that was chosen. 0, or -1 with *fault. */
+static int
+make_upstream_request(struct request *request, struct exchange_request *out,
+                      struct fault *fault)
+{
+    const struct catalogue_provider *provider = request->provider;
+    const struct provider_family *family = provider_family_of(provider->kind);
+    uint8_t endpoint = request->endpoint;
+    const struct dialect *dialect =
+        family->speaks(provider, request->dialect, &endpoint);
+    uint64_t body_len;
+    relay_translation_end(request);
+    if (dialect == NULL) {
+        fault_set(fault, 400, "invalid_request_error", "unsupported_endpoint",
+                  NULL,
+                  "the provider of this model (%s) does not serve this API; "
+                  "choose another model or API",
+                  provider->name);
+        return -1;
+    }
+    begin_answer(request, dialect, endpoint);
+    if (dialect == request->dialect && !request->call.as_array) {
+        body_len = splice_body(request, family->quirks(provider));
+        out->call = &request->call;
+        out->body = buf_view(&request->body);
+    } else {
+        if (relay_translate_request(request, family->quirks(provider), fault) <
+            0)
+            return -1;
+        out->call = relay_translated_call(request);
+        out->body = relay_translated_body(request);
+        body_len = out->body.len;
+        request->upstream_pieces[1] =
+            (struct iovec){(void *)(uintptr_t)out->body.ptr, out->body.len};
+        request->upstream_piece_count = 2;
+    }
+    write_head(request, family, endpoint, body_len);
+    if (!buf_ok(&request->upstream_head)) {
+        fault_set_overloaded(fault, "out of memory");
+        return -1;
+    }
+    return 0;
+}
+
+static int
+send_once(struct request *request, struct fault *fault)
+{
+    struct exchange_request out = {.provider = request->provider};
+    if (make_upstream_request(request, &out, fault) < 0)
+        return -1;
+    request->attempts++;
+    cells_route(&request->worker->seat, request->slot,
+                request->provider->provider_idx, request->model->price_version,
+                request->attempts);
+    out.pieces = request->upstream_pieces;
+    out.piece_count = request->upstream_piece_count;
+    request->exchange =
+        exchange_start(request->worker, &out, relay_events(), request);
+    if (request->exchange != NULL)
+        return 0;
+    fault_set_overloaded(fault, "out of memory");
+    return -1;
+}
+
+int
+relay_send_upstream(struct request *request, struct fault *fault)
+{
+    struct fault first;
+    if (send_once(request, &first) == 0)
+        return 0;
+    while (route_next(request)) {
+        log_info("request=%s while translating: %s; trying provider %s",
+                 request->id, first.code == NULL ? "refused" : first.code,
+                 request->provider->name);
+        if (send_once(request, fault) == 0)
+            return 0;
+    }
+    *fault = first;
+    return -1;
+}
