@@ -9,33 +9,6 @@
  */
 #include "worker/dialect/openai_part.h"
 
-static int
-refuse_model(struct scan *scan, const char *why)
-{
-    return scan_refuse(scan->fault, "model_required", "model",
-                       "%s Name a model in the member 'model' of the body.",
-                       why);
-}
-
-static int
-take_model(struct scan *scan)
-{
-    struct call *call = scan->call;
-    if (scan->token.type != JSON_STRING)
-        return refuse_model(scan, "The model is not a string.");
-    int len =
-        json_string_decode(scan->token.span, call->model, sizeof(call->model));
-    if (len == 0)
-        return refuse_model(scan, "The model's name is empty.");
-    if (len < 0 || (size_t)len >= sizeof(call->model))
-        return refuse_model(scan, "The model's name is too long.");
-    if (!scan_is_name(call->model, (size_t)len))
-        return refuse_model(scan, "The model's name is no readable text.");
-    call->model_len = (uint16_t)len;
-    call->model_value = scan_span(scan, scan->token.span);
-    return 0;
-}
-
 /*
  * max_tokens and max_completion_tokens: one of them. Providers disagree which
  * of two counts, so no lease could be sure; OpenAI refuses both as well.
@@ -109,15 +82,8 @@ take_stream_options(struct scan *scan)
 static int
 take_guarded(struct scan *scan, unsigned member)
 {
-    if ((scan->seen >> member & 1) != 0)
-        return scan_refuse(
-            scan->fault, "duplicate_member",
-            scan_member_name(&openai_names, member),
-            "The member '%s' stands twice in the body. Send it once.",
-            scan_member_name(&openai_names, member));
-    scan->seen |= 1u << member;
     if (member == MEMBER_MODEL)
-        return take_model(scan);
+        return scan_model(scan);
     if (scan->call->endpoint == ENDPOINT_EMBEDDINGS)
         return prompt_other(&scan->reader, &scan->token, &scan->prompt) == 0
                    ? 0
@@ -143,20 +109,12 @@ take_guarded(struct scan *scan, unsigned member)
     }
 }
 
-/* The reader stands behind a top-level name. */
+/* The reader stands at the value of a top-level member. */
 static int
 take_member(struct scan *scan, unsigned member)
 {
     struct json_reader *reader = &scan->reader;
     struct json_token *token = &scan->token;
-    if (member == SCAN_LOOKALIKE)
-        return scan_refuse(
-            scan->fault, "ambiguous_member", NULL,
-            "A member's name before byte %zu differs from one that "
-            "the API knows only in case or by invisible characters.",
-            reader->pos);
-    if (json_next(reader, token) == JSON_BAD)
-        return scan_refuse_json(scan);
     if (member < MEMBER_GUARDED_END)
         return take_guarded(scan, member);
     int rc;
@@ -186,7 +144,7 @@ scan_finish(struct scan *scan)
 {
     struct call *call = scan->call;
     if ((scan->seen >> MEMBER_MODEL & 1) == 0)
-        return refuse_model(scan, "The body names no model.");
+        return scan_refuse_model(scan, "The body names no model.");
     uint64_t answers = scan->best_of > scan->n ? scan->best_of : scan->n;
     if (call->endpoint == ENDPOINT_COMPLETIONS && scan->prompt.prompts > 1)
         answers *= scan->prompt.prompts;
@@ -208,20 +166,7 @@ openai_scan(struct str body, uint8_t endpoint, struct call *call,
     struct scan scan = {
         .body = body, .call = call, .fault = fault, .n = 1, .best_of = 1};
     *call = (struct call){.endpoint = endpoint};
-    json_reader_init(&scan.reader, body);
-    json_next(&scan.reader, &scan.token);
-    if (scan.token.type != JSON_OBJECT)
-        return scan_refuse_non_object(&scan);
-    call->first_member = (uint32_t)scan.reader.pos;
-    call->empty_object = true;
-    while (json_next(&scan.reader, &scan.token) == JSON_KEY) {
-        call->empty_object = false;
-        if (take_member(&scan,
-                        scan_member_find(&openai_names, scan.token.span)) != 0)
-            return -1;
-    }
-    if (scan.token.type != JSON_OBJECT_END ||
-        json_next(&scan.reader, &scan.token) != JSON_END)
-        return scan_refuse_json(&scan);
+    if (scan_object(&scan, &openai_names, take_member) != 0)
+        return -1;
     return scan_finish(&scan);
 }

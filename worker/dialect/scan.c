@@ -55,6 +55,60 @@ scan_refuse_non_object(struct scan *scan)
     return -1;
 }
 
+int
+scan_refuse_model(struct scan *scan, const char *why)
+{
+    return scan_refuse(scan->fault, "model_required", "model",
+                       "%s Name a model in the member 'model' of the body.",
+                       why);
+}
+
+static int
+scan_member(struct scan *scan, const struct scan_names *names,
+            int (*take)(struct scan *scan, unsigned member))
+{
+    unsigned member = scan_member_find(names, scan->token.span);
+    if (member == SCAN_LOOKALIKE)
+        return scan_refuse(
+            scan->fault, "ambiguous_member", NULL,
+            "A member's name before byte %zu differs from one that "
+            "the API knows only in case or by invisible characters.",
+            scan->reader.pos);
+    if (json_next(&scan->reader, &scan->token) == JSON_BAD)
+        return scan_refuse_json(scan);
+    if (member < names->guarded_end) {
+        const char *name = scan_member_name(names, member);
+        if ((scan->seen >> member & 1) != 0)
+            return scan_refuse(
+                scan->fault, "duplicate_member", name,
+                "The member '%s' stands twice in the body. Send it once.",
+                name);
+        scan->seen |= 1u << member;
+    }
+    return take(scan, member);
+}
+
+int
+scan_object(struct scan *scan, const struct scan_names *names,
+            int (*take)(struct scan *scan, unsigned member))
+{
+    json_reader_init(&scan->reader, scan->body);
+    json_next(&scan->reader, &scan->token);
+    if (scan->token.type != JSON_OBJECT)
+        return scan_refuse_non_object(scan);
+    scan->call->first_member = (uint32_t)scan->reader.pos;
+    scan->call->empty_object = true;
+    while (json_next(&scan->reader, &scan->token) == JSON_KEY) {
+        scan->call->empty_object = false;
+        if (scan_member(scan, names, take) != 0)
+            return -1;
+    }
+    if (scan->token.type != JSON_OBJECT_END ||
+        json_next(&scan->reader, &scan->token) != JSON_END)
+        return scan_refuse_json(scan);
+    return 0;
+}
+
 struct span32
 scan_span(const struct scan *scan, struct str text)
 {
@@ -90,6 +144,25 @@ scan_is_name(const char *name, size_t len)
         at += n;
     }
     return true;
+}
+
+int
+scan_model(struct scan *scan)
+{
+    struct call *call = scan->call;
+    if (scan->token.type != JSON_STRING)
+        return scan_refuse_model(scan, "The model is not a string.");
+    int len =
+        json_string_decode(scan->token.span, call->model, sizeof(call->model));
+    if (len == 0)
+        return scan_refuse_model(scan, "The model's name is empty.");
+    if (len < 0 || (size_t)len >= sizeof(call->model))
+        return scan_refuse_model(scan, "The model's name is too long.");
+    if (!scan_is_name(call->model, (size_t)len))
+        return scan_refuse_model(scan, "The model's name is no readable text.");
+    call->model_len = (uint16_t)len;
+    call->model_value = scan_span(scan, scan->token.span);
+    return 0;
 }
 
 /* A whole number in digits: 100.0 and 1e2 read differently in places. */

@@ -113,6 +113,17 @@ int scan_refuse(struct fault *fault, const char *code, const char *param,
 int scan_refuse_json(struct scan *scan);
 /* The first token is no object. */
 int scan_refuse_non_object(struct scan *scan);
+/* Why no model is known, and what to do. */
+int scan_refuse_model(struct scan *scan, const char *why);
+/*
+ * scan_object - the whole body: take() for each member, its value's first token
+ * in scan->token; it reads the value and returns 0, or -1 refused. Guarded ones
+ * come once, lookalikes never. 0, or -1 refused.
+ */
+int scan_object(struct scan *scan, const struct scan_names *names,
+                int (*take)(struct scan *scan, unsigned member));
+/* The token as the call's model. 0, or -1 refused. */
+int scan_model(struct scan *scan);
 struct span32 scan_span(const struct scan *scan, struct str text);
 /* A name goes into headers, logs and other bodies: text without controls. */
 bool scan_is_name(const char *name, size_t len);
