@@ -80,6 +80,7 @@ struct config_provider {
     char *api_version;         /* azure, anthropic */
     char *region;              /* bedrock; NULL: as base_url's host says */
     struct config_list models; /* one item "*": any, by name */
+    struct config_list names;  /* "model=name it has there" */
     char *ca_file, *proxy;
     bool verify;
     uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,

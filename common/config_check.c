@@ -15,6 +15,7 @@ enum {
     PROVIDER_NAME_BYTES = 64,
     HOST_BYTES = 256,     /* with the NUL */
     URL_PATH_BYTES = 256, /* with the NUL */
+    UPSTREAM_NAME_BYTES = 256,
     LISTENERS_MAX = 4 * CONFIG_LISTEN_MAX,
 };
 
@@ -262,6 +263,53 @@ check_provider_models(struct checker *checker,
     }
 }
 
+/* Whether `models` of the provider or a section knows the first `len` bytes. */
+static bool
+is_served_model(const struct config *config,
+                const struct config_provider *provider, const char *name,
+                size_t len)
+{
+    const struct config_list *models = &provider->models;
+    for (unsigned i = 0; i < models->count; i++)
+        if (strcmp(models->items[i], "*") == 0 ||
+            (strncmp(models->items[i], name, len) == 0 &&
+             models->items[i][len] == '\0'))
+            return true;
+    for (unsigned i = 0; i < config->model_count; i++)
+        if (strncmp(config->models[i].name, name, len) == 0 &&
+            config->models[i].name[len] == '\0')
+            return true;
+    return false;
+}
+
+/* "model=name", each model once. */
+static void
+check_provider_names(struct checker *checker,
+                     const struct config_provider *provider,
+                     const struct config_origin *origin)
+{
+    const struct config_list *names = &provider->names;
+    for (unsigned i = 0; i < names->count; i++) {
+        const char *item = names->items[i], *mark = strchr(item, '=');
+        size_t len = mark == NULL ? 0 : (size_t)(mark - item);
+        bool is_second = false;
+        for (unsigned j = 0; j < i && len > 0; j++)
+            is_second |= strncmp(names->items[j], item, len + 1) == 0;
+        if (len == 0 || mark[1] == '\0')
+            fault(checker, CONFIG_SECTION_provider, origin, "names",
+                  "\"%.80s\" is not MODEL=NAME", item);
+        else if (strlen(mark + 1) >= UPSTREAM_NAME_BYTES)
+            fault(checker, CONFIG_SECTION_provider, origin, "names",
+                  "a name has at most %d bytes", UPSTREAM_NAME_BYTES - 1);
+        else if (is_second)
+            fault(checker, CONFIG_SECTION_provider, origin, "names",
+                  "%.*s has two names", (int)len, item);
+        else if (!is_served_model(checker->config, provider, item, len))
+            fault(checker, CONFIG_SECTION_provider, origin, "names",
+                  "there is no model \"%.*s\"", (int)len, item);
+    }
+}
+
 static void
 check_provider(struct checker *checker, struct config_provider *provider,
                const struct config_origin *origin)
@@ -278,6 +326,7 @@ check_provider(struct checker *checker, struct config_provider *provider,
     if (provider->kind != PROVIDER_BUILTIN)
         check_base_url(checker, provider, origin);
     check_provider_models(checker, provider, origin);
+    check_provider_names(checker, provider, origin);
     for (size_t i = 0; i < ARRAY_LEN(schemes) && !proxy_good; i++) {
         size_t len = strlen(schemes[i]);
         proxy_good = strncmp(provider->proxy, schemes[i], len) == 0 &&

@@ -134,6 +134,8 @@
       "bedrock: the region to sign for; empty: that of base_url") \
     O(provider, models, models, LIST, "", "", 0, 1024, RELOAD, \
       "models that it serves, or *: any, by PROVIDER/MODEL") \
+    O(provider, names, names, LIST, "MODEL=NAME", "", 0, 1024, RELOAD, \
+      "models that it knows under other names: Azure deployments, Bedrock ids, dated snapshots") \
     O(provider, ca_file, ca_file, STRING, "path", "", 0, CONFIG_TEXT, RELOAD, \
       "certificate authorities to trust in place of the system's, PEM") \
     O(provider, verify, verify, BOOL, "", "yes", 0, 0, RELOAD, \

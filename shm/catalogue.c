@@ -85,13 +85,25 @@ free_secret(char *secret)
 }
 
 static void
+free_provider(struct catalogue_provider *provider)
+{
+    free_secret(provider->api_key);
+    free_secret(provider->proxy); /* may hold a password */
+    free(provider->ca_file);
+    free(provider->api_version);
+    free(provider->region);
+    for (uint32_t i = 0; i < provider->name_count; i++) {
+        free(provider->names[i].model);
+        free(provider->names[i].upstream);
+    }
+    free(provider->names);
+}
+
+static void
 catalogue_free(struct catalogue *catalogue)
 {
-    for (uint32_t i = 0; i < catalogue->provider_count; i++) {
-        free_secret(catalogue->providers[i].api_key);
-        free_secret(catalogue->providers[i].proxy); /* may hold a password */
-        free(catalogue->providers[i].ca_file);
-    }
+    for (uint32_t i = 0; i < catalogue->provider_count; i++)
+        free_provider(&catalogue->providers[i]);
     for (uint32_t i = 0; i < catalogue->model_count; i++) {
         struct catalogue_model *model = &catalogue->models[i];
         for (uint32_t n = 0; n < model->alias_count; n++)
@@ -240,4 +252,14 @@ catalogue_find(const struct catalogue *catalogue, struct str name,
     if (plain.len == 0)
         return NULL;
     return resolve_wildcard(catalogue, plain, upstream, only_provider);
+}
+
+struct str
+catalogue_upstream_name(const struct catalogue_provider *provider,
+                        struct str model)
+{
+    for (uint32_t i = 0; i < provider->name_count; i++)
+        if (str_equals(str_from(provider->names[i].model), model))
+            return str_from(provider->names[i].upstream);
+    return model;
 }

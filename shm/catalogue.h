@@ -17,6 +17,11 @@
 #include "common/money.h"
 #include "shm/segment.h"
 
+/* A model that a provider knows under another name. */
+struct catalogue_name {
+    char *model, *upstream;
+};
+
 struct catalogue_provider {
     char name[SHM_NAME_BYTES];
     uint32_t provider_idx; /* stable in the segment */
@@ -26,6 +31,8 @@ struct catalogue_provider {
     uint16_t port;
     char *api_key, *ca_file, *proxy; /* NULL when absent */
     char *api_version, *region;      /* NULL when absent */
+    struct catalogue_name *names;
+    uint32_t name_count;
     uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
         total_timeout_ms, builtin_delay_ms;
     enum on_disconnect on_disconnect;
@@ -96,5 +103,8 @@ const struct catalogue_model *catalogue_find(const struct catalogue *catalogue,
                                              struct str name,
                                              struct str *upstream,
                                              int *only_provider);
+/* The name under which `provider` knows `model`: most often the same. */
+struct str catalogue_upstream_name(const struct catalogue_provider *provider,
+                                   struct str model);
 
 #endif

@@ -98,6 +98,23 @@ lists_any(const struct config_provider *c)
     return c->models.count == 1 && strcmp(c->models.items[0], "*") == 0;
 }
 
+/* "model=name" each; the configuration was checked. */
+static bool
+copy_names(struct catalogue_provider *p, const struct config_list *names)
+{
+    p->names = calloc(names->count + 1u, sizeof(*p->names));
+    for (unsigned i = 0; p->names != NULL && i < names->count; i++) {
+        const char *item = names->items[i];
+        size_t len = strcspn(item, "=");
+        struct catalogue_name *name = &p->names[p->name_count++];
+        name->model = strndup(item, len);
+        name->upstream = strdup(item[len] == '=' ? item + len + 1 : item);
+        if (name->model == NULL || name->upstream == NULL)
+            return false;
+    }
+    return p->names != NULL;
+}
+
 static bool
 add_provider(struct build *b, unsigned i)
 {
@@ -131,7 +148,7 @@ add_provider(struct build *b, unsigned i)
         !copy_text(&p->ca_file, c->ca_file) ||
         !copy_text(&p->proxy, c->proxy) ||
         !copy_text(&p->api_version, c->api_version) ||
-        !copy_text(&p->region, c->region))
+        !copy_text(&p->region, c->region) || !copy_names(p, &c->names))
         return refuse(b, "provider", c->name, strerror(ENOMEM));
     return true;
 }

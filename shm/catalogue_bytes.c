@@ -8,9 +8,9 @@
 
 #include "shm/catalogue_part.h"
 
-/* "AIGWCAT1". Another number with each change of the format: at an upgrade old
+/* "AIGWCAT2". Another number with each change of the format: at an upgrade old
  * workers meet a new file, and new ones an old. */
-#define CATALOGUE_MAGIC UINT64_C(0x3154414357474941)
+#define CATALOGUE_MAGIC UINT64_C(0x3254414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
@@ -52,6 +52,11 @@ put_provider(struct buf *out, const struct catalogue_provider *p)
     put_text(out, p->proxy);
     put_text(out, p->api_version);
     put_text(out, p->region);
+    put_u64(out, p->name_count);
+    for (uint32_t i = 0; i < p->name_count; i++) {
+        put_text(out, p->names[i].model);
+        put_text(out, p->names[i].upstream);
+    }
     put_u64(out, p->connect_timeout_ms);
     put_u64(out, p->first_byte_timeout_ms);
     put_u64(out, p->idle_timeout_ms);
@@ -165,6 +170,22 @@ get_heap_text(struct reader *r)
 }
 
 static void
+get_names(struct reader *r, struct catalogue_provider *p)
+{
+    uint32_t count = get_below(r, COUNT_MAX);
+    if (r->bad || count == 0)
+        return;
+    p->names = calloc(count, sizeof(*p->names));
+    r->bad = p->names == NULL;
+    while (!r->bad && p->name_count < count) {
+        struct catalogue_name *name = &p->names[p->name_count++];
+        name->model = get_heap_text(r);
+        name->upstream = get_heap_text(r);
+        r->bad = r->bad || name->model == NULL || name->upstream == NULL;
+    }
+}
+
+static void
 get_provider(struct reader *r, struct catalogue_provider *p)
 {
     get_text(r, p->name, sizeof(p->name));
@@ -184,6 +205,7 @@ get_provider(struct reader *r, struct catalogue_provider *p)
     p->proxy = get_heap_text(r);
     p->api_version = get_heap_text(r);
     p->region = get_heap_text(r);
+    get_names(r, p);
     p->connect_timeout_ms = get_u64(r);
     p->first_byte_timeout_ms = get_u64(r);
     p->idle_timeout_ms = get_u64(r);

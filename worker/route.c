@@ -45,6 +45,10 @@ take_endpoint(struct request *request)
         request->route_tried |= 1u << i;
         request->provider = provider;
         request->endpoint_idx = endpoint->endpoint_idx;
+        /* A wildcard has one provider, and the name that was asked for. */
+        request->upstream_model = catalogue_upstream_name(
+            provider, model->is_wildcard ? request->upstream_model
+                                         : str_from(model->name));
         return true;
     }
     return false;

@@ -31,6 +31,7 @@ static struct config_provider providers[] = {
     {.name = "openai",
      .base_url = "https://api.openai.com/v1",
      .api_key = "sk-secret-1",
+     .names = LIST("gpt-a=gpt-a-2026-01-01", "gpt-b=deploy=b"),
      .models = LIST("gpt-a", "gpt-b"),
      .verify = true,
      .enabled = true,
@@ -281,6 +282,36 @@ publish_and_load(void)
 TEST(a_generation_is_sealed_published_and_read_by_another)
 {
     with_segment(publish_and_load);
+}
+
+static void
+other_names(void)
+{
+    struct buf bytes;
+    struct catalogue *built = build();
+    buf_init(&bytes, 0);
+    catalogue_write(built, &bytes);
+    struct catalogue *read = catalogue_read(buf_view(&bytes));
+    CHECK_TRUE(read != NULL);
+    struct catalogue *both[] = {built, read};
+    for (size_t i = 0; i < 2 && read != NULL; i++) {
+        const struct catalogue_provider *p = both[i]->providers;
+        CHECK_EQ(p[0].name_count, 2);
+        CHECK_STR(catalogue_upstream_name(&p[0], STR_LIT("gpt-a")),
+                  "gpt-a-2026-01-01");
+        CHECK_STR(catalogue_upstream_name(&p[0], STR_LIT("gpt-b")), "deploy=b");
+        CHECK_STR(catalogue_upstream_name(&p[0], STR_LIT("gpt")), "gpt");
+        CHECK_EQ(p[1].name_count, 0);
+        CHECK_STR(catalogue_upstream_name(&p[1], STR_LIT("gpt-a")), "gpt-a");
+    }
+    catalogue_put(built);
+    catalogue_put(read);
+    buf_fini(&bytes);
+}
+
+TEST(a_provider_may_know_a_model_under_another_name)
+{
+    with_segment(other_names);
 }
 
 static void

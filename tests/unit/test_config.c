@@ -125,6 +125,7 @@ static const char whole_text[] =
     "[log]\nlevel = debug\n"
     "[provider.groq]\nbase_url = https://api.groq.com/openai/v1//\n"
     "api_key = sk-upstream\nmodels = *\nverify = no\n"
+    "names = a=arn:aws:b/c:0, b=d=e\n"
     "on_disconnect = drain\nproxy = http://u:pw@proxy:3128\n"
     "total_timeout = 1h\n"
     "[provider.builtin]\nkind = builtin\ndelay = 5ms\n"
@@ -148,6 +149,9 @@ TEST(every_kind_of_value_is_read)
     CHECK_EQ(groq->on_disconnect, ON_DISCONNECT_DRAIN);
     CHECK_TRUE(!groq->verify && groq->enabled);
     CHECK_EQ(groq->total_timeout_ms, 3600000);
+    CHECK_EQ(groq->names.count, 2);
+    CHECK_STR(str_from(groq->names.items[0]), "a=arn:aws:b/c:0");
+    CHECK_STR(str_from(groq->names.items[1]), "b=d=e");
     CHECK_EQ(config->providers[1].builtin_delay_ms, 5);
     CHECK_EQ(config->model_count, 1); /* provider builtin is the file's own */
     const struct config_model *model = &config->models[0];
@@ -320,6 +324,16 @@ TEST(what_is_wrong_is_refused_with_its_line)
         {"[provider.a]\nkind = builtin\nproxy = proxy:3128\n", "proxy: it"},
         {"[provider.a]\nkind = builtin\nmodels = *, x\n", "stands alone"},
         {"[provider.a]\nkind = builtin\nmodels = x*\n", "no space, comma"},
+        {"[provider.a]\nkind = builtin\nmodels = x\nnames = x\n",
+         "names: \"x\" is not MODEL=NAME"},
+        {"[provider.a]\nkind = builtin\nmodels = x\nnames = x=\n",
+         "is not MODEL=NAME"},
+        {"[provider.a]\nkind = builtin\nmodels = x\nnames = =y\n",
+         "is not MODEL=NAME"},
+        {"[provider.a]\nkind = builtin\nmodels = xy\nnames = x=y\n",
+         "there is no model \"x\""},
+        {"[provider.a]\nkind = builtin\nmodels = x\nnames = x=y, x=z\n",
+         "x has two names"},
         {"[model.m]\nproviders = builtn\n",
          "there is no provider \"builtn\"; did you mean \"builtin\"?"},
         {"[model.m]\nprice_input = 1e-6\n", "is not a decimal number"},

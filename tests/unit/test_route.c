@@ -99,6 +99,26 @@ TEST(a_provider_that_cannot_be_reached_is_followed_by_the_next)
     buf_fini(&answer);
 }
 
+TEST(each_provider_gets_the_name_that_it_knows)
+{
+    struct front f;
+    struct buf answer;
+    struct shm_record record = {0};
+    buf_init(&answer, 0);
+    front_open(&f);
+    ask_model(&f, "builtin/bound", &answer);
+    CHECK_TRUE(front_has(&answer, "\"model\":\"bound-2026-01-01\""));
+    CHECK_TRUE(front_has(&answer, "x-aigw-model: builtin/bound\r\n"));
+    CHECK_TRUE(front_record(&f, &record));
+    CHECK_TRUE(record.nano > 0); /* the prices of the configured model */
+    ask_model(&f, "gone/first", &answer); /* its second provider */
+    CHECK_TRUE(front_has(&answer, "\"model\":\"here\""));
+    ask_model(&f, "builtin/echo", &answer);
+    CHECK_TRUE(front_has(&answer, "\"model\":\"builtin/echo\""));
+    front_close(&f);
+    buf_fini(&answer);
+}
+
 TEST(paths_are_found_through_what_clients_do_to_base_urls)
 {
     // clang-format off
