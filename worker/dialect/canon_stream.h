@@ -87,7 +87,17 @@ struct canon_call {
     struct buf bytes; /* id, name, pieces */
 };
 
-enum { CANON_CHOICES_MAX = 8 };
+enum { CANON_CHOICES_MAX = 8, CANON_NUMBERED_MAX = 16 };
+
+/* A tool call as its reader knows it, where providers number them badly or not
+ * at all (openai_read_tool.c). */
+struct canon_numbered {
+    uint32_t id_mark; /* a hash; 0: none came so far */
+    uint16_t index;   /* the provider's; UINT16_MAX: none */
+    uint8_t choice;
+    bool begun;       /* canon_tool() was called */
+    struct span32 id; /* in stream->bytes, until it is begun */
+};
 
 struct canon_choice {
     bool is_used, is_open, finished, has_tool;
@@ -125,6 +135,9 @@ struct canon_stream {
     struct buf *out; /* what goes to the client: written by its dialect */
     /* Set by the owner before canon_stream_end(). */
     struct usage usage;
+    /* The reader's own: the last calls, by their numbers modulo the room. */
+    struct canon_numbered numbered[CANON_NUMBERED_MAX];
+    uint32_t numbered_count;
     /* The writer's own, zeros at the start: numbers of its events ... */
     uint64_t writer_words[6];
     char error_type[48], error_message[400]; /* plain */

@@ -6,7 +6,7 @@
  * listed in openai_part.h.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "worker/dialect/openai_part.h"
+#include "worker/dialect/openai_canon.h"
 
 const struct dialect dialect_openai = {
     .number = DIALECT_OPENAI,
@@ -20,4 +20,12 @@ const struct dialect dialect_openai = {
     .error_body = openai_error_body,
     .stream_error = openai_stream_error,
     .stream_cut = openai_stream_cut,
+    .read_event = openai_read_event,
+    .read_plain = openai_read_plain,
+    .usage_member = "usage",
+    .read_usage = openai_usage_read,
+    .write_event = openai_write_event,
+    .write_plain = openai_write_plain,
+    .stream_type = "text/event-stream",
+    .plain_type = "application/json",
 };

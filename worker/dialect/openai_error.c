@@ -120,34 +120,39 @@ write_number(struct json_writer *json, const char *name, uint64_t n)
     json_u64(json, n);
 }
 
-/* The six classes back into OpenAI's overlapping counts. */
+void
+openai_write_usage(struct json_writer *json, const struct usage *usage)
+{
+    uint64_t input = usage->prompt_missed + usage->cached +
+                     usage->cache_creation + usage->audio_in;
+    uint64_t output = usage->completion + usage->reasoning + usage->audio_out;
+    json_key(json, "usage");
+    json_object_begin(json);
+    write_number(json, "prompt_tokens", input);
+    write_number(json, "completion_tokens", output);
+    write_number(json, "total_tokens", input + output);
+    json_key(json, "prompt_tokens_details");
+    json_object_begin(json);
+    write_number(json, "cached_tokens", usage->cached);
+    write_number(json, "cache_write_tokens", usage->cache_creation);
+    write_number(json, "audio_tokens", usage->audio_in);
+    json_object_end(json);
+    json_key(json, "completion_tokens_details");
+    json_object_begin(json);
+    write_number(json, "reasoning_tokens", usage->reasoning);
+    write_number(json, "audio_tokens", usage->audio_out);
+    json_object_end(json);
+    json_object_end(json);
+}
+
 static void
 write_usage(struct buf *out, const struct answer *answer,
             const struct usage *usage)
 {
     struct json_writer json;
-    uint64_t input = usage->prompt_missed + usage->cached +
-                     usage->cache_creation + usage->audio_in;
-    uint64_t output = usage->completion + usage->reasoning + usage->audio_out;
     chunk_begin(&json, out, answer);
     json_array_end(&json);
-    json_key(&json, "usage");
-    json_object_begin(&json);
-    write_number(&json, "prompt_tokens", input);
-    write_number(&json, "completion_tokens", output);
-    write_number(&json, "total_tokens", input + output);
-    json_key(&json, "prompt_tokens_details");
-    json_object_begin(&json);
-    write_number(&json, "cached_tokens", usage->cached);
-    write_number(&json, "cache_write_tokens", usage->cache_creation);
-    write_number(&json, "audio_tokens", usage->audio_in);
-    json_object_end(&json);
-    json_key(&json, "completion_tokens_details");
-    json_object_begin(&json);
-    write_number(&json, "reasoning_tokens", usage->reasoning);
-    write_number(&json, "audio_tokens", usage->audio_out);
-    json_object_end(&json);
-    json_object_end(&json);
+    openai_write_usage(&json, usage);
     chunk_end(&json, out);
 }
 

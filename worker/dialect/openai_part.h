@@ -80,6 +80,9 @@ bool openai_usage_read(struct answer *answer, struct str object);
 
 /* ---- errors and ends ---- */
 
+struct json_writer;
+/* "usage": {...}: the six classes back into OpenAI's overlapping counts. */
+void openai_write_usage(struct json_writer *json, const struct usage *usage);
 void openai_error_body(struct buf *out, const struct fault *fault,
                        const char *request_id);
 void openai_stream_error(struct buf *out, const struct answer *answer,
