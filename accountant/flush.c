@@ -17,6 +17,9 @@
  * that the loop goes on reaping. Those of one key may fall apart, which only
  * means that one of them refuses a moment longer. */
 enum { ROLLS_MAX = 10000 };
+/* A record reaches its ring when it has ended; a worker that was stopped in
+ * between may be later, at the cost of one sync more. */
+enum { ROWS_LATE_MS = 15000 };
 
 struct ledger_total
 flush_total(const struct object *object)
@@ -67,12 +70,18 @@ static void
 add_records(struct flush *flush)
 {
     size_t at = 0;
+    int64_t newest_ms = 0;
     const struct drained_record *taken = drained_next(&flush->drained, &at);
     for (; taken != NULL; taken = drained_next(&flush->drained, &at)) {
         const struct shm_record *record = drained_record_of(taken);
         touch(flush, LEDGER_KEY, record->key_id, record);
         touch(flush, LEDGER_GROUP, record->group_id, record);
+        if (record->ended_ms > newest_ms)
+            newest_ms = record->ended_ms;
     }
+    /* All that the rings had, so all that a dead accountant may have written. */
+    if (flush->drained.is_complete && newest_ms > ROWS_LATE_MS)
+        ledger_batch_unbooked_from(flush->batch, newest_ms - ROWS_LATE_MS);
 }
 
 /* ---- P1: budgets that are due ---- */

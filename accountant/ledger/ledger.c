@@ -93,6 +93,17 @@ close_when_quiet(struct ledger *ledger)
 }
 
 static int
+read_unbooked_from(struct ledger *ledger, struct buf *error)
+{
+    uint64_t from_ms = 0;
+    int rc =
+        ledger_read_meta(ledger, NULL, LEDGER_META_UNBOOKED, &from_ms, error);
+    if (rc >= 0)
+        ledger->unbooked_from_ms = (int64_t)from_ms;
+    return rc < 0 ? rc : 0;
+}
+
+static int
 open_main(struct ledger *ledger, struct buf *error)
 {
     int rc = ledger_prepare_dirs(ledger, error);
@@ -114,6 +125,8 @@ open_main(struct ledger *ledger, struct buf *error)
     if (rc == 0)
         rc = ledger_read_dropped(ledger, NULL, &ledger->dropped,
                                  &ledger->dropped_count, error);
+    if (rc == 0)
+        rc = read_unbooked_from(ledger, error);
     if (rc == 0 && ledger->create)
         rc = ledger_sync_dirs(ledger, error);
     if (rc < 0) {

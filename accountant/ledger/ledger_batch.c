@@ -24,19 +24,20 @@ ledger_batch_create(void)
         return NULL;
     buf_init(&batch->main, 0);
     buf_init(&batch->value, 0);
+    batch->oldest_ms = INT64_MAX;
+    batch->unbooked_from_ms = -1;
     return batch;
 }
 
 void
 ledger_batch_forget_rows(struct ledger_batch *batch)
 {
-    for (size_t i = 0; i < batch->day_count; i++) {
+    for (size_t i = 0; i < batch->day_count; i++)
         leveldb_writebatch_destroy(batch->days[i].rows);
-        free(batch->days[i].marks);
-    }
     free(batch->days);
     batch->days = NULL;
     batch->day_count = 0;
+    batch->oldest_ms = INT64_MAX;
     ledger_sums_fini(&batch->dropped);
 }
 
@@ -104,6 +105,14 @@ ledger_batch_meta(struct ledger_batch *batch, const char *name, uint64_t value)
     ledger_key_meta(&key, name);
     codec_put_u64(new_value(batch), value);
     put_value(batch, &key);
+}
+
+void
+ledger_batch_unbooked_from(struct ledger_batch *batch, int64_t ms)
+{
+    batch->unbooked_from_ms = ledger_clamp_ms(ms);
+    ledger_batch_meta(batch, LEDGER_META_UNBOOKED,
+                      (uint64_t)batch->unbooked_from_ms);
 }
 
 void

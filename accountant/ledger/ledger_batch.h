@@ -23,6 +23,13 @@ bool ledger_batch_is_empty(const struct ledger_batch *batch);
 
 void ledger_batch_meta(struct ledger_batch *batch, const char *name,
                        uint64_t value);
+/*
+ * ledger_batch_unbooked_from - this batch books every row that was ever written,
+ * and later ones will hardly have ended before `ms`: only from there on a start
+ * looks for rows that were written and not booked. A row that is older after
+ * all is announced by a sync of its own before it is written.
+ */
+void ledger_batch_unbooked_from(struct ledger_batch *batch, int64_t ms);
 void ledger_batch_total(struct ledger_batch *batch, enum ledger_kind kind,
                         uint64_t id, const struct ledger_total *total,
                         int64_t last_used_ms);

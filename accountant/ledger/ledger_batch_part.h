@@ -9,17 +9,9 @@
 #include "accountant/ledger/ledger_internal.h"
 #include "accountant/ledger/ledger_sums.h"
 
-/* The highest position of a row of (epoch, column) in this batch. */
-struct batch_mark {
-    uint64_t epoch, position;
-    uint32_t column;
-};
-
 struct batch_day {
     int64_t day;
     leveldb_writebatch_t *rows; /* writer thread only */
-    struct batch_mark *marks;
-    size_t mark_count;
 };
 
 struct ledger_batch {
@@ -27,6 +19,8 @@ struct ledger_batch {
     struct buf value; /* scratch */
     struct batch_day *days;
     size_t day_count;
+    int64_t oldest_ms;          /* of its rows; INT64_MAX: none */
+    int64_t unbooked_from_ms;   /* ledger_batch_unbooked_from(); -1: not said */
     struct ledger_sums dropped; /* rows of dropped days: absolute sums */
     bool failed;
 };

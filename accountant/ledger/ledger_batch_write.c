@@ -2,10 +2,11 @@
  * ledger_batch_write.c - rows of a batch, and the writing: F3 the days'
  * databases, synced one after the other, then F4 the main one, synced.
  *
- * Each day keeps, per (epoch, column), the highest position of a row in it: a
- * start with a new segment finds by it the days that hold rows which were
- * written but never booked, without reading the others. The marks go before
- * the rows, so they are never behind them.
+ * A start with a new segment must find the rows which were written but never
+ * booked, without reading all. So the main database says, ahead of the rows,
+ * from when on they may be (LEDGER_META_UNBOOKED). Nothing but rows stands in a
+ * day's database: they come in the order of their keys, so that LevelDB never
+ * has to merge what it has written.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
@@ -31,27 +32,6 @@ find_day(struct ledger_batch *batch, int64_t number)
     *day =
         (struct batch_day){.day = number, .rows = leveldb_writebatch_create()};
     return day;
-}
-
-static bool
-raise_mark(struct batch_day *day, const struct ledger_row *row)
-{
-    for (size_t i = 0; i < day->mark_count; i++) {
-        struct batch_mark *mark = &day->marks[i];
-        if (mark->epoch == row->epoch && mark->column == row->column) {
-            if (row->position > mark->position)
-                mark->position = row->position;
-            return true;
-        }
-    }
-    struct batch_mark *more =
-        realloc(day->marks, (day->mark_count + 1) * sizeof(*more));
-    if (more == NULL)
-        return false;
-    day->marks = more;
-    more[day->mark_count++] =
-        (struct batch_mark){row->epoch, row->position, row->column};
-    return true;
 }
 
 static int
@@ -96,7 +76,7 @@ ledger_batch_row(struct ledger_batch *batch, struct ledger *ledger,
         return rc;
     }
     struct batch_day *day = find_day(batch, number);
-    if (day == NULL || !raise_mark(day, row)) {
+    if (day == NULL) {
         batch->failed = true;
         return -ENOMEM;
     }
@@ -108,6 +88,8 @@ ledger_batch_row(struct ledger_batch *batch, struct ledger *ledger,
         return -ENOMEM;
     leveldb_writebatch_put(day->rows, (const char *)key.bytes, key.len,
                            buf_ptr(&batch->value), buf_len(&batch->value));
+    if (row->ended_ms < batch->oldest_ms)
+        batch->oldest_ms = row->ended_ms;
     return 0;
 }
 
@@ -152,34 +134,28 @@ write_ops(leveldb_t *db, const leveldb_writeoptions_t *options,
     return rc;
 }
 
-/* Marks only rise. */
+/* Before rows that are older than what the ledger says of such. */
 static int
-write_marks(struct ledger *ledger, leveldb_t *db, const struct batch_day *day,
-            struct buf *error)
+announce_rows(const struct ledger_batch *batch, struct ledger *ledger,
+              struct buf *error)
 {
+    struct ledger_key key;
     struct buf ops, value;
     int rc = 0;
+    if (batch->oldest_ms >= ledger->unbooked_from_ms)
+        return 0;
     buf_init(&ops, 0);
     buf_init(&value, 0);
-    for (size_t i = 0; i < day->mark_count && rc == 0; i++) {
-        const struct batch_mark *mark = &day->marks[i];
-        uint64_t before = 0;
-        bool found;
-        rc = ledger_day_read_mark(ledger, db, mark->epoch, mark->column,
-                                  &before, &found, error);
-        if (rc < 0 || (found && before >= mark->position))
-            continue;
-        struct ledger_key key;
-        ledger_key_position(&key, mark->epoch, mark->column);
-        key.bytes[0] = 'm';
-        buf_reset(&value);
-        codec_put_u64(&value, mark->position);
-        ledger_batch_put(&ops, &key, &value);
-    }
-    if (rc == 0 && (!buf_ok(&ops) || !buf_ok(&value)))
+    ledger_key_meta(&key, LEDGER_META_UNBOOKED);
+    codec_put_u64(&value, (uint64_t)ledger_clamp_ms(batch->oldest_ms));
+    ledger_batch_put(&ops, &key, &value);
+    if (!buf_ok(&ops) || !buf_ok(&value))
         rc = -ENOMEM;
-    if (rc == 0 && buf_len(&ops) > 0)
-        rc = write_ops(db, ledger->lazy, &ops, "while writing log rows", error);
+    if (rc == 0)
+        rc = write_ops(ledger->main, ledger->sync, &ops,
+                       "while announcing log rows", error);
+    if (rc == 0)
+        ledger->unbooked_from_ms = ledger_clamp_ms(batch->oldest_ms);
     buf_fini(&ops);
     buf_fini(&value);
     return rc;
@@ -227,10 +203,8 @@ write_day(struct ledger *ledger, const struct batch_day *batch_day,
     rc = ledger_day_get(ledger, batch_day->day, true, &day, error);
     if (rc < 0)
         return rc;
-    rc = write_marks(ledger, day->db, batch_day, error);
-    if (rc == 0)
-        rc = write_converted(day->db, ledger->sync, batch_day->rows,
-                             "while writing log rows", error);
+    rc = write_converted(day->db, ledger->sync, batch_day->rows,
+                         "while writing log rows", error);
     ledger_day_put(ledger, day);
     if (rc == 0)
         rc = count_write(ledger, batch_day->day, false);
@@ -248,15 +222,19 @@ ledger_must_reopen(struct ledger *ledger)
 static int
 write_all(struct ledger_batch *batch, struct ledger *ledger, struct buf *error)
 {
-    for (size_t i = 0; i < batch->day_count; i++) {
+    int rc = announce_rows(batch, ledger, error);
+    for (size_t i = 0; i < batch->day_count && rc == 0; i++) {
         crash_point("F3");
-        int rc = write_day(ledger, &batch->days[i], error);
-        if (rc < 0)
-            return rc;
+        rc = write_day(ledger, &batch->days[i], error);
     }
+    if (rc < 0)
+        return rc;
     crash_point("F4");
-    return write_ops(ledger->main, ledger->sync, &batch->main,
-                     "while writing the ledger", error);
+    rc = write_ops(ledger->main, ledger->sync, &batch->main,
+                   "while writing the ledger", error);
+    if (rc == 0 && batch->unbooked_from_ms >= 0)
+        ledger->unbooked_from_ms = batch->unbooked_from_ms;
+    return rc;
 }
 
 int

@@ -211,31 +211,6 @@ ledger_day_put(struct ledger *ledger, struct ledger_day *day)
     pthread_mutex_unlock(&ledger->lock);
 }
 
-int
-ledger_day_read_mark(struct ledger *ledger, leveldb_t *db, uint64_t epoch,
-                     uint32_t column, uint64_t *position, bool *found,
-                     struct buf *error)
-{
-    struct ledger_key key;
-    struct codec_reader reader;
-    char *text = NULL;
-    size_t len = 0;
-    ledger_key_position(&key, epoch, column);
-    key.bytes[0] = 'm';
-    char *value = leveldb_get(db, ledger->read, (const char *)key.bytes,
-                              key.len, &len, &text);
-    if (text != NULL)
-        return ledger_take_error(text, "while reading log rows", error);
-    *found = value != NULL;
-    if (value == NULL)
-        return 0;
-    codec_reader_init(&reader, str_make(value, len));
-    *position = codec_get_u64(&reader);
-    bool good = codec_reader_done(&reader);
-    leveldb_free(value);
-    return good ? 0 : -EBADMSG;
-}
-
 void
 ledger_days_close(struct ledger *ledger)
 {

@@ -24,6 +24,10 @@ enum {
     LEDGER_DAYS_OPEN_MAX = 8,
 };
 
+/* Meta: rows that are written and not booked have ended at this time (ms) or
+ * later. Absent: nothing is known. */
+#define LEDGER_META_UNBOOKED "unbooked_from"
+
 /* An open database of one day. Under ledger->lock, but for db. */
 struct ledger_day {
     int64_t day;
@@ -47,6 +51,8 @@ struct ledger {
     leveldb_filterpolicy_t *filter;
     leveldb_writeoptions_t *sync, *lazy;
     leveldb_readoptions_t *read; /* no snapshot: the writer thread */
+    /* LEDGER_META_UNBOOKED as it is durable. The writer thread's. */
+    int64_t unbooked_from_ms;
 
     pthread_mutex_t lock; /* all below */
     pthread_cond_t changed;
@@ -112,11 +118,6 @@ bool ledger_day_is_dropped(const int64_t *dropped, size_t count, int64_t day);
 /* Inserts in order; 0 or -ENOMEM. */
 int ledger_day_add_dropped(int64_t **dropped, size_t *count,
                            int64_t day) MUST_CHECK;
-
-/* The highest position of a row of (epoch, column) in a day's database. */
-int ledger_day_read_mark(struct ledger *ledger, leveldb_t *db, uint64_t epoch,
-                         uint32_t column, uint64_t *position, bool *found,
-                         struct buf *error) MUST_CHECK;
 
 /* ---- ledger_row_value.c ---- */
 void ledger_row_encode(const struct ledger_row *row, struct buf *out);

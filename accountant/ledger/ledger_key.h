@@ -17,7 +17,6 @@
  *     'D' kind id8                           sums of dropped rows
  *
  *   database of a day (days since 1970-01-01 UTC of ended_ms)
- *     'm' epoch8 column4                     highest position of a row here
  *     'r' ended8 epoch8 column4 position8    log row
  *
  * kind: 'k' or 'g' (enum ledger_kind).

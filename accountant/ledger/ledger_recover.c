@@ -28,49 +28,6 @@ struct recover {
     struct buf *error;
 };
 
-static uint64_t
-booked_position(const struct ledger_snapshot *snapshot, uint32_t column)
-{
-    return column < snapshot->position_count ? snapshot->positions[column] : 0;
-}
-
-/* Whether the day holds a row of the last epoch at or beyond what is booked;
- * the marks say it without reading the rows. 1, 0 or -errno. */
-static int
-day_has_unbooked(struct recover *r, leveldb_t *db)
-{
-    leveldb_iterator_t *it = leveldb_create_iterator(db, r->snapshot->read_day);
-    int found = 0;
-    struct ledger_key prefix;
-    ledger_key_begin(&prefix, 'm');
-    ledger_key_u64(&prefix, r->snapshot->epoch);
-    struct str wanted = {(const char *)prefix.bytes, prefix.len};
-    leveldb_iter_seek(it, wanted.ptr, wanted.len);
-    for (; leveldb_iter_valid(it) && found == 0; leveldb_iter_next(it)) {
-        struct str key, value;
-        struct codec_reader reader;
-        uint64_t epoch;
-        uint32_t column;
-        key.ptr = leveldb_iter_key(it, &key.len);
-        if (!str_starts_with(key, wanted))
-            break;
-        value.ptr = leveldb_iter_value(it, &value.len);
-        codec_reader_init(&reader, value);
-        uint64_t mark = codec_get_u64(&reader);
-        if (!ledger_key_parse_position(key, &epoch, &column) ||
-            !codec_reader_done(&reader))
-            found = -EUCLEAN;
-        else if (mark >= booked_position(r->snapshot, column))
-            found = 1;
-    }
-    char *text = NULL;
-    leveldb_iter_get_error(it, &text);
-    leveldb_iter_destroy(it);
-    if (text != NULL)
-        return ledger_take_error(text, "while reading log rows", r->error);
-    return found;
-}
-
 static int
 book_row(struct recover *r, struct ledger_row *row)
 {
@@ -84,12 +41,16 @@ book_row(struct recover *r, struct ledger_row *row)
     return rc;
 }
 
+/* Those that are not booked, of the time in which they may be. */
 static int
 book_day(struct recover *r, leveldb_t *db)
 {
     leveldb_iterator_t *it = leveldb_create_iterator(db, r->snapshot->read_day);
+    struct ledger_key from;
     int rc = 0;
-    leveldb_iter_seek(it, "r", 1);
+    ledger_key_begin(&from, 'r');
+    ledger_key_u64(&from, (uint64_t)r->ledger->unbooked_from_ms);
+    leveldb_iter_seek(it, (const char *)from.bytes, from.len);
     for (; leveldb_iter_valid(it) && rc == 0; leveldb_iter_next(it)) {
         struct str key, value;
         struct ledger_row row;
@@ -114,9 +75,11 @@ book_days(struct recover *r)
     int64_t *days;
     size_t count;
     int rc = ledger_day_list(r->ledger, &days, &count);
+    int64_t first = ledger_row_day(r->ledger->unbooked_from_ms);
     for (size_t i = 0; i < count && rc >= 0; i++) {
         struct ledger_day *day;
-        if (ledger_day_is_dropped(r->snapshot->dropped,
+        if (days[i] < first ||
+            ledger_day_is_dropped(r->snapshot->dropped,
                                   r->snapshot->dropped_count, days[i]))
             continue;
         rc = ledger_day_get(r->ledger, days[i], false, &day, r->error);
@@ -126,13 +89,11 @@ book_days(struct recover *r)
         }
         if (rc < 0)
             break;
-        rc = day_has_unbooked(r, day->db);
-        if (rc == 1)
-            rc = book_day(r, day->db);
+        rc = book_day(r, day->db);
         ledger_day_put(r->ledger, day);
     }
     free(days);
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 /* T + what the rows add, absolute. */

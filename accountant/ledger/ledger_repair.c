@@ -143,7 +143,7 @@ keep_row(struct repair *r, struct str key, struct str value)
 {
     struct ledger_row row;
     if (key.len > 0 && key.ptr[0] == 'm')
-        return 0; /* marks are made anew */
+        return 0; /* of earlier versions, for which nobody asks */
     if (!ledger_row_decode(key, value, &row)) {
         r->done->bad_rows++;
         return 0;

@@ -204,6 +204,64 @@ TEST(a_new_segment_books_rows_that_were_never_booked)
     fixture_fini(&f);
 }
 
+/* The ledger says from when on rows may be that are not booked. */
+static void
+say_unbooked_from(struct fixture *f, int64_t ms)
+{
+    struct buf error;
+    buf_init(&error, 0);
+    struct ledger_batch *batch = ledger_batch_create();
+    ledger_batch_unbooked_from(batch, ms);
+    CHECK_EQ(ledger_batch_write(batch, f->ledger, &error), 0);
+    ledger_batch_destroy(&batch);
+    buf_fini(&error);
+}
+
+TEST(rows_older_than_announced_are_found_by_a_new_segment)
+{
+    for (int reopened = 0; reopened < 2; reopened++) {
+        struct fixture f;
+        struct buf error;
+        struct ledger_recovery recovery;
+        fixture_init(&f);
+        buf_init(&error, 0);
+        book_one(&f, 2, 0, FIXTURE_NOON);
+        say_unbooked_from(&f, FIXTURE_NOON - 10);
+        if (reopened) {
+            CHECK_EQ(ledger_reopen(f.ledger, &error), 0);
+        }
+        struct ledger_row cut[3] = {
+            fixture_row(2, 256, 40, FIXTURE_NOON + 1),
+            fixture_row(3, 512, 2, FIXTURE_NOON - 20),
+            fixture_row(3, 768, 2, FIXTURE_NOON - FIXTURE_DAY)};
+        CHECK_EQ(fixture_book(&f, cut, 3, false), 0);
+        CHECK_EQ(ledger_recover(f.ledger, 8, 1, &recovery, &error), 0);
+        CHECK_EQ(recovery.rows_booked, 3);
+        CHECK_STR(buf_view(&error), "");
+        buf_fini(&error);
+        fixture_fini(&f);
+    }
+}
+
+/* That the ledger is believed, and old rows are not read again. */
+TEST(a_new_segment_looks_no_further_back_than_announced)
+{
+    struct fixture f;
+    struct buf error;
+    struct ledger_recovery recovery;
+    fixture_init(&f);
+    buf_init(&error, 0);
+    book_one(&f, 2, 0, FIXTURE_NOON);
+    struct ledger_row cut[2] = {fixture_row(2, 256, 40, FIXTURE_NOON - 1),
+                                fixture_row(2, 512, 40, FIXTURE_NOON)};
+    CHECK_EQ(fixture_book(&f, cut, 2, false), 0);
+    say_unbooked_from(&f, FIXTURE_NOON); /* a lie, to see it believed */
+    CHECK_EQ(ledger_recover(f.ledger, 8, 1, &recovery, &error), 0);
+    CHECK_EQ(recovery.rows_booked, 1);
+    buf_fini(&error);
+    fixture_fini(&f);
+}
+
 /* What a kill, or a power cut, leaves of a day's database that was being made:
  * the folder without CURRENT. */
 static void
