@@ -1,16 +1,29 @@
-"""The official PyPI client, unmodified: what a program does with its first key."""
+"""The official PyPI client of OpenAI, unmodified: chat and Responses, sync and async."""
 import asyncio
+import json
+import os
 
 import openai
 
-client = openai.OpenAI(max_retries=0)
-MODEL = "builtin/echo"
+URL, KEY, SPENT, GREETING, MODEL = (os.environ["AIGW_" + n] for n in (
+    "URL", "KEY", "SPENT_KEY", "GREETING", "MODEL"))
 MESSAGES = [{"role": "user", "content": "Grüße, 世界 and hello 😀"}]
+ASK = "use the tool weather"
+PARAMETERS = {"type": "object", "required": ["city"],
+              "properties": {"city": {"type": "string"}}}
+
+
+def make(key, **more):
+    return openai.OpenAI(base_url=URL + "/v1", api_key=key, **more)
+
+
+client = make(KEY, max_retries=0)
+assert MODEL in {m.id for m in client.models.list()}
+assert client.models.retrieve(MODEL).id == MODEL
 
 plain = client.chat.completions.create(model=MODEL, messages=MESSAGES)
-assert "世界" in plain.choices[0].message.content
-assert plain.usage.total_tokens == (plain.usage.prompt_tokens +
-                                    plain.usage.completion_tokens)
+assert plain.choices[0].message.content == GREETING
+assert plain.usage.prompt_tokens == 20
 
 text, usage = "", None
 for chunk in client.chat.completions.create(
@@ -18,38 +31,64 @@ for chunk in client.chat.completions.create(
         stream_options={"include_usage": True}):
     text += chunk.choices[0].delta.content or "" if chunk.choices else ""
     usage = chunk.usage or usage
-assert "😀" in text and usage.total_tokens > 0
-
+assert text == GREETING and usage.total_tokens > 20
 for chunk in client.chat.completions.create(model=MODEL, messages=MESSAGES,
                                             stream=True):
     assert chunk.choices and chunk.usage is None
 
-assert "one two" in client.completions.create(
-    model=MODEL, prompt="one two").choices[0].text
+asked = client.chat.completions.create(
+    model=MODEL, messages=[{"role": "user", "content": ASK}],
+    tools=[{"type": "function", "function": {"name": "weather",
+                                             "parameters": PARAMETERS}}])
+call = asked.choices[0].message.tool_calls[0]
+assert json.loads(call.function.arguments) == {"city": "Paris"}
+told = client.chat.completions.create(model=MODEL, messages=[
+    {"role": "user", "content": ASK}, asked.choices[0].message,
+    {"role": "tool", "tool_call_id": call.id, "content": "rain"}])
+assert told.choices[0].message.content == "The tool said: rain"
+
 vectors = client.embeddings.create(model=MODEL, input=["a", "b"])
-assert len(vectors.data) == 2 and isinstance(vectors.data[0].embedding[0], float)
-assert MODEL in {m.id for m in client.models.list()}
-assert client.models.retrieve(MODEL).id == MODEL
+assert [v.embedding[2] for v in vectors.data] == [0, 1]
 
-try:
-    client.chat.completions.create(model="none", messages=MESSAGES)
-    raise SystemExit("an unknown model answered")
-except openai.NotFoundError as e:
-    assert e.code == "model_not_found" and e.request_id.startswith("req_")
-try:
-    openai.OpenAI(api_key="sk-aigw-wrong", max_retries=3).models.list()
-    raise SystemExit("a wrong key was let in")
-except openai.AuthenticationError as e:
-    assert e.code == "invalid_api_key"
+response = client.responses.create(model=MODEL, input="hello")
+assert response.output_text == GREETING and response.status == "completed"
+assert response.usage.input_tokens_details.cached_tokens == 8
+with client.responses.stream(model=MODEL, input="hello") as events:
+    kinds = [e.type for e in events]
+assert kinds[0] == "response.created" and kinds[-1] == "response.completed"
+called = client.responses.create(model=MODEL, input=ASK, tools=[
+    {"type": "function", "name": "weather", "parameters": PARAMETERS,
+     "strict": False}])
+assert json.loads([i for i in called.output if i.type == "function_call"][0]
+                  .arguments) == {"city": "Paris"}
 
 
-async def many():
-    async with openai.AsyncOpenAI(max_retries=0) as c:
-        answers = await asyncio.gather(*[c.chat.completions.create(
-            model=MODEL, messages=[{"role": "user", "content": "n %d" % i}])
-            for i in range(50)])
-    for i, answer in enumerate(answers):
-        assert "n %d" % i in answer.choices[0].message.content
+def fails(kind, code, call):
+    try:
+        call()
+    except kind as e:
+        assert code is None or e.code == code, e
+        assert e.request_id.startswith("req_")
+        return
+    raise SystemExit("no error where one was due")
 
-asyncio.run(many())
-print("PyPI openai: fine")
+
+for name in ("chat", "responses"):
+    def create(client, model=MODEL, name=name):
+        if name == "chat":
+            return client.chat.completions.create(model=model, messages=MESSAGES)
+        return client.responses.create(model=model, input="x")
+    fails(openai.NotFoundError, "model_not_found", lambda: create(client, "none"))
+    fails(openai.AuthenticationError, None, lambda: create(make("sk-aigw-wrong")))
+    fails(openai.RateLimitError, "insufficient_quota", lambda: create(make(SPENT)))
+
+
+async def in_parallel():
+    other = openai.AsyncOpenAI(base_url=URL + "/v1", api_key=KEY)
+    answers = await asyncio.gather(*[other.chat.completions.create(
+        model=MODEL, messages=MESSAGES) for _ in range(20)])
+    assert all(a.choices[0].message.content == GREETING for a in answers)
+
+
+asyncio.run(in_parallel())
+print("spent calls: 2")
