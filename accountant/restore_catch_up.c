@@ -162,7 +162,8 @@ catch_up_entry(struct catch_up *c, uint32_t entry)
     struct entry_policy policy;
     struct entry_sums sums;
     uint64_t tag;
-    int rc = entry_read(c->segment, entry, &policy, &tag);
+    /* Not entry_read(): the accountant of before may have died at it. */
+    int rc = entry_look(c->segment, entry, &policy, &tag);
     if (rc < 0)
         return rc;
     if ((tag & 0xff) == SHM_TAG_NONE)

@@ -1,6 +1,6 @@
 /*
- * key_table.c - what readers of the key table do: look a key up, ask its
- * policy, copy an entry, sum its cells. Nothing here writes.
+ * key_table.c - how a key is looked up, and the sums of an entry's cells.
+ * Nothing here writes. What else is read of an entry: key_policy.c.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "shm/key_table.h"
@@ -9,12 +9,11 @@
 #include <string.h>
 
 #include "shm/column.h"
+#include "shm/key_policy.h"
 #include "shm/key_table_index.h"
 #include "shm/segment_places.h"
 
-/* A writer that died in the middle leaves the sequence odd until the next
- * accountant publishes the entry again: readers must not wait for that. */
-enum { READ_TRIES = 100, FIND_TRIES = 4 };
+enum { FIND_TRIES = 4 };
 
 static bool
 digest_matches(const struct shm_entry_hot *hot, const uint8_t digest[32])
@@ -99,173 +98,27 @@ key_table_find(const struct segment *segment, const uint8_t digest[32],
         view->rpm = shm_load(&hot->rpm);
         view->tpm = shm_load(&hot->tpm);
         view->id = shm_load(&hot->id);
+        /* A key on its way from group to group: its two words are torn, for
+         * as long as its writer sleeps between them. */
+        if (!read_group(segment, view) &&
+            (key_policy_group(segment, view) < 0 || !read_group(segment, view)))
+            continue;
         /* The words are one tenant's if the tag is still the same. A change
          * after this line is caught by cells_hold() (H4). */
-        if (read_group(segment, view) && shm_load(&hot->tag) == view->tag)
+        if (shm_load(&hot->tag) == view->tag)
             return 0;
     }
     return -EAGAIN;
 }
 
-/* One consistent look at cold words, through `read`. 0, -EAGAIN, -ESTALE. */
-static int
-under_sequence(const struct segment *segment, const struct key_view *view,
-               int (*read)(const struct shm_entry_hot *hot,
-                           const struct shm_entry_cold *cold, const void *arg),
-               const void *arg)
+bool
+key_table_is_current(const struct segment *segment, const struct key_view *view)
 {
-    struct shm_entry_hot *hot = segment_entry_hot(segment, view->entry);
-    const struct shm_entry_cold *cold = places_cold(segment, hot);
-    for (int tries = 0; tries < READ_TRIES; tries++) {
-        uint32_t before = shm_load(&cold->seq);
-        if (before % 2 != 0)
-            continue;
-        int answer = read(hot, cold, arg);
-        uint64_t tag = shm_load(&hot->tag);
-        if (shm_load(&cold->seq) == before)
-            return tag == view->tag ? answer : -ESTALE;
-    }
-    return -EAGAIN;
-}
-
-static int
-read_model(const struct shm_entry_hot *hot, const struct shm_entry_cold *cold,
-           const void *arg)
-{
-    uint32_t model;
-    memcpy(&model, arg, sizeof(model));
-    if ((shm_load(&hot->flags) & SHM_KEY_ALL_MODELS) != 0)
-        return 1;
-    if (model >= SHM_MODELS_MAX)
-        return 0;
-    return (int)(shm_load(&cold->models[model / 64]) >> (model % 64) & 1);
-}
-
-int
-key_table_model_allowed(const struct segment *segment,
-                        const struct key_view *view, uint32_t model_idx)
-{
-    return under_sequence(segment, view, read_model, &model_idx);
-}
-
-static bool
-in_prefix(const uint64_t net[2], const uint8_t addr[16], uint32_t prefix_len)
-{
-    uint8_t bytes[16];
-    memcpy(bytes, net, sizeof(bytes));
-    if (prefix_len > 128)
+    if (shm_load(&segment_entry_hot(segment, view->entry)->tag) != view->tag)
         return false;
-    if (memcmp(bytes, addr, prefix_len / 8) != 0)
-        return false;
-    if (prefix_len % 8 == 0)
-        return true;
-    uint8_t mask = (uint8_t)(0xff00u >> (prefix_len % 8));
-    return ((bytes[prefix_len / 8] ^ addr[prefix_len / 8]) & mask) == 0;
-}
-
-static int
-read_address(const struct shm_entry_hot *hot, const struct shm_entry_cold *cold,
-             const void *arg)
-{
-    bool lists_who_may = (shm_load(&hot->flags) & SHM_KEY_ACL_ALLOW) != 0;
-    uint32_t count = shm_load(&cold->acl_count);
-    for (uint32_t i = 0; i < count && i < SHM_ACL_MAX; i++) {
-        const struct shm_acl *acl = &cold->acl[i];
-        uint64_t net[2] = {shm_load(&acl->addr[0]), shm_load(&acl->addr[1])};
-        if (in_prefix(net, arg, shm_load(&acl->prefix_len)))
-            return lists_who_may;
-    }
-    return !lists_who_may;
-}
-
-int
-key_table_address_allowed(const struct segment *segment,
-                          const struct key_view *view, const uint8_t addr[16])
-{
-    return under_sequence(segment, view, read_address, addr);
-}
-
-static void
-copy_hot(const struct shm_entry_hot *hot, struct entry_policy *policy)
-{
-    uint64_t digest[4];
-    for (int i = 0; i < 4; i++)
-        digest[i] = shm_load(&hot->digest[i]);
-    memcpy(policy->digest, digest, sizeof(policy->digest));
-    policy->id = shm_load(&hot->id);
-    policy->flags = shm_load(&hot->flags);
-    policy->on_exhausted = shm_load(&hot->on_exhausted);
-    policy->expires_ms = shm_load(&hot->expires_ms);
-    policy->max_in_flight = shm_load(&hot->max_in_flight);
-    policy->group_entry = shm_load(&hot->group_entry);
-    policy->group_tag = shm_load(&hot->group_tag);
-    policy->rpm = shm_load(&hot->rpm);
-    policy->tpm = shm_load(&hot->tpm);
-}
-
-static void
-copy_cold(const struct shm_entry_cold *cold, struct entry_policy *policy)
-{
-    policy->group_id = shm_load(&cold->group_id);
-    for (int i = 0; i < SHM_MODELS_MAX / 64; i++)
-        policy->models[i] = shm_load(&cold->models[i]);
-    uint32_t count = shm_load(&cold->acl_count);
-    policy->acl_count = count < SHM_ACL_MAX ? count : SHM_ACL_MAX;
-    for (uint32_t i = 0; i < SHM_ACL_MAX; i++) {
-        uint64_t addr[2] = {shm_load(&cold->acl[i].addr[0]),
-                            shm_load(&cold->acl[i].addr[1])};
-        memcpy(policy->acl[i].addr, addr, sizeof(addr));
-        policy->acl[i].prefix_len = shm_load(&cold->acl[i].prefix_len);
-    }
-    uint64_t name[8];
-    for (int i = 0; i < 8; i++)
-        name[i] = shm_load(&cold->name[i]);
-    memcpy(policy->name, name, sizeof(policy->name));
-    policy->name[sizeof(policy->name) - 1] = '\0';
-    for (int i = 0; i < SHM_BUDGETS; i++) {
-        const struct shm_budget *row = &cold->budgets[i];
-        policy->budgets[i] = (struct entry_budget){
-            .unit = shm_load(&row->unit),
-            .period = shm_load(&row->period),
-            .limit = shm_load(&row->limit),
-            .baseline = shm_load(&row->baseline),
-            .period_no = shm_load(&row->period_no),
-            .resets_ms = shm_load(&row->resets_ms),
-        };
-    }
-}
-
-static void
-copy_escrow(const struct shm_entry_hot *hot, const struct shm_entry_cold *cold,
-            struct entry_policy *policy)
-{
-    for (int unit = 0; unit < SHM_UNITS; unit++) {
-        int64_t escrow = shm_load(&hot->escrow[unit]);
-        policy->escrow[unit] =
-            escrow == INT64_MAX
-                ? 0
-                : (uint64_t)(escrow - shm_load(&cold->origin[unit]));
-    }
-}
-
-int
-entry_read(const struct segment *segment, uint32_t entry,
-           struct entry_policy *policy, uint64_t *tag)
-{
-    struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
-    const struct shm_entry_cold *cold = places_cold(segment, hot);
-    for (int tries = 0; tries < READ_TRIES; tries++) {
-        uint32_t before = shm_load(&cold->seq);
-        if (before % 2 != 0)
-            continue;
-        *tag = shm_load(&hot->tag);
-        copy_hot(hot, policy);
-        copy_cold(cold, policy);
-        copy_escrow(hot, cold, policy);
-        if (shm_load(&hot->tag) == *tag && shm_load(&cold->seq) == before)
-            return 0;
-    }
-    return -EAGAIN;
+    return view->group_entry == SHM_ENTRY_NONE ||
+           shm_load(&segment_entry_hot(segment, view->group_entry)->tag) ==
+               view->group_tag;
 }
 
 void

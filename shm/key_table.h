@@ -49,12 +49,18 @@ struct key_view {
 };
 
 /* ---- Workers. ---- */
-/* key_table_find - wait-free. 0; -ENOENT no such key; -EAGAIN the entry was
- * being changed for too long (answer 503). */
+/* None of these waits for the accountant, wherever it sleeps or dies; they read
+ * again only when it has completed a change meanwhile. -EAGAIN: it did so again
+ * and again, or the table is damaged (answer 503).
+ * key_table_find - 0; -ENOENT no such key; -EAGAIN. */
 int key_table_find(const struct segment *segment, const uint8_t digest[32],
                    struct key_view *view) MUST_CHECK;
+/* Whether key and group still have the entries that the view names. */
+bool key_table_is_current(const struct segment *segment,
+                          const struct key_view *view);
 /* Whether the entry's policy admits a model / an address (16 bytes, v4
- * mapped). -EAGAIN as above. 1 yes, 0 no. */
+ * mapped). 1 yes, 0 no; -ESTALE the key changed hands: look it up again;
+ * -EAGAIN. */
 int key_table_model_allowed(const struct segment *segment,
                             const struct key_view *view, uint32_t model_idx);
 int key_table_address_allowed(const struct segment *segment,
@@ -62,8 +68,15 @@ int key_table_address_allowed(const struct segment *segment,
                               const uint8_t addr[16]);
 
 /* ---- Any process. ---- */
-/* entry_read - a consistent copy of the policy (sequence lock, 100 tries).
- * 0, -EAGAIN. The tag is read before and after. */
+/*
+ * entry_look - the entry as its readers see it now: policy and budget rows each
+ * whole, the hot words each true by itself, all of tenant *tag. Waits for
+ * nobody. 0, -EAGAIN as above.
+ * entry_read - the same as of one moment, ceilings too. -EAGAIN: the accountant
+ * is at it, or died there (its successor publishes the entry again).
+ */
+int entry_look(const struct segment *segment, uint32_t entry,
+               struct entry_policy *policy, uint64_t *tag) MUST_CHECK;
 int entry_read(const struct segment *segment, uint32_t entry,
                struct entry_policy *policy, uint64_t *tag) MUST_CHECK;
 /* Sums over columns [0, high): each number true at some instant. */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "shm/column.h"
+#include "shm/key_policy.h"
 #include "shm/key_table_index.h"
 #include "shm/segment_places.h"
 
@@ -122,16 +123,7 @@ static void
 store_budgets(struct shm_entry_hot *hot, struct shm_entry_cold *cold,
               const struct entry_policy *policy)
 {
-    for (int i = 0; i < SHM_BUDGETS; i++) {
-        const struct entry_budget *b = &policy->budgets[i];
-        struct shm_budget *row = &cold->budgets[i];
-        shm_store(&row->unit, b->unit);
-        shm_store(&row->period, b->period);
-        shm_store(&row->limit, b->limit);
-        shm_store(&row->baseline, b->baseline);
-        shm_store(&row->period_no, b->period_no);
-        shm_store(&row->resets_ms, b->resets_ms);
-    }
+    key_policy_store_budgets(cold, policy);
     for (uint32_t unit = 0; unit < SHM_UNITS; unit++) {
         int64_t origin = shm_load_own(&cold->origin[unit]);
         /* release: pairs with H5, which loads it before the sums */
@@ -186,28 +178,6 @@ entry_take_escrow_wanted(struct segment *segment, uint32_t entry,
 }
 
 static void
-store_cold(struct shm_entry_cold *cold, const struct entry_policy *policy)
-{
-    shm_store(&cold->group_id, policy->group_id);
-    for (int i = 0; i < SHM_MODELS_MAX / 64; i++)
-        shm_store(&cold->models[i], policy->models[i]);
-    uint32_t count =
-        policy->acl_count < SHM_ACL_MAX ? policy->acl_count : SHM_ACL_MAX;
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t addr[2];
-        memcpy(addr, policy->acl[i].addr, sizeof(addr));
-        shm_store(&cold->acl[i].addr[0], addr[0]);
-        shm_store(&cold->acl[i].addr[1], addr[1]);
-        shm_store(&cold->acl[i].prefix_len, policy->acl[i].prefix_len);
-    }
-    shm_store(&cold->acl_count, count);
-    uint64_t name[8] = {0};
-    memcpy(name, policy->name, strnlen(policy->name, sizeof(name) - 1));
-    for (int i = 0; i < 8; i++)
-        shm_store(&cold->name[i], name[i]);
-}
-
-static void
 store_hot(struct shm_entry_hot *hot, const struct entry_policy *policy)
 {
     shm_store(&hot->flags, policy->flags);
@@ -229,14 +199,14 @@ entry_update(struct segment *segment, uint32_t entry,
     uint8_t digest[32];
     sequence_begin(cold);
     store_hot(hot, policy);
-    store_cold(cold, policy);
+    key_policy_store(cold, policy);
     store_budgets(hot, cold, policy);
-    sequence_end(cold);
     /* An insertion that was cut before its last step. */
     if ((policy->flags & SHM_KEY_IS_GROUP) == 0) {
         read_digest(hot, digest);
         index_insert(segment, digest, entry);
     }
+    sequence_end(cold);
 }
 
 void
@@ -319,14 +289,14 @@ entry_insert(struct segment *segment, const struct entry_policy *policy,
     for (int unit = 0; unit < SHM_UNITS; unit++)
         shm_store(&hot->escrow_wanted[unit], 0);
     store_hot(hot, policy);
-    store_cold(cold, policy);
+    key_policy_store(cold, policy);
     store_budgets(hot, cold, policy);
     /* D6: the next generation; requests of a former tenant see another tag */
     *tag = ((shm_load_own(&hot->tag) >> 8) + 1) << 8 | SHM_TAG_ACTIVE;
     shm_store(&hot->tag, *tag);
-    sequence_end(cold);
     if (is_key)
         index_insert(segment, policy->digest, *entry);
+    sequence_end(cold);
     return 0;
 }
 
@@ -354,6 +324,7 @@ void
 entry_retire(struct segment *segment, uint32_t entry)
 {
     struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    struct shm_entry_cold *cold = places_cold(segment, hot);
     uint64_t tag = shm_load_own(&hot->tag);
     uint8_t digest[32];
     if ((tag & 0xff) != SHM_TAG_ACTIVE)
@@ -361,10 +332,12 @@ entry_retire(struct segment *segment, uint32_t entry)
     if (segment->retired_count == UINT32_MAX)
         segment->retired_count = count_retired(segment);
     read_digest(hot, digest);
+    sequence_begin(cold); /* for verify: a living key without its bucket */
     if ((shm_load_own(&hot->flags) & SHM_KEY_IS_GROUP) == 0)
         index_remove(segment, digest, entry);
     /* D2, release; its pair is the second look at the tag (H4) */
     shm_store(&hot->tag, (tag & ~UINT64_C(0xff)) | SHM_TAG_RETIRED);
+    sequence_end(cold);
     segment->retired_count++;
 }
 

@@ -34,7 +34,7 @@
 #define SHM_MAGIC 0x3147455357474941ull /* "AIGWSEG1" */
 
 enum {
-    SHM_LAYOUT_VERSION = 1,
+    SHM_LAYOUT_VERSION = 2,
     SHM_UNITS = 2, /* 0 tokens, 1 nano-currency */
     SHM_BUDGETS = 8,
     SHM_MODELS_MAX = 1024, /* width of the model bitmap */
@@ -183,20 +183,34 @@ struct shm_acl {
     shm_u32 pad;
 };
 
-/*
- * Under the sequence lock `seq` (odd = being written), which also covers the
- * writing of lines 1 and 2 of the hot part. Orders stand on the operations:
- * every store release, every load acquire, so no fence is needed.
- */
-struct shm_entry_cold {
-    _Alignas(SHM_LINE) shm_u32 seq;
-    shm_u32 acl_count;
-    shm_u64 group_id;
-    shm_i64 origin[SHM_UNITS];
-    struct shm_budget budgets[SHM_BUDGETS];
+/* What a key may use and who may use it, and what it is called. */
+struct shm_policy {
+    shm_u64 group_id, group_tag;
+    shm_u32 group_entry, pad;
     shm_u64 models[SHM_MODELS_MAX / 64];
     struct shm_acl acl[SHM_ACL_MAX];
     shm_u64 name[8]; /* 63 bytes + NUL, for dump */
+};
+
+/*
+ * Policy and budget rows stand twice, as latches: the writer writes the copy
+ * that nobody reads, whole, then the version, whose last bit says which copy
+ * counts. A reader reads the version again behind the copy. So a writer that
+ * sleeps or has died in the middle keeps no reader waiting.
+ *
+ * `seq` (odd = something of the entry is being written, lines 1 and 2 of the
+ * hot part too) is for those who want all of it as of one moment: dump, verify.
+ * Orders stand on the operations: every store release, every load acquire, so
+ * no fence is needed.
+ */
+struct shm_entry_cold {
+    _Alignas(SHM_LINE) shm_u32 seq;
+    shm_u32 policy_version, budget_version;
+    shm_u32 flags[2], acl_count[2]; /* of policy[]: a short look is one line */
+    shm_u32 pad;
+    shm_i64 origin[SHM_UNITS]; /* changes only while the tag is not ACTIVE */
+    struct shm_policy policy[2];
+    struct shm_budget budgets[2][SHM_BUDGETS];
 };
 
 struct shm_name {
@@ -288,33 +302,6 @@ struct shm_record {
     uint16_t model_asked_len, error_len, tags_len, pad1;
 };
 
-/* Offsets that other code (the dump of a copied file, a debugger's script)
- * relies on; the layout hash covers every field. */
-_Static_assert(sizeof(struct shm_record) == 208, "a record without meta");
-_Static_assert(sizeof(struct shm_record) <=
-                   SHM_RECORD_MAX - SHM_RECORD_META_MAX,
-               "record fits its room");
-_Static_assert(offsetof(struct shm_record, after) == 80, "record layout");
-_Static_assert(offsetof(struct shm_slot, amount) == 32, "slot layout");
-_Static_assert(offsetof(struct shm_slot, target) == SHM_LINE, "slot layout");
-_Static_assert(offsetof(struct shm_slot, key_id) == 2 * SHM_LINE,
-               "slot layout");
-_Static_assert(sizeof(struct shm_slot) == 4 * SHM_LINE, "slots are lines");
-_Static_assert(offsetof(struct shm_entry_hot, tpm) == SHM_LINE,
-               "the first line has what every admission reads");
-_Static_assert(offsetof(struct shm_entry_hot, rpm_tat_ns) == 2 * SHM_LINE,
-               "rate words have a line of their own");
-_Static_assert(sizeof(struct shm_entry_hot) == 3 * SHM_LINE, "hot part");
-_Static_assert(sizeof(struct shm_entry_cold) % SHM_LINE == 0, "cold part");
-_Static_assert(sizeof(struct shm_column) == 4 * SHM_LINE, "a column");
-_Static_assert(offsetof(struct shm_column, ring_head) == 2 * SHM_LINE,
-               "head and tail: one line each, one writer each");
-_Static_assert(sizeof(struct shm_stats) == 7 * SHM_LINE, "one writer a line");
-_Static_assert(offsetof(struct shm_stats, lost) == 8 * sizeof(shm_u64),
-               "counters lie densely: they are summed by number");
-_Static_assert(offsetof(struct shm_header, master_pid) == 256,
-               "header: constants, master, accountant on lines apart");
-_Static_assert(offsetof(struct shm_header, accountant_pid) == 320,
-               "header layout");
+/* What other code relies on of offsets: the asserts of segment_layout.c. */
 
 #endif

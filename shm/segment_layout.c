@@ -16,6 +16,37 @@
         (uint32_t)sizeof(struct type), (uint32_t) _Alignof(struct type)        \
     }
 
+/* Offsets that other code (the dump of a copied file, a debugger's script)
+ * relies on; the layout hash covers every field. */
+_Static_assert(sizeof(struct shm_record) == 208, "a record without meta");
+_Static_assert(sizeof(struct shm_record) <=
+                   SHM_RECORD_MAX - SHM_RECORD_META_MAX,
+               "record fits its room");
+_Static_assert(offsetof(struct shm_record, after) == 80, "record layout");
+_Static_assert(offsetof(struct shm_slot, amount) == 32, "slot layout");
+_Static_assert(offsetof(struct shm_slot, target) == SHM_LINE, "slot layout");
+_Static_assert(offsetof(struct shm_slot, key_id) == 2 * SHM_LINE,
+               "slot layout");
+_Static_assert(sizeof(struct shm_slot) == 4 * SHM_LINE, "slots are lines");
+_Static_assert(offsetof(struct shm_entry_hot, tpm) == SHM_LINE,
+               "the first line has what every admission reads");
+_Static_assert(offsetof(struct shm_entry_hot, rpm_tat_ns) == 2 * SHM_LINE,
+               "rate words have a line of their own");
+_Static_assert(sizeof(struct shm_entry_hot) == 3 * SHM_LINE, "hot part");
+_Static_assert(sizeof(struct shm_entry_cold) % SHM_LINE == 0, "cold part");
+_Static_assert(offsetof(struct shm_entry_cold, policy) <= SHM_LINE,
+               "what every admission reads of the cold part is one line");
+_Static_assert(sizeof(struct shm_column) == 4 * SHM_LINE, "a column");
+_Static_assert(offsetof(struct shm_column, ring_head) == 2 * SHM_LINE,
+               "head and tail: one line each, one writer each");
+_Static_assert(sizeof(struct shm_stats) == 7 * SHM_LINE, "one writer a line");
+_Static_assert(offsetof(struct shm_stats, lost) == 8 * sizeof(shm_u64),
+               "counters lie densely: they are summed by number");
+_Static_assert(offsetof(struct shm_header, master_pid) == 256,
+               "header: constants, master, accountant on lines apart");
+_Static_assert(offsetof(struct shm_header, accountant_pid) == 320,
+               "header layout");
+
 /* Every field of every struct of layout.h: a build that moves one of them gets
  * another hash and refuses the segment of this one. */
 // clang-format off
@@ -73,11 +104,15 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_entry_hot, escrow), FIELD(shm_entry_hot, escrow_wanted),
     SIZE(shm_acl),
     FIELD(shm_acl, addr), FIELD(shm_acl, prefix_len),
+    SIZE(shm_policy),
+    FIELD(shm_policy, group_id), FIELD(shm_policy, group_tag),
+    FIELD(shm_policy, group_entry), FIELD(shm_policy, models),
+    FIELD(shm_policy, acl), FIELD(shm_policy, name),
     SIZE(shm_entry_cold),
-    FIELD(shm_entry_cold, seq), FIELD(shm_entry_cold, acl_count),
-    FIELD(shm_entry_cold, group_id), FIELD(shm_entry_cold, origin),
-    FIELD(shm_entry_cold, budgets), FIELD(shm_entry_cold, models),
-    FIELD(shm_entry_cold, acl), FIELD(shm_entry_cold, name),
+    FIELD(shm_entry_cold, seq), FIELD(shm_entry_cold, policy_version),
+    FIELD(shm_entry_cold, budget_version), FIELD(shm_entry_cold, flags),
+    FIELD(shm_entry_cold, acl_count), FIELD(shm_entry_cold, origin),
+    FIELD(shm_entry_cold, policy), FIELD(shm_entry_cold, budgets),
     SIZE(shm_name), FIELD(shm_name, state), FIELD(shm_name, name),
     SIZE(shm_endpoint), FIELD(shm_endpoint, state),
     FIELD(shm_endpoint, model_idx), FIELD(shm_endpoint, provider_idx),

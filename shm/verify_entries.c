@@ -61,6 +61,35 @@ check_group(struct verify *v, uint32_t entry, const struct entry_policy *policy)
                          policy->group_entry);
 }
 
+/* The copy that counts, as it stands: its readers bound what they read. */
+static void
+check_lists(struct verify *v, uint32_t entry)
+{
+    struct shm_entry_hot *hot = segment_entry_hot(v->segment, entry);
+    const struct shm_entry_cold *cold = places_cold(v->segment, hot);
+    uint32_t seq = shm_load(&cold->seq);
+    uint32_t copy = shm_load(&cold->policy_version) % 2;
+    uint32_t count = shm_load(&cold->acl_count[copy]), long_ones = 0;
+    for (uint32_t i = 0; i < count && i < SHM_ACL_MAX; i++)
+        long_ones += shm_load(&cold->policy[copy].acl[i].prefix_len) > 128;
+    const struct shm_policy *policy = &cold->policy[copy];
+    bool is_same =
+        shm_load(&cold->flags[copy]) == shm_load(&hot->flags) &&
+        shm_load(&policy->group_entry) == shm_load(&hot->group_entry) &&
+        shm_load(&policy->group_tag) == shm_load(&hot->group_tag);
+    if (seq % 2 != 0 || shm_load(&cold->seq) != seq)
+        return; /* it was being published */
+    if (count > SHM_ACL_MAX)
+        verify_violation(v, "entry %u: %u addresses of at most %u", entry,
+                         count, SHM_ACL_MAX);
+    if (long_ones > 0)
+        verify_violation(v, "entry %u: %u addresses with a prefix beyond 128",
+                         entry, long_ones);
+    if (!is_same)
+        verify_violation(v, "entry %u: flags or group are not its policy's",
+                         entry);
+}
+
 static void
 check_rows(struct verify *v, uint32_t entry, const struct entry_policy *policy)
 {
@@ -88,8 +117,8 @@ check_entry(struct verify *v, uint32_t entry)
     uint64_t tag = shm_load(&segment_entry_hot(v->segment, entry)->tag);
     if (entry_read(v->segment, entry, &policy, &tag) < 0) {
         /* An accountant died there; its successor publishes all again. An entry
-         * that it had not given to anybody yet stays as it is, until then. */
-        if (v->quiet && (tag & 0xff) != SHM_TAG_NONE)
+         * that is nobody's stays as it is, until it is given away. */
+        if (v->quiet && is_active(tag))
             verify_violation(v, "entry %u: its writer stopped in the middle",
                              entry);
         return;
@@ -99,6 +128,7 @@ check_entry(struct verify *v, uint32_t entry)
                          (unsigned long long)tag);
     if (!is_active(tag))
         return;
+    check_lists(v, entry);
     check_rows(v, entry, &policy);
     check_ceilings(v, entry, &policy);
     if ((policy.flags & SHM_KEY_IS_GROUP) == 0)
@@ -133,27 +163,55 @@ check_buckets(struct verify *v, uint8_t *names)
     }
 }
 
+/* A living key is found by its digest. While `seq` is odd it may have no bucket
+ * yet, or none any more. */
+static void
+check_found(struct verify *v, uint32_t entry)
+{
+    struct shm_entry_hot *hot = segment_entry_hot(v->segment, entry);
+    const struct shm_entry_cold *cold = places_cold(v->segment, hot);
+    uint32_t seq = shm_load(&cold->seq);
+    uint64_t words[4];
+    uint8_t digest[32];
+    struct key_view view;
+    for (int i = 0; i < 4; i++)
+        words[i] = shm_load(&hot->digest[i]);
+    memcpy(digest, words, sizeof(digest));
+    bool is_found =
+        key_table_find(v->segment, digest, &view) == 0 && view.entry == entry;
+    if (!is_found && is_active(shm_load(&hot->tag)) && seq % 2 == 0 &&
+        shm_load(&cold->seq) == seq)
+        verify_violation(v, "entry %u: its digest does not lead to it", entry);
+}
+
+/* More buckets than one, or one of a group: looked at once more, because it may
+ * have changed hands while the index was walked. */
+static void
+check_names(struct verify *v, uint32_t entry)
+{
+    struct shm_entry_hot *hot = segment_entry_hot(v->segment, entry);
+    const struct shm_entry_cold *cold = places_cold(v->segment, hot);
+    uint32_t seq = shm_load(&cold->seq), names = 0;
+    bool is_key = (shm_load(&hot->flags) & SHM_KEY_IS_GROUP) == 0;
+    for (uint32_t i = 0; i < v->segment->bucket_count; i++) {
+        uint64_t word = shm_load(segment_bucket(v->segment, i));
+        names += word != INDEX_EMPTY && word != INDEX_TOMBSTONE &&
+                 (uint32_t)word - 1 == entry;
+    }
+    if (names > (is_key ? 1 : 0) && seq % 2 == 0 && shm_load(&cold->seq) == seq)
+        verify_violation(v, "entry %u: %u buckets name it", entry, names);
+}
+
 static void
 check_reachable(struct verify *v, const uint8_t *names)
 {
     for (uint32_t entry = 0; entry < v->entry_high; entry++) {
         const struct shm_entry_hot *hot = segment_entry_hot(v->segment, entry);
-        uint64_t words[4];
-        uint8_t digest[32];
-        struct key_view view;
         bool is_key = (shm_load(&hot->flags) & SHM_KEY_IS_GROUP) == 0;
         if (names[entry] > 1 || (names[entry] != 0 && !is_key))
-            verify_violation(v, "entry %u: %u buckets name it", entry,
-                             names[entry]);
-        if (!is_key || !is_active(shm_load(&hot->tag)))
-            continue;
-        for (int i = 0; i < 4; i++)
-            words[i] = shm_load(&hot->digest[i]);
-        memcpy(digest, words, sizeof(digest));
-        int rc = key_table_find(v->segment, digest, &view);
-        if ((rc != 0 || view.entry != entry) && is_active(shm_load(&hot->tag)))
-            verify_violation(v, "entry %u: its digest does not lead to it",
-                             entry);
+            check_names(v, entry);
+        if (is_key && is_active(shm_load(&hot->tag)))
+            check_found(v, entry);
     }
 }
 

@@ -154,11 +154,13 @@ read_entry(const struct segment *segment, uint32_t entry,
     struct entry_sums again;
     bool settled = false;
     for (int i = 0; i < SETTLE_TRIES && !settled; i++) {
-        if (entry_read(segment, entry, policy, tag) < 0)
+        /* Of one moment; else, the accountant is at it, what counts now. */
+        bool is_whole = entry_read(segment, entry, policy, tag) == 0;
+        if (!is_whole && entry_look(segment, entry, policy, tag) < 0)
             continue;
         entry_sum(segment, entry, sums);
         entry_sum(segment, entry, &again);
-        settled = memcmp(sums, &again, sizeof(again)) == 0;
+        settled = is_whole && memcmp(sums, &again, sizeof(again)) == 0;
     }
     return settled;
 }

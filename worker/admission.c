@@ -12,8 +12,9 @@
 #include "worker/error_reply.h"
 
 /* A refusal at the margin may be gone a moment later, and a clamped call fits
- * into what the others leave: look anew so many times. */
-enum { HOLD_TRIES = 4, GROW_TRIES = 3 };
+ * into what the others leave: look anew so many times. STALE_TRIES: the key or
+ * its group changed hands in between, which is a whole life of a key each. */
+enum { HOLD_TRIES = 4, STALE_TRIES = 16, GROW_TRIES = 3 };
 
 static bool
 has_ceiling(const struct segment *segment, uint32_t entry)
@@ -145,10 +146,10 @@ hold_lease(struct request *request, struct lease *lease, struct fault *fault)
 {
     struct seat *seat = &request->worker->seat;
     struct hold_refusal why = {0};
-    int unit = SHM_TOKENS, r = -EDQUOT;
-    for (int tries = 0; tries < HOLD_TRIES; tries++) {
+    int unit = SHM_TOKENS, r = -EDQUOT, full = 0, stale = 0;
+    while (full < HOLD_TRIES && stale < STALE_TRIES) {
         struct hold hold;
-        if (tries > 0 && lease_fit(request, lease, &unit) < 0)
+        if (full + stale > 0 && lease_fit(request, lease, &unit) < 0)
             return refuse_budget(request, lease, unit, fault);
         describe(request, lease, &hold);
         r = cells_hold(seat, request->slot, &hold, &why);
@@ -156,6 +157,8 @@ hold_lease(struct request *request, struct lease *lease, struct fault *fault)
             return -1;
         if (r == 0 || r == -EBUSY || r == -EAGAIN)
             break;
+        full += r == -EDQUOT;
+        stale += r == -ESTALE;
     }
     if (r == 0)
         return 0;
@@ -170,6 +173,17 @@ hold_lease(struct request *request, struct lease *lease, struct fault *fault)
     return -1;
 }
 
+/* The body took its time: what follows is to be about this key and its group,
+ * not about who has their entries now. */
+static int
+look_again(struct request *request, struct fault *fault)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    return key_table_is_current(segment, &request->key)
+               ? 0
+               : auth_check_again(request, fault);
+}
+
 int
 admission_check(struct request *request, struct fault *fault)
 {
@@ -177,7 +191,7 @@ admission_check(struct request *request, struct fault *fault)
     const struct segment *segment = worker->heritage->segment;
     struct lease lease;
     int unit = SHM_TOKENS;
-    if (check_price(request, fault) < 0)
+    if (look_again(request, fault) < 0 || check_price(request, fault) < 0)
         return -1;
     request->budgeted = has_ceiling(segment, request->key.entry) ||
                         has_ceiling(segment, request->key.group_entry);

@@ -99,6 +99,7 @@ refuse_budget(const struct request *request, const struct lease *lease,
     const struct segment *segment = request->worker->heritage->segment;
     struct entry_sums sums, group_sums;
     uint32_t entry = request->key.entry;
+    uint64_t tag = request->key.tag;
     entry_sum(segment, entry, &sums);
     bool is_group = false;
     if (request->key.group_entry != SHM_ENTRY_NONE) {
@@ -106,6 +107,7 @@ refuse_budget(const struct request *request, const struct lease *lease,
         is_group = room_of(&group_sums, unit) < room_of(&sums, unit);
         if (is_group) {
             entry = request->key.group_entry;
+            tag = request->key.group_tag;
             sums = group_sums;
         }
     }
@@ -114,8 +116,9 @@ refuse_budget(const struct request *request, const struct lease *lease,
               is_group ? "key's group" : "key");
     fault->no_retry = true;
     struct entry_policy policy;
-    uint64_t tag;
-    if (entry_read(segment, entry, &policy, &tag) < 0)
+    uint64_t now;
+    /* Another tenant's numbers are none of this one's business. */
+    if (entry_look(segment, entry, &policy, &now) < 0 || now != tag)
         return -1;
     const struct entry_budget *row = binding_row(&policy, unit);
     if (row == NULL)

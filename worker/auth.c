@@ -12,6 +12,10 @@
 
 #define INVALID "invalid_request_error"
 
+/* A key that changed hands while it was looked at is looked up again. Each time
+ * is a whole life of a key in between, so more than one is not seen. */
+enum { LOOK_UPS = 16 };
+
 /* "Bearer TOKEN", the scheme in any case (RFC 9110 11.1). */
 static struct str
 bearer(struct str value)
@@ -88,7 +92,14 @@ refuse(struct fault *fault, uint16_t status, const char *code,
     return -1;
 }
 
-/* The key's state and where it may be used from. */
+static int
+refuse_unsettled(struct fault *fault)
+{
+    fault_set_overloaded(fault, "the key is being changed");
+    return -1;
+}
+
+/* The key's state and where it may be used from. 0, -1, -ESTALE. */
 static int
 judge(struct request *request, struct fault *fault)
 {
@@ -107,22 +118,19 @@ judge(struct request *request, struct fault *fault)
         return refuse(fault, 403, "ip_not_allowed",
                       "this key may not be used from your address: ask its "
                       "owner to add it to the key's list");
-    if (allowed < 0) {
-        fault_set_overloaded(fault, "the key is being changed");
-        return -1;
-    }
-    return 0;
+    if (allowed == -ESTALE)
+        return -ESTALE;
+    return allowed < 0 ? refuse_unsettled(fault) : 0;
 }
 
-int
-auth_check_again(struct request *request, struct fault *fault)
+/* 0, -1, -ESTALE. */
+static int
+look_up(struct request *request, struct fault *fault)
 {
     const struct segment *segment = request->worker->heritage->segment;
     int r = key_table_find(segment, request->key_digest, &request->key);
-    if (r == -EAGAIN) {
-        fault_set_overloaded(fault, "the key is being changed");
-        return -1;
-    }
+    if (r == -EAGAIN)
+        return refuse_unsettled(fault);
     if (r < 0) {
         /* Until the table is restored, an unknown key may be a good one. */
         if (shm_load(&segment->header->accountant_ready) == 0) {
@@ -135,6 +143,32 @@ auth_check_again(struct request *request, struct fault *fault)
     }
     request->has_key = true;
     return judge(request, fault);
+}
+
+int
+auth_check_again(struct request *request, struct fault *fault)
+{
+    int r = -ESTALE;
+    for (int tries = 0; tries < LOOK_UPS && r == -ESTALE; tries++)
+        r = look_up(request, fault);
+    return r == -ESTALE ? refuse_unsettled(fault) : r;
+}
+
+int
+auth_model_allowed(struct request *request, uint32_t model_idx,
+                   struct fault *fault)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    for (int tries = 0; tries < LOOK_UPS; tries++) {
+        if ((request->key.flags & SHM_KEY_ALL_MODELS) != 0)
+            return 1;
+        int r = key_table_model_allowed(segment, &request->key, model_idx);
+        if (r >= 0)
+            return r;
+        if (r == -ESTALE && auth_check_again(request, fault) < 0)
+            return -1;
+    }
+    return refuse_unsettled(fault);
 }
 
 int

@@ -171,6 +171,9 @@ int auth_check(struct request *request, const struct http_head *head,
                struct fault *fault) MUST_CHECK;
 /* The key once more: its entry was given away while the request waited. */
 int auth_check_again(struct request *request, struct fault *fault) MUST_CHECK;
+/* 1 the key may use the model, 0 not, -1 with *fault: it was deleted. */
+int auth_model_allowed(struct request *request, uint32_t model_idx,
+                       struct fault *fault) MUST_CHECK;
 /* route.c: model -> provider endpoint, 0 or -1 with *fault (404). Next endpoint
  * after a failure: route_next, false when there is none. */
 int route_find(struct request *request, struct fault *fault) MUST_CHECK;

@@ -18,16 +18,6 @@ refuse_model(const struct request *request, struct fault *fault)
     return -1;
 }
 
-/* 1 allowed, 0 not, negative: the policy is being written. */
-static int
-is_allowed(const struct request *request, uint32_t model_idx)
-{
-    if ((request->key.flags & SHM_KEY_ALL_MODELS) != 0)
-        return 1;
-    return key_table_model_allowed(request->worker->heritage->segment,
-                                   &request->key, model_idx);
-}
-
 /* The next endpoint of the model that is enabled and was not tried. */
 static bool
 take_endpoint(struct request *request)
@@ -75,11 +65,9 @@ route_find(struct request *request, struct fault *fault)
                        &request->route_only);
     if (request->model == NULL)
         return refuse_model(request, fault);
-    int allowed = is_allowed(request, request->model->model_idx);
-    if (allowed < 0) {
-        fault_set_overloaded(fault, "the key is being changed");
+    int allowed = auth_model_allowed(request, request->model->model_idx, fault);
+    if (allowed < 0)
         return -1;
-    }
     if (allowed == 0)
         return refuse_model(request, fault);
     if (!take_endpoint(request)) {

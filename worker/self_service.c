@@ -4,6 +4,8 @@
  */
 #include "worker/self_service.h"
 
+#include <errno.h>
+
 #include "common/json_write.h"
 #include "worker/error_reply.h"
 
@@ -73,15 +75,6 @@ self_service_readyz(struct request *request, struct str rest)
 
 /* ---- models ---- */
 
-static bool
-is_listed(const struct request *request, const struct catalogue_model *model)
-{
-    return !model->is_wildcard &&
-           ((request->key.flags & SHM_KEY_ALL_MODELS) != 0 ||
-            key_table_model_allowed(request->worker->heritage->segment,
-                                    &request->key, model->model_idx) == 1);
-}
-
 static void
 write_model(struct json_writer *json, const struct request *request,
             const struct catalogue_model *model, struct str id)
@@ -121,6 +114,7 @@ self_service_models(struct request *request, struct str rest)
     (void)rest;
     struct buf body;
     struct json_writer json;
+    struct fault fault;
     if (!take_catalogue(request))
         return;
     buf_init(&body, 0);
@@ -132,7 +126,15 @@ self_service_models(struct request *request, struct str rest)
     json_array_begin(&json);
     for (uint32_t i = 0; i < request->catalogue->model_count; i++) {
         const struct catalogue_model *model = &request->catalogue->models[i];
-        if (!is_listed(request, model))
+        if (model->is_wildcard)
+            continue;
+        int allowed = auth_model_allowed(request, model->model_idx, &fault);
+        if (allowed < 0) {
+            buf_fini(&body);
+            request_fail(request, &fault);
+            return;
+        }
+        if (allowed == 0)
             continue;
         write_model(&json, request, model, str_from(model->name));
         for (uint32_t a = 0; a < model->alias_count; a++)
@@ -180,16 +182,15 @@ self_service_model(struct request *request, struct str rest)
     if (name.len > 0)
         model =
             catalogue_find(request->catalogue, name, &upstream, &only_provider);
-    bool allowed =
-        model != NULL &&
-        ((request->key.flags & SHM_KEY_ALL_MODELS) != 0 ||
-         key_table_model_allowed(request->worker->heritage->segment,
-                                 &request->key, model->model_idx) == 1);
-    if (!allowed) {
+    int allowed = model == NULL
+                      ? 0
+                      : auth_model_allowed(request, model->model_idx, &fault);
+    if (allowed == 0)
         fault_set(&fault, 404, "invalid_request_error", "model_not_found",
                   "model",
                   "this model does not exist or this key may not use it; GET "
                   "/v1/models lists what it may");
+    if (allowed <= 0) {
         request_fail(request, &fault);
         return;
     }
@@ -257,19 +258,51 @@ write_budgets(struct json_writer *json, const struct entry_policy *policy,
     json_array_end(json);
 }
 
-static int
-write_entry(struct json_writer *json, const struct segment *segment,
-            uint32_t entry, struct entry_policy *policy)
-{
+/* What is told of a key or group. */
+struct account {
+    struct entry_policy policy;
     struct entry_sums sums;
-    uint64_t tag;
-    if (entry_read(segment, entry, policy, &tag) < 0)
-        return -1;
-    entry_sum(segment, entry, &sums);
+};
+
+/* 0; -ESTALE the entry is another tenant's by now. -EAGAIN. */
+static int
+read_account(const struct segment *segment, uint32_t entry, uint64_t tag,
+             struct account *account)
+{
+    uint64_t now;
+    entry_sum(segment, entry, &account->sums);
+    int r = entry_look(segment, entry, &account->policy, &now);
+    return r == 0 && now != tag ? -ESTALE : r;
+}
+
+/* 0 or -1 with *fault. `group` is not touched where the key has none. */
+static int
+read_accounts(struct request *request, struct account *key,
+              struct account *group, struct fault *fault)
+{
+    enum { LOOK_UPS = 16 }; /* as many times it changed hands meanwhile */
+    const struct segment *segment = request->worker->heritage->segment;
+    const struct key_view *view = &request->key;
+    for (int tries = 0; tries < LOOK_UPS; tries++) {
+        int r = read_account(segment, view->entry, view->tag, key);
+        if (r == 0 && view->group_entry != SHM_ENTRY_NONE)
+            r = read_account(segment, view->group_entry, view->group_tag,
+                             group);
+        if (r == 0)
+            return 0;
+        if (r == -ESTALE && auth_check_again(request, fault) < 0)
+            return -1;
+    }
+    fault_set_overloaded(fault, "the key is being changed");
+    return -1;
+}
+
+static void
+write_account(struct json_writer *json, const struct account *account)
+{
     json_key(json, "name");
-    json_cstring(json, policy->name);
-    write_budgets(json, policy, &sums);
-    return 0;
+    json_cstring(json, account->policy.name);
+    write_budgets(json, &account->policy, &account->sums);
 }
 
 static void
@@ -299,30 +332,27 @@ void
 self_service_usage(struct request *request, struct str rest)
 {
     (void)rest;
-    const struct segment *segment = request->worker->heritage->segment;
-    struct entry_policy policy, group;
+    struct account key, group;
+    struct fault fault;
     struct buf body;
     struct json_writer json;
+    if (read_accounts(request, &key, &group, &fault) < 0) {
+        request_fail(request, &fault);
+        return;
+    }
     buf_init(&body, 0);
     json_writer_init(&json, &body);
     json_object_begin(&json);
     json_key(&json, "object");
     json_cstring(&json, "usage");
-    int r = write_entry(&json, segment, request->key.entry, &policy);
-    if (r == 0 && request->key.group_entry != SHM_ENTRY_NONE) {
+    write_account(&json, &key);
+    if (request->key.group_entry != SHM_ENTRY_NONE) {
         json_key(&json, "group");
         json_object_begin(&json);
-        r = write_entry(&json, segment, request->key.group_entry, &group);
+        write_account(&json, &group);
         json_object_end(&json);
     }
-    if (r < 0) {
-        struct fault fault;
-        buf_fini(&body);
-        fault_set_overloaded(&fault, "the key is being changed");
-        request_fail(request, &fault);
-        return;
-    }
-    write_limits(&json, &policy);
+    write_limits(&json, &key.policy);
     json_object_end(&json);
     reply_json(request, 200, &body);
 }

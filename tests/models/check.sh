@@ -143,6 +143,10 @@ full|orders|-DMISTAKE=11|0|fails
 full|orders|-DMISTAKE=12|0|fails
 full|orders|-DMISTAKE=13|0|fails
 full|orders|-DMISTAKE=14|0|fails
+full|orders|-DMISTAKE=15|0|fails
+full|orders|-DMISTAKE=16|0|fails
+full|orders|-DMISTAKE=17|0|fails
+full|orders|-DMISTAKE=18|0|fails
 TABLE
 }
 

@@ -28,6 +28,11 @@
  * policy the sequence lock without fences: every store release, every load
  *        acquire: never a mix of two policies.
  *          13 payload loaded relaxed   14 payload stored relaxed
+ * latch  a policy in two copies and a version, without fences; then the entry
+ *        goes to another tenant: tag, copy, version, tag. Never a mix; who has
+ *        the new tag reads the new copy, who has the old one never does.
+ *          15 copy loaded relaxed   16 copy stored relaxed
+ *          17 tag before the version   18 the copy that is read is written
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <relacy/relacy.hpp>
@@ -165,6 +170,32 @@ struct policy : rl::test_suite<policy, 2> {
   }
 };
 
+struct latch : rl::test_suite<latch, 2> {
+  static const int bound = 5;
+  rl::atomic<int> tag, version, word[2][2];                  // [copy][word]; tenant 1 has 1 and 2, tenant 2 has 3
+  void before() { tag($).store(1, RLX); version($).store(0, RLX); for (int c = 0; c < 2; c++) for (int i = 0; i < 2; i++) word[c][i]($).store(1, RLX); }
+  void thread(unsigned w) {
+    if (w == 0) {
+      for (int n = 1; n <= 2; n++) {
+        int to = (IS(18) ? n - 1 : n) % 2;
+        if (n == 2) tag($).store(-1, REL);
+        for (int i = 0; i < 2; i++) word[to][i]($).store(n + 1, IS(16) ? RLX : REL);
+        if (IS(17) && n == 2) tag($).store(2, REL);
+        version($).store(n, REL);
+      }
+      tag($).store(2, REL);
+    } else {
+      int t = tag($).load(ACQ);
+      if (t < 0) return;
+      int v = version($).load(ACQ);
+      int a = word[v % 2][0]($).load(IS(15) ? RLX : ACQ), b = word[v % 2][1]($).load(IS(15) ? RLX : ACQ);
+      if (version($).load(ACQ) != v) return;
+      if (tag($).load(ACQ) != t) return;
+      RL_ASSERT(a == b); RL_ASSERT((a == 3) == (t == 2));
+    }
+  }
+};
+
 template<class T> static bool check(const char *name) {
   rl::test_params p, q; printf("-- %s\n", name);
   p.iteration_count = 200000; p.search_type = rl::random_scheduler_type;
@@ -179,6 +210,7 @@ int main() {
   if (MISTAKE == 0 || (MISTAKE >= 9 && MISTAKE <= 11)) ok = check<ring>("ring") && ok;
   if (MISTAKE == 0 || IS(12)) ok = check<seat>("seat") && ok;
   if (MISTAKE == 0 || IS(13) || IS(14)) ok = check<policy>("policy") && ok;
+  if (MISTAKE == 0 || (MISTAKE >= 15 && MISTAKE <= 18)) ok = check<latch>("latch") && ok;
   puts(ok ? "ORDERS HOLD" : "ORDERS FAIL");
   return !ok;
 }

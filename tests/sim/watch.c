@@ -208,9 +208,9 @@ watch_budgets(void)
             segment_entry_hot(&world.segment, entry);
         const struct shm_entry_cold *cold =
             segment_entry_cold(&world.segment, entry);
-        const struct shm_budget *row = &cold->budgets[0];
+        const struct shm_budget *row =
+            &cold->budgets[shm_load(&cold->budget_version) % 2][0];
         if ((shm_load(&hot->tag) & 0xff) != SHM_TAG_ACTIVE ||
-            shm_load(&cold->seq) % 2 != 0 ||
             shm_load(&row->period) == SHM_PERIOD_NONE)
             continue;
         struct tenant *t = model_tenant_of(hot);

@@ -7,8 +7,11 @@
  * The accountant knows of each record which key it names, and of each entry
  * what its tenant used in all (used - origin). They must be equal when an entry
  * is given away and at the end; a charge on the wrong tenant shows in both. It
- * may die at each store, and goes on from its ledger as A4 says. Calm: nobody
- * dies; dying: threads by jumps (TSan); processes: by SIGKILL.
+ * may die at each store, and goes on from its ledger as A4 says. Policies are
+ * published again and again, each in one of two forms that say the same: a
+ * reader that met a mix, or another tenant's, would be told something else; and
+ * nobody may be kept waiting by a publication, dead in the middle or not. Calm:
+ * nobody dies; dying: threads by jumps (TSan); processes: by SIGKILL.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tests/stress/stress_stage.h"
@@ -36,6 +39,7 @@ struct world {
     struct audit audit;
     _Atomic uint64_t id[TENANTS]; /* what workers ask for; may be gone */
     _Atomic uint64_t holds, missing, stale, wrong, settled;
+    _Atomic uint64_t looks, torn, kept_waiting;
     uint64_t reuses, reaped, retirements;
     uint32_t group;
     uint64_t group_tag;
@@ -52,6 +56,77 @@ make_digest(uint64_t id, uint8_t digest[32])
         uint64_t word = hash_mix64(id * 4 + n);
         memcpy(digest + 8 * n, &word, sizeof(word));
     }
+}
+
+/* ---- what a policy says, in two forms ---- */
+
+/* Its own network may, the one above may not; of models those whose number has
+ * its parity; all rows of budgets have one limit. */
+static void
+write_policy(uint64_t id, unsigned form, struct entry_policy *policy)
+{
+    bool lists_who_may = form % 2 == 0;
+    policy->flags = SHM_KEY_ENABLED | (lists_who_may ? SHM_KEY_ACL_ALLOW : 0);
+    policy->acl_count = SHM_ACL_MAX - form % 2;
+    for (uint32_t i = 0; i < policy->acl_count; i++) {
+        policy->acl[i].addr[0] = (uint8_t)(id + !lists_who_may);
+        policy->acl[i].prefix_len = 8 + i;
+    }
+    for (int i = 0; i < SHM_MODELS_MAX / 64; i++)
+        policy->models[i] = id % 2 == 0 ? UINT64_C(0x5555555555555555)
+                                        : UINT64_C(0xaaaaaaaaaaaaaaaa);
+    for (int i = 1; i < SHM_BUDGETS; i++)
+        policy->budgets[i] =
+            (struct entry_budget){.unit = SHM_NANO,
+                                  .period = SHM_PERIOD_TOTAL,
+                                  .limit = INT64_MAX / 4 + form,
+                                  .baseline = (int64_t)form};
+    memset(policy->name, 'a' + (int)((id + form) % 26),
+           sizeof(policy->name) - 1);
+}
+
+static bool
+is_one_form(uint64_t id, const struct entry_policy *policy)
+{
+    for (unsigned i = 2; i < SHM_BUDGETS; i++)
+        if (policy->budgets[i].limit != policy->budgets[1].limit ||
+            policy->budgets[i].baseline != policy->budgets[1].baseline)
+            return false;
+    for (unsigned i = 1; i < sizeof(policy->name) - 1; i++)
+        if (policy->name[i] != policy->name[0])
+            return false;
+    bool lists_who_may = (policy->flags & SHM_KEY_ACL_ALLOW) != 0;
+    if (policy->acl_count != (lists_who_may ? SHM_ACL_MAX : SHM_ACL_MAX - 1u))
+        return false;
+    for (uint32_t i = 0; i < policy->acl_count; i++)
+        if (policy->acl[i].addr[0] != (uint8_t)(id + !lists_who_may) ||
+            policy->acl[i].prefix_len != 8 + i)
+            return false;
+    return policy->id == id && policy->group_entry == world->group;
+}
+
+static void
+expect(int got, int want)
+{
+    world->looks++;
+    world->kept_waiting += got == -EAGAIN;
+    world->torn += got != want && got != -ESTALE && got != -EAGAIN;
+}
+
+/* All that a request asks of a policy. */
+static void
+look_at_policy(const struct key_view *view, uint64_t id)
+{
+    const uint8_t own[16] = {(uint8_t)id}, next_one[16] = {(uint8_t)(id + 1)};
+    uint32_t model = (uint32_t)random_below(SHM_MODELS_MAX);
+    struct entry_policy policy;
+    uint64_t tag;
+    expect(key_table_address_allowed(&segment, view, own), 1);
+    expect(key_table_address_allowed(&segment, view, next_one), 0);
+    expect(key_table_model_allowed(&segment, view, model), model % 2 == id % 2);
+    int rc = entry_look(&segment, view->entry, &policy, &tag);
+    bool is_whole = rc == 0 && (tag != view->tag || is_one_form(id, &policy));
+    expect(rc < 0 ? rc : is_whole, 1);
 }
 
 /* ---- a worker ---- */
@@ -74,6 +149,7 @@ begin_request(struct seat *seat, struct request *r)
     uint64_t n = 1 + random_below(50);
     make_digest(id, digest);
     int rc = key_table_find(&segment, digest, &view);
+    world->kept_waiting += rc == -EAGAIN;
     if (rc < 0) {
         world->missing++;
         return;
@@ -82,6 +158,7 @@ begin_request(struct seat *seat, struct request *r)
         world->wrong++;
     if (random_below(3) == 0) /* time for the entry to change hands */
         sched_yield();
+    look_at_policy(&view, id);
     int slot = seat_take_slot(seat);
     if (slot < 0)
         return;
@@ -227,10 +304,10 @@ policy_of(const struct tenant *tenant)
 {
     struct entry_policy policy = {.id = tenant->id,
                                   .group_id = GROUP_ID,
-                                  .flags = SHM_KEY_ENABLED | SHM_KEY_ALL_MODELS,
                                   .group_entry = world->group,
                                   .group_tag = world->group_tag};
     make_digest(tenant->id, policy.digest);
+    write_policy(tenant->id, (unsigned)random_below(2), &policy);
     if (tenant->id % 2 == 0)
         policy.flags |= SHM_KEY_CRASH_RESERVED;
     policy.budgets[0] =
@@ -297,6 +374,25 @@ churn(void)
     }
 }
 
+/* Changes of a key, or of its budgets alone, as a roll makes them; so many that
+ * a reader which sleeps in the middle finds its copy written over. */
+static void
+publish_one(void)
+{
+    uint64_t changes = 1 + random_below(40);
+    const struct tenant *tenant = &next.tenant[random_below(TENANTS)];
+    uint32_t entry = entry_of(tenant->id);
+    if (!tenant->alive || tag_state(entry) != SHM_TAG_ACTIVE)
+        return;
+    for (uint64_t i = 0; i < changes; i++) {
+        struct entry_policy policy = policy_of(tenant);
+        if (random_below(2) == 0)
+            entry_update(&segment, entry, &policy);
+        else
+            entry_publish_budgets(&segment, entry, &policy);
+    }
+}
+
 /* A4: what LevelDB says is true. */
 static void
 restore(void)
@@ -338,6 +434,7 @@ accountant_life(void)
         reap();
         flush();
         churn();
+        publish_one();
         sched_yield();
     }
 }
@@ -375,6 +472,10 @@ reckon(void)
                "nobody names a retired entry", 0);
     audit_that(audit, world->wrong == 0, "a look-up finds its own key",
                world->wrong);
+    audit_that(audit, world->torn == 0, "a policy is one, and its key's",
+               world->torn);
+    audit_that(audit, world->kept_waiting == 0,
+               "nobody waits for a publication", world->kept_waiting);
     for (int i = 0; i < TENANTS; i++)
         audit_tenant(entry_of(next.tenant[i].id), &next.tenant[i],
                      "at the end: used = its records");
@@ -416,11 +517,13 @@ run(enum mode mode, double seconds, uint64_t seed)
                         .bury = bury};
     stage_run(&play, seconds);
     reckon();
-    printf("%llu holds, %llu settled, %llu keys not found, %llu stale, %llu "
-           "retired, %llu entries re-used, %llu lost, %llu deaths, %llu "
+    printf("%llu holds, %llu settled, %llu looks at policies, %llu keys not "
+           "found, %llu stale, %llu retired, %llu entries re-used, %llu lost, "
+           "%llu deaths, %llu "
            "columns reaped, %llu checks, %llu broken\n",
            (unsigned long long)world->holds, (unsigned long long)world->settled,
-           (unsigned long long)world->missing, (unsigned long long)world->stale,
+           (unsigned long long)world->looks, (unsigned long long)world->missing,
+           (unsigned long long)world->stale,
            (unsigned long long)world->retirements,
            (unsigned long long)world->reuses, (unsigned long long)next.lost,
            (unsigned long long)play.deaths, (unsigned long long)world->reaped,

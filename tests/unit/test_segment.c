@@ -135,7 +135,7 @@ refuse_strangers(void)
     PATCH(&s, magic, 12345);
     CHECK_TRUE(is_refused(s.path, true, -ESTALE, "not a segment of aigw"));
     patch(s.path, 0, &good, sizeof(good));
-    PATCH(&s, layout_version, 2);
+    PATCH(&s, layout_version, SHM_LAYOUT_VERSION + 1);
     CHECK_TRUE(is_refused(s.path, true, -EPROTO, "another version"));
     patch(s.path, 0, &good, sizeof(good));
     PATCH(&s, layout_hash, good.layout_hash + 1);

@@ -70,6 +70,13 @@ TEST(a_quiet_segment_has_no_leases)
 
 /* ---- one damage each ---- */
 
+static struct shm_policy *
+policy_now(const struct fixture *f)
+{
+    struct shm_entry_cold *cold = segment_entry_cold(&f->segment, f->key);
+    return &cold->policy[shm_load(&cold->policy_version) % 2];
+}
+
 static void
 damage_reserved_leak(struct fixture *f)
 {
@@ -162,9 +169,37 @@ damage_group(struct fixture *f)
 }
 
 static void
+damage_group_of_policy(struct fixture *f)
+{
+    struct shm_policy *copy = policy_now(f);
+    shm_store(&copy->group_entry, f->key);
+}
+
+static void
+damage_flags(struct fixture *f)
+{
+    shm_store(&segment_entry_hot(&f->segment, f->key)->flags, 0);
+}
+
+static void
+damage_acl_count(struct fixture *f)
+{
+    struct shm_entry_cold *cold = segment_entry_cold(&f->segment, f->key);
+    shm_store(&cold->acl_count[shm_load(&cold->policy_version) % 2], 17);
+}
+
+static void
+damage_acl_prefix(struct fixture *f)
+{
+    struct shm_entry_cold *cold = segment_entry_cold(&f->segment, f->key);
+    shm_store(&cold->acl_count[shm_load(&cold->policy_version) % 2], 1);
+    shm_store(&policy_now(f)->acl[0].prefix_len, 129);
+}
+
+static void
 damage_name(struct fixture *f)
 {
-    shm_store(&segment_entry_cold(&f->segment, f->key)->name[0], 0x1b5b);
+    shm_store(&policy_now(f)->name[0], 0x1b5b);
 }
 
 static void
@@ -176,6 +211,17 @@ damage_index_lost(struct fixture *f)
             segment_bucket(&f->segment,
                            (hash.start + i) & (f->segment.bucket_count - 1)),
             0);
+}
+
+static void
+damage_index_twice(struct fixture *f)
+{
+    struct index_hash hash = index_hash(&f->segment, f->digest);
+    for (uint32_t i = 0; i < 8; i++)
+        shm_store(
+            segment_bucket(&f->segment,
+                           (hash.start + i) & (f->segment.bucket_count - 1)),
+            index_word(hash, f->key));
 }
 
 static void
@@ -232,9 +278,14 @@ TEST(each_kind_of_damage_is_found_and_named)
         {damage_chain, "I6: column 0 record at 208"},
         {damage_ring_head, "column 2: ring head 0, tail 8"},
         {damage_ceiling, "entry 1 unit 0: ceiling 5000"},
-        {damage_group, "entry 1: entry 1 is not its group"},
+        {damage_group, "entry 1: flags or group are not its policy's"},
+        {damage_group_of_policy, "entry 1: entry 1 is not its group"},
+        {damage_flags, "entry 1: flags or group are not its policy's"},
+        {damage_acl_count, "entry 1: 17 addresses of at most 16"},
+        {damage_acl_prefix, "entry 1: 1 addresses with a prefix beyond 128"},
         {damage_name, "entry 1: its name is not printable"},
         {damage_index_lost, "entry 1: its digest does not lead to it"},
+        {damage_index_twice, "entry 1: 8 buckets name it"},
         {damage_index_entry, "bucket 3 names entry 3999"},
         {damage_cell_bound, "above its bound"},
         {damage_mark, "entry_high is 4294967295"},
@@ -262,6 +313,19 @@ TEST(an_entry_whose_writer_died_counts_only_where_nobody_will_heal_it)
     CHECK_EQ(segment_verify(&f.segment, false, &report), 0);
     CHECK_TRUE(segment_verify(&f.segment, true, &report) > 0);
     CHECK_TRUE(strstr(buf_cstr(&report), "entry 1: its writer") != NULL);
+    close_lively(&f);
+}
+
+TEST(an_accountant_between_a_living_key_and_its_bucket_is_no_damage)
+{
+    struct fixture f;
+    open_lively(&f);
+    damage_index_lost(&f);
+    CHECK_EQ(segment_verify(&f.segment, false, &report), 1);
+    shm_store(&segment_entry_cold(&f.segment, f.key)->seq, 1001);
+    buf_reset(&report);
+    CHECK_EQ(segment_verify(&f.segment, false, &report), 0);
+    CHECK_TRUE(segment_verify(&f.segment, true, &report) > 0);
     close_lively(&f);
 }
 
