@@ -81,6 +81,22 @@ void openai_vector_list(struct buf *out, struct str value);
 
 /* ---- requests ---- */
 
+/* A request under way. */
+struct openai_reading {
+    struct canon_request *request;
+    struct fault *fault;
+    uint32_t made_ids; /* calls that came without one */
+};
+/* Each adds what its value holds: 0, or -1 with reading->fault. */
+int openai_read_messages(struct openai_reading *reading, struct str list);
+int openai_read_inputs(struct openai_reading *reading, struct str value);
+int openai_read_content(struct openai_reading *reading, struct str content);
+int openai_read_tool_calls(struct openai_reading *reading, struct str list);
+int openai_read_function_call(struct openai_reading *reading,
+                              struct str object);
+void openai_read_thoughts(struct openai_reading *reading, struct str reasoning,
+                          struct str details);
+
 int openai_read_request(struct str body, const struct call *call,
                         struct canon_request *request, struct fault *fault);
 int openai_write_request(struct canon_request *request,

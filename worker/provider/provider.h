@@ -25,7 +25,7 @@ enum provider_quirk {
     QUIRK_NO_DEVELOPER = 1 << 2,      /* role developer goes out as system */
     QUIRK_TOOL_ID_9 = 1 << 3,     /* tool ids: 9 letters and digits (Mistral) */
     QUIRK_TOOL_ANY = 1 << 4,      /* tool_choice "any" for "required" */
-    QUIRK_SEED_RANDOM = 1 << 5,   /* seed is random_seed */
+    QUIRK_SEED_RANDOM = 1 << 5,   /* random_seed, output_dimension (Mistral) */
     QUIRK_TOP_K = 1 << 6,         /* top_k is taken */
     QUIRK_NO_SCHEMA = 1 << 7,     /* no json_schema: json_object at most */
     QUIRK_THINKING_TYPE = 1 << 8, /* thinking: {"type": "enabled"} */
@@ -39,6 +39,11 @@ enum provider_quirk {
     QUIRK_THINKING_UNBOUND = 1 << 15,
     /* Anthropic: thinking only by budget, no adaptive thinking or effort */
     QUIRK_BUDGET_THINKING = 1 << 16,
+    QUIRK_EFFORT_3 = 1 << 17,      /* reasoning_effort low, medium, high */
+    QUIRK_OPENAI_FIELDS = 1 << 18, /* store, verbosity, audio ... are taken */
+    QUIRK_PREFIX = 1 << 19,        /* prefix: goes on with an assistant's */
+    QUIRK_NO_LOGPROBS = 1 << 20,   /* logprobs, logit_bias, n are refused */
+    QUIRK_GOOGLE_SIGNATURE = 1 << 21, /* extra_content.google of tool calls */
 };
 
 /* One call as a family's head() sees it. */
