@@ -8,6 +8,7 @@ CLANG   ?= clang
 CONSOLE ?= yes
 PYTHON  ?= /usr/bin/python3
 
+comma := ,
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
         -Wmissing-prototypes -Wconversion -Wno-sign-conversion -Wvla \
         -Wcast-qual -Wformat=2
@@ -17,6 +18,12 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE \
           $(if $(filter x86_64%,$(MACHINE)),-fcf-protection)
 CPPFLAGS += -I. -D_GNU_SOURCE
 OPT    ?= -O3 -fno-plt
+# What gcc would clear or copy by `rep stos` and `rep movs` costs three times a
+# call of libc's (30 and 10 ns for 750 bytes).
+STRING := unrolled_loop:64:noalign$(comma)libcall:-1:noalign
+STRING := -mmemset-strategy=$(STRING) -mmemcpy-strategy=$(STRING)
+OPT    += $(shell $(CC) $(STRING) -E -x c /dev/null >/dev/null 2>&1 && \
+            echo '$(STRING)')
 CFLAGS += -std=gnu11 $(OPT) -g $(WARN) $(HARDEN) $(EXTRA_CFLAGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 ifeq ($(SAN),)
@@ -47,7 +54,6 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@echo "  $(1)")
 
-comma := ,
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 # The parts of each program.

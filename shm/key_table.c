@@ -50,7 +50,8 @@ search(const struct segment *segment, const uint8_t digest[32], uint32_t *entry,
         uint32_t found = (uint32_t)word - 1;
         if (found >= segment->entry_max)
             continue; /* damage: not a bucket of ours */
-        const struct shm_entry_hot *hot = segment_entry_hot(segment, found);
+        struct shm_entry_hot *hot = segment_entry_hot(segment, found);
+        places_prefetch(segment, hot);
         *tag = shm_load(&hot->tag);
         if (is_active(*tag) && digest_matches(hot, digest)) {
             *entry = found;

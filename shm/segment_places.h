@@ -54,6 +54,22 @@ places_busy(const struct segment *s, struct shm_entry_hot *hot)
                                2ull * SHM_UNITS * 8 * s->column_max);
 }
 
+/* To be there when admission comes to it: nine lines, each a miss of its own in
+ * a table of many keys. */
+static inline void
+places_prefetch(const struct segment *s, struct shm_entry_hot *hot)
+{
+    const unsigned char *lines = (const unsigned char *)hot;
+    for (size_t at = 0; at < sizeof(*hot); at += SHM_LINE)
+        __builtin_prefetch(lines + at);
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        __builtin_prefetch(places_reserved(s, hot, unit));
+        __builtin_prefetch(places_used(s, hot, unit));
+    }
+    __builtin_prefetch(places_busy(s, hot));
+    __builtin_prefetch(lines + places_cold_off(s->column_max));
+}
+
 static inline struct shm_entry_cold *
 places_cold(const struct segment *s, struct shm_entry_hot *hot)
 {

@@ -156,13 +156,14 @@ static uint64_t
 mark_of(const struct request *request)
 {
     struct str body = buf_view(&request->body);
-    uint64_t mark = hash_mix64(body.len ^ (request->key.id << 32)), word;
+    uint64_t mark = body.len ^ (request->key.id << 32), word;
     for (size_t i = 0; i < MARK_WORDS && body.len >= sizeof(word); i++) {
         size_t at = (body.len - sizeof(word)) * i / (MARK_WORDS - 1);
         memcpy(&word, body.ptr + at, sizeof(word));
-        mark = hash_mix64(mark ^ word);
+        /* Each by itself: in a chain they would wait for each other. */
+        mark += (word ^ word >> 32) * (UINT64_C(0x9e3779b97f4a7c15) + 2 * i);
     }
-    return mark;
+    return hash_mix64(mark);
 }
 
 /* For the case that this request is our last (master/crashes.c). */
