@@ -269,6 +269,7 @@ canon_finish(struct canon_stream *stream, uint32_t choice, enum canon_stop stop,
         stream->client == NULL ? NULL : canon_choice_of(stream, choice);
     if (c == NULL || c->finished)
         return;
+    c->stop = (uint8_t)stop; /* the last block's end is to know */
     canon_tools_flush(stream, choice);
     canon_close(stream, choice);
     c->finished = true;

@@ -77,6 +77,8 @@ bool openai_choices_read(struct answer *answer, struct json_reader *reader,
 /* Takes a stated usage object over into answer->stated; later calls win. False
  * when it states nothing ({} or null). */
 bool openai_usage_read(struct answer *answer, struct str object);
+/* The same in the spelling of the Responses API. */
+bool openai_usage_read_responses(struct answer *answer, struct str object);
 
 /* ---- errors and ends ---- */
 

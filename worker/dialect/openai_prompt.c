@@ -41,46 +41,6 @@ key_is_frame(struct str key)
            key_is(key, STR_LIT("id")) || key_is(key, STR_LIT("tool_call_id"));
 }
 
-/* The value of a media member: a URL, or an object with a URL, data, an id. */
-static int
-walk_media(struct json_reader *reader, enum prompt_media media,
-           struct prompt *prompt)
-{
-    struct json_token token;
-    unsigned level = 0;
-    struct prompt_media_bytes bytes = {0, 0};
-    bool is_data = false, is_null = false;
-    do {
-        switch (json_next(reader, &token)) {
-        case JSON_BAD:
-            return -1;
-        case JSON_NULL:
-            is_null = level == 0;
-            break;
-        case JSON_KEY:
-            is_data = key_is(token.span, STR_LIT("data")) ||
-                      key_is(token.span, STR_LIT("file_data"));
-            break;
-        case JSON_STRING:
-            if (is_data || str_starts_with(token.span, STR_LIT("\"data:"))) {
-                bytes.all += token.span.len;
-                if (str_starts_with(token.span,
-                                    STR_LIT("\"data:application/pdf")))
-                    bytes.pdf += token.span.len;
-            } else {
-                prompt->other_bytes += token.decoded_len;
-            }
-            break;
-        default:
-            break;
-        }
-    } while (prompt_level_moves(token.type, &level));
-    if (!is_null) {
-        prompt_media_add(prompt, media, &bytes);
-    }
-    return 0;
-}
-
 int
 openai_prompt_messages(struct json_reader *reader, struct json_token *token,
                        struct prompt *prompt)
@@ -95,7 +55,7 @@ openai_prompt_messages(struct json_reader *reader, struct json_token *token,
             enum prompt_media media = media_of(token->span);
             visible = !key_is_frame(token->span);
             if (media != PROMPT_NO_MEDIA &&
-                walk_media(reader, media, prompt) != 0)
+                prompt_media(reader, media, false, prompt) != 0)
                 return -1;
             break;
         }

@@ -47,6 +47,14 @@ static const struct field_names top_fields = {
      DETAILS_COMPLETION, FIELD_CACHE_HIT, FIELD_CACHED_TOP, FIELD_CACHED_NUM,
      FIELD_REASONING_TOP},
 };
+/* Of the Responses API; details as above. */
+static const struct field_names responses_fields = {
+    5,
+    {STR_LIT("input_tokens"), STR_LIT("output_tokens"), STR_LIT("total_tokens"),
+     STR_LIT("input_tokens_details"), STR_LIT("output_tokens_details")},
+    {FIELD_PROMPT, FIELD_COMPLETION, FIELD_TOTAL, DETAILS_PROMPT,
+     DETAILS_COMPLETION},
+};
 static const struct field_names prompt_fields = {
     5,
     {STR_LIT("cached_tokens"), STR_LIT("cache_write_tokens"),
@@ -118,11 +126,12 @@ first_stated(const struct usage_reading *reading, enum usage_field from,
     return 0;
 }
 
-bool
-openai_usage_read(struct answer *answer, struct str object)
+static bool
+read_usage(struct answer *answer, struct str object,
+           const struct field_names *names)
 {
     struct usage_reading reading = {0};
-    if (!read_object(&reading, object, &top_fields))
+    if (!read_object(&reading, object, names))
         return false;
     for (enum usage_field field = 0; field < FIELDS; field++)
         answer->usage_odd = answer->usage_odd || reading.odd[field];
@@ -147,5 +156,21 @@ openai_usage_read(struct answer *answer, struct str object)
         .audio_out = reading.values[FIELD_AUDIO_OUT],
     };
     answer->usage_seen = true;
+    return true;
+}
+
+bool
+openai_usage_read(struct answer *answer, struct str object)
+{
+    return read_usage(answer, object, &top_fields);
+}
+
+bool
+openai_usage_read_responses(struct answer *answer, struct str object)
+{
+    if (!read_usage(answer, object, &responses_fields))
+        return false;
+    /* Everything is inside of these two: the total judges nothing. */
+    answer->stated.has_total = false;
     return true;
 }

@@ -76,6 +76,50 @@ prompt_media_add(struct prompt *prompt, enum prompt_media media,
         prompt->files++;
 }
 
+static bool
+key_is_data(struct str key)
+{
+    return str_equals(key, STR_LIT("\"data\"")) ||
+           str_equals(key, STR_LIT("\"file_data\""));
+}
+
+int
+prompt_media(struct json_reader *reader, enum prompt_media media, bool is_data,
+             struct prompt *prompt)
+{
+    struct json_token token;
+    unsigned level = 0;
+    struct prompt_media_bytes bytes = {0, 0};
+    bool is_null = false;
+    do {
+        switch (json_next(reader, &token)) {
+        case JSON_BAD:
+            return -1;
+        case JSON_NULL:
+            is_null = level == 0;
+            break;
+        case JSON_KEY:
+            is_data = key_is_data(token.span);
+            break;
+        case JSON_STRING:
+            if (is_data || str_starts_with(token.span, STR_LIT("\"data:"))) {
+                bytes.all += token.span.len;
+                if (str_starts_with(token.span,
+                                    STR_LIT("\"data:application/pdf")))
+                    bytes.pdf += token.span.len;
+            } else {
+                prompt->other_bytes += token.decoded_len;
+            }
+            break;
+        default:
+            break;
+        }
+    } while (prompt_level_moves(token.type, &level));
+    if (!is_null)
+        prompt_media_add(prompt, media, &bytes);
+    return 0;
+}
+
 /* The bytes of one value as compact JSON. Elements of a list in *elements. */
 static int
 walk_compact(struct json_reader *reader, struct json_token *token,

@@ -69,6 +69,13 @@ struct prompt_media_bytes {
 void prompt_media_add(struct prompt *prompt, enum prompt_media media,
                       const struct prompt_media_bytes *bytes);
 
+/*
+ * The next value, of a media member: a URL, or an object with a URL, data, an
+ * id; null is none. `is_data`: a string is data, not a URL. 0, or -1: no JSON.
+ */
+int prompt_media(struct json_reader *reader, enum prompt_media media,
+                 bool is_data, struct prompt *prompt);
+
 /* One level up or down; false when the value that began at level 0 is over. */
 static inline bool
 prompt_level_moves(enum json_type type, unsigned *level)
