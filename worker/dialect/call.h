@@ -41,7 +41,11 @@ enum endpoint_number {
     ENDPOINT_CONVERSE, /* Bedrock, upstream only */
 };
 
-enum { CALL_MODEL_BYTES = 256, CALL_CHOICES_MAX = 128 };
+enum {
+    CALL_MODEL_BYTES = 256,
+    CALL_CHOICES_MAX = 128,
+    CALL_MODELS_SPLICED = 4,
+};
 
 /* A range of the body, as offsets; len 0 and off 0: not there. */
 struct span32 {
@@ -69,6 +73,10 @@ struct call {
     bool model_in_path;
     bool stream_in_path; /* `stream` was set by the path, too */
     bool as_array;       /* Gemini's stream without alt=sse: a JSON array */
+    struct span32 config_value; /* Gemini's generationConfig */
+    /* How often a body whose path names the model names it as well. More than
+     * CALL_MODELS_SPLICED: a body for another name is written anew. */
+    uint32_t models_inside;
     /* For the lease. */
     uint64_t text_bytes; /* of visible strings, data URLs left out */
     /* messages: of a chat, or inputs (prompts) of the other endpoints */

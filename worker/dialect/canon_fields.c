@@ -20,6 +20,9 @@ static const char *const field_names[CANON_FIELDS_END] = {
 void
 canon_drop(struct canon_request *request, const char *name)
 {
+    for (uint32_t i = 0; i < request->dropped_count; i++)
+        if (request->dropped[i] == name)
+            return;
     if (request->dropped_count < CANON_DROPPED_MAX)
         request->dropped[request->dropped_count++] = name;
 }

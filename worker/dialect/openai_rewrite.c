@@ -7,16 +7,6 @@
  */
 #include "worker/dialect/openai_part.h"
 
-static bool
-object_is_empty(struct str body, struct span32 object)
-{
-    struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, str_make(body.ptr + object.off, object.len));
-    json_next(&reader, &token);
-    return json_next(&reader, &token) == JSON_OBJECT_END;
-}
-
 /* include_usage where stream_options is already there. */
 static void
 want_usage_inside(struct str body, const struct call *call,
@@ -31,7 +21,7 @@ want_usage_inside(struct str body, const struct call *call,
     } else if (body.ptr[options.off] == '{') {
         struct splice *inside = splice_add(splices, options.off + 1, 0);
         splice_text(splices, inside, STR_LIT("\"include_usage\":true"));
-        if (!object_is_empty(body, options))
+        if (!splice_object_is_empty(body, options))
             splice_text(splices, inside, STR_LIT(","));
     } else { /* null */
         splice_text(splices, splice_add(splices, options.off, options.len),

@@ -165,7 +165,7 @@ openai_scan(struct str body, uint8_t endpoint, struct call *call,
 {
     struct scan scan = {
         .body = body, .call = call, .fault = fault, .n = 1, .best_of = 1};
-    *call = (struct call){.endpoint = endpoint};
+    scan_begin(call, endpoint);
     if (scan_object(&scan, &openai_names, take_member) != 0)
         return -1;
     return scan_finish(&scan);

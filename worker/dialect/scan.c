@@ -63,7 +63,27 @@ scan_refuse_model(struct scan *scan, const char *why)
                        why);
 }
 
-static int
+/* What was there of a call whose path told nothing is another call's. */
+void
+scan_begin(struct call *call, uint8_t endpoint)
+{
+    if (!call->model_in_path) {
+        *call = (struct call){.endpoint = endpoint};
+        return;
+    }
+    struct call told = *call;
+    *call = (struct call){
+        .endpoint = endpoint,
+        .model_in_path = true,
+        .stream_in_path = told.stream_in_path,
+        .stream = told.stream_in_path && told.stream,
+        .as_array = told.as_array,
+        .model_len = told.model_len,
+    };
+    memcpy(call->model, told.model, sizeof(call->model));
+}
+
+int
 scan_member(struct scan *scan, const struct scan_names *names,
             int (*take)(struct scan *scan, unsigned member))
 {

@@ -114,6 +114,8 @@ struct scan {
     uint64_t n, best_of;
 };
 
+/* The call is empty but for what its path told. */
+void scan_begin(struct call *call, uint8_t endpoint);
 /* All refusals return -1. */
 int scan_refuse(struct fault *fault, const char *code, const char *param,
                 const char *format, ...) PRINTF_LIKE(4, 5);
@@ -128,6 +130,10 @@ int scan_refuse_model(struct scan *scan, const char *why);
  * come once, lookalikes never. 0, or -1 refused.
  */
 int scan_object(struct scan *scan, const struct scan_names *names,
+                int (*take)(struct scan *scan, unsigned member));
+/* scan_object's step, for objects inside: the token is a member's name. Their
+ * guarded ones are noted in scan->seen, too: the caller saves it. */
+int scan_member(struct scan *scan, const struct scan_names *names,
                 int (*take)(struct scan *scan, unsigned member));
 /* The token as the call's model. 0, or -1 refused. */
 int scan_model(struct scan *scan);
@@ -155,5 +161,7 @@ void splice_number(struct splices *splices, struct splice *splice, uint64_t n);
  */
 void splice_name(struct splices *splices, struct splice *splice,
                  struct str name);
+/* Whether an object in the body has no member, for the comma behind a new one. */
+bool splice_object_is_empty(struct str body, struct span32 object);
 
 #endif

@@ -58,3 +58,13 @@ splice_name(struct splices *splices, struct splice *splice, struct str name)
     }
     splice_text(splices, splice, STR_LIT("\""));
 }
+
+bool
+splice_object_is_empty(struct str body, struct span32 object)
+{
+    struct json_reader reader;
+    struct json_token token;
+    json_reader_init(&reader, str_make(body.ptr + object.off, object.len));
+    json_next(&reader, &token);
+    return json_next(&reader, &token) == JSON_OBJECT_END;
+}

@@ -7,6 +7,7 @@
 static const struct provider_family *const provider_table[] = {
     &provider_openai,
     &provider_builtin,
+    &provider_gemini,
 };
 
 const struct provider_family *

@@ -28,7 +28,7 @@ static const struct str withheld[][4] = {
     [14] = {STR_LIT("x-goog-api-key"), STR_LIT("openai-project"), STR_LIT("http2-settings")},
     [15] = {STR_LIT("accept-encoding")},
     [17] = {STR_LIT("transfer-encoding")},
-    [19] = {STR_LIT("openai-organization")},
+    [19] = {STR_LIT("openai-organization"), STR_LIT("x-goog-user-project")},
     // clang-format on
 };
 

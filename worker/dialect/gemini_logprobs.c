@@ -1,0 +1,186 @@
+/*
+ * gemini_logprobs.c - log probabilities between Google's form and OpenAI's:
+ *
+ *   {"chosenCandidates": [{token, tokenId, logProbability}, ...],
+ *    "topCandidates": [{"candidates": [{the same}, ...]}, ...]}
+ *   [{token, logprob, bytes, top_logprobs: [{token, logprob, bytes}, ...]}, ...]
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/dialect/gemini_part.h"
+
+/* One token in either form; values raw. */
+struct token_values {
+    struct str token, logprob, top;
+};
+
+static void
+read_token(struct str object, struct token_values *values)
+{
+    static const struct str names[] = {
+        STR_LIT("token"), STR_LIT("logProbability"), STR_LIT("candidates"),
+        STR_LIT("logprob"), STR_LIT("top_logprobs")};
+    struct json_reader reader;
+    struct json_token token;
+    struct str key, value;
+    enum json_type type;
+    *values = (struct token_values){STR_LIT("\"\""), STR_LIT("0"), {NULL, 0}};
+    json_reader_init(&reader, object);
+    if (json_next(&reader, &token) != JSON_OBJECT)
+        return;
+    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
+        unsigned which = key_find(key, names, ARRAY_LEN(names));
+        if (which == 0 && type == JSON_STRING)
+            values->token = value;
+        else if ((which == 1 || which == 3) && type == JSON_NUMBER)
+            values->logprob = value;
+        else if ((which == 2 || which == 4) && type == JSON_ARRAY)
+            values->top = value;
+    }
+}
+
+/* A list's elements one after the other; one that is none is empty. */
+static void
+list_begin(struct json_reader *reader, struct str list)
+{
+    struct json_token token;
+    json_reader_init(reader, list.len > 0 ? list : STR_LIT("[]"));
+    if (json_next(reader, &token) != JSON_ARRAY)
+        json_reader_init(reader, str_make("", 0));
+}
+
+static bool
+list_next(struct json_reader *reader, struct str *element)
+{
+    enum json_type type = json_skip_value(reader, element);
+    return type > JSON_BAD && type != JSON_ARRAY_END;
+}
+
+/* ---- to OpenAI's ---- */
+
+static void
+write_openai_token(struct json_writer *json, const struct token_values *values)
+{
+    json_key(json, "token");
+    json_raw(json, values->token);
+    json_key(json, "logprob");
+    json_raw(json, values->logprob);
+    json_key(json, "bytes");
+    json_null(json);
+}
+
+/* `tops`: one element of topCandidates. */
+static void
+write_openai_tops(struct json_writer *json, struct str tops)
+{
+    struct json_reader reader;
+    struct token_values outer, values;
+    struct str element;
+    json_key(json, "top_logprobs");
+    json_array_begin(json);
+    read_token(tops, &outer);
+    list_begin(&reader, outer.top);
+    while (list_next(&reader, &element)) {
+        read_token(element, &values);
+        json_object_begin(json);
+        write_openai_token(json, &values);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+void
+gemini_logprobs_read(struct canon_stream *stream, uint32_t choice,
+                     struct str value)
+{
+    struct json_reader chosen, top;
+    struct json_writer json;
+    struct token_values values;
+    struct str list, element, tops;
+    struct buf out;
+    if (stream->client == NULL || !json_find(value, "chosenCandidates", &list))
+        return;
+    buf_init(&out, 0);
+    json_writer_init(&json, &out);
+    json_array_begin(&json);
+    list_begin(&chosen, list);
+    list_begin(&top, json_find(value, "topCandidates", &list)
+                         ? list
+                         : str_make(NULL, 0));
+    while (list_next(&chosen, &element)) {
+        read_token(element, &values);
+        json_object_begin(&json);
+        write_openai_token(&json, &values);
+        write_openai_tops(&json, list_next(&top, &tops) ? tops : STR_LIT("{}"));
+        json_object_end(&json);
+    }
+    json_array_end(&json);
+    if (buf_ok(&out))
+        canon_logprobs(stream, choice, buf_view(&out));
+    stream->failed = stream->failed || !buf_ok(&out);
+    buf_fini(&out);
+}
+
+/* ---- from OpenAI's ---- */
+
+static void
+write_token(struct json_writer *json, const struct token_values *values)
+{
+    json_object_begin(json);
+    json_key(json, "token");
+    json_raw(json, values->token);
+    json_key(json, "logProbability");
+    json_raw(json, values->logprob);
+    json_object_end(json);
+}
+
+static void
+write_chosen(struct json_writer *json, struct str list)
+{
+    struct json_reader reader;
+    struct token_values values;
+    struct str element;
+    json_key(json, "chosenCandidates");
+    json_array_begin(json);
+    list_begin(&reader, list);
+    while (list_next(&reader, &element)) {
+        read_token(element, &values);
+        write_token(json, &values);
+    }
+    json_array_end(json);
+}
+
+static void
+write_tops(struct json_writer *json, struct str list)
+{
+    struct json_reader reader, inner;
+    struct token_values values, top;
+    struct str element;
+    json_key(json, "topCandidates");
+    json_array_begin(json);
+    list_begin(&reader, list);
+    while (list_next(&reader, &element)) {
+        read_token(element, &values);
+        json_object_begin(json);
+        json_key(json, "candidates");
+        json_array_begin(json);
+        list_begin(&inner, values.top);
+        while (list_next(&inner, &element)) {
+            read_token(element, &top);
+            write_token(json, &top);
+        }
+        json_array_end(json);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+void
+gemini_logprobs_write(struct json_writer *json, struct str list)
+{
+    json_key(json, "logprobsResult");
+    json_object_begin(json);
+    write_chosen(json, list);
+    write_tops(json, list);
+    json_object_end(json);
+}

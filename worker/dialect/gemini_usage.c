@@ -1,0 +1,200 @@
+/*
+ * gemini_usage.c - usageMetadata as the six classes, and back.
+ *
+ * Thoughts and the prompts of Google's own tools stand outside of the sums for
+ * prompt and candidates; cached tokens and sound inside. Each statement is
+ * whole: with built-in tools a later one starts its numbers again.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/dialect/gemini_part.h"
+
+#include <errno.h>
+
+enum count {
+    COUNT_PROMPT,
+    COUNT_CACHED,
+    COUNT_CANDIDATES,
+    COUNT_THOUGHTS,
+    COUNT_TOOL_USE,
+    COUNT_TOTAL,
+    COUNTS,
+    DETAILS_PROMPT = COUNTS,
+    DETAILS_CACHE,
+    DETAILS_CANDIDATES,
+    NAMES,
+};
+static const struct str count_names[NAMES] = {
+    STR_LIT("promptTokenCount"),        STR_LIT("cachedContentTokenCount"),
+    STR_LIT("candidatesTokenCount"),    STR_LIT("thoughtsTokenCount"),
+    STR_LIT("toolUsePromptTokenCount"), STR_LIT("totalTokenCount"),
+    STR_LIT("promptTokensDetails"),     STR_LIT("cacheTokensDetails"),
+    STR_LIT("candidatesTokensDetails"),
+};
+
+struct counts {
+    uint64_t values[COUNTS];
+    uint64_t audio[3]; /* prompt, cache, candidates */
+    bool any, odd;
+};
+
+static uint64_t
+read_number(struct counts *counts, struct str number)
+{
+    uint64_t value = 0;
+    int rc = json_number_u64(number, &value);
+    counts->odd = counts->odd || rc == -ERANGE;
+    return rc == 0 ? value : 0;
+}
+
+/* {modality, tokenCount}; with enum-encoding=int the modality is a number. */
+static uint64_t
+read_detail(struct counts *counts, struct json_reader *reader)
+{
+    static const struct str names[] = {STR_LIT("modality"),
+                                       STR_LIT("tokenCount")};
+    struct str key, value;
+    enum json_type type;
+    uint64_t tokens = 0;
+    bool is_audio = false;
+    while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
+        unsigned which = key_find(key, names, ARRAY_LEN(names));
+        if (which == 0)
+            is_audio = str_equals(value, STR_LIT("\"AUDIO\"")) ||
+                       str_equals(value, STR_LIT("4"));
+        else if (which == 1 && type == JSON_NUMBER)
+            tokens = read_number(counts, value);
+    }
+    return is_audio ? tokens : 0;
+}
+
+static uint64_t
+read_details(struct counts *counts, struct str list)
+{
+    struct json_reader reader;
+    struct json_token token;
+    uint64_t audio = 0;
+    json_reader_init(&reader, list);
+    if (json_next(&reader, &token) != JSON_ARRAY)
+        return 0;
+    while (json_next(&reader, &token) == JSON_OBJECT)
+        audio += read_detail(counts, &reader);
+    return audio;
+}
+
+static bool
+read_counts(struct counts *counts, struct str object)
+{
+    struct json_reader reader;
+    struct json_token token;
+    struct str key, value;
+    enum json_type type;
+    json_reader_init(&reader, object);
+    if (json_next(&reader, &token) != JSON_OBJECT)
+        return false;
+    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
+        unsigned which = key_find(key, count_names, NAMES);
+        if (which < COUNTS && type == JSON_NUMBER) {
+            counts->values[which] = read_number(counts, value);
+            counts->any = true;
+        } else if (which < NAMES && type == JSON_ARRAY) {
+            counts->audio[which - DETAILS_PROMPT] = read_details(counts, value);
+        }
+    }
+    return type == JSON_OBJECT_END && counts->any && !counts->odd;
+}
+
+static uint64_t
+at_most(uint64_t n, uint64_t most)
+{
+    return n < most ? n : most;
+}
+
+bool
+gemini_usage(struct str object, struct usage *usage, bool *odd)
+{
+    struct counts counts = {0};
+    bool states = read_counts(&counts, object);
+    *odd = counts.odd;
+    *usage = (struct usage){0};
+    if (!states)
+        return false;
+    uint64_t prompt = counts.values[COUNT_PROMPT];
+    usage->cached = at_most(counts.values[COUNT_CACHED], prompt);
+    uint64_t audio =
+        counts.audio[0] - at_most(counts.audio[1], counts.audio[0]);
+    usage->audio_in = at_most(audio, prompt - usage->cached);
+    usage->prompt_missed = prompt - usage->cached - usage->audio_in +
+                           counts.values[COUNT_TOOL_USE];
+    uint64_t candidates = counts.values[COUNT_CANDIDATES];
+    usage->audio_out = at_most(counts.audio[2], candidates);
+    usage->completion = candidates - usage->audio_out;
+    usage->reasoning = counts.values[COUNT_THOUGHTS];
+    return true;
+}
+
+bool
+gemini_read_usage(struct answer *answer, struct str object)
+{
+    struct usage usage;
+    bool odd;
+    bool states = gemini_usage(object, &usage, &odd);
+    answer->usage_odd = answer->usage_odd || odd;
+    if (states)
+        answer_state_split(answer, &usage);
+    return states;
+}
+
+/* ---- back ---- */
+
+static void
+write_count(struct json_writer *json, const char *name, uint64_t n)
+{
+    json_key(json, name);
+    json_u64(json, n);
+}
+
+static void
+write_detail(struct json_writer *json, const char *modality, uint64_t n)
+{
+    json_object_begin(json);
+    json_key(json, "modality");
+    json_cstring(json, modality);
+    write_count(json, "tokenCount", n);
+    json_object_end(json);
+}
+
+static void
+write_details(struct json_writer *json, const char *name, uint64_t text,
+              uint64_t audio)
+{
+    json_key(json, name);
+    json_array_begin(json);
+    write_detail(json, "TEXT", text);
+    write_detail(json, "AUDIO", audio);
+    json_array_end(json);
+}
+
+void
+gemini_write_usage(struct json_writer *json, const struct usage *usage)
+{
+    uint64_t text =
+        usage->prompt_missed + usage->cached + usage->cache_creation;
+    uint64_t candidates = usage->completion + usage->audio_out;
+    json_key(json, "usageMetadata");
+    json_object_begin(json);
+    write_count(json, "promptTokenCount", text + usage->audio_in);
+    if (usage->cached > 0)
+        write_count(json, "cachedContentTokenCount", usage->cached);
+    write_count(json, "candidatesTokenCount", candidates);
+    if (usage->reasoning > 0)
+        write_count(json, "thoughtsTokenCount", usage->reasoning);
+    write_count(json, "totalTokenCount", usage_total(usage));
+    if (usage->audio_in > 0)
+        write_details(json, "promptTokensDetails", text, usage->audio_in);
+    if (usage->audio_out > 0)
+        write_details(json, "candidatesTokensDetails", usage->completion,
+                      usage->audio_out);
+    json_object_end(json);
+}
