@@ -18,7 +18,7 @@ common common/[a-z0-9_]+\.h
 common/net common/
 shm shm/|common/
 worker worker/|shm/|common/
-worker/dialect worker/|common/
+worker/dialect worker/|shm/rate\.h|common/
 worker/provider worker/|shm/|common/
 accountant accountant/|shm/|common/
 accountant/admin accountant/|shm/|common/

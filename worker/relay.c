@@ -71,7 +71,8 @@ relay_head(struct request *request, uint16_t status, int64_t content_length)
         http_field_cstr(out, "x-upstream-request-id", relay->upstream_id);
     if (relay->processing_ms[0] != '\0')
         http_field_cstr(out, "openai-processing-ms", relay->processing_ms);
-    if (relay->retry_after[0] != '\0')
+    /* Anthropic sends it with good answers, too, where it means nothing. */
+    if (relay->retry_after[0] != '\0' && status >= 400)
         http_field_cstr(out, "retry-after", relay->retry_after);
     if (request->translation != NULL)
         relay_dropped_field(request, out);
@@ -146,6 +147,11 @@ keep_fields(struct relay *relay, const struct http_head *head)
     for (unsigned i = 0; i < head->field_count; i++) {
         struct str name = head->fields[i].name, value = head->fields[i].value;
         switch (name.len) {
+        case 10: /* Anthropic's */
+            if (str_equals_nocase(name, STR_LIT("request-id")))
+                copy_value(relay->upstream_id, sizeof(relay->upstream_id),
+                           value);
+            break;
         case 11:
             if (str_equals_nocase(name, STR_LIT("retry-after")))
                 copy_value(relay->retry_after, sizeof(relay->retry_after),

@@ -47,7 +47,7 @@ struct answer_tap {
  */
 struct answer_reader {
     struct usage usage; /* overlaid so far */
-    uint64_t words[4];
+    uint64_t words[8];
     uint32_t flags;
 };
 

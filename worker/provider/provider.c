@@ -6,6 +6,7 @@
 
 static const struct provider_family *const provider_table[] = {
     &provider_openai,
+    &provider_anthropic,
     &provider_builtin,
     &provider_gemini,
 };
