@@ -5,9 +5,9 @@
 #include "common/net/eventstream.h"
 
 #include <stdint.h>
-#include <zlib.h>
 
 #include "common/check.h"
+#include "common/hash.h"
 
 enum {
     PRELUDE_BYTES = 12,
@@ -34,8 +34,7 @@ read_u32(const char *p)
 static bool
 crc_is_good(const char *bytes, size_t len)
 {
-    uint32_t crc = (uint32_t)crc32(0, (const unsigned char *)bytes, (uInt)len);
-    return crc == read_u32(bytes + len);
+    return hash_crc32(0, bytes, len) == read_u32(bytes + len);
 }
 
 /* Bytes of a value without its length; -1: its length stands before it. */

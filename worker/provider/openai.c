@@ -4,24 +4,11 @@
  */
 #include "worker/provider/openai_part.h"
 
-static struct str
-endpoint_path(uint8_t endpoint)
-{
-    switch (endpoint) {
-    case ENDPOINT_COMPLETIONS:
-        return STR_LIT("/completions");
-    case ENDPOINT_EMBEDDINGS:
-        return STR_LIT("/embeddings");
-    default:
-        return STR_LIT("/chat/completions");
-    }
-}
-
 static void
 openai_head(struct buf *out, const struct upstream_call *call)
 {
     const struct catalogue_provider *provider = call->provider;
-    provider_request_line(out, provider, endpoint_path(call->endpoint));
+    provider_request_line(out, provider, provider_openai_path(call->endpoint));
     if (provider->api_key != NULL && *provider->api_key != '\0') {
         buf_append_str(out, STR_LIT("Authorization: Bearer "));
         buf_append_cstr(out, provider->api_key);
@@ -37,9 +24,7 @@ openai_speaks(const struct catalogue_provider *provider,
               const struct dialect *client, uint8_t *endpoint)
 {
     (void)provider;
-    if (client != &dialect_openai)
-        *endpoint = ENDPOINT_CHAT;
-    return &dialect_openai;
+    return provider_speaks_openai(client, endpoint);
 }
 
 /* They refuse max_tokens for reasoning models; others mostly know only that. */

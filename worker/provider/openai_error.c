@@ -39,8 +39,8 @@ static struct str
 find_message(struct str body)
 {
     static const char *const paths[] = {
-        "error.message",        "error",  "message",
-        "base_resp.status_msg", "detail", "errors",
+        "error.message", "error",   "message", "base_resp.status_msg",
+        "detail",        "Message", "errors",
     };
     struct str found = {NULL, 0};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {

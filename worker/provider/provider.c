@@ -9,6 +9,8 @@ static const struct provider_family *const provider_table[] = {
     &provider_anthropic,
     &provider_builtin,
     &provider_gemini,
+    &provider_azure,
+    &provider_bedrock,
 };
 
 const struct provider_family *

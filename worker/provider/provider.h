@@ -97,6 +97,8 @@ struct provider_family {
  * host, credentials, cookie, accept-encoding, content-*, expect, forwarding
  * fields, x-aigw-*, cf-aig-*, and none that names an account). */
 void provider_client_fields(struct buf *out, const struct http_head *client);
+/* "host", "[::1]:8080": as the Host field has it. */
+void provider_host(struct buf *out, const struct catalogue_provider *provider);
 /* "POST " base path, `path`, " HTTP/1.1\r\nHost: ...\r\n". `path` as on the
  * wire, encoded. */
 void provider_request_line(struct buf *out,
@@ -108,6 +110,15 @@ void provider_body_fields(struct buf *out, const struct upstream_call *call);
  * in `keep`. */
 void provider_path_segment(struct buf *out, struct str segment,
                            const char *keep);
+
+/* ---- those who speak as OpenAI does (provider_path.c) ---- */
+
+/* "/chat/completions" ... below base_url. */
+struct str provider_openai_path(uint8_t endpoint);
+/* The OpenAI dialect, and its endpoint for a call of `client`; NULL: there is
+ * none. */
+const struct dialect *provider_speaks_openai(const struct dialect *client,
+                                             uint8_t *endpoint);
 
 /* NULL for a kind without a row. */
 const struct provider_family *provider_family_of(enum provider_kind kind);

@@ -34,7 +34,7 @@ static const struct str withheld[][4] = {
 
 static const struct str withheld_prefixes[] = {
     {"content-", 8}, {"proxy-", 6},        {"x-aigw-", 7},
-    {"cf-aig-", 7},  {"x-forwarded-", 12},
+    {"cf-aig-", 7},  {"x-forwarded-", 12}, {"x-amz-", 6},
 };
 
 static bool
@@ -84,8 +84,8 @@ provider_client_fields(struct buf *out, const struct http_head *client)
     append_field(out, STR_LIT("User-Agent"), agent);
 }
 
-static void
-append_host(struct buf *out, const struct catalogue_provider *provider)
+void
+provider_host(struct buf *out, const struct catalogue_provider *provider)
 {
     struct str host = str_from(provider->host);
     bool bare_v6 = host.len > 0 && *host.ptr != '[' &&
@@ -97,7 +97,6 @@ append_host(struct buf *out, const struct catalogue_provider *provider)
         buf_append_char(out, ':');
         buf_append_u64(out, provider->port);
     }
-    buf_append_str(out, STR_LIT("\r\n"));
 }
 
 void
@@ -109,7 +108,8 @@ provider_request_line(struct buf *out,
     buf_append_cstr(out, provider->path);
     buf_append_str(out, path);
     buf_append_str(out, STR_LIT(" HTTP/1.1\r\nHost: "));
-    append_host(out, provider);
+    provider_host(out, provider);
+    buf_append_str(out, STR_LIT("\r\n"));
 }
 
 void
