@@ -125,12 +125,25 @@ write_result_text(struct writing *writing, const struct canon_part *part)
     buf_append_char(out, '"');
 }
 
+/* What a result is as an object; a text that is one is sent as it. */
+static struct str
+result_object(struct writing *writing, const struct canon_part *part)
+{
+    struct str object = part->arguments;
+    if (object.len > 0 || part->children != 1 || part[1].kind != CANON_TEXT ||
+        part[1].text.len == 0 || *part[1].text.ptr != '{')
+        return object;
+    return canon_arguments(writing->request, part[1].text, &object)
+               ? object
+               : str_make(NULL, 0);
+}
+
 static void
 write_result(struct writing *writing, const struct canon_part *part,
              uint32_t at)
 {
     struct json_writer *json = writing->json;
-    struct str name = part->name;
+    struct str name = part->name, object = result_object(writing, part);
     if (name.len == 0)
         name = canon_call_name(writing->request, at, part->id);
     json_object_begin(json);
@@ -143,8 +156,8 @@ write_result(struct writing *writing, const struct canon_part *part,
     json_key(json, "name");
     json_inside(json, name.len > 0 ? name : STR_LIT("unknown"));
     json_key(json, "response");
-    if (part->arguments.len > 0) {
-        json_raw(json, part->arguments);
+    if (object.len > 0) {
+        json_raw(json, object);
     } else {
         json_object_begin(json);
         write_result_text(writing, part);
