@@ -148,8 +148,8 @@ is_served_by(const struct catalogue_model *model, uint32_t provider)
     return false;
 }
 
-static int
-find_provider(const struct catalogue *catalogue, struct str name)
+int
+catalogue_find_provider(const struct catalogue *catalogue, struct str name)
 {
     for (uint32_t i = 0; i < catalogue->provider_count; i++)
         if (str_equals(str_from(catalogue->providers[i].name), name))
@@ -169,7 +169,7 @@ split_provider(const struct catalogue *catalogue, struct str name,
     *rest = str_skip(name, len + 1);
     if (rest->len == 0)
         return -1;
-    return find_provider(catalogue, str_make(name.ptr, len));
+    return catalogue_find_provider(catalogue, str_make(name.ptr, len));
 }
 
 /* Exact name, alias, or one of these behind the name of a provider that
@@ -262,4 +262,40 @@ catalogue_upstream_name(const struct catalogue_provider *provider,
         if (str_equals(str_from(provider->names[i].model), model))
             return str_from(provider->names[i].upstream);
     return model;
+}
+
+/* "PROVIDER/name" as one known name, or `name` where the provider serves it. */
+static const struct catalogue_model *
+resolve_at(const struct catalogue *catalogue, uint32_t provider,
+           struct str name)
+{
+    char whole[2 * SHM_NAME_BYTES];
+    struct str head = str_from(catalogue->providers[provider].name);
+    const struct catalogue_model *model = NULL;
+    if (head.len + 1 + name.len <= sizeof(whole)) {
+        memcpy(whole, head.ptr, head.len);
+        whole[head.len] = '/';
+        memcpy(whole + head.len + 1, name.ptr, name.len);
+        model = find_known(catalogue, str_make(whole, head.len + 1 + name.len));
+    }
+    if (model == NULL || !is_served_by(model, provider))
+        model = find_known(catalogue, name);
+    return model != NULL && is_served_by(model, provider) ? model : NULL;
+}
+
+const struct catalogue_model *
+catalogue_find_at(const struct catalogue *catalogue, int provider,
+                  struct str name, struct str *upstream)
+{
+    const struct catalogue_model *model =
+        resolve_at(catalogue, (uint32_t)provider, name);
+    struct str plain = without_suffix(name);
+    if (model == NULL && plain.len != name.len)
+        model = resolve_at(catalogue, (uint32_t)provider, plain);
+    if (model != NULL) {
+        *upstream = str_from(model->name);
+        return model;
+    }
+    *upstream = plain;
+    return plain.len == 0 ? NULL : find_wildcard(catalogue, provider);
 }

@@ -106,5 +106,11 @@ const struct catalogue_model *catalogue_find(const struct catalogue *catalogue,
 /* The name under which `provider` knows `model`: most often the same. */
 struct str catalogue_upstream_name(const struct catalogue_provider *provider,
                                    struct str model);
+/* The same among the models of one provider, by its index. */
+const struct catalogue_model *
+catalogue_find_at(const struct catalogue *catalogue, int provider,
+                  struct str name, struct str *upstream);
+/* Index of the provider of that name, or -1. */
+int catalogue_find_provider(const struct catalogue *catalogue, struct str name);
 
 #endif

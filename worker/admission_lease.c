@@ -71,7 +71,8 @@ lease_money(const struct request *request, uint64_t prompt, uint64_t output)
     const struct prices *p = &request->model->prices;
     wide pico = (wide)prompt * input_price(p) + (wide)output * output_price(p);
     pico += dearest(0, p->request);
-    pico += (wide)request->call.images * dearest(0, p->image);
+    pico += ((wide)request->call.images + request->call.images_out) *
+            dearest(0, p->image);
     return pico_to_nano(pico);
 }
 
@@ -106,6 +107,16 @@ lease_mode(const struct request *request)
     }
 }
 
+/* No max_tokens bounds it: none at all, or what the scan says. */
+static bool
+has_fixed_output(uint8_t endpoint)
+{
+    return endpoint == ENDPOINT_EMBEDDINGS || endpoint == ENDPOINT_EMBED ||
+           endpoint == ENDPOINT_BATCH_EMBED ||
+           endpoint == ENDPOINT_COUNT_TOKENS ||
+           (endpoint >= ENDPOINT_IMAGES && endpoint <= ENDPOINT_MODERATIONS);
+}
+
 void
 lease_plan(const struct request *request, struct lease *lease)
 {
@@ -120,8 +131,9 @@ lease_plan(const struct request *request, struct lease *lease)
     lease->prompt = least(lease->prompt, LEASE_MAX);
     if (lease->answers == 0)
         lease->answers = 1;
-    if (call->endpoint == ENDPOINT_EMBEDDINGS) {
+    if (has_fixed_output(call->endpoint)) {
         lease->whole = lease->stated = true;
+        lease->want = least(call->output_bound, LEASE_MAX);
         return;
     }
     lease->stated = call->max_tokens > 0;

@@ -225,6 +225,9 @@ on_head(void *owner, const struct http_head *head)
         request->answer.stream = relay->kind == RELAY_STREAM;
         request->answer.dialect->answer_begin(&request->answer);
     }
+    if (relay->kind == RELAY_PLAIN)
+        request->answer.body_kind =
+            (uint8_t)answer_body_kind(str_from(relay->content_type));
     if (request->translation != NULL && relay->kind != RELAY_ERROR)
         relay_translate_head(request);
 }

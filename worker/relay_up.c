@@ -66,6 +66,7 @@ write_head(struct request *request, const struct provider_family *family,
         .model = request->upstream_model,
         .stream = request->call.stream,
         .is_translated = request->translation != NULL,
+        .content_type = request->content_type,
         .client = &request->head,
         .body = request->upstream_pieces + 1,
         .body_pieces = request->upstream_piece_count - 1,
@@ -93,6 +94,13 @@ begin_answer(struct request *request, const struct dialect *dialect,
     dialect->answer_begin(answer);
 }
 
+/* Pictures, sound and the like pass as they are, or not at all. */
+static bool
+can_translate(uint8_t endpoint)
+{
+    return endpoint < ENDPOINT_IMAGES && endpoint != ENDPOINT_COUNT_TOKENS;
+}
+
 /* Head and body for the provider that was chosen. 0, or -1 with *fault. */
 static int
 make_upstream_request(struct request *request, struct exchange_request *out,
@@ -105,7 +113,8 @@ make_upstream_request(struct request *request, struct exchange_request *out,
         family->speaks(provider, request->dialect, &endpoint);
     uint64_t body_len;
     relay_translation_end(request);
-    if (dialect == NULL) {
+    if (dialect == NULL ||
+        (dialect != request->dialect && !can_translate(request->endpoint))) {
         fault_set(fault, 400, "invalid_request_error", "unsupported_endpoint",
                   NULL,
                   "the provider of this model (%s) does not serve this API; "

@@ -19,6 +19,7 @@
 #include "shm/rate.h"
 #include "worker/client.h"
 #include "worker/dialect/dialect.h"
+#include "worker/dialect/multipart.h"
 #include "worker/exchange.h"
 #include "worker/fault.h"
 
@@ -43,7 +44,10 @@ struct request {
     uint64_t started_ms; /* monotonic */
     int64_t started_wall_ms;
     const struct path_row *path;
-    bool head_only; /* HEAD: the answer's body is not sent */
+    uint8_t plane;             /* enum path_plane */
+    uint8_t path_provider_len; /* of path_provider; 0: the path names none */
+    bool head_only;            /* HEAD: the answer's body is not sent */
+    struct str content_type;   /* of the body for providers; len 0: JSON */
 
     /* who asks */
     uint8_t client_ip[16];
@@ -99,6 +103,8 @@ struct request {
 
     /* ---- what stands below is not cleared for a new request ---- */
     struct call call;
+    char path_provider[SHM_NAME_BYTES]; /* a provider's name, not ended */
+    char content_type_text[MULTIPART_TYPE_BYTES];
     struct http_head head; /* the client's; spans point into head_copy */
     struct splices splices;
     struct iovec upstream_pieces[2 + 2 * SPLICES_MAX];

@@ -10,7 +10,7 @@
 #include "worker/error_reply.h"
 #include "worker/management.h"
 #include "worker/request.h"
-#include "worker/request_path.h"
+#include "worker/request_call.h"
 
 enum {
     /* Room made before a byte has come; pages that none comes for are never
@@ -55,10 +55,10 @@ check_body_head(struct request *request, const struct http_head *head,
 
 /* 0: the request goes on and needs its body; 1: answered or under way. */
 static int
-begin(struct request *request, const struct http_head *head, struct str rest,
-      struct fault *fault)
+begin(struct request *request, const struct http_head *head,
+      const struct path_match *match, struct fault *fault)
 {
-    const struct path_row *row = request->path;
+    const struct path_row *row = match->row;
     if (row->needs_key) {
         request_enter(request, REQUEST_AUTH);
         if (auth_check(request, head, fault) < 0)
@@ -66,7 +66,7 @@ begin(struct request *request, const struct http_head *head, struct str rest,
     }
     if (row->answer != NULL) {
         request_enter(request, REQUEST_LOCAL);
-        row->answer(request, rest);
+        row->answer(request, head, match->rest);
         return 1;
     }
     if (check_body_head(request, head, fault) < 0)
@@ -75,7 +75,8 @@ begin(struct request *request, const struct http_head *head, struct str rest,
         fault_set_overloaded(fault, "out of memory");
         return -1;
     }
-    request->endpoint = row->endpoint;
+    if (request_call_begin(request, head, match, fault) < 0)
+        return -1;
     request_enter(request, REQUEST_BODY);
     if (head->body_kind == HTTP_BODY_LENGTH) {
         uint64_t first = head->content_length < BODY_FIRST_BYTES
@@ -102,11 +103,14 @@ request_on_head(struct client *client, const struct http_head *head,
         return CLIENT_ANSWERED;
     }
     UNINITIALIZED char scratch[PATH_BYTES];
-    struct str rest;
+    UNINITIALIZED struct path_match match;
     UNINITIALIZED struct fault fault;
     request->head_only = head->method == HTTP_HEAD;
-    request->path =
-        path_find(head->path, client_is_admin_listener(client), scratch, &rest);
+    path_find(head->path, head->method, client_is_admin_listener(client),
+              scratch, &match);
+    request->path = match.row;
+    request->plane = match.plane;
+    request->dialect = request_dialect(&match, head);
     int r = -1;
     if (request->path == NULL)
         fault_set_http(&fault, 404,
@@ -116,7 +120,7 @@ request_on_head(struct client *client, const struct http_head *head,
         fault_set(&fault, 405, "invalid_request_error", "method_not_allowed",
                   NULL, "this path answers to %s only", request->path->allow);
     else
-        r = begin(request, head, rest, &fault);
+        r = begin(request, head, &match, &fault);
     if (r < 0)
         request_fail(request, &fault);
     if (r != 0) {

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/net/http_reply.h"
+#include "worker/cloudflare.h"
 #include "worker/error_reply.h"
 #include "worker/request.h"
 #include "worker/request_path.h"
@@ -196,7 +197,10 @@ request_fail(struct request *request, const struct fault *fault)
     }
     struct buf body;
     buf_init(&body, 0);
-    request->dialect->error_body(&body, fault, request->id);
+    if (request->plane >= PLANE_CF_GATEWAY)
+        cloudflare_error_body(&body, request->plane, fault);
+    else
+        request->dialect->error_body(&body, fault, request->id);
     struct buf *out = &request->worker->reply;
     buf_reset(out);
     request_reply_begin(request, out, fault->status);
@@ -206,6 +210,9 @@ request_fail(struct request *request, const struct fault *fault)
         http_field_cstr(out, "WWW-Authenticate", "Bearer");
     if (fault->status == 405 && request->path != NULL)
         http_field_cstr(out, "Allow", request->path->allow);
+    if (fault->status == 426) /* RFC 9110 7.8, 15.5.22 */
+        buf_append_str(out,
+                       STR_LIT("Connection: Upgrade\r\nUpgrade: HTTP/1.1\r\n"));
     if (fault->status == 415) /* RFC 9110 15.5.16 */
         http_field_cstr(out, "Accept-Encoding", "gzip, zstd");
     request_reply_end(request, out, STR_LIT("application/json"),

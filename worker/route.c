@@ -3,8 +3,9 @@
  * endpoints in order.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "worker/cloudflare.h"
 #include "worker/error_reply.h"
-#include "worker/request.h"
+#include "worker/request_path.h"
 
 /* The same words for unknown and not allowed: nobody learns what exists. */
 static int
@@ -50,6 +51,63 @@ route_next(struct request *request)
     return take_endpoint(request);
 }
 
+static int
+refuse_provider(struct str name, struct fault *fault)
+{
+    fault_set(fault, 400, "invalid_request_error", "provider_not_found", NULL,
+              "Invalid provider: there is no `%.*s` here", STR_ARG(name));
+    fault->no_retry = true;
+    return -1;
+}
+
+/* The path names the provider. */
+static int
+find_at_provider(struct request *request, struct str name, struct fault *fault)
+{
+    struct str provider = {request->path_provider, request->path_provider_len};
+    request->route_only = cloudflare_provider(request->catalogue, provider);
+    if (request->route_only < 0)
+        return refuse_provider(provider, fault);
+    request->model = catalogue_find_at(request->catalogue, request->route_only,
+                                       name, &request->upstream_model);
+    return request->model != NULL ? 0 : refuse_model(request, fault);
+}
+
+/* Cloudflare's compat path: the provider stands before the model, under the name
+ * that Cloudflare has for it. */
+static void
+find_compat(struct request *request, struct str name)
+{
+    const char *slash = memchr(name.ptr, '/', name.len);
+    if (slash == NULL)
+        return;
+    struct str provider = {name.ptr, (size_t)(slash - name.ptr)};
+    int only = cloudflare_provider(request->catalogue, provider);
+    if (only < 0)
+        return;
+    request->model = catalogue_find_at(request->catalogue, only,
+                                       str_skip(name, provider.len + 1),
+                                       &request->upstream_model);
+    if (request->model != NULL)
+        request->route_only = only;
+}
+
+static int
+find_model(struct request *request, struct fault *fault)
+{
+    struct str name = {request->call.model, request->call.model_len};
+    request->upstream_model = name;
+    if (request->path_provider_len > 0)
+        return find_at_provider(request, name, fault);
+    if (request->plane == PLANE_CF_GATEWAY)
+        find_compat(request, name);
+    if (request->model == NULL)
+        request->model =
+            catalogue_find(request->catalogue, name, &request->upstream_model,
+                           &request->route_only);
+    return request->model != NULL ? 0 : refuse_model(request, fault);
+}
+
 int
 route_find(struct request *request, struct fault *fault)
 {
@@ -58,13 +116,8 @@ route_find(struct request *request, struct fault *fault)
         fault_set_overloaded(fault, "the gateway is starting");
         return -1;
     }
-    struct str name = {request->call.model, request->call.model_len};
-    request->upstream_model = name;
-    request->model =
-        catalogue_find(request->catalogue, name, &request->upstream_model,
-                       &request->route_only);
-    if (request->model == NULL)
-        return refuse_model(request, fault);
+    if (find_model(request, fault) < 0)
+        return -1;
     int allowed = auth_model_allowed(request, request->model->model_idx, fault);
     if (allowed < 0)
         return -1;

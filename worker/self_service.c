@@ -9,8 +9,8 @@
 #include "common/json_write.h"
 #include "worker/error_reply.h"
 
-static void
-reply_json(struct request *request, uint16_t status, struct buf *body)
+void
+self_service_reply(struct request *request, uint16_t status, struct buf *body)
 {
     if (buf_ok(body)) {
         request_reply(request, status, STR_LIT("application/json"),
@@ -41,19 +41,19 @@ reply_state(struct request *request, uint16_t status, const char *state,
         json_cstring(&json, reason);
     }
     json_object_end(&json);
-    reply_json(request, status, &body);
+    self_service_reply(request, status, &body);
 }
 
-void
-self_service_healthz(struct request *request, struct str rest)
+SELF_SERVICE(self_service_healthz)
 {
+    (void)head;
     (void)rest;
     reply_state(request, 200, "ok", NULL);
 }
 
-void
-self_service_readyz(struct request *request, struct str rest)
+SELF_SERVICE(self_service_readyz)
 {
+    (void)head;
     (void)rest;
     struct worker *worker = request->worker;
     const struct shm_header *header = worker->heritage->segment->header;
@@ -71,135 +71,6 @@ self_service_readyz(struct request *request, struct str rest)
         reply_state(request, 200, "ready", NULL);
     else
         reply_state(request, 503, "degraded", reason);
-}
-
-/* ---- models ---- */
-
-static void
-write_model(struct json_writer *json, const struct request *request,
-            const struct catalogue_model *model, struct str id)
-{
-    const struct catalogue *catalogue = request->catalogue;
-    const char *owner = "aigw";
-    if (model->endpoint_count > 0)
-        owner = catalogue->providers[model->endpoints[0].provider].name;
-    json_object_begin(json);
-    json_key(json, "id");
-    json_string(json, id);
-    json_key(json, "object");
-    json_cstring(json, "model");
-    json_key(json, "created");
-    json_i64(json, catalogue->created_ms / 1000);
-    json_key(json, "owned_by");
-    json_cstring(json, owner);
-    json_object_end(json);
-}
-
-/* False: answered with 503. */
-static bool
-take_catalogue(struct request *request)
-{
-    struct fault fault;
-    request->catalogue = worker_catalogue(request->worker);
-    if (request->catalogue != NULL)
-        return true;
-    fault_set_overloaded(&fault, "the gateway is starting");
-    request_fail(request, &fault);
-    return false;
-}
-
-void
-self_service_models(struct request *request, struct str rest)
-{
-    (void)rest;
-    struct buf body;
-    struct json_writer json;
-    struct fault fault;
-    if (!take_catalogue(request))
-        return;
-    buf_init(&body, 0);
-    json_writer_init(&json, &body);
-    json_object_begin(&json);
-    json_key(&json, "object");
-    json_cstring(&json, "list");
-    json_key(&json, "data");
-    json_array_begin(&json);
-    for (uint32_t i = 0; i < request->catalogue->model_count; i++) {
-        const struct catalogue_model *model = &request->catalogue->models[i];
-        if (model->is_wildcard)
-            continue;
-        int allowed = auth_model_allowed(request, model->model_idx, &fault);
-        if (allowed < 0) {
-            buf_fini(&body);
-            request_fail(request, &fault);
-            return;
-        }
-        if (allowed == 0)
-            continue;
-        write_model(&json, request, model, str_from(model->name));
-        for (uint32_t a = 0; a < model->alias_count; a++)
-            write_model(&json, request, model, str_from(model->aliases[a]));
-    }
-    json_array_end(&json);
-    json_object_end(&json);
-    reply_json(request, 200, &body);
-}
-
-/* Percent-decodes into `out`; 0 when it is malformed or too long. */
-static size_t
-decode_id(struct str id, char out[CALL_MODEL_BYTES])
-{
-    size_t len = 0;
-    for (size_t i = 0; i < id.len; i++) {
-        char c = id.ptr[i];
-        if (c == '%') {
-            uint8_t byte;
-            if (id.len - i < 3 ||
-                crypto_unhex(str_make(id.ptr + i + 1, 2), &byte, 1) < 0)
-                return 0;
-            c = (char)byte;
-            i += 2;
-        }
-        if (len == CALL_MODEL_BYTES - 1)
-            return 0;
-        out[len++] = c;
-    }
-    out[len] = '\0';
-    return len;
-}
-
-void
-self_service_model(struct request *request, struct str rest)
-{
-    char id[CALL_MODEL_BYTES];
-    struct fault fault;
-    if (!take_catalogue(request))
-        return;
-    struct str name = {id, decode_id(rest, id)};
-    struct str upstream = name;
-    int only_provider = -1;
-    const struct catalogue_model *model = NULL;
-    if (name.len > 0)
-        model =
-            catalogue_find(request->catalogue, name, &upstream, &only_provider);
-    int allowed = model == NULL
-                      ? 0
-                      : auth_model_allowed(request, model->model_idx, &fault);
-    if (allowed == 0)
-        fault_set(&fault, 404, "invalid_request_error", "model_not_found",
-                  "model",
-                  "this model does not exist or this key may not use it; GET "
-                  "/v1/models lists what it may");
-    if (allowed <= 0) {
-        request_fail(request, &fault);
-        return;
-    }
-    struct buf body;
-    struct json_writer json;
-    buf_init(&body, 0);
-    json_writer_init(&json, &body);
-    write_model(&json, request, model, name);
-    reply_json(request, 200, &body);
 }
 
 /* ---- usage ---- */
@@ -328,9 +199,9 @@ write_limits(struct json_writer *json, const struct entry_policy *policy)
     json_object_end(json);
 }
 
-void
-self_service_usage(struct request *request, struct str rest)
+SELF_SERVICE(self_service_usage)
 {
+    (void)head;
     (void)rest;
     struct account key, group;
     struct fault fault;
@@ -354,5 +225,5 @@ self_service_usage(struct request *request, struct str rest)
     }
     write_limits(&json, &key.policy);
     json_object_end(&json);
-    reply_json(request, 200, &body);
+    self_service_reply(request, 200, &body);
 }

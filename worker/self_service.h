@@ -8,11 +8,25 @@
 
 #include "worker/request.h"
 
-/* Each answers and ends the request. `rest`: the path behind the row's. */
-void self_service_healthz(struct request *request, struct str rest);
-void self_service_readyz(struct request *request, struct str rest);
-void self_service_models(struct request *request, struct str rest);
-void self_service_model(struct request *request, struct str rest);
-void self_service_usage(struct request *request, struct str rest);
+/* Each answers and ends the request. `rest`: what `*` of the row's path stood
+ * for, as sent. */
+#define SELF_SERVICE(name)                                                     \
+    void name(struct request *request, const struct http_head *head,           \
+              struct str rest)
+
+SELF_SERVICE(self_service_healthz);
+SELF_SERVICE(self_service_readyz);
+SELF_SERVICE(self_service_usage);
+/* self_service_models.c: in the shape of the client's dialect */
+SELF_SERVICE(self_service_models);
+SELF_SERVICE(self_service_model);
+/* self_service_refuse.c: what is answered at these paths is why not. */
+SELF_SERVICE(refuse_websocket);
+SELF_SERVICE(refuse_stored);
+SELF_SERVICE(refuse_gateway);
+
+/* A whole body as JSON, which it frees; 503 where memory ran out. */
+void self_service_reply(struct request *request, uint16_t status,
+                        struct buf *body);
 
 #endif

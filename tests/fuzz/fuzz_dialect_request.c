@@ -95,7 +95,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t choice = data[0];
     struct str body = {(const char *)data + 1, size - 1};
     uint8_t endpoint = (uint8_t)(ENDPOINT_CHAT + (choice & 3) % 3);
-    struct call call, again;
+    struct call call = {0}, again = {0};
     struct fault fault = {0};
     if (dialect_openai.scan(body, endpoint, &call, &fault) != 0) {
         MUST(fault.status == 400 || fault.status == 422);

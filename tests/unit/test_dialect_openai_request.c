@@ -20,7 +20,7 @@ scan_at(uint8_t endpoint, const char *body, struct call *call,
 static struct call
 scanned_at(uint8_t endpoint, const char *body)
 {
-    struct call call;
+    struct call call = {0};
     struct fault fault = {0};
     if (scan_at(endpoint, body, &call, &fault) != 0)
         test_fail(__FILE__, __LINE__, "%s: refused: %s", body, fault.message);
@@ -41,7 +41,7 @@ static void
 check_refused(uint8_t endpoint, const struct refusal *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct call call;
+        struct call call = {0};
         struct fault fault = {0};
         if (scan_at(endpoint, cases[i].body, &call, &fault) != -1) {
             test_fail(__FILE__, __LINE__, "admitted: %s", cases[i].body);
@@ -92,7 +92,7 @@ TEST(no_object_at_all_is_unprocessable_and_broken_json_is_a_bad_request)
         {"\"x", 400}, {"nul", 400},   {"{\"model\":", 400},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct call call;
+        struct call call = {0};
         struct fault fault;
         CHECK_EQ(scan_at(ENDPOINT_CHAT, cases[i].body, &call, &fault), -1);
         CHECK_EQ(fault.status, cases[i].status);
@@ -102,7 +102,7 @@ TEST(no_object_at_all_is_unprocessable_and_broken_json_is_a_bad_request)
 
 TEST(bad_json_is_told_with_its_byte_offset)
 {
-    struct call call;
+    struct call call = {0};
     struct fault fault;
     const char *body = "{\"model\":\"m\",\"n\":+1}";
     CHECK_EQ(scan_at(ENDPOINT_CHAT, body, &call, &fault), -1);
@@ -113,7 +113,7 @@ TEST(endless_brackets_are_refused_without_a_crash)
 {
     enum { DEEP = 100000 };
     char *body = malloc(DEEP);
-    struct call call;
+    struct call call = {0};
     struct fault fault;
     memset(body, '[', DEEP);
     CHECK_EQ(
@@ -296,7 +296,7 @@ TEST(too_many_answers_at_once_are_refused)
 {
     enum { PROMPTS = 1000 };
     static char body[PROMPTS * 3 + 100];
-    struct call call;
+    struct call call = {0};
     struct fault fault;
     int len = snprintf(body, sizeof(body),
                        "{\"model\":\"m\",\"n\":100,"

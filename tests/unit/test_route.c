@@ -1,12 +1,10 @@
 /*
- * test_route.c - which provider gets a call, as the client sees it, and the
- * paths that lead to it.
+ * test_route.c - which provider gets a call, as the client sees it.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/request.h"
 
 #include "tests/unit/front_fixture.h"
-#include "worker/request_path.h"
 
 static void
 ask_model(struct front *f, const char *model, struct buf *answer)
@@ -117,46 +115,4 @@ TEST(each_provider_gets_the_name_that_it_knows)
     CHECK_TRUE(front_has(&answer, "\"model\":\"builtin/echo\""));
     front_close(&f);
     buf_fini(&answer);
-}
-
-TEST(paths_are_found_through_what_clients_do_to_base_urls)
-{
-    // clang-format off
-    static const struct {
-        const char *path; bool admin; const char *row, *rest;
-    } rows[] = {
-        {"/v1/chat/completions", false, "/v1/chat/completions", ""},
-        {"/v1/chat/completions/", false, "/v1/chat/completions", ""},
-        {"//v1//chat/completions", false, "/v1/chat/completions", ""},
-        {"/v1/v1/embeddings", false, "/v1/embeddings", ""},
-        {"/gateway/v1/completions", false, "/v1/completions", ""},
-        {"/api/v1/models", false, "/v1/models", ""},
-        {"/chat/completions", false, "/v1/chat/completions", ""},
-        {"/v1/models/", false, "/v1/models", ""},
-        {"/v1/models/qwen/qwen3", false, "/v1/models/", "qwen/qwen3"},
-        {"/v1/models/a%2Fb", false, "/v1/models/", "a%2Fb"},
-        {"/admin/v1/keys", true, "/admin/v1/", "keys"},
-        {"/metrics", true, "/metrics", ""},
-        {"/console/app.js", true, "/console/", "app.js"},
-        {"/admin/v1/keys", false, NULL, ""},
-        {"/metrics", false, NULL, ""},
-        {"/v1", false, NULL, ""},
-        {"/v1/chat", false, NULL, ""},
-        {"/v1/chat/completionsx", false, NULL, ""},
-        {"/", false, NULL, ""},
-        {"", false, NULL, ""},
-    };
-    // clang-format on
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        char scratch[PATH_BYTES];
-        struct str rest;
-        const struct path_row *row =
-            path_find(str_from(rows[i].path), rows[i].admin, scratch, &rest);
-        if ((row == NULL) != (rows[i].row == NULL) ||
-            (row != NULL && strcmp(row->path, rows[i].row) != 0))
-            test_fail(__FILE__, __LINE__, "%s is %s", rows[i].path,
-                      row == NULL ? "nothing" : row->path);
-        if (row != NULL)
-            CHECK_STR(rest, rows[i].rest);
-    }
 }

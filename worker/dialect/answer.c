@@ -35,6 +35,20 @@ answer_state_split(struct answer *answer, const struct usage *usage)
     };
 }
 
+enum answer_body_kind
+answer_body_kind(struct str type)
+{
+    static const struct str text = {"text/", 5}, json = {"json", 4};
+    if (type.len == 0)
+        return ANSWER_JSON;
+    if (memmem(type.ptr, type.len, json.ptr, json.len) != NULL)
+        return ANSWER_JSON;
+    return type.len > text.len &&
+                   str_equals_nocase(str_make(type.ptr, text.len), text)
+               ? ANSWER_TEXT
+               : ANSWER_BINARY;
+}
+
 uint64_t
 answer_output_estimate(const struct answer *answer)
 {
@@ -67,6 +81,21 @@ answer_states_usage(const struct answer *answer, const struct call *call)
     return answer->usage_seen && !is_absurd(&answer->stated, call);
 }
 
+/* Nothing is stated: the prompt's estimate, the output seen, and what the call
+ * said of output that is no text. */
+static void
+estimate_usage(const struct answer *answer, const struct call *call,
+               struct usage *usage)
+{
+    uint64_t output = answer_output_estimate(answer);
+    /* An answer that is nothing but an error costs nothing anywhere. */
+    if (answer->error_seen && output == 0)
+        return;
+    usage->prompt_missed = call->prompt_estimate;
+    usage->completion = output;
+    usage->audio_out = call->output_estimate;
+}
+
 void
 answer_usage(const struct answer *answer, const struct call *call,
              struct usage *usage, bool *estimated, bool *ambiguous)
@@ -91,13 +120,10 @@ answer_usage(const struct answer *answer, const struct call *call,
             *estimated = true;
         }
     } else {
-        uint64_t output = answer_output_estimate(answer);
-        /* An answer that is nothing but an error costs nothing anywhere. */
-        if (!answer->error_seen || output > 0) {
-            usage->prompt_missed = call->prompt_estimate;
-            usage->completion = output;
-        }
+        estimate_usage(answer, call, usage);
     }
+    if (!answer->error_seen)
+        usage->images_out = call->images_out;
     *ambiguous = *ambiguous || answer->usage_odd || absurd;
 }
 
@@ -183,4 +209,11 @@ answer_count_text(struct answer *answer, struct str json_string)
     if (json_string.len > 2)
         answer_count_part(answer, &state,
                           str_make(json_string.ptr + 1, json_string.len - 2));
+}
+
+void
+answer_count_other(struct answer *answer, struct str piece)
+{
+    if (answer->body_kind == ANSWER_TEXT)
+        count_run(answer, piece.ptr, piece.ptr + piece.len);
 }

@@ -17,6 +17,14 @@ struct dialect;
 
 enum event_verdict { EVENT_PASS, EVENT_WITHHOLD };
 
+/* What a plain answer's content type says of its bytes. */
+enum answer_body_kind {
+    ANSWER_JSON,   /* or nothing */
+    ANSWER_TEXT,   /* all of it is output */
+    ANSWER_BINARY, /* sound, pictures */
+};
+enum answer_body_kind answer_body_kind(struct str content_type);
+
 /* Where a count of string content stands, so that text may come in pieces cut
  * anywhere, escapes and UTF-8 included. All zero: outside of any escape. */
 struct text_count {
@@ -71,6 +79,8 @@ struct answer {
     uint64_t created;
     uint64_t sequence; /* of the client's next event, where they are numbered */
     bool bad; /* plain answer that is not JSON */
+    /* enum answer_body_kind; the owner's, behind answer_begin */
+    uint8_t body_kind;
     /* The provider stated the classes themselves (Anthropic, Gemini ...): they
      * stand here, and `stated` has their sums. */
     bool usage_is_split;
@@ -102,5 +112,7 @@ void answer_count_part(struct answer *answer, struct text_count *state,
  * "content", "text", "arguments" and the names of hidden text. Any split gives
  * the same. */
 void answer_count_plain(struct answer *answer, struct str piece);
+/* The same in a piece of an answer that is no JSON. */
+void answer_count_other(struct answer *answer, struct str piece);
 
 #endif

@@ -52,6 +52,13 @@ struct span32 {
     uint32_t off, len;
 };
 
+/* Of a form (multipart.h); len 0: the body is JSON. */
+enum { MULTIPART_BOUNDARY_MAX = 70 };
+struct multipart_boundary {
+    uint8_t len;
+    char text[MULTIPART_BOUNDARY_MAX];
+};
+
 /* What one scan of a request body found. Plain data, no pointers. */
 struct call {
     uint8_t endpoint;
@@ -77,12 +84,17 @@ struct call {
     /* How often a body whose path names the model names it as well. More than
      * CALL_MODELS_SPLICED: a body for another name is written anew. */
     uint32_t models_inside;
+    struct multipart_boundary boundary; /* told by the head, as the path's */
     /* For the lease. */
     uint64_t text_bytes; /* of visible strings, data URLs left out */
     /* messages: of a chat, or inputs (prompts) of the other endpoints */
     uint32_t messages, tools, images, audios, files;
     uint64_t prompt_bound;    /* tokens, sound for ordinary calls */
     uint64_t prompt_estimate; /* tokens, typical; >= 1 */
+    /* Of answers whose length no max_tokens bounds (pictures, speech, text of
+     * speech): tokens, sound and typical; and pictures. */
+    uint64_t output_bound, output_estimate;
+    uint32_t images_out;
 };
 
 #endif

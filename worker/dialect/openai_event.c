@@ -251,6 +251,10 @@ has_tap(struct answer *answer)
 void
 openai_answer_piece(struct answer *answer, struct str piece)
 {
+    if (answer->body_kind != ANSWER_JSON) {
+        answer_count_other(answer, piece);
+        return;
+    }
     if (answer->endpoint != ENDPOINT_EMBEDDINGS)
         answer_count_plain(answer, piece);
     if (!has_tap(answer))
@@ -291,6 +295,6 @@ read_stated(struct answer *answer, struct str body)
 void
 openai_answer_whole(struct answer *answer, struct str body)
 {
-    if (!read_stated(answer, body))
+    if (answer->body_kind != ANSWER_JSON || !read_stated(answer, body))
         openai_answer_piece(answer, body); /* which forgets what was tried */
 }

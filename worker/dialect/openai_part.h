@@ -4,6 +4,7 @@
  *
  *   openai_scan.c     the top-level members of a request body
  *   openai_member.c   their names
+ *   openai_media.c    pictures, speech and the like, sent as forms, too
  *   openai_prompt.c   how much text and media its messages and inputs hold
  *   openai_rewrite.c  the splices that change them
  *   openai_event.c    events of a stream, plain answers
@@ -15,6 +16,7 @@
 #ifndef AIGW_WORKER_DIALECT_OPENAI_PART_H
 #define AIGW_WORKER_DIALECT_OPENAI_PART_H
 
+#include "worker/dialect/multipart.h"
 #include "worker/dialect/scan.h"
 
 /* ---- request ---- */
@@ -51,6 +53,14 @@ int openai_prompt_messages(struct json_reader *reader, struct json_token *token,
 int openai_prompt_inputs(struct json_reader *reader, struct json_token *token,
                          struct prompt *prompt);
 
+/* ENDPOINT_IMAGES and above: output that no max_tokens bounds. */
+void openai_media_finish(const struct prompt *prompt, struct call *call);
+/* Whether a guarded member means something at the endpoint. */
+bool openai_media_counts(uint8_t endpoint, unsigned member);
+/* The body is a form, by call->boundary. */
+int openai_form_scan(struct scan *scan, uint8_t endpoint);
+/* All members were read: what they come to. */
+int openai_scan_finish(struct scan *scan);
 int openai_scan(struct str body, uint8_t endpoint, struct call *call,
                 struct fault *fault);
 void openai_rewrite(struct str body, const struct call *call,

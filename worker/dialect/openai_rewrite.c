@@ -34,11 +34,18 @@ static void
 insert_members(const struct call *call, const struct rewrite *rewrite,
                struct splices *splices)
 {
+    bool model = rewrite->model.ptr != NULL && call->model_value.len == 0;
     bool tokens = rewrite->max_tokens > 0 && call->max_tokens_value.len == 0;
     bool usage = rewrite->want_usage && call->stream_options_value.len == 0;
-    if (!tokens && !usage)
+    if (!model && !tokens && !usage)
         return;
     struct splice *first = splice_add(splices, call->first_member, 0);
+    if (model) {
+        splice_text(splices, first, STR_LIT("\"model\":"));
+        splice_name(splices, first, rewrite->model);
+    }
+    if (model && (tokens || usage))
+        splice_text(splices, first, STR_LIT(","));
     if (tokens) {
         splice_text(splices, first,
                     rewrite->max_tokens_as_completion
@@ -55,22 +62,44 @@ insert_members(const struct call *call, const struct rewrite *rewrite,
         splice_text(splices, first, STR_LIT(","));
 }
 
+/* The value of a form's field, as it is. */
+static void
+rewrite_form(const struct call *call, const struct rewrite *rewrite,
+             struct splices *splices)
+{
+    if (rewrite->model.ptr == NULL)
+        return;
+    size_t len = rewrite->model.len < SPLICE_NAME_BYTES ? rewrite->model.len
+                                                        : SPLICE_NAME_BYTES;
+    splice_text(
+        splices,
+        splice_add(splices, call->model_value.off, call->model_value.len),
+        str_make(rewrite->model.ptr, len));
+}
+
 void
 openai_rewrite(struct str body, const struct call *call,
-               const struct rewrite *rewrite, struct splices *splices)
+               const struct rewrite *asked, struct splices *splices)
 {
+    struct rewrite rewrite = *asked;
     splices->count = splices->text_len = 0;
-    insert_members(call, rewrite, splices);
-    if (rewrite->model.ptr != NULL)
+    if (rewrite.model.ptr == NULL && call->model_in_path)
+        rewrite.model = str_make(call->model, call->model_len);
+    if (call->boundary.len > 0) {
+        rewrite_form(call, &rewrite, splices);
+        return;
+    }
+    insert_members(call, &rewrite, splices);
+    if (rewrite.model.ptr != NULL && call->model_value.len > 0)
         splice_name(
             splices,
             splice_add(splices, call->model_value.off, call->model_value.len),
-            rewrite->model);
-    if (rewrite->max_tokens > 0 && call->max_tokens_value.len > 0)
+            rewrite.model);
+    if (rewrite.max_tokens > 0 && call->max_tokens_value.len > 0)
         splice_number(splices,
                       splice_add(splices, call->max_tokens_value.off,
                                  call->max_tokens_value.len),
-                      rewrite->max_tokens);
-    if (rewrite->want_usage && call->stream_options_value.len > 0)
+                      rewrite.max_tokens);
+    if (rewrite.want_usage && call->stream_options_value.len > 0)
         want_usage_inside(body, call, splices);
 }

@@ -78,13 +78,28 @@ take_stream_options(struct scan *scan)
     return 0;
 }
 
-/* Embeddings know no output: of its members only the model counts. */
+static int
+skip_model(struct scan *scan)
+{
+    const char *start = scan->token.span.ptr;
+    if (prompt_skip(&scan->reader, &scan->token) != 0)
+        return scan_refuse_json(scan);
+    const char *end = scan->token.span.ptr + scan->token.span.len;
+    scan->call->model_value =
+        scan_span(scan, str_make(start, (size_t)(end - start)));
+    return 0;
+}
+
+/* Embeddings and their like know no output: of their members only the model
+ * counts. */
 static int
 take_guarded(struct scan *scan, unsigned member)
 {
-    if (member == MEMBER_MODEL)
+    if (member == MEMBER_MODEL && !scan->call->model_in_path)
         return scan_model(scan);
-    if (scan->call->endpoint == ENDPOINT_EMBEDDINGS)
+    if (member == MEMBER_MODEL) /* replaced by the path's */
+        return skip_model(scan);
+    if (!openai_media_counts(scan->call->endpoint, member))
         return prompt_other(&scan->reader, &scan->token, &scan->prompt) == 0
                    ? 0
                    : scan_refuse_json(scan);
@@ -107,6 +122,20 @@ take_guarded(struct scan *scan, unsigned member)
     default:
         return take_max_tokens(scan, member);
     }
+}
+
+/* Of members that chat does not know, some hold what the model reads. */
+static int
+take_other(struct scan *scan)
+{
+    struct json_reader *reader = &scan->reader;
+    struct json_token *token = &scan->token;
+    bool holds = token->type == JSON_ARRAY || token->type == JSON_OBJECT;
+    if (scan->call->endpoint == ENDPOINT_RERANK)
+        return openai_prompt_inputs(reader, token, &scan->prompt);
+    if (scan->call->endpoint == ENDPOINT_IMAGE_EDITS && holds)
+        return openai_prompt_messages(reader, token, &scan->prompt);
+    return prompt_other(reader, token, &scan->prompt);
 }
 
 /* The reader stands at the value of a top-level member. */
@@ -134,16 +163,23 @@ take_member(struct scan *scan, unsigned member)
         rc = prompt_skip(reader, token);
         break;
     default:
-        rc = prompt_other(reader, token, &scan->prompt);
+        rc = take_other(scan);
     }
     return rc == 0 ? 0 : scan_refuse_json(scan);
 }
 
-static int
-scan_finish(struct scan *scan)
+/* The path named the model: then it stands in no body, or is replaced there. */
+static bool
+has_model(const struct scan *scan)
+{
+    return scan->call->model_in_path || (scan->seen >> MEMBER_MODEL & 1) != 0;
+}
+
+int
+openai_scan_finish(struct scan *scan)
 {
     struct call *call = scan->call;
-    if ((scan->seen >> MEMBER_MODEL & 1) == 0)
+    if (!has_model(scan))
         return scan_refuse_model(scan, "The body names no model.");
     uint64_t answers = scan->best_of > scan->n ? scan->best_of : scan->n;
     if (call->endpoint == ENDPOINT_COMPLETIONS && scan->prompt.prompts > 1)
@@ -156,6 +192,8 @@ scan_finish(struct scan *scan)
             (unsigned long long)answers, SCAN_ANSWERS_MAX);
     call->n = (uint32_t)answers;
     prompt_finish(&scan->prompt, call);
+    if (call->endpoint >= ENDPOINT_IMAGES)
+        openai_media_finish(&scan->prompt, call);
     return 0;
 }
 
@@ -165,8 +203,10 @@ openai_scan(struct str body, uint8_t endpoint, struct call *call,
 {
     struct scan scan = {
         .body = body, .call = call, .fault = fault, .n = 1, .best_of = 1};
+    if (call->boundary.len > 0)
+        return openai_form_scan(&scan, endpoint);
     scan_begin(call, endpoint);
     if (scan_object(&scan, &openai_names, take_member) != 0)
         return -1;
-    return scan_finish(&scan);
+    return openai_scan_finish(&scan);
 }

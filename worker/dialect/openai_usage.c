@@ -55,6 +55,17 @@ static const struct field_names responses_fields = {
     {FIELD_PROMPT, FIELD_COMPLETION, FIELD_TOTAL, DETAILS_PROMPT,
      DETAILS_COMPLETION},
 };
+/* Pictures, speech and the like, where the names are those of Responses. */
+static const struct field_names media_fields = {
+    9,
+    {STR_LIT("input_tokens"), STR_LIT("output_tokens"), STR_LIT("total_tokens"),
+     STR_LIT("input_token_details"), STR_LIT("input_tokens_details"),
+     STR_LIT("output_token_details"), STR_LIT("output_tokens_details"),
+     STR_LIT("prompt_tokens"), STR_LIT("completion_tokens")},
+    {FIELD_PROMPT, FIELD_COMPLETION, FIELD_TOTAL, DETAILS_PROMPT,
+     DETAILS_PROMPT, DETAILS_COMPLETION, DETAILS_COMPLETION, FIELD_PROMPT,
+     FIELD_COMPLETION},
+};
 static const struct field_names prompt_fields = {
     5,
     {STR_LIT("cached_tokens"), STR_LIT("cache_write_tokens"),
@@ -162,7 +173,9 @@ read_usage(struct answer *answer, struct str object,
 bool
 openai_usage_read(struct answer *answer, struct str object)
 {
-    return read_usage(answer, object, &top_fields);
+    bool is_media = answer->endpoint >= ENDPOINT_IMAGES &&
+                    answer->endpoint <= ENDPOINT_MODERATIONS;
+    return read_usage(answer, object, is_media ? &media_fields : &top_fields);
 }
 
 bool

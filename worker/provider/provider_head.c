@@ -121,7 +121,9 @@ provider_body_fields(struct buf *out, const struct upstream_call *call)
                             : STR_LIT("application/json"));
     buf_append_str(out, STR_LIT("\r\nContent-Length: "));
     buf_append_u64(out, call->body_len);
-    if (call->stream)
+    if (call->endpoint >= ENDPOINT_IMAGES && call->endpoint <= ENDPOINT_RERANK)
+        buf_append_str(out, STR_LIT("\r\nAccept: */*")); /* sound, text ... */
+    else if (call->stream)
         buf_append_str(out, STR_LIT("\r\nAccept: text/event-stream"));
     else
         buf_append_str(out, STR_LIT("\r\nAccept: application/json"));

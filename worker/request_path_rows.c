@@ -1,0 +1,70 @@
+/*
+ * request_path_rows.c - the rows of the table of paths. An endpoint more is a
+ * row here.
+ *
+ * Order: the first rows are looked at before anything else, so the most asked
+ * stand there; of patterns that match the same path the more special comes first.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/request_path.h"
+
+#include "worker/self_service.h"
+
+#define BIT(method) (1u << HTTP_##method)
+#define POSTS       .methods = BIT(POST), .allow = "POST"
+#define GETS        .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD"
+#define ALL                                                                    \
+    .methods = BIT(GET) | BIT(HEAD) | BIT(POST) | BIT(PUT) | BIT(PATCH) |      \
+               BIT(DELETE) | BIT(OPTIONS),                                     \
+    .allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+/* A model call; a question that is answered at once; one for the accountant. */
+#define CALL(d, e)                                                             \
+    POSTS, .needs_key = true, .dialect = &dialect_##d, .endpoint = ENDPOINT_##e
+#define MODEL  .rest = REST_MODEL
+#define ASK(a) GETS, .needs_key = true, .answer = self_service_##a
+#define ADMIN  ALL, .admin = true
+
+const struct path_row path_rows[] = {
+    // clang-format off
+    {"/v1/chat/completions", CALL(openai, CHAT)},
+    {"/v1/completions", CALL(openai, COMPLETIONS)},
+    {"/v1/embeddings", CALL(openai, EMBEDDINGS)},
+
+    {"/v1/images/generations", CALL(openai, IMAGES)},
+    {"/v1/images/edits", CALL(openai, IMAGE_EDITS)},
+    {"/v1/images/variations", CALL(openai, IMAGE_VARIATIONS)},
+    {"/v1/audio/speech", CALL(openai, SPEECH)},
+    {"/v1/audio/transcriptions", CALL(openai, TRANSCRIPTIONS)},
+    {"/v1/audio/translations", CALL(openai, TRANSLATIONS)},
+    {"/v1/rerank", CALL(openai, RERANK)},
+    {"/v1/moderations", CALL(openai, MODERATIONS)},
+
+    {"/v1/models", ASK(models)},
+    {"/v1/models/*", ASK(model)},
+    {"/v1/usage", ASK(usage)},
+    {"/healthz", GETS, .answer = self_service_healthz},
+    {"/readyz", GETS, .answer = self_service_readyz},
+
+    {"/metrics", GETS, .admin = true},
+    {"/admin/v1/*", ADMIN},
+    {"/console", ADMIN},
+    {"/console/*", ADMIN},
+
+    /* Cloudflare: its API's Workers AI, then its gateway. */
+    {"/client/v4/accounts/?/ai/v1/*", ALL, .needs_key = true, .rest = REST_PATH, .plane = PLANE_CF_REST},
+    {"/v1/?/ai/run/*", ALL, .needs_key = true, .plane = PLANE_CF_GATEWAY, .answer = refuse_gateway},
+    {"/v1/?/?/?/*", ALL, .needs_key = true, .rest = REST_PATH, .plane = PLANE_CF_GATEWAY},
+    // clang-format on
+};
+
+const unsigned path_row_count = ARRAY_LEN(path_rows);
+
+const struct path_row *
+path_row_of_run(void)
+{
+    for (unsigned i = 0; i < path_row_count; i++)
+        if (path_rows[i].endpoint == ENDPOINT_RUN)
+            return &path_rows[i];
+    return NULL;
+}
