@@ -338,7 +338,8 @@ static void
 read_data(struct canon_stream *stream, struct str data)
 {
     struct str values[EVENT_MEMBERS + 1];
-    responses_members(data, event_names, EVENT_MEMBERS, values);
+    if (!responses_members(data, event_names, EVENT_MEMBERS, values))
+        return; /* half an event says nothing */
     if (stream->client == NULL && values[EVENT_SEQUENCE].len > 0)
         stream->answer->sequence = number_of(values[EVENT_SEQUENCE]) + 1;
     struct str type = values[EVENT_TYPE];

@@ -29,9 +29,12 @@ static const struct str names[PLAIN_MEMBERS] = {
 bool
 responses_read_usage(struct answer *answer, struct str object)
 {
+    struct str value;
     /* Azure's models of others have the names of chat completions. */
-    return openai_usage_read_responses(answer, object) ||
-           openai_usage_read(answer, object);
+    if (json_find(object, "prompt_tokens", &value) &&
+        !json_find(object, "input_tokens", &value))
+        return openai_usage_read(answer, object);
+    return openai_usage_read_responses(answer, object);
 }
 
 static void
