@@ -104,9 +104,7 @@ TEST(what_ran_at_the_provider_is_counted_as_output)
     static const char *const events[] = {
         START,
         OPEN(0, "\"type\":\"server_tool_use\",\"id\":\"s\",\"name\":\"web\""),
-        JSON_(0, "{\\\"q\\\":1}"),
-        CLOSE(0),
-        NULL};
+        JSON_(0, "{\\\"q\\\":1}"), CLOSE(0), NULL};
     begin(&canon_trace, true);
     feed(events);
     CHECK_EQ(path.answer.content_events, 2);
@@ -425,8 +423,8 @@ TEST(collected_answers_are_written_as_one_message)
 
 TEST(arguments_that_are_no_object_become_an_empty_one)
 {
-    static const char *const texts[] = {"", "nonsense", "[1]", "{\\\"a\\\":",
-                                        "{}}", "\\\"x\\\""};
+    static const char *const texts[] = {
+        "", "nonsense", "[1]", "{\\\"a\\\":", "{}}", "\\\"x\\\""};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         begin(&dialect_anthropic, false);
         canon_tool(&path.stream, 0, 0, STR_LIT("t"), STR_LIT("f"));
@@ -485,13 +483,20 @@ TEST(errors_have_the_type_of_their_status)
         uint16_t status;
         const char *type;
     } cases[] = {
-        {400, "invalid_request_error"}, {401, "authentication_error"},
-        {402, "billing_error"},         {403, "permission_error"},
-        {404, "not_found_error"},       {405, "invalid_request_error"},
-        {408, "timeout_error"},         {413, "request_too_large"},
-        {422, "invalid_request_error"}, {429, "rate_limit_error"},
-        {500, "api_error"},             {502, "api_error"},
-        {503, "overloaded_error"},      {504, "timeout_error"},
+        {400, "invalid_request_error"},
+        {401, "authentication_error"},
+        {402, "billing_error"},
+        {403, "permission_error"},
+        {404, "not_found_error"},
+        {405, "invalid_request_error"},
+        {408, "timeout_error"},
+        {413, "request_too_large"},
+        {422, "invalid_request_error"},
+        {429, "rate_limit_error"},
+        {500, "api_error"},
+        {502, "api_error"},
+        {503, "overloaded_error"},
+        {504, "timeout_error"},
         {529, "overloaded_error"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -552,8 +557,8 @@ expected(const cJSON *normalised)
     struct usage want = {0};
     const cJSON *pass;
     add_counts(&want, normalised);
-    cJSON_ArrayForEach(pass, cJSON_GetObjectItemCaseSensitive(
-                                 normalised, "extra_iterations"))
+    cJSON_ArrayForEach(
+        pass, cJSON_GetObjectItemCaseSensitive(normalised, "extra_iterations"))
     {
         const char *type = cJSON_GetStringValue(
             cJSON_GetObjectItemCaseSensitive(pass, "type"));

@@ -117,10 +117,9 @@ look_into_message(struct fault *fault, const char *message)
 }
 
 static void
-make_fault(struct fault *fault, uint16_t status, const char *join,
-           const char *detail)
+make_fault(struct fault *fault, uint16_t status, uint16_t told,
+           const char *join, const char *detail)
 {
-    uint16_t told = told_status(status);
     *fault = (struct fault){
         .status = told,
         .type = told_type(told),
@@ -139,12 +138,13 @@ anthropic_map_error(const struct catalogue_provider *provider, uint16_t status,
     char message[MESSAGE_BYTES];
     struct str stated;
     if (status < 400) {
-        make_fault(fault, status, ", ",
+        make_fault(fault, status, 502, ", ",
                    "which is no answer to a call; check its base_url");
         return true;
     }
     if (credential_shows(provider, body)) {
-        make_fault(fault, status, status == 401 || status == 403 ? ": " : "; ",
+        make_fault(fault, status, told_status(status),
+                   status == 401 || status == 403 ? ": " : "; ",
                    status == 401 || status == 403
                        ? "it refused the gateway's credential"
                        : "its message is withheld, because it shows the "
@@ -152,9 +152,9 @@ anthropic_map_error(const struct catalogue_provider *provider, uint16_t status,
         return true;
     }
     if (!is_object(body)) {
-        make_fault(fault, status, " ", "without a readable reason");
-        if (status >= 500 && status != 529)
-            fault->status = 502;
+        make_fault(fault, status,
+                   status < 500 || status == 529 ? told_status(status) : 502,
+                   " ", "without a readable reason");
         return true;
     }
     bool own_shape =
@@ -162,6 +162,7 @@ anthropic_map_error(const struct catalogue_provider *provider, uint16_t status,
     if (own_shape && !translated && status != 424 && status <= 599)
         return false;
     find_message(body, message);
-    make_fault(fault, status, message[0] != '\0' ? ": " : "", message);
+    make_fault(fault, status, told_status(status),
+               message[0] != '\0' ? ": " : "", message);
     return true;
 }
