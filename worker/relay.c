@@ -169,6 +169,9 @@ keep_fields(struct relay *relay, const struct http_head *head)
             if (str_equals_nocase(name, STR_LIT("content-encoding")) &&
                 !str_equals_nocase(value, STR_LIT("identity")))
                 return false; /* we asked for none */
+            if (str_equals_nocase(name, STR_LIT("x-amzn-requestid")))
+                copy_value(relay->upstream_id, sizeof(relay->upstream_id),
+                           value);
             break;
         case 20:
             if (str_equals_nocase(name, STR_LIT("openai-processing-ms")))
@@ -182,6 +185,14 @@ keep_fields(struct relay *relay, const struct http_head *head)
     return true;
 }
 
+static bool
+type_is(const struct relay *relay, struct str name)
+{
+    struct str type = str_from(relay->content_type);
+    return type.len >= name.len &&
+           str_equals_nocase(str_make(type.ptr, name.len), name);
+}
+
 static enum relay_kind
 kind_of(const struct request *request, const struct relay *relay)
 {
@@ -190,9 +201,7 @@ kind_of(const struct request *request, const struct relay *relay)
     if (relay->status < 200 || relay->status > 299 || relay->status == 204 ||
         relay->status == 205)
         return RELAY_ERROR;
-    struct str sse = STR_LIT("text/event-stream");
-    if (type.len >= sse.len &&
-        str_equals_nocase(str_make(type.ptr, sse.len), sse))
+    if (relay->has_frames || type_is(relay, STR_LIT("text/event-stream")))
         return RELAY_STREAM;
     return request->call.stream && type.len == 0 ? RELAY_STREAM : RELAY_PLAIN;
 }
@@ -219,6 +228,9 @@ on_head(void *owner, const struct http_head *head)
         relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
         return;
     }
+    relay->has_frames =
+        request->translation != NULL &&
+        type_is(relay, STR_LIT("application/vnd.amazon.eventstream"));
     relay->kind = kind_of(request, relay);
     request->upstream_refused = relay->kind == RELAY_ERROR;
     if (request->answer.stream != (relay->kind == RELAY_STREAM)) {

@@ -40,7 +40,9 @@ struct relay {
     bool is_passing; /* a long plain answer, its head is out */
     bool is_counted; /* a plain answer is looked at piece by piece */
     struct sse_scan scan;
-    size_t partial; /* of held: where the unfinished event begins */
+    bool has_frames; /* events come as common/net/eventstream.h has them */
+    bool bad_frames; /* and one of them could not be read */
+    size_t partial;  /* of held: where the unfinished event begins */
     bool in_long_event;
     uint8_t long_state;
     uint64_t covered_tokens; /* of output, in events that may pass */

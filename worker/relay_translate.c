@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/net/eventstream.h"
 #include "common/net/http_reply.h"
 #include "worker/dialect/canon.h"
 #include "worker/dialect/canon_stream.h"
@@ -233,6 +234,23 @@ settle_and_end(struct request *request, uint8_t cause)
     canon_stream_end(stream);
 }
 
+static bool
+next_event(struct relay *relay, struct str bytes, bool at_end,
+           struct sse_event *event)
+{
+    if (!relay->has_frames) {
+        bool whole =
+            sse_next(&relay->scan, bytes.ptr, bytes.len, at_end, event);
+        if (whole)
+            relay->scan.scanned = 0;
+        return whole;
+    }
+    enum eventstream_result result =
+        eventstream_next(bytes.ptr, bytes.len, event);
+    relay->bad_frames = relay->bad_frames || result == EVENTSTREAM_BAD;
+    return result == EVENTSTREAM_DONE;
+}
+
 /* Whole events of `bytes`; returns how many bytes are done with. */
 static size_t
 take_events(struct request *request, struct str bytes, bool at_end)
@@ -242,9 +260,7 @@ take_events(struct request *request, struct str bytes, bool at_end)
     struct sse_event event;
     size_t used = 0;
     while (used < bytes.len && !stream->is_cut && !stream->has_error &&
-           sse_next(&relay->scan, bytes.ptr + used, bytes.len - used, at_end,
-                    &event)) {
-        relay->scan.scanned = 0;
+           next_event(relay, str_skip(bytes, used), at_end, &event)) {
         request->answer.dialect->read_event(stream, &event);
         used += event.bytes;
     }
@@ -289,6 +305,14 @@ ends_otherwise(struct request *request)
         settle_and_end(request, RECORD_CUT);
         send_out(request, true);
         request_done(request);
+        return true;
+    }
+    if (request->relay->bad_frames && !request->settled) {
+        if (request->answer_started || buf_len(stream->out) > 0)
+            send_out(request, false);
+        fault_set(&fault, 502, "server_error", "upstream_error", NULL,
+                  "the provider's answer is not understood (a damaged frame)");
+        relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
         return true;
     }
     if (buf_len(&request->held) > RELAY_TRANSLATE_MAX ||

@@ -296,7 +296,7 @@ TEST(media_come_with_their_bytes)
     plain->source = CANON_PLAIN_TEXT;
     media(CANON_FILE, "image/png", "RA==");
     media(CANON_AUDIO, "audio/wav", "RQ==");
-    struct canon_part *s3 = media(CANON_IMAGE, "image/png", "s3://b/k");
+    struct canon_part *s3 = media(CANON_IMAGE, "", "s3:\\/\\/b/k.jpg");
     s3->source = CANON_URL;
     body();
     check_has(
@@ -319,6 +319,7 @@ TEST(links_ids_and_unknown_types_are_refused)
         const char *type, *words;
     } cases[] = {
         {CANON_IMAGE, CANON_URL, "image/png", "send the image as base64"},
+        {CANON_IMAGE, CANON_URL, "", "send the image as base64"},
         {CANON_IMAGE, CANON_FILE_ID, "image/png", "send the image as base64"},
         {CANON_FILE, CANON_URL, "application/pdf", "send the file as base64"},
         {CANON_IMAGE, CANON_BASE64, "image/tiff", "\"image/tiff\""},

@@ -70,14 +70,18 @@ format_of(const struct medium *medium, const char *type)
     return NULL;
 }
 
-/* By the ending of its name, where nobody says what it is. */
+/* By the ending of its name, where nobody says what it is: ".jpg" is image/jpg,
+ * ".md" the format md. */
 static const char *
 format_of_name(const struct medium *medium, const char *name)
 {
     const char *dot = strrchr(name, '.');
-    for (unsigned i = 0; dot != NULL && i < medium->count; i++)
-        if (strcasecmp(medium->formats[i].format, dot + 1) == 0)
-            return medium->formats[i].format;
+    for (unsigned i = 0; dot != NULL && i < medium->count; i++) {
+        const struct media_format *known = &medium->formats[i];
+        if (strcasecmp(known->format, dot + 1) == 0 ||
+            strcasecmp(strchr(known->type, '/') + 1, dot + 1) == 0)
+            return known->format;
+    }
     return NULL;
 }
 
@@ -127,23 +131,21 @@ write_name(struct bedrock_writer *writer, char *name)
     buf_fini(&unique);
 }
 
-static int
-write_source(struct bedrock_writer *writer, const struct canon_part *part,
-             const char *what)
+static bool
+is_in_s3(const struct canon_part *part)
+{
+    return part->source == CANON_URL &&
+           (str_starts_with(part->data, STR_LIT("s3://")) ||
+            str_starts_with(part->data, STR_LIT("s3:\\/\\/")));
+}
+
+static void
+write_source(struct bedrock_writer *writer, const struct canon_part *part)
 {
     struct json_writer *json = &writer->json;
-    bool in_s3 = part->source == CANON_URL &&
-                 (str_starts_with(part->data, STR_LIT("s3://")) ||
-                  str_starts_with(part->data, STR_LIT("s3:\\/\\/")));
-    if (part->source == CANON_FILE_ID || (part->source == CANON_URL && !in_s3))
-        return scan_refuse(
-            writer->fault, "unsupported_parameter", "messages",
-            "Bedrock, which serves this model, takes media with their bytes "
-            "only, and the gateway fetches nothing: send the %s as base64.",
-            what);
     json_key(json, "source");
     json_object_begin(json);
-    if (in_s3) {
+    if (is_in_s3(part)) {
         json_key(json, "s3Location");
         json_object_begin(json);
         json_key(json, "uri");
@@ -154,7 +156,32 @@ write_source(struct bedrock_writer *writer, const struct canon_part *part,
         json_inside(json, part->data);
     }
     json_object_end(json);
-    return 0;
+}
+
+static void
+plain_name(struct str text, char name[NAME_BYTES])
+{
+    int len = json_text_decode(text, name, NAME_BYTES);
+    if (len < 0 || len >= NAME_BYTES)
+        name[0] = '\0';
+}
+
+/* NULL: Bedrock has none for it. */
+static const char *
+choose_format(const struct medium *medium, const struct canon_part *part,
+              const char *type, const char *name)
+{
+    char link[NAME_BYTES];
+    const char *format = format_of(medium, type);
+    if (format == NULL && part->source == CANON_PLAIN_TEXT)
+        format = "txt";
+    if (format == NULL)
+        format = format_of_name(medium, name);
+    if (format == NULL && is_in_s3(part)) {
+        plain_name(part->data, link);
+        format = format_of_name(medium, link);
+    }
+    return format;
 }
 
 int
@@ -163,15 +190,16 @@ bedrock_media(struct bedrock_writer *writer, const struct canon_part *part)
     struct json_writer *json = &writer->json;
     char type[TYPE_BYTES], name[NAME_BYTES];
     plain_type(part->media_type, type);
+    plain_name(part->name, name);
     const struct medium *medium = medium_of(part, type);
-    const char *format = format_of(medium, type);
-    int len = json_text_decode(part->name, name, sizeof(name));
-    if (len < 0 || (size_t)len >= sizeof(name))
-        name[0] = '\0';
-    if (format == NULL && part->source == CANON_PLAIN_TEXT)
-        format = "txt";
-    if (format == NULL)
-        format = format_of_name(medium, name);
+    if (part->source == CANON_FILE_ID ||
+        (part->source == CANON_URL && !is_in_s3(part)))
+        return scan_refuse(
+            writer->fault, "unsupported_parameter", "messages",
+            "Bedrock, which serves this model, takes media with their bytes "
+            "only, and the gateway fetches nothing: send the %s as base64.",
+            medium->what);
+    const char *format = choose_format(medium, part, type, name);
     if (format == NULL)
         return scan_refuse(
             writer->fault, "unsupported_parameter", "messages",
@@ -185,8 +213,7 @@ bedrock_media(struct bedrock_writer *writer, const struct canon_part *part)
     json_cstring(json, format);
     if (medium == &mediums[CANON_FILE])
         write_name(writer, name);
-    if (write_source(writer, part, medium->what) < 0)
-        return -1;
+    write_source(writer, part);
     json_object_end(json);
     json_object_end(json);
     return 0;
