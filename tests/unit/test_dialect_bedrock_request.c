@@ -299,17 +299,16 @@ TEST(media_come_with_their_bytes)
     struct canon_part *s3 = media(CANON_IMAGE, "", "s3:\\/\\/b/k.jpg");
     s3->source = CANON_URL;
     body();
-    check_has(
-        "{\"image\":{\"format\":\"jpeg\",\"source\":{\"bytes\":\"QQ==\"}"
-        "}},{\"document\":{\"format\":\"pdf\",\"name\":\"My report-v2 "
-        "(final)\",\"source\":{\"bytes\":\"Qg==\"}}},{\"document\":{"
-        "\"format\":\"md\",\"name\":\"notes 1\",\"source\":{\"bytes\":"
-        "\"Qw==\"}}},{\"document\":{\"format\":\"txt\",\"name\":"
-        "\"document 2\",\"source\":{\"text\":\"some text\"}}},{\"image\":{"
-        "\"format\":\"png\",\"source\":{\"bytes\":\"RA==\"}}},{\"audio\":{"
-        "\"format\":\"wav\",\"source\":{\"bytes\":\"RQ==\"}}},{\"image\":{"
-        "\"format\":\"png\",\"source\":{\"s3Location\":{\"uri\":"
-        "\"s3://b/k\"}}}}");
+    check_has("{\"image\":{\"format\":\"jpeg\",\"source\":{\"bytes\":\"QQ==\"}}"
+              "},{\"document\":{\"format\":\"pdf\",\"name\":\"My report-v2 "
+              "(final)\",\"source\":{\"bytes\":\"Qg==\"}}},{\"document\":{"
+              "\"format\":\"md\",\"name\":\"notes "
+              "1\",\"source\":{\"bytes\":\"Qw==\"}}},{\"document\":{\"format\":"
+              "\"txt\",\"name\":\"document 2\",\"source\":{\"text\":\"some "
+              "text\"}}},{\"image\":{\"format\":\"png\",\"source\":{\"bytes\":"
+              "\"RA==\"}}},{\"audio\":{\"format\":\"wav\",\"source\":{"
+              "\"bytes\":\"RQ==\"}}},{\"image\":{\"format\":\"jpeg\","
+              "\"source\":{\"s3Location\":{\"uri\":\"s3:\\/\\/b/k.jpg\"}}}}");
 }
 
 TEST(links_ids_and_unknown_types_are_refused)
