@@ -22,10 +22,12 @@ static const struct exchange_events events;
 bool
 relay_prepare(struct request *request)
 {
-    if (request->relay == NULL)
+    if (request->relay == NULL) {
         request->relay = malloc(sizeof(*request->relay));
-    if (request->relay == NULL)
-        return false;
+        if (request->relay == NULL)
+            return false;
+        buf_init(&request->relay->array_text, 0);
+    }
     memset(request->relay, 0, offsetof(struct relay, pieces));
     request->relay->upstream_id[0] = request->relay->processing_ms[0] = '\0';
     request->relay->retry_after[0] = request->relay->content_type[0] = '\0';
@@ -54,6 +56,8 @@ relay_start(struct request *request)
 void
 relay_destroy(struct relay **relay)
 {
+    if (*relay != NULL)
+        buf_fini(&(*relay)->array_text);
     free(*relay);
     *relay = NULL;
 }
@@ -242,6 +246,9 @@ on_head(void *owner, const struct http_head *head)
             (uint8_t)answer_body_kind(str_from(relay->content_type));
     if (request->translation != NULL && relay->kind != RELAY_ERROR)
         relay_translate_head(request);
+    else if (request->call.as_array && relay->kind == RELAY_STREAM)
+        copy_value(relay->content_type, sizeof(relay->content_type),
+                   str_from(request->dialect->plain_type));
 }
 
 static void

@@ -5,6 +5,7 @@
  *   relay_stream.c  event streams: the hot path of tokens
  *   relay_plain.c   answers with one body: collected, or passed on when long;
  *                   provider errors
+ *   relay_array.c   streams as a JSON array
  *
  * A request is done (request_done) when its client has all it will get; the
  * exchange may still give events after that in the same turn: they are ignored.
@@ -32,6 +33,14 @@ struct relay_piece {
     size_t off, len; /* off: from buf_ptr(held) */
 };
 
+/* A stream as a JSON array (relay_array.c); zeros at its start. */
+struct relay_array {
+    uint8_t state, matched;
+    bool after_cr;
+    bool in_event, begun, ended;
+    bool is_over; /* nothing but what is being sent comes */
+};
+
 struct relay {
     enum relay_kind kind;
     uint16_t status; /* the provider's */
@@ -46,11 +55,13 @@ struct relay {
     bool in_long_event;
     uint8_t long_state;
     uint64_t covered_tokens; /* of output, in events that may pass */
+    struct relay_array array;
     unsigned piece_count;
     size_t piece_bytes;
     struct relay_piece pieces[RELAY_PIECES];
     /* Of the upstream's head, for ours. Empty: absent. */
     char content_type[128], upstream_id[96], processing_ms[24], retry_after[32];
+    struct buf array_text; /* what goes out, where it is an array */
 };
 
 /* ---- relay.c ---- */
@@ -92,6 +103,16 @@ void relay_translate_flush(struct request *request);
 void relay_translate_end(struct request *request);
 /* All of a plain answer is in request->held. */
 void relay_translate_plain(struct request *request);
+
+/* ---- relay_array.c ---- */
+/* Bytes of events as bytes of the array; its end, once. */
+void relay_array_add(struct relay_array *array, struct buf *out,
+                     struct str bytes);
+void relay_array_end(struct relay_array *array, struct buf *out);
+/* All pieces and `tail`, which are then done with, as what goes out; lives until
+ * the next call. */
+struct str relay_array_batch(struct request *request, struct str tail,
+                             bool last);
 
 /* ---- relay_stream.c ---- */
 /* Whether the client is given a stream. */

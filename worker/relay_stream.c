@@ -39,13 +39,20 @@ relay_send_batch(struct request *request, struct str tail, bool last)
     struct iovec out[RELAY_PIECES + 5];
     char chunk_head[20];
     int count = 0;
-    size_t bytes = relay->piece_bytes + tail.len;
     struct client *client = request->client;
     if (client == NULL) {
         relay->piece_count = 0;
         relay->piece_bytes = 0;
         return;
     }
+    if (UNLIKELY(request->call.as_array) && relay_gives_stream(request)) {
+        tail = relay_array_batch(request, tail, last);
+        if (!buf_ok(&relay->array_text)) { /* half an array is no answer */
+            client_give_up(client);
+            return;
+        }
+    }
+    size_t bytes = relay->piece_bytes + tail.len;
     if (!request->answer_started) {
         struct buf *head = &request->worker->reply;
         relay_head(request, relay->status,
@@ -358,6 +365,7 @@ relay_stream_break(struct request *request, const struct fault *fault)
     request->relay->piece_bytes = 0;
     if (request->relay->in_long_event)
         buf_append_str(&tail, STR_LIT("\n\n")); /* ends what was passed */
+    request->relay->array.is_over = true;
     request->dialect->stream_error(&tail, &request->answer, fault);
     relay_send_batch(request, buf_view(&tail), false);
     buf_fini(&tail);

@@ -70,7 +70,6 @@ prepare_stream(struct request *request, struct translation *translation)
     stream->plain = !request->call.stream;
     stream->collect = stream->plain || request->dialect->collects;
     stream->include_usage = request->call.include_usage;
-    stream->as_array = request->call.as_array;
     stream->call = &request->call;
     stream->request = translation->asked;
     stream->request_id = request->id;

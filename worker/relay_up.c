@@ -101,6 +101,15 @@ can_translate(uint8_t endpoint)
     return endpoint < ENDPOINT_IMAGES && endpoint != ENDPOINT_COUNT_TOKENS;
 }
 
+/* A batch that names its model more often than splices can change. */
+static bool
+names_too_often(const struct request *request)
+{
+    struct str asked = {request->call.model, request->call.model_len};
+    return request->call.models_inside > CALL_MODELS_SPLICED &&
+           !str_equals(request->upstream_model, asked);
+}
+
 /* Head and body for the provider that was chosen. 0, or -1 with *fault. */
 static int
 make_upstream_request(struct request *request, struct exchange_request *out,
@@ -123,7 +132,7 @@ make_upstream_request(struct request *request, struct exchange_request *out,
         return -1;
     }
     begin_answer(request, dialect, endpoint);
-    if (dialect == request->dialect && !request->call.as_array) {
+    if (dialect == request->dialect && !names_too_often(request)) {
         body_len = splice_body(request, family->quirks(provider));
         out->call = &request->call;
         out->body = buf_view(&request->body);

@@ -125,7 +125,6 @@ struct canon_stream {
     bool plain;         /* the client gets one answer: write_plain */
     bool collect;       /* blocks are kept: plain, or dialect.collects */
     bool include_usage; /* the client asked for it in its stream */
-    bool as_array;      /* Gemini's stream without alt=sse */
     bool has_error;     /* canon_error() was called */
     bool started, ended;
     const struct call *call;             /* what was asked */
