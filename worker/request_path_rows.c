@@ -30,6 +30,8 @@ const struct path_row path_rows[] = {
     {"/v1/chat/completions", CALL(openai, CHAT)},
     {"/v1/completions", CALL(openai, COMPLETIONS)},
     {"/v1/embeddings", CALL(openai, EMBEDDINGS)},
+    {"/v1/messages", CALL(anthropic, MESSAGES)},
+    {"/v1/messages/count_tokens", CALL(anthropic, COUNT_TOKENS)},
 
     {"/v1/images/generations", CALL(openai, IMAGES)},
     {"/v1/images/edits", CALL(openai, IMAGE_EDITS)},

@@ -39,6 +39,8 @@ usage_progress(struct request *request)
 static bool
 is_free(const struct request *request)
 {
+    if (request->endpoint == ENDPOINT_COUNT_TOKENS)
+        return true; /* no provider charges for the count */
     if (request->upstream_answered && request->answer.usage_seen)
         return false;
     if (request->upstream_answered)
