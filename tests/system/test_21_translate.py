@@ -1,0 +1,228 @@
+"""Recorded answers of real providers, told to clients of every other dialect.
+
+A mock replays each recording as the provider of its kind would, cut into pieces of
+random size. A client of each dialect asks; the log row must have the recorded usage
+in every class, and the client must read the same text, tool calls and stop reason
+(by the independent readers of said.py). The model's name carries the recording.
+
+The recordings lie in $AIGW_SHARED/recordings; without them the test is skipped.
+"""
+import asyncio
+import glob
+import json
+import os
+import random
+import re
+import unittest
+import urllib.parse
+
+import said
+from gateway import SHARED, Gateway, GatewayCase, wait_for
+from load import Connection
+from mock_provider import MockProvider
+
+CLASSES = ("prompt_missed", "cached", "cache_creation", "completion", "reasoning")
+RECORD_ESTIMATED = 2
+AT_ONCE = 8
+
+# api of a recording: the kind of provider that serves it, and its options
+KINDS = {
+    "chat": ("openai", ""),
+    "responses": ("openai", "speaks = responses\n"),
+    "messages": ("anthropic", ""),
+    "generate": ("gemini", ""),
+    "converse": ("bedrock", "region = us-east-1\n"),
+}
+# Answers that are no answer of their api: nothing can read the same from them.
+UNREADABLE = {
+    # arguments in pieces with paths of their own, asked for by a switch
+    "gemini-generate-stream-google-stream-tool-call-arguments-2dbaf7db",
+    # the recording's own arguments are no JSON
+    "openai-responses-stream-parallel-tool-call-wrapper-1-7d6ff27d",
+}
+
+
+def load():
+    found = {}
+    for path in sorted(glob.glob(os.path.join(SHARED, "recordings", "*", "*.json"))):
+        with open(path, encoding="utf-8") as f:
+            recording = json.load(f)
+        if recording["api"] in KINDS and recording["response"]["status"] == 200 \
+                and recording["id"] not in UNREADABLE:
+            found[recording["id"]] = recording
+    return found
+
+
+RECORDINGS = load()
+
+
+class Player:
+    """Handler of MockProvider: replays the recording that the model names."""
+
+    def __init__(self):
+        self.random = random.Random(21)
+
+    @staticmethod
+    def recording_of(path, body):
+        path = urllib.parse.unquote(path)
+        named = re.search(r"/models?/([^/:?]+)", path)
+        return RECORDINGS[named.group(1) if named else json.loads(body)["model"]]
+
+    def pieces(self, data):
+        most = self.random.choice((3, 40, 700, 9000))
+        while data:
+            n = self.random.randint(1, most)
+            yield data[:n]
+            data = data[n:]
+
+    async def __call__(self, _method, path, _headers, body, writer):
+        recording = self.recording_of(path, body)
+        data = said.recorded_body(recording)
+        kind = {"sse": "text/event-stream",
+                "eventstream": "application/vnd.amazon.eventstream",
+                None: "application/json"}[recording["stream_format"]]
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\n" % kind.encode())
+        for piece in self.pieces(data):
+            writer.write(b"%x\r\n" % len(piece) + piece + b"\r\n")
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        return True
+
+
+# client dialects: api by whose reader the answer is read, path, body
+def chat(model, stream):
+    body = {"model": model, "messages": [{"role": "user", "content": "hi"}]}
+    if stream:
+        body.update(stream=True, stream_options={"include_usage": True})
+    return "chat", "/v1/chat/completions", body
+
+
+def responses(model, stream):
+    return "responses", "/v1/responses", {"model": model, "input": "hi",
+                                          "stream": stream}
+
+
+def messages(model, stream):
+    return "messages", "/v1/messages", {
+        "model": model, "max_tokens": 4096, "stream": stream,
+        "messages": [{"role": "user", "content": "hi"}]}
+
+
+def generate(model, stream):
+    method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return "generate", "/v1beta/models/%s:%s" % (
+        urllib.parse.quote(model, safe="/"), method), {
+        "contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+
+
+CLIENTS = (chat, responses, messages, generate)
+
+
+@unittest.skipUnless(RECORDINGS, "no recordings in %s" % SHARED)
+class Translate(GatewayCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = MockProvider(handler=Player()).start()
+        extra = "".join("[provider.%s]\nkind = %s\nbase_url = %s\n"
+                        "api_key = sk-upstream-secret-canary\nmodels = *\n%s\n" % (
+                            api, kind, "http://127.0.0.1:%d" % cls.provider.port
+                            if kind != "openai" else cls.provider.base_url, options)
+                        for api, (kind, options) in KINDS.items())
+        cls.gw = Gateway(extra=extra).start()
+        cls.key = cls.gw.create_key("replay")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gw.cleanup()
+        cls.provider.stop()
+
+    def ask_all(self, client, recordings):
+        """{recording id: Outcome}"""
+        waiting, outcomes = list(recordings), {}
+
+        async def work():
+            connection = Connection(self.gw.port)
+            while waiting:
+                recording = waiting.pop()
+                _, path, body = client("%s/%s" % (recording["api"], recording["id"]),
+                                       recording["stream"])
+                outcomes[recording["id"]] = await connection.call(
+                    self.key, body, path=path)
+            connection.close()
+
+        async def go():
+            await asyncio.gather(*[work() for _ in range(AT_ONCE)])
+        asyncio.run(go())
+        return outcomes
+
+    def rows_of(self, ids):
+        """{request id: row}, once all are there."""
+        def all_there():
+            rows = {"req_" + r["request_id"].removeprefix("req_"): r
+                    for r in self.gw.ctl("logs", "--limit", "0")}
+            return rows if ids <= rows.keys() else None
+        return wait_for(all_there, 60, "log rows of all replayed calls")
+
+    def check(self, recording, api, outcome):
+        """What a client reads of it; an explanation, or None."""
+        want = said.read(recording["api"], said.recorded_body(recording),
+                         recording["stream"])
+        if outcome.status != 200:
+            return "status %s: %s" % (outcome.status, outcome.body[:300])
+        got = said.read(api, outcome.body, recording["stream"])
+        for what in ("text", "tools", "stop"):
+            mine, theirs = getattr(got, what), getattr(want, what)
+            if mine != theirs:
+                return "%s: %.300r, not %.300r" % (what, mine, theirs)
+        return None
+
+    def check_usage(self, recording, row):
+        expected = recording["expected_usage"]
+        if expected is None or expected["normalised"] is None:
+            return None if row["flags"] & RECORD_ESTIMATED else "not estimated"
+        if expected.get("ambiguous"):
+            return None
+        usage = dict(row["usage"])
+        usage["audio"] = usage["audio_in"] + usage["audio_out"]
+        want = expected["normalised"]
+        wrong = {c: (usage[c], want[c]) for c in CLASSES + ("audio",)
+                 if usage[c] != want[c]}
+        return "usage (got, want): %r" % wrong if wrong else None
+
+    def replay(self, client):
+        api = client("m", False)[0]
+        recordings = [r for r in RECORDINGS.values() if r["api"] != api]
+        outcomes = self.ask_all(client, recordings)
+        rows = self.rows_of({o.id for o in outcomes.values() if o.status == 200})
+        wrong = []
+        for recording in recordings:
+            outcome = outcomes[recording["id"]]
+            why = self.check(recording, api, outcome)
+            if why is None:
+                why = self.check_usage(recording, rows[outcome.id])
+            if why is not None:
+                wrong.append("%s\n    %s" % (recording["id"], why))
+        self.assertEqual(wrong, [], "\n".join(wrong[:40]) +
+                         "\n%d of %d" % (len(wrong), len(recordings)))
+
+    def test_a_chat_client_reads_what_every_provider_said(self):
+        self.replay(chat)
+
+    def test_a_responses_client_reads_what_every_provider_said(self):
+        self.replay(responses)
+
+    def test_a_messages_client_reads_what_every_provider_said(self):
+        self.replay(messages)
+
+    def test_a_gemini_client_reads_what_every_provider_said(self):
+        self.replay(generate)
+
+    def test_books(self):
+        wait_for(self.gw.settled, 60, "all settled")
+        self.gw.verify()
+
+
+if __name__ == "__main__":
+    unittest.main()
