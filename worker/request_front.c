@@ -196,6 +196,8 @@ request_begin_call(struct request *request)
     request_enter(request, REQUEST_ROUTE);
     if (route_find(request, &fault) < 0)
         goto refuse;
+    calibration_apply(&request->worker->calibrations[request->model->model_idx],
+                      &request->call, &request->guess);
     request_enter(request, REQUEST_ADMIT);
     if (request->worker->heritage->idempotency != NULL &&
         repeat_check(request, &fault) < 0)

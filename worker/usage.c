@@ -127,6 +127,10 @@ usage_settle(struct request *request)
     if (!is_free(request))
         answer_usage(&request->answer, &request->call, &request->usage,
                      &estimated, &ambiguous);
+    if (request->answer.usage_seen && !estimated && !ambiguous &&
+        !request->upstream_refused)
+        calibration_learn(&worker->calibrations[request->model->model_idx],
+                          &request->guess, &request->usage);
     request->cost_nano =
         is_free(request)
             ? 0

@@ -11,6 +11,7 @@
 #include "shm/catalogue.h"
 #include "shm/column.h"
 #include "worker/body_pool.h"
+#include "worker/calibration.h"
 
 enum { WORKER_READ_BYTES = 64 * 1024 };
 
@@ -45,6 +46,7 @@ struct worker {
     uint32_t connection_count;
     uint64_t request_id_base[2]; /* random; the counter is added */
     uint64_t request_count;
+    struct calibration calibrations[SHM_MODELS_MAX];
     /* Shared by all reads of this process; content is valid until the callback
      * that was given it returns. */
     char read_buffer[WORKER_READ_BYTES];
