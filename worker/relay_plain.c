@@ -134,7 +134,7 @@ finish_error(struct request *request)
     struct fault fault;
     struct str body = buf_view(&request->held);
     bool mapped = family->map_error(request->provider, relay->status, body,
-                                    false, &fault);
+                                    request->translation != NULL, &fault);
     if (!mapped && (relay->status < 400 || relay->too_long)) {
         fault_set(&fault, 502, "server_error", "upstream_error", NULL,
                   "the provider answered with status %u", relay->status);
