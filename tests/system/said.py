@@ -216,8 +216,6 @@ def gemini_add(said, answer):
 
 
 def gemini_plain(answer):
-    if isinstance(answer, list):  # a stream without alt=sse
-        return gemini_stream(answer)
     said = Said()
     return said.finish(gemini_add(said, answer))
 
@@ -235,7 +233,7 @@ def converse_plain(answer):
     said = Said()
     for block in answer["output"]["message"]["content"]:
         said.text += block.get("text") or ""
-        if "toolUse" in block:
+        if "toolUse" in block and "type" not in block["toolUse"]:
             said.tool(block["toolUse"]["name"], block["toolUse"]["input"])
     stop = answer.get("stopReason")
     return said.finish("filter" if stop in ("guardrail_intervened", "content_filtered")
@@ -246,7 +244,8 @@ def converse_stream(events):
     said, stop, calls = Said(), None, {}
     for kind, payload in events:
         index = payload.get("contentBlockIndex")
-        if kind == "contentBlockStart" and "toolUse" in payload.get("start", {}):
+        if kind == "contentBlockStart" and "type" not in payload.get(
+                "start", {}).get("toolUse", {"type": "none"}):
             calls[index] = [payload["start"]["toolUse"]["name"], ""]
         elif kind == "contentBlockDelta":
             delta = payload["delta"]
