@@ -168,8 +168,8 @@ class Translate(GatewayCase):
         def all_there():
             rows = {"req_" + r["request_id"].removeprefix("req_"): r
                     for r in self.gw.ctl("logs", "--limit", "0")}
-            return rows if ids <= rows.keys() else None
-        return wait_for(all_there, 60, "log rows of all replayed calls")
+            return (rows,) if ids <= rows.keys() else None
+        return wait_for(all_there, 60, "log rows of all replayed calls")[0]
 
     def check(self, recording, api, outcome):
         """What a client reads of it; an explanation, or None."""
