@@ -81,7 +81,10 @@ def chat_text(content):
 def chat_plain(answer):
     said, choice = Said(), answer["choices"][0]
     message = choice.get("message") or {}
-    said.text = chat_text(message.get("content")) or message.get("refusal") or ""
+    said.text = chat_text(message.get("content")) or message.get("refusal") or \
+        (message.get("audio") or {}).get("transcript") or ""
+    if message.get("function_call"):
+        said.tool(message["function_call"]["name"], message["function_call"]["arguments"])
     for call in message.get("tool_calls") or ():
         said.tool(call["function"]["name"], call["function"].get("arguments"))
     said.usage = answer.get("usage")

@@ -37,6 +37,8 @@ KINDS = {
 UNREADABLE = {
     # arguments in pieces with paths of their own, asked for by a switch
     "gemini-generate-stream-google-stream-tool-call-arguments-2dbaf7db",
+    # an error at its end: told as one, where there is no stop reason any more
+    "openrouter-chat-stream-openrouter-stream-error-19ec71a1",
     # several messages, one behind the other
     "anthropic-messages-stream-anthropic-programmatic-tool-calling-1-17cf4c29",
     # streams without alt=sse, which no provider is ever asked for

@@ -27,6 +27,8 @@ PROVIDERS = {
     "bedrock": ("bedrock", Converse, "", "region = eu-west-1\n"),
     "workers-ai": ("workers-ai", Chat, "/client/v4/accounts/a1", ""),
 }
+# Some providers decide by the model's name what it takes.
+MODEL = "anthropic.claude-sonnet-4-5"
 # (client, provider, scene): why there is no such thing
 NOT_POSSIBLE = {}
 # Classes that a provider's dialect does not state.
@@ -89,7 +91,7 @@ class Matrix(GatewayCase):
             mock.stop()
 
     def ask(self, client, provider, scene, stream):
-        path, body = CLIENTS[client].ask("%s/m-%s" % (provider, scene),
+        path, body = CLIENTS[client].ask("%s/%s-%s" % (provider, MODEL, scene),
                                          scene if scene in SCENES else "text", stream)
 
         async def go():

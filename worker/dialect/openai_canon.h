@@ -45,7 +45,9 @@ void openai_read_event(struct canon_stream *stream,
                        const struct sse_event *event);
 void openai_read_plain(struct canon_stream *stream, struct str body);
 /* One of "choices". */
-void openai_read_choice(struct canon_stream *stream, struct str choice);
+/* `whole`: of a plain answer. */
+void openai_read_choice(struct canon_stream *stream, struct str choice,
+                        bool whole);
 /* The value of "tool_calls"; of the legacy "function_call". */
 void openai_read_tools(struct canon_stream *stream, uint32_t choice,
                        struct str list);

@@ -165,7 +165,7 @@ openai_read_event(struct canon_stream *stream, const struct sse_event *event)
         read_start(stream, values);
         if (openai_list_begin(&reader, values[KEY_CHOICES]))
             while (openai_list_next(&reader, &choice))
-                openai_read_choice(stream, choice);
+                openai_read_choice(stream, choice, false);
         read_usage(stream, values);
         if (!is_error(stream, values) &&
             str_equals(event->event, STR_LIT("error")))
@@ -206,7 +206,7 @@ openai_read_plain(struct canon_stream *stream, struct str body)
     read_start(stream, values);
     if (openai_list_begin(&reader, values[KEY_CHOICES]))
         while (openai_list_next(&reader, &choice))
-            openai_read_choice(stream, choice);
+            openai_read_choice(stream, choice, true);
     read_vectors(stream, values[KEY_DATA]);
     read_usage(stream, values);
     is_error(stream, values);

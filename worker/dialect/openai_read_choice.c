@@ -274,7 +274,7 @@ read_speech(struct canon_stream *stream, uint32_t index, struct str delta,
 }
 
 void
-openai_read_choice(struct canon_stream *stream, struct str choice)
+openai_read_choice(struct canon_stream *stream, struct str choice, bool whole)
 {
     static const struct str names[CHOICE_KEYS] = {
         [CHOICE_DELTA] = STR_LIT("delta"),
@@ -294,6 +294,9 @@ openai_read_choice(struct canon_stream *stream, struct str choice)
         number < CALL_CHOICES_MAX ? (uint32_t)number : CALL_CHOICES_MAX;
     if (index < CALL_CHOICES_MAX && index > stream->answer->choice_top)
         stream->answer->choice_top = (uint8_t)index;
+    /* Perplexity puts an empty delta beside the message of a plain answer. */
+    if (whole && values[CHOICE_MESSAGE].len > 0)
+        values[CHOICE_DELTA] = str_make(NULL, 0);
     read_speech(stream, index, values[CHOICE_DELTA], values[CHOICE_MESSAGE]);
     if (values[CHOICE_LOGPROBS].len > 0 &&
         json_find(values[CHOICE_LOGPROBS], "content", &tokens))
