@@ -233,6 +233,12 @@ bench-streams: all $(BUILD)/bench/stream_load ## CPU and memory of 1,000 streams
 .PHONY: bench-instructions
 bench-instructions: all ## instructions per request, everything on and off (valgrind)
 	@$(PYTHON) tests/bench/bench_instructions.py
+$(BUILD)/bench/bench_translate: $(BUILD)/obj/tests/bench/bench_translate.o $(BUILD)/libaigw.a
+	@mkdir -p $(dir $@)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+.PHONY: bench-translate
+bench-translate: $(BUILD)/bench/bench_translate ## instructions of translating, each way (valgrind)
+	@$(PYTHON) tests/bench/bench_translate.py $(BUILD)
 .PHONY: bench-tls
 bench-tls: all ## what TLS adds to a request, for us and for nginx
 	@$(PYTHON) tests/bench/bench_tls.py

@@ -96,13 +96,23 @@ escape_byte(struct buf *out, unsigned char c)
     buf_append(out, text, found != NULL ? 2 : 6);
 }
 
+/* A bit per byte: control bytes, quote, backslash, no ASCII. */
+static inline bool
+must_look(unsigned char c)
+{
+    static const uint64_t bits[4] = {UINT64_C(0xffffffff) | UINT64_C(1) << '"',
+                                     UINT64_C(1) << ('\\' - 64), UINT64_MAX,
+                                     UINT64_MAX};
+    return (bits[c >> 6] >> (c & 63) & 1) != 0;
+}
+
 void
 json_escape(struct buf *out, struct str text)
 {
     const unsigned char *p = (const unsigned char *)text.ptr;
     size_t from = 0, i = 0;
     while (i < text.len) {
-        if (p[i] >= ' ' && p[i] < 0x80 && p[i] != '"' && p[i] != '\\') {
+        if (!must_look(p[i])) {
             i++;
             continue;
         }
@@ -141,7 +151,22 @@ json_key_str(struct json_writer *writer, struct str name)
 void
 json_key(struct json_writer *writer, const char *name)
 {
-    json_key_str(writer, str_from(name));
+    enum { ROOM = 64 };
+    char text[ROOM];
+    size_t len = strlen(name), at = 0;
+    if (len > ROOM - 4) {
+        json_key_str(writer, str_make(name, len));
+        return;
+    }
+    if (writer->comma)
+        text[at++] = ',';
+    text[at++] = '"';
+    memcpy(text + at, name, len);
+    at += len;
+    text[at++] = '"';
+    text[at++] = ':';
+    buf_append(writer->out, text, at);
+    writer->comma = false;
 }
 
 void

@@ -25,6 +25,7 @@ void json_object_begin(struct json_writer *writer);
 void json_object_end(struct json_writer *writer);
 void json_array_begin(struct json_writer *writer);
 void json_array_end(struct json_writer *writer);
+/* A name of ours, which needs no escapes. */
 void json_key(struct json_writer *writer, const char *name);
 void json_key_str(struct json_writer *writer, struct str name);
 void json_string(struct json_writer *writer, struct str text);
