@@ -39,23 +39,25 @@ class Provider:
     """Handler of MockProvider; the model's name says scene and mishap."""
 
     def __init__(self, speaks):
-        self.speaks, self.complaints = speaks, []
+        self.only, self.complaints = speaks, []
 
     async def __call__(self, _method, path, _headers, body, writer):
         request = json.loads(body)
         name = json.dumps(request) + path
+        # Azure takes Responses beside chat.
+        speaks = Responses if path.split("?")[0].endswith("/responses") else self.only
         scene = next(s for s in SCENES + ("refused", "broken") if "-%s" % s in name)
         stream = "stream" in path or bool(request.get("stream"))
         if scene == "refused":
-            data = json.dumps(self.speaks.error()).encode()
-            self.head(writer, self.speaks.error_status, "application/json", len(data))
+            data = json.dumps(speaks.error()).encode()
+            self.head(writer, speaks.error_status, "application/json", len(data))
             writer.write(data)
             await writer.drain()
             return True
-        if scene in SCENES and not {"text", scene} <= self.speaks.seen(path, request):
+        if scene in SCENES and not {"text", scene} <= speaks.seen(path, request):
             self.complaints.append("%s asked without %s: %s" % (path, scene, body))
-        data = self.speaks.answer("text" if scene == "broken" else scene, stream)
-        self.head(writer, 200, self.speaks.stream_type if stream
+        data = speaks.answer("text" if scene == "broken" else scene, stream)
+        self.head(writer, 200, speaks.stream_type if stream
                   else "application/json", len(data))
         if scene == "broken":
             data = data[:len(data) * 2 // 3]
