@@ -14,6 +14,7 @@ step() { # name, tool, command...
     else
         echo "--- $name"
         echo "$out" | head -n 60
+        echo "FAILED: lint: $name"
         failed=$((failed + 1))
     fi
 }

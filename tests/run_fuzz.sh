@@ -61,6 +61,7 @@ for target in "$@"; do
     else
         echo "--- $target"
         tail -n 40 build-fuzz/$target.log
+        echo "FAILED: $target"
         failed=$((failed + 1))
     fi
 done

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs make goals one after the other, all of them, and adds up their closing
-# lines. usage: tests/run_goals.sh GOAL...
-passed=0 failed=0 skipped=0
+# lines. What failed is named once more at the end.
+# usage: tests/run_goals.sh GOAL...
+passed=0 failed=0 skipped=0 names=
 out=$(mktemp) || exit 1
 trap 'rm -f "$out"' EXIT
 for goal in "$@"; do
@@ -13,8 +14,11 @@ for goal in "$@"; do
     f=$(echo "$line" | sed -n 's/.*passed, \([0-9]*\) failed.*/\1/p')
     s=$(echo "$line" | sed -n 's/.*failed, \([0-9]*\) skipped.*/\1/p')
     if [ $status -ne 0 ]; then
-        cat "$out"
+        grep -v '^FAILED: ' "$out"
         [ "${f:-0}" -gt 0 ] || f=1
+        found=$(grep '^FAILED: ' "$out")
+        names="$names
+${found:-FAILED: $goal: status $status}"
     else
         grep -E '^skipped:' "$out"
     fi
@@ -22,5 +26,6 @@ for goal in "$@"; do
     passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0}))
     skipped=$((skipped + ${s:-0}))
 done
+echo "$names" | grep '^FAILED'
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

@@ -54,9 +54,12 @@ int
 main(int argc, char **argv)
 {
     unsigned passed = 0, failed = 0;
+    bool names = getenv("AIGW_TEST_NAMES") != NULL; /* where did it die? */
     for (struct test_case *t = tests; t != NULL; t = t->next) {
         if (argc > 1 && strstr(t->name, argv[1]) == NULL)
             continue;
+        if (names)
+            fprintf(stderr, "# %s\n", t->name);
         current_failed = false;
         t->run();
         if (current_failed) {

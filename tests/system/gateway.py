@@ -18,14 +18,20 @@ BUILD = os.environ.get("AIGW_BUILD", os.path.join(ROOT, "build"))
 SHARED = os.environ.get("AIGW_SHARED", os.path.join(os.path.dirname(ROOT), "shared"))
 
 
+_kept = [] # sockets: bound, never listening
+
+
 def free_port():
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody else is given while this process lives: it stays bound
+    here, and whoever is meant to listen binds beside it by SO_REUSEADDR."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    _kept.append(s)
+    return s.getsockname()[1]
 
 
-def wait_for(condition, seconds=20, what="condition"):
+def wait_for(condition, seconds=60, what="condition"):
     """Returns the first true value of condition(); fails after `seconds`."""
     end = time.monotonic() + seconds
     while True:
@@ -104,7 +110,7 @@ api_key = sk-upstream-secret-canary
         self.launch().wait_ready()
         return self
 
-    def wait_ready(self, seconds=20):
+    def wait_ready(self, seconds=60):
         def ready():
             if self.process.poll() is not None:
                 raise AssertionError("aigw ended with %s:\n%s" % (
@@ -113,9 +119,12 @@ api_key = sk-upstream-secret-canary
                 return self.http("GET", "/readyz")[0] == 200
             except OSError:
                 return False
-        wait_for(ready, seconds, "readyz; log:\n" + self.log())
+        try:
+            wait_for(ready, seconds, "readyz")
+        except AssertionError as error:
+            raise AssertionError("%s; log:\n%s" % (error, self.log())) from None
 
-    def stop(self, how=signal.SIGTERM, seconds=30):
+    def stop(self, how=signal.SIGTERM, seconds=60):
         if self.process is None or self.process.poll() is not None:
             return self.process.returncode if self.process else None
         self.process.send_signal(how)

@@ -17,6 +17,11 @@ class Outcome:
         self.clean, self.error, self.headers, self.body = False, None, {}, b""
         self.finish, self.seconds = None, 0.0
 
+    def __repr__(self):
+        return "status %s, %d tokens, %s, %s, %s, %.1f s, %s, ends with %r" % (
+            self.status, self.tokens, self.usage, "clean" if self.clean else
+            "cut", self.error, self.seconds, self.id, self.body[-300:])
+
     @property
     def id(self):
         """The gateway's name for the request; None where no head came."""

@@ -14,7 +14,7 @@
 #include "shm/cells.h"
 #include "tests/unit/ledger_fixture.h"
 
-enum { FIXTURE_DEADLINE_MS = 10000 };
+enum { FIXTURE_DEADLINE_MS = 60000 };
 
 struct world {
     char dir[64];

@@ -8,7 +8,7 @@
 #include "master/master.h"
 #include "tests/unit/tls_files.h"
 
-enum { DEADLINE_MS = 20000 };
+enum { DEADLINE_MS = 60000 };
 
 static struct master master;
 static char used_cert[64], used_key[64];

@@ -24,7 +24,7 @@
 #include "worker/exchange.h"
 #include "worker/exchange_part.h"
 
-enum { DEADLINE_MS = 3000 };
+enum { DEADLINE_MS = 60000 };
 
 struct record {
     struct exchange *exchange;
