@@ -20,7 +20,7 @@ step() { # name, tool, command...
 }
 sources=$(git ls-files '*.c' '*.h')
 step "clang-format" clang-format clang-format --dry-run -Werror $sources
-step "cppcheck" cppcheck cppcheck -q --error-exitcode=1 --inline-suppr -I. \
+step "cppcheck" cppcheck cppcheck -q -j 2 --error-exitcode=1 --inline-suppr -I. \
     --enable=warning,portability --suppress=missingIncludeSystem \
     --suppress=normalCheckLevelMaxBranches --std=c11 -D_GNU_SOURCE \
     common shm worker accountant master tools

@@ -1,69 +1,81 @@
 #!/bin/sh
 # Fuzz targets: `replay` runs what is kept through each target once (gcc is
 # enough); a number fuzzes for so many seconds each with libFuzzer (clang).
+# FUZZ_JOBS at a time (2). FUZZ_SEED repeats what libFuzzer draws; else each run
+# draws anew.
 # usage: tests/run_fuzz.sh replay|SECONDS TARGET...
 mode=$1
 shift
 cd "$(dirname "$0")/.." || exit 1
-mkdir -p build-fuzz
-passed=0 failed=0
+jobs=${FUZZ_JOBS:-2}
 include="-I. -D_GNU_SOURCE -std=gnu11 -g -O1"
 libs="-lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lzstd -lpthread -lm"
-sources=$(ls common/*.c common/net/*.c shm/*.c worker/dialect/*.c \
-    accountant/ledger/*.c 2>/dev/null)
 if [ "$mode" = replay ]; then
     cc=gcc san=-fsanitize=address,undefined driver=tests/fuzz/replay.c
+    parts=$san
 else
     cc=${CLANG:-clang} san=-fsanitize=fuzzer,address,undefined driver=
-    command -v "$cc" >/dev/null || {
-        echo "skipped: fuzzing needs clang"
-        echo "0 passed, 0 failed, $# skipped"
-        exit 0
-    }
+    parts=-fsanitize=fuzzer-no-link,address,undefined
 fi
 tag=$(basename "$cc")
-objects=
-# A header that changed makes all objects old.
-[ ! -f build-fuzz/$tag/lib.a ] ||
-    [ -z "$(find common shm worker accountant -name '*.h' \
-        -newer build-fuzz/$tag/lib.a)" ] || rm -rf "build-fuzz/$tag"
-for source in $sources; do
-    object=build-fuzz/$tag/${source%.c}.o
-    objects="$objects $object"
-    [ "$object" -nt "$source" ] && continue
-    mkdir -p "$(dirname "$object")"
-    flags=$san
-    [ "$mode" = replay ] || flags=-fsanitize=fuzzer-no-link,address,undefined
-    $cc $include $flags -c -o "$object" "$source" || exit 1
-done
-rm -f build-fuzz/$tag/lib.a && ar rcs build-fuzz/$tag/lib.a $objects
-for target in "$@"; do
-    extra=$(sed -n 's/^ \* extra sources: //p' "tests/fuzz/$target.c")
-    binary=build-fuzz/$tag/$target
-    $cc $include $san -o "$binary" "tests/fuzz/$target.c" $driver $extra \
-        build-fuzz/$tag/lib.a $libs || {
-        failed=$((failed + 1))
-        continue
-    }
-    name=${target#fuzz_}
-    kept=$(ls -d tests/fuzz/corpus/"$name" tests/fuzz/corpus/"$target" \
+folder=build-fuzz/$tag
+
+one() { # TARGET: builds and runs it; what it says goes to its log
+    extra=$(sed -n 's/^ \* extra sources: //p' "tests/fuzz/$1.c")
+    binary=$folder/$1 name=${1#fuzz_}
+    $cc $include $san -o "$binary" "tests/fuzz/$1.c" $driver $extra \
+        $folder/lib.a $libs || return 1
+    kept=$(ls -d tests/fuzz/corpus/"$name" tests/fuzz/corpus/"$1" \
         tests/fuzz/regression/"$name" 2>/dev/null)
     if [ "$mode" = replay ]; then
-        "$binary" $kept >build-fuzz/$target.log 2>&1
+        "$binary" $kept
     else
         mkdir -p build-fuzz/corpus/"$name"
-        "$binary" -max_total_time="$mode" -timeout=10 -rss_limit_mb=2048 \
-            -artifact_prefix=build-fuzz/ build-fuzz/corpus/"$name" $kept \
-            >build-fuzz/$target.log 2>&1
+        # A slow input is one that a machine at work is slow with, too.
+        "$binary" -max_total_time="$mode" -timeout=60 -rss_limit_mb=2048 \
+            ${FUZZ_SEED:+-seed="$FUZZ_SEED"} -artifact_prefix=build-fuzz/ \
+            build-fuzz/corpus/"$name" $kept
     fi
-    if [ $? -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        echo "--- $target"
-        tail -n 40 build-fuzz/$target.log
-        echo "FAILED: $target"
-        failed=$((failed + 1))
-    fi
-done
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+}
+case $1 in
+part)
+    mkdir -p "$(dirname "$2")"
+    exec $cc $include $parts -c -o "$2" "$3"
+    ;;
+one)
+    one "$2" >build-fuzz/"$2.log" 2>&1 && exit 0
+    echo "--- $2"
+    tail -n 40 build-fuzz/"$2.log"
+    echo "FAILED: $2"
+    exit 0
+    ;;
+esac
+
+[ "$mode" = replay ] || command -v "$cc" >/dev/null || {
+    echo "skipped: fuzzing needs clang"
+    echo "0 passed, 0 failed, $# skipped"
+    exit 0
+}
+mkdir -p "$folder"
+# A header that changed makes all objects old.
+[ ! -f $folder/lib.a ] || [ -z "$(find common shm worker accountant -name \
+    '*.h' -newer $folder/lib.a)" ] || rm -rf "$folder"
+objects=
+for source in common/*.c common/net/*.c shm/*.c worker/dialect/*.c \
+    accountant/ledger/*.c; do
+    object=$folder/${source%.c}.o
+    objects="$objects $object"
+    [ "$object" -nt "$source" ] || echo "part $object $source"
+done >"$folder.todo"
+xargs -r -n 3 -P "$jobs" tests/run_fuzz.sh "$mode" <"$folder.todo" || {
+    echo "FAILED: fuzz: the sources do not build"
+    echo "0 passed, $# failed"
+    exit 1
+}
+rm -f $folder/lib.a && ar rcs $folder/lib.a $objects || exit 1
+out=$(mktemp) || exit 1
+trap 'rm -f "$out"' EXIT
+printf 'one %s\n' "$@" | xargs -n 2 -P "$jobs" tests/run_fuzz.sh "$mode" | tee "$out"
+failed=$(grep -c '^FAILED' "$out")
+echo "$(($# - failed)) passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -20,7 +20,7 @@ for goal in "$@"; do
         names="$names
 ${found:-FAILED: $goal: status $status}"
     else
-        grep -E '^skipped:' "$out"
+        grep -E '^skipped:|^test_[^ ]*: [0-9]+ s$' "$out"
     fi
     echo "== $goal: ${p:-0} passed, ${f:-0} failed ($(($(date +%s) - start)) s)"
     passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0}))
