@@ -54,6 +54,7 @@ const struct path_row path_rows[] = {
     {"/console/*", ADMIN},
 
     /* Cloudflare: its API's Workers AI, then its gateway. */
+    {"/client/v4/accounts/?/ai/run/*", CALL(workers_ai, RUN), MODEL, .plane = PLANE_CF_REST},
     {"/client/v4/accounts/?/ai/v1/*", ALL, .needs_key = true, .rest = REST_PATH, .plane = PLANE_CF_REST},
     {"/v1/?/ai/run/*", ALL, .needs_key = true, .plane = PLANE_CF_GATEWAY, .answer = refuse_gateway},
     {"/v1/?/?/?/*", ALL, .needs_key = true, .rest = REST_PATH, .plane = PLANE_CF_GATEWAY},

@@ -179,7 +179,7 @@ is_chat(uint8_t endpoint)
 {
     return endpoint == ENDPOINT_CHAT || endpoint == ENDPOINT_RESPONSES ||
            endpoint == ENDPOINT_MESSAGES || endpoint == ENDPOINT_GENERATE ||
-           endpoint == ENDPOINT_COUNT_TOKENS;
+           endpoint == ENDPOINT_COUNT_TOKENS || endpoint == ENDPOINT_RUN;
 }
 
 static uint64_t

@@ -11,6 +11,7 @@ static const struct provider_family *const provider_table[] = {
     &provider_gemini,
     &provider_azure,
     &provider_bedrock,
+    &provider_workers_ai,
 };
 
 const struct provider_family *
