@@ -191,6 +191,19 @@ TEST(usage_has_two_spellings_of_its_cache)
     }
 }
 
+TEST(usage_behind_the_last_event_is_not_read)
+{
+    static const struct event_text events[] = {
+        START,
+        END("end_turn"),
+        META("\"inputTokens\":1,\"outputTokens\":2"),
+        META("\"inputTokens\":1000,\"outputTokens\":2000"),
+        {NULL, NULL}};
+    trace_events(events);
+    CHECK_EQ(path.stream.usage.prompt_missed, 1);
+    CHECK_EQ(path.stream.usage.completion, 2);
+}
+
 /* A plain answer, told as a stream to see its blocks. */
 static struct str
 trace_plain(const char *body)

@@ -287,8 +287,8 @@ bedrock_read_event(struct canon_stream *stream, const struct sse_event *event)
         [EVENT_USAGE] = STR_LIT("usage"),
     };
     struct str values[EVENT_KEYS];
-    if (event->data_count == 0)
-        return;
+    if (event->data_count == 0 || stream->answer->done_seen)
+        return; /* of several metadata the first ends the answer */
     if (event->is_exception) {
         fail(stream, event->event, event->data[0]);
         return;

@@ -120,6 +120,8 @@ workers_ai_read_event(struct canon_stream *stream,
                       const struct sse_event *event)
 {
     struct str values[KEYS + 1];
+    if (stream->answer->done_seen)
+        return;
     if (event->data_count != 1 ||
         !openai_members(event->data[0], names, KEYS, values) ||
         values[KEY_CHOICES].len > 0) {
