@@ -72,7 +72,10 @@ write_head(struct request *request, const struct provider_family *family,
         .body_pieces = request->upstream_piece_count - 1,
         .body_len = body_len,
         .request_id = request->id,
-        .wall_ms = request->started_wall_ms,
+        /* Now: a signature is not as old as a slow upload. */
+        .wall_ms =
+            request->started_wall_ms +
+            (int64_t)(loop_now_ms(request->worker->loop) - request->started_ms),
     };
     buf_reset(head);
     family->head(head, &call);
