@@ -1,6 +1,6 @@
 /*
- * bedrock_answer.c - what Converse answers: events of a stream (the frames are
- * common/net/eventstream.c's), whole answers, usage.
+ * bedrock_answer.c - what ConverseStream answers: events (their frames are
+ * common/net/eventstream.c's), ends, failures, usage.
  *
  * Blocks of text and thoughts begin with their first delta: only tool calls have
  * a contentBlockStart. Some models send contentBlockStop for blocks that never
@@ -12,39 +12,9 @@
 
 #include <errno.h>
 
-#include "worker/dialect/scan.h"
+#include "worker/dialect/openai_canon.h"
 
 static const struct str no_text;
-
-/* Members of an object by name; others are passed over, the last of several
- * counts. False: it is no object. */
-static bool
-read_members(struct str object, const struct str *names, unsigned count,
-             struct str *values)
-{
-    struct json_reader reader;
-    struct json_token token;
-    struct str key, value;
-    enum json_type type;
-    for (unsigned i = 0; i < count; i++)
-        values[i] = no_text;
-    json_reader_init(&reader, object);
-    if (object.len == 0 || json_next(&reader, &token) != JSON_OBJECT)
-        return false;
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END) {
-        unsigned which = key_find(key, names, count);
-        if (which < count)
-            values[which] = value;
-    }
-    return type == JSON_OBJECT_END;
-}
-
-static struct str
-text_of(struct str value)
-{
-    return canon_inside(value, NULL);
-}
 
 /* ---- usage ---- */
 
@@ -106,9 +76,9 @@ bedrock_read_usage(struct answer *answer, struct str object)
         [USAGE_WRITE_COUNT] = STR_LIT("cacheWriteInputTokenCount"),
         [USAGE_DETAILS] = STR_LIT("cacheDetails"),
     };
-    struct str values[USAGE_KEYS];
+    struct str values[USAGE_KEYS + 1];
     uint64_t numbers[USAGE_DETAILS];
-    if (!read_members(object, names, USAGE_KEYS, values) ||
+    if (!openai_members(object, names, USAGE_KEYS, values) ||
         (values[USAGE_INPUT].len == 0 && values[USAGE_OUTPUT].len == 0))
         return false;
     for (unsigned i = 0; i < USAGE_DETAILS; i++) {
@@ -161,14 +131,14 @@ stop_of(struct str reason)
     return reason.len == 0 ? CANON_STOP_NONE : CANON_STOP_END;
 }
 
-/* `fields`: the model's own, of which we ask for the stop sequence. */
-static void
-finish(struct canon_stream *stream, struct str reason, struct str fields)
+void
+bedrock_finish(struct canon_stream *stream, struct str reason,
+               struct str fields)
 {
     struct str sequence = no_text;
     if (fields.len > 0 && json_find(fields, "stop_sequence", &sequence))
-        sequence = text_of(sequence);
-    canon_finish(stream, 0, stop_of(text_of(reason)), sequence);
+        sequence = openai_text(sequence);
+    canon_finish(stream, 0, stop_of(openai_text(reason)), sequence);
 }
 
 /*
@@ -193,14 +163,13 @@ error_type(struct str name)
     return name;
 }
 
-/* {"message": ...}, or of a frame of type error, plain text. */
-static void
-fail(struct canon_stream *stream, struct str name, struct str data)
+void
+bedrock_fail(struct canon_stream *stream, struct str name, struct str data)
 {
     struct str message;
     if (json_find(data, "message", &message) ||
         json_find(data, "Message", &message)) {
-        canon_error(stream, error_type(name), text_of(message));
+        canon_error(stream, error_type(name), openai_text(message));
         return;
     }
     struct buf escaped;
@@ -238,25 +207,25 @@ read_start(struct canon_stream *stream, const struct str *values)
 {
     static const struct str names[] = {STR_LIT("toolUseId"), STR_LIT("name"),
                                        STR_LIT("type")};
-    struct str tool, of_tool[ARRAY_LEN(names)];
+    struct str tool, of_tool[ARRAY_LEN(names) + 1];
     if (json_find(values[EVENT_START], "toolUse", &tool) &&
-        read_members(tool, names, ARRAY_LEN(names), of_tool) &&
+        openai_members(tool, names, ARRAY_LEN(names), of_tool) &&
         of_tool[2].len == 0)
         canon_tool(stream, 0, block_index(values[EVENT_INDEX]),
-                   text_of(of_tool[0]), text_of(of_tool[1]));
+                   openai_text(of_tool[0]), openai_text(of_tool[1]));
 }
 
-static void
-read_reasoning(struct canon_stream *stream, struct str object)
+void
+bedrock_reasoning(struct canon_stream *stream, struct str object)
 {
     static const struct str names[] = {STR_LIT("text"), STR_LIT("signature"),
                                        STR_LIT("redactedContent")};
-    struct str values[ARRAY_LEN(names)];
-    if (!read_members(object, names, ARRAY_LEN(names), values))
+    struct str values[ARRAY_LEN(names) + 1];
+    if (!openai_members(object, names, ARRAY_LEN(names), values))
         return;
-    canon_thinking(stream, 0, text_of(values[0]));
-    canon_signature(stream, 0, text_of(values[1]));
-    canon_redacted(stream, 0, text_of(values[2]));
+    canon_thinking(stream, 0, openai_text(values[0]));
+    canon_signature(stream, 0, openai_text(values[1]));
+    canon_redacted(stream, 0, openai_text(values[2]));
 }
 
 static void
@@ -264,15 +233,15 @@ read_delta(struct canon_stream *stream, const struct str *values)
 {
     static const struct str names[] = {STR_LIT("text"), STR_LIT("toolUse"),
                                        STR_LIT("reasoningContent")};
-    struct str of_delta[ARRAY_LEN(names)], input;
-    if (!read_members(values[EVENT_DELTA], names, ARRAY_LEN(names), of_delta))
+    struct str of_delta[ARRAY_LEN(names) + 1], input;
+    if (!openai_members(values[EVENT_DELTA], names, ARRAY_LEN(names), of_delta))
         return;
-    canon_text(stream, 0, text_of(of_delta[0]));
+    canon_text(stream, 0, openai_text(of_delta[0]));
     if (of_delta[1].len > 0 && json_find(of_delta[1], "input", &input))
         canon_tool_piece(stream, 0, block_index(values[EVENT_INDEX]),
-                         text_of(input));
+                         openai_text(input));
     if (of_delta[2].len > 0)
-        read_reasoning(stream, of_delta[2]);
+        bedrock_reasoning(stream, of_delta[2]);
 }
 
 void
@@ -286,14 +255,14 @@ bedrock_read_event(struct canon_stream *stream, const struct sse_event *event)
         [EVENT_FIELDS] = STR_LIT("additionalModelResponseFields"),
         [EVENT_USAGE] = STR_LIT("usage"),
     };
-    struct str values[EVENT_KEYS];
+    struct str values[EVENT_KEYS + 1];
     if (event->data_count == 0 || stream->answer->done_seen)
         return; /* of several metadata the first ends the answer */
     if (event->is_exception) {
-        fail(stream, event->event, event->data[0]);
+        bedrock_fail(stream, event->event, event->data[0]);
         return;
     }
-    if (!read_members(event->data[0], names, EVENT_KEYS, values))
+    if (!openai_members(event->data[0], names, EVENT_KEYS, values))
         return;
     if (str_equals(event->event, STR_LIT("contentBlockDelta"))) {
         read_delta(stream, values);
@@ -304,129 +273,9 @@ bedrock_read_event(struct canon_stream *stream, const struct sse_event *event)
     } else if (str_equals(event->event, STR_LIT("messageStart"))) {
         canon_start(stream, no_text, no_text);
     } else if (str_equals(event->event, STR_LIT("messageStop"))) {
-        finish(stream, values[EVENT_REASON], values[EVENT_FIELDS]);
+        bedrock_finish(stream, values[EVENT_REASON], values[EVENT_FIELDS]);
     } else if (str_equals(event->event, STR_LIT("metadata"))) {
         bedrock_read_usage(stream->answer, values[EVENT_USAGE]);
         canon_done(stream);
     }
-}
-
-/* ---- a whole answer ---- */
-
-enum block_key {
-    BLOCK_TEXT,
-    BLOCK_TOOL,
-    BLOCK_REASONING,
-    BLOCK_IMAGE,
-    BLOCK_CITED,
-    BLOCK_KEYS
-};
-
-static void
-read_tool_block(struct canon_stream *stream, struct str object)
-{
-    static const struct str names[] = {STR_LIT("toolUseId"), STR_LIT("name"),
-                                       STR_LIT("input"), STR_LIT("type")};
-    struct str values[ARRAY_LEN(names)];
-    if (read_members(object, names, ARRAY_LEN(names), values) &&
-        values[3].len == 0)
-        canon_tool_whole(stream, 0, text_of(values[0]), text_of(values[1]),
-                         values[2].len > 0 ? values[2] : STR_LIT("{}"),
-                         no_text);
-}
-
-static void
-read_reasoning_block(struct canon_stream *stream, struct str object)
-{
-    struct str value;
-    if (json_find(object, "reasoningText", &value))
-        read_reasoning(stream, value);
-    if (json_find(object, "redactedContent", &value))
-        canon_redacted(stream, 0, text_of(value));
-}
-
-static void
-read_image_block(struct canon_stream *stream, struct str object)
-{
-    struct str format, data;
-    char type[32] = "image/png";
-    if (!json_find(object, "source.bytes", &data))
-        return;
-    if (json_find(object, "format", &format) && format.len > 2 &&
-        format.len < sizeof(type) - 6) {
-        memcpy(type + 6, format.ptr + 1, format.len - 2);
-        type[6 + format.len - 2] = '\0';
-    }
-    canon_image(stream, 0, str_from(type), text_of(data));
-}
-
-/* citationsContent: {content: [{text}], citations: [...]} */
-static void
-read_cited_block(struct canon_stream *stream, struct str object)
-{
-    struct json_reader reader;
-    struct json_token token;
-    struct str list, element, text;
-    if (!json_find(object, "content", &list))
-        return;
-    json_reader_init(&reader, list);
-    if (json_next(&reader, &token) != JSON_ARRAY)
-        return;
-    while (json_skip_value(&reader, &element) == JSON_OBJECT)
-        if (json_find(element, "text", &text))
-            canon_text(stream, 0, text_of(text));
-}
-
-static void
-read_block(struct canon_stream *stream, struct str block)
-{
-    static const struct str names[BLOCK_KEYS] = {
-        [BLOCK_TEXT] = STR_LIT("text"),
-        [BLOCK_TOOL] = STR_LIT("toolUse"),
-        [BLOCK_REASONING] = STR_LIT("reasoningContent"),
-        [BLOCK_IMAGE] = STR_LIT("image"),
-        [BLOCK_CITED] = STR_LIT("citationsContent"),
-    };
-    struct str values[BLOCK_KEYS];
-    if (!read_members(block, names, BLOCK_KEYS, values))
-        return;
-    canon_text(stream, 0, text_of(values[BLOCK_TEXT]));
-    if (values[BLOCK_TOOL].len > 0)
-        read_tool_block(stream, values[BLOCK_TOOL]);
-    if (values[BLOCK_REASONING].len > 0)
-        read_reasoning_block(stream, values[BLOCK_REASONING]);
-    if (values[BLOCK_IMAGE].len > 0)
-        read_image_block(stream, values[BLOCK_IMAGE]);
-    if (values[BLOCK_CITED].len > 0)
-        read_cited_block(stream, values[BLOCK_CITED]);
-    canon_block_end(stream, 0);
-}
-
-void
-bedrock_read_plain(struct canon_stream *stream, struct str body)
-{
-    static const struct str names[] = {STR_LIT("output"), STR_LIT("stopReason"),
-                                       STR_LIT("additionalModelResponseFields"),
-                                       STR_LIT("usage")};
-    struct str values[ARRAY_LEN(names)], content, block;
-    struct json_reader reader;
-    struct json_token token;
-    if (!read_members(body, names, ARRAY_LEN(names), values)) {
-        stream->answer->bad = true;
-        return;
-    }
-    if (values[0].len == 0 && values[3].len == 0) {
-        fail(stream, no_text, body);
-        return;
-    }
-    canon_start(stream, no_text, no_text);
-    if (json_find(values[0], "message.content", &content)) {
-        json_reader_init(&reader, content);
-        if (json_next(&reader, &token) == JSON_ARRAY)
-            while (json_skip_value(&reader, &block) == JSON_OBJECT)
-                read_block(stream, block);
-    }
-    finish(stream, values[1], values[2]);
-    bedrock_read_usage(stream->answer, values[3]);
-    canon_done(stream);
 }

@@ -7,7 +7,8 @@
  *   bedrock_media.c    images, sound, documents
  *   bedrock_tool.c     toolConfig
  *   bedrock_think.c    what only some models take: thinking, top_k
- *   bedrock_answer.c   events, whole answers, usage
+ *   bedrock_answer.c   events, ends, usage
+ *   bedrock_plain.c    whole answers
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AIGW_WORKER_DIALECT_BEDROCK_PART_H
@@ -79,6 +80,15 @@ bool bedrock_calls_one_tool(const struct bedrock_writer *writer);
 void bedrock_read_event(struct canon_stream *stream,
                         const struct sse_event *event);
 void bedrock_read_plain(struct canon_stream *stream, struct str body);
+/* {"text", "signature", "redactedContent"} of a delta, or of a block. */
+void bedrock_reasoning(struct canon_stream *stream, struct str object);
+/* stopReason, and the model's own fields, of which we ask for the stop sequence. */
+void bedrock_finish(struct canon_stream *stream, struct str reason,
+                    struct str fields);
+/* An exception by its name: {"message": ...}, or of a frame of type error, plain
+ * text. */
+void bedrock_fail(struct canon_stream *stream, struct str name,
+                  struct str data);
 bool bedrock_read_usage(struct answer *answer, struct str object);
 
 #endif
