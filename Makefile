@@ -215,9 +215,12 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(SHM_SRC) $(COMMON_SR
 .PHONY: bench-cells
 bench-cells: $(BUILD)/bench/bench_cells ## nanoseconds of a look-up, a hold and its settle
 	@$<
+.PHONY: bench-accountant
+bench-accountant: all $(BUILD)/bench/record_load ## the accountant's CPU per record at 20,000 a second
+	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/bench_accountant.py
 .PHONY: bench-slow
-bench-slow: all ## what 4,000 slow clients take from the others
-	@$(PYTHON) tests/bench/bench_slow.py
+bench-slow: all $(BUILD)/bench/slow_load ## what 4,000 slow clients take from the others
+	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/bench_slow.py
 .PHONY: bench-reload
 bench-reload: all ## requests that a storm of reloads and upgrades cuts
 	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/bench_reload.py --upgrade

@@ -67,8 +67,4 @@ void flush_refuse_waiters(struct store *store, int error, const char *reason);
 /* Frees what a flush owns; changes and waiters are not called. */
 void flush_free(struct flush *flush);
 
-/* A record as a log row; names from the segment's registry. Any thread. */
-void flush_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
-               const struct drained_record *taken, struct ledger_row *row);
-
 #endif

@@ -87,9 +87,36 @@ set_meta(const struct shm_record *record, struct ledger_row *row)
     copy_text(row->tags, sizeof(row->tags), meta, record->tags_len);
 }
 
-void
-flush_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
-          const struct drained_record *taken, struct ledger_row *row)
+/* The names of one record after the other: mostly the same. */
+struct names {
+    bool known;
+    uint32_t model_idx, provider_idx;
+    char model[SHM_NAME_BYTES], provider[SHM_NAME_BYTES];
+};
+
+static void
+set_names(const struct segment *segment, const struct shm_record *record,
+          struct names *names, struct ledger_row *row)
+{
+    if (!names->known || names->model_idx != record->model_idx ||
+        names->provider_idx != record->provider_idx) {
+        model_registry_model_name(segment, record->model_idx, names->model);
+        model_registry_provider_name(segment, record->provider_idx,
+                                     names->provider);
+        names->model_idx = record->model_idx;
+        names->provider_idx = record->provider_idx;
+        names->known = true;
+    }
+    memcpy(row->model, names->model, sizeof(row->model));
+    memcpy(row->provider, names->provider, sizeof(row->provider));
+}
+_Static_assert(sizeof(((struct ledger_row *)NULL)->model) == SHM_NAME_BYTES,
+               "names of the segment fit");
+
+static void
+make_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
+         const struct drained_record *taken, struct names *names,
+         struct ledger_row *row)
 {
     const struct shm_record *record = drained_record_of(taken);
     memset(row, 0, sizeof(*row));
@@ -126,8 +153,7 @@ flush_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
         .cache_creation_1h = record->cache_creation_1h,
     };
     format_address(record->client_ip, row->client_ip);
-    model_registry_model_name(segment, record->model_idx, row->model);
-    model_registry_provider_name(segment, record->provider_idx, row->provider);
+    set_names(segment, record, names, row);
     set_meta(record, row);
 }
 
@@ -137,11 +163,12 @@ add_rows(struct flush *flush, struct buf *error)
     struct store *store = flush->store;
     uint64_t epoch = store->segment->header->epoch;
     struct ledger_row row;
+    struct names names = {.known = false};
     size_t at = 0;
     bool log = access_log_begin(&store->access_log);
     const struct drained_record *taken = drained_next(&flush->drained, &at);
     for (; taken != NULL; taken = drained_next(&flush->drained, &at)) {
-        flush_row(store->segment, epoch, flush->batch_no, taken, &row);
+        make_row(store->segment, epoch, flush->batch_no, taken, &names, &row);
         int rc = ledger_batch_row(flush->batch, store->ledger, &row, error);
         if (rc == 0)
             rc = ledger_rollup_add(&store->rollup, store->ledger, &row, error);

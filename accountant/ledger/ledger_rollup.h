@@ -12,17 +12,30 @@
 #include "accountant/ledger/ledger_batch.h"
 #include "accountant/ledger/table.h"
 
+/* The numbers of a ledger_usage, which stand at its end. */
+enum {
+    ROLLUP_NUMBERS = (sizeof(struct ledger_usage) -
+                      offsetof(struct ledger_usage, requests)) /
+                     sizeof(uint64_t)
+};
+
 struct rollup_bucket {
     struct ledger_usage usage;
     bool dirty; /* not in a batch yet */
+    struct rollup_bucket *next_dirty;
+    /* Of a minute: what it is part of, and how much of it is there already. A
+     * row is added to its minute alone; hours and days get the difference. */
+    struct rollup_bucket *wider[2];
+    uint64_t passed_on[ROLLUP_NUMBERS];
 };
 
 /* All zero is empty. */
 struct ledger_rollup {
     struct table table;
+    struct rollup_bucket *dirty; /* minutes */
 };
 
-/* Adds a row to its three buckets; reads what is not known. 0 or -errno. */
+/* Adds a row; reads the buckets that are not known. 0 or -errno. */
 int ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
                       const struct ledger_row *row,
                       struct buf *error) MUST_CHECK;

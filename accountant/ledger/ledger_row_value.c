@@ -2,6 +2,8 @@
  * ledger_row_value.c - a log row to bytes and back.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <string.h>
+
 #include "accountant/ledger/codec.h"
 #include "accountant/ledger/ledger_internal.h"
 
@@ -38,35 +40,82 @@ ledger_row_is_error(const struct ledger_row *row)
            causes[row->cause].is_error;
 }
 
+/* A log of many rows is written by this: room is asked for once a row. */
+static inline char *
+put_number(char *at, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        *at++ = (char)(value | 0x80);
+    *at++ = (char)value;
+    return at;
+}
+
+static inline char *
+put_text(char *at, const char *text)
+{
+    size_t len = strlen(text);
+    at = put_number(at, len);
+    memcpy(at, text, len);
+    return at + len;
+}
+
+enum { NUMBERS_MAX = 32, NUMBER_BYTES = 10, TEXTS = 7 };
+
 void
 ledger_row_encode(const struct ledger_row *row, struct buf *out)
 {
-    codec_put_u8(out, ROW_VERSION);
-    codec_put_u64(out, row->batch_no);
-    codec_put_i64(out, row->started_ms);
-    codec_put_u64(out, row->key_id);
-    codec_put_u64(out, row->group_id);
-    codec_put_cstr(out, row->request_id);
-    codec_put_u64(out, row->status);
-    codec_put_u64(out, row->attempts);
-    codec_put_u64(out, row->flags);
-    codec_put_u8(out, row->cause);
-    codec_put_u8(out, row->dialect);
-    codec_put_u8(out, row->endpoint);
-    codec_put_u64(out, row->duration_ms);
-    codec_put_u64(out, row->first_byte_ms);
-    codec_put_u64(out, row->delivered_tokens);
-    codec_put_u64(out, row->generated_tokens);
-    codec_put_u64(out, row->price_version);
-    codec_put_u64(out, row->tokens);
-    codec_put_u64(out, row->nano);
-    codec_put_usage(out, &row->classes);
-    codec_put_cstr(out, row->client_ip);
-    codec_put_cstr(out, row->model);
-    codec_put_cstr(out, row->provider);
-    codec_put_cstr(out, row->model_asked);
-    codec_put_cstr(out, row->error);
-    codec_put_cstr(out, row->tags);
+    const struct usage *classes = &row->classes;
+    uint64_t sign = row->started_ms < 0 ? UINT64_MAX : 0;
+    const uint64_t numbers[] = {
+        row->batch_no,
+        (uint64_t)row->started_ms << 1 ^ sign, /* as codec_put_i64() */
+        row->key_id,
+        row->group_id,
+    };
+    const uint64_t more[] = {
+        row->duration_ms,
+        row->first_byte_ms,
+        row->delivered_tokens,
+        row->generated_tokens,
+        row->price_version,
+        row->tokens,
+        row->nano,
+        /* as codec_put_usage() */
+        classes->prompt_missed,
+        classes->cached,
+        classes->cache_creation,
+        classes->completion,
+        classes->reasoning,
+        classes->audio_in,
+        classes->audio_out,
+        classes->cache_creation_1h,
+        classes->images_in,
+        classes->images_out,
+    };
+    _Static_assert(ARRAY_LEN(numbers) + ARRAY_LEN(more) + 7 <= NUMBERS_MAX,
+                   "room for them all");
+    char *at =
+        codec_room(out, sizeof(*row) + (NUMBERS_MAX + TEXTS) * NUMBER_BYTES);
+    if (at == NULL)
+        return;
+    *at++ = ROW_VERSION;
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        at = put_number(at, numbers[i]);
+    at = put_text(at, row->request_id);
+    at = put_number(at, row->status);
+    at = put_number(at, row->attempts);
+    at = put_number(at, row->flags);
+    *at++ = (char)row->cause;
+    *at++ = (char)row->dialect;
+    *at++ = (char)row->endpoint;
+    for (size_t i = 0; i < ARRAY_LEN(more); i++)
+        at = put_number(at, more[i]);
+    const char *const texts[TEXTS - 1] = {row->client_ip, row->model,
+                                          row->provider,  row->model_asked,
+                                          row->error,     row->tags};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        at = put_text(at, texts[i]);
+    out->end = (size_t)(at - out->data);
 }
 
 bool

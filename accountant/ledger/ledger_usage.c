@@ -143,10 +143,9 @@ make_bucket(struct ledger_rollup *rollup, struct ledger *ledger,
             const struct row_bucket *wanted, uint64_t hash,
             struct rollup_bucket **out, struct buf *error)
 {
-    struct rollup_bucket *bucket = malloc(sizeof(*bucket));
+    struct rollup_bucket *bucket = calloc(1, sizeof(*bucket));
     if (bucket == NULL)
         return -ENOMEM;
-    bucket->dirty = false;
     ledger_usage_of_row(wanted->row, wanted->resolution, &bucket->usage);
     int rc = load_bucket(ledger, &bucket->usage, error);
     if (rc == 0)
@@ -155,47 +154,96 @@ make_bucket(struct ledger_rollup *rollup, struct ledger *ledger,
         free(bucket);
         return rc;
     }
+    memcpy(bucket->passed_on, &bucket->usage.requests,
+           sizeof(bucket->passed_on));
     *out = bucket;
     return 0;
+}
+
+/* The row's bucket of that resolution. */
+static int
+get_bucket(struct ledger_rollup *rollup, struct ledger *ledger,
+           const struct ledger_row *row, uint64_t identity,
+           enum ledger_resolution resolution, struct rollup_bucket **out,
+           struct buf *error)
+{
+    struct row_bucket wanted = {row, resolution,
+                                ledger_clamp_ms(row->ended_ms)};
+    wanted.start_ms -= wanted.start_ms % resolution_ms(resolution);
+    uint64_t hash = bucket_hash(identity, resolution, wanted.start_ms);
+    *out = table_find(&rollup->table, hash, bucket_match, &wanted);
+    return *out != NULL
+               ? 0
+               : make_bucket(rollup, ledger, &wanted, hash, out, error);
 }
 
 int
 ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
                   const struct ledger_row *row, struct buf *error)
 {
-    static const enum ledger_resolution resolutions[] = {
-        LEDGER_MINUTE, LEDGER_HOUR, LEDGER_DAY};
-    int64_t ended_ms = ledger_clamp_ms(row->ended_ms);
+    static const enum ledger_resolution wider[] = {LEDGER_HOUR, LEDGER_DAY};
     uint64_t identity =
         identity_hash(row->group_id, row->key_id, row->model, row->provider);
-    for (size_t i = 0; i < ARRAY_LEN(resolutions); i++) {
-        struct row_bucket wanted = {row, resolutions[i], ended_ms};
-        wanted.start_ms -= ended_ms % resolution_ms(resolutions[i]);
-        uint64_t hash =
-            bucket_hash(identity, wanted.resolution, wanted.start_ms);
-        struct rollup_bucket *bucket =
-            table_find(&rollup->table, hash, bucket_match, &wanted);
-        int rc = bucket != NULL ? 0
-                                : make_bucket(rollup, ledger, &wanted, hash,
-                                              &bucket, error);
-        if (rc < 0)
-            return rc;
-        ledger_usage_add_row(&bucket->usage, row);
-        bucket->dirty = true;
+    struct rollup_bucket *minute;
+    int rc = get_bucket(rollup, ledger, row, identity, LEDGER_MINUTE, &minute,
+                        error);
+    for (size_t i = 0; i < ARRAY_LEN(wider) && rc == 0; i++)
+        if (minute->wider[i] == NULL)
+            rc = get_bucket(rollup, ledger, row, identity, wider[i],
+                            &minute->wider[i], error);
+    if (rc < 0)
+        return rc;
+    ledger_usage_add_row(&minute->usage, row);
+    if (!minute->dirty) {
+        minute->dirty = true;
+        minute->next_dirty = rollup->dirty;
+        rollup->dirty = minute;
     }
     return 0;
+}
+
+/* What came to the minute since the last time, to its hour and day. Returns
+ * the list with those of them that were not in it. */
+static struct rollup_bucket *
+pass_on(struct rollup_bucket *minute, struct rollup_bucket *list)
+{
+    uint64_t now[ROLLUP_NUMBERS], sums[ROLLUP_NUMBERS];
+    memcpy(now, &minute->usage.requests, sizeof(now));
+    for (size_t i = 0; i < ARRAY_LEN(minute->wider); i++) {
+        struct rollup_bucket *bucket = minute->wider[i];
+        memcpy(sums, &bucket->usage.requests, sizeof(sums));
+        for (size_t n = 0; n < ROLLUP_NUMBERS; n++)
+            sums[n] += now[n] - minute->passed_on[n];
+        memcpy(&bucket->usage.requests, sums, sizeof(sums));
+        if (bucket->dirty)
+            continue;
+        bucket->dirty = true;
+        bucket->next_dirty = list;
+        list = bucket;
+    }
+    memcpy(minute->passed_on, now, sizeof(now));
+    return list;
+}
+
+static void
+emit(struct rollup_bucket *bucket, struct ledger_batch *batch)
+{
+    for (; bucket != NULL; bucket = bucket->next_dirty) {
+        ledger_batch_usage(batch, &bucket->usage);
+        bucket->dirty = false;
+    }
 }
 
 void
 ledger_rollup_emit(struct ledger_rollup *rollup, struct ledger_batch *batch)
 {
-    size_t at = 0;
-    struct rollup_bucket *bucket = table_next(&rollup->table, &at);
-    for (; bucket != NULL; bucket = table_next(&rollup->table, &at)) {
-        if (bucket->dirty)
-            ledger_batch_usage(batch, &bucket->usage);
-        bucket->dirty = false;
-    }
+    struct rollup_bucket *wider = NULL;
+    for (struct rollup_bucket *minute = rollup->dirty; minute != NULL;
+         minute = minute->next_dirty)
+        wider = pass_on(minute, wider);
+    emit(rollup->dirty, batch);
+    emit(wider, batch);
+    rollup->dirty = NULL;
 }
 
 void
@@ -209,6 +257,7 @@ void
 ledger_rollup_fini(struct ledger_rollup *rollup)
 {
     table_fini(&rollup->table, free);
+    rollup->dirty = NULL;
 }
 
 /* ---- reading ---- */
