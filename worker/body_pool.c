@@ -13,6 +13,7 @@ forget(struct body_pool *pool, unsigned which)
         pool->least = pool->count;
 }
 
+/* Of equal ones the last that was given: the caches know it best. */
 void
 body_pool_take(struct body_pool *pool, struct buf *body, size_t bytes)
 {
@@ -21,7 +22,7 @@ body_pool_take(struct body_pool *pool, struct buf *body, size_t bytes)
         return;
     for (unsigned i = 0; i < pool->count; i++)
         if (pool->bufs[i].cap >= bytes &&
-            (best == pool->count || pool->bufs[i].cap < pool->bufs[best].cap))
+            (best == pool->count || pool->bufs[i].cap <= pool->bufs[best].cap))
             best = i;
     if (best == pool->count)
         return;
