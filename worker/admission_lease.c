@@ -113,7 +113,6 @@ has_fixed_output(uint8_t endpoint)
 {
     return endpoint == ENDPOINT_EMBEDDINGS || endpoint == ENDPOINT_EMBED ||
            endpoint == ENDPOINT_BATCH_EMBED ||
-           endpoint == ENDPOINT_COUNT_TOKENS ||
            (endpoint >= ENDPOINT_IMAGES && endpoint <= ENDPOINT_MODERATIONS);
 }
 
@@ -131,6 +130,10 @@ lease_plan(const struct request *request, struct lease *lease)
     lease->prompt = least(lease->prompt, LEASE_MAX);
     if (lease->answers == 0)
         lease->answers = 1;
+    if (call->endpoint == ENDPOINT_COUNT_TOKENS) { /* free */
+        *lease = (struct lease){.answers = 1, .whole = true, .stated = true};
+        return;
+    }
     if (has_fixed_output(call->endpoint)) {
         lease->whole = lease->stated = true;
         lease->want = least(call->output_bound, LEASE_MAX);
@@ -156,6 +159,8 @@ lease_take(const struct request *request, struct lease *lease, uint64_t output)
     lease->output = output;
     lease->amount[SHM_TOKENS] = lease->prompt + output;
     lease->amount[SHM_NANO] = lease_money(request, lease->prompt, output);
+    if (request->call.endpoint == ENDPOINT_COUNT_TOKENS)
+        lease->amount[SHM_NANO] = 0; /* no price of the request either */
 }
 
 /*

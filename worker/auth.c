@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "worker/auth_cache.h"
 #include "worker/error_reply.h"
-#include "worker/request.h"
+#include "worker/request_call.h"
 
 #define INVALID "invalid_request_error"
 
@@ -24,21 +24,6 @@ bearer(struct str value)
     if (!str_equals_nocase(scheme, STR_LIT("Bearer ")))
         return (struct str){NULL, 0};
     return str_trim(str_skip(value, 7));
-}
-
-/* The value of "key" in a query string; keys need no percent-decoding. */
-static struct str
-query_key(struct str query)
-{
-    while (query.len > 0) {
-        const char *end = memchr(query.ptr, '&', query.len);
-        size_t len = end == NULL ? query.len : (size_t)(end - query.ptr);
-        struct str item = {query.ptr, len};
-        if (str_starts_with(item, STR_LIT("key=")))
-            return str_skip(item, 4);
-        query = str_skip(query, len + 1);
-    }
-    return (struct str){NULL, 0};
 }
 
 /* In order of preference, so that a client which sends several (a provider's
@@ -80,7 +65,8 @@ find_credential(const struct http_head *head)
     for (int i = 0; i < FROMS; i++)
         if (found[i].len > 0)
             return found[i];
-    return query_key(head->query);
+    /* Keys need no percent-decoding. */
+    return request_query(head->query, STR_LIT("key"));
 }
 
 static int

@@ -154,6 +154,10 @@ int request_frame_head(const struct request *request, size_t bytes,
                        char chunk_head[20], struct iovec *piece);
 int request_frame_tail(const struct request *request, size_t bytes, bool last,
                        struct iovec *piece);
+/* The same with more fields; head and body in one send; the request ends. */
+void request_reply_with(struct request *request, uint16_t status,
+                        struct str content_type, struct str fields,
+                        struct str body);
 /* Head and body in one send; the request ends. */
 void request_reply(struct request *request, uint16_t status,
                    struct str content_type, struct str body);
@@ -197,6 +201,10 @@ void admission_correct_rates(struct request *request, int who, int64_t requests,
  * Only where heritage->idempotency is not NULL. repeat_end: the call is over. */
 int repeat_check(struct request *request, struct fault *fault) MUST_CHECK;
 void repeat_end(struct request *request);
+/* request_count.c: whether it asks for a number of tokens that no provider is
+ * asked for; the answer, of an admitted request. */
+bool request_counts_here(const struct request *request);
+void request_count(struct request *request);
 /* usage.c: the one place that settles, counts and logs; exactly once. */
 void usage_settle(struct request *request);
 /* Before bytes go to the client: what has been used so far (an estimate). */

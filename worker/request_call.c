@@ -12,8 +12,21 @@ request_dialect(const struct path_match *match, const struct http_head *head)
 {
     if (match->row != NULL && match->row->dialect != NULL)
         return match->row->dialect;
-    (void)head;
-    return &dialect_openai;
+    /* The shape of a list of models is chosen by nothing else. */
+    struct str path = head->path, found;
+    if (memmem(path.ptr, path.len, "/v1beta/", 8) != NULL)
+        return &dialect_gemini;
+    if (memmem(path.ptr, path.len, "/v1/messages", 12) != NULL)
+        return &dialect_anthropic;
+    found = http_field_find(head, STR_LIT("anthropic-version"));
+    if (found.ptr == NULL)
+        found = http_field_find(head, STR_LIT("x-api-key"));
+    if (found.ptr != NULL)
+        return &dialect_anthropic;
+    found = http_field_find(head, STR_LIT("x-goog-api-key"));
+    if (found.ptr == NULL)
+        found = request_query(head->query, STR_LIT("key"));
+    return found.ptr != NULL ? &dialect_gemini : &dialect_openai;
 }
 
 struct str

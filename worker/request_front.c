@@ -204,6 +204,10 @@ request_begin_call(struct request *request)
         goto refuse;
     if (admission_check(request, &fault) < 0)
         goto refuse;
+    if (request_counts_here(request)) {
+        request_count(request);
+        return;
+    }
     request_enter(request, REQUEST_UPSTREAM);
     relay_start(request);
     return;

@@ -56,7 +56,7 @@ struct path_match {
 };
 
 /* request_path_rows.c; the first PATH_QUICK_ROWS are those of most requests. */
-enum { PATH_QUICK_ROWS = 3 };
+enum { PATH_QUICK_ROWS = 4 };
 extern const struct path_row path_rows[];
 extern const unsigned path_row_count;
 /* Workers AI, model in the path: what Cloudflare's gateway has below

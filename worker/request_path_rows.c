@@ -24,14 +24,35 @@
 #define MODEL  .rest = REST_MODEL
 #define ASK(a) GETS, .needs_key = true, .answer = self_service_##a
 #define ADMIN  ALL, .admin = true
+#define GEMINI(v)                                                              \
+    {v "/models/*:generateContent", CALL(gemini, GENERATE), MODEL},            \
+        {v "/models/*:streamGenerateContent", CALL(gemini, GENERATE), MODEL,   \
+         .stream = true},                                                      \
+        {v "/models/*:countTokens", CALL(gemini, COUNT_TOKENS), MODEL},        \
+        {v "/models/*:embedContent", CALL(gemini, EMBED), MODEL},              \
+    {                                                                          \
+        v "/models/*:batchEmbedContents", CALL(gemini, BATCH_EMBED), MODEL     \
+    }
 
 const struct path_row path_rows[] = {
     // clang-format off
     {"/v1/chat/completions", CALL(openai, CHAT)},
-    {"/v1/completions", CALL(openai, COMPLETIONS)},
-    {"/v1/embeddings", CALL(openai, EMBEDDINGS)},
     {"/v1/messages", CALL(anthropic, MESSAGES)},
+    {"/v1/responses", CALL(responses, RESPONSES)},
+    {"/v1/embeddings", CALL(openai, EMBEDDINGS)},
+    {"/v1/completions", CALL(openai, COMPLETIONS)},
+
     {"/v1/messages/count_tokens", CALL(anthropic, COUNT_TOKENS)},
+    {"/v1/responses/input_tokens", CALL(responses, COUNT_TOKENS)},
+    {"/v1/responses", .methods = BIT(GET), .allow = "POST", .needs_key = true, .answer = refuse_websocket},
+    {"/v1/responses/?", .methods = BIT(GET) | BIT(DELETE), .allow = "GET, DELETE", .needs_key = true, .answer = refuse_stored},
+    {"/v1/responses/?/cancel", POSTS, .needs_key = true, .answer = refuse_stored},
+    {"/v1/responses/?/input_items", GETS, .needs_key = true, .answer = refuse_stored},
+
+    GEMINI("/v1beta"),
+    GEMINI("/v1"),
+    {"/v1beta/models", ASK(models)},
+    {"/v1beta/models/*", ASK(model)},
 
     {"/v1/images/generations", CALL(openai, IMAGES)},
     {"/v1/images/edits", CALL(openai, IMAGE_EDITS)},

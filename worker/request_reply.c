@@ -95,9 +95,15 @@ request_reply_begin(struct request *request, struct buf *out, uint16_t status)
     buf_append_str(out, STR_LIT("x-request-id: "));
     buf_append_cstr(out, request->id);
     buf_append_str(out, STR_LIT("\r\n"));
+    if (request->dialect->id_field != NULL)
+        http_field_cstr(out, request->dialect->id_field, request->id);
     route_fields(request, out);
     if (request->settled)
         cost_fields(request, out);
+    if (request->dialect->limit_fields != NULL) {
+        request->dialect->limit_fields(out, &request->rpm, &request->tpm);
+        return;
+    }
     rate_fields(out, &request->rpm, request_names);
     rate_fields(out, &request->tpm, token_names);
 }
@@ -174,9 +180,17 @@ void
 request_reply(struct request *request, uint16_t status, struct str content_type,
               struct str body)
 {
+    request_reply_with(request, status, content_type, STR_LIT(""), body);
+}
+
+void
+request_reply_with(struct request *request, uint16_t status,
+                   struct str content_type, struct str fields, struct str body)
+{
     struct buf *out = &request->worker->reply;
     buf_reset(out);
     request_reply_begin(request, out, status);
+    buf_append_str(out, fields);
     request_reply_end(request, out, content_type, (int64_t)body.len);
     send_and_end(request, body);
 }

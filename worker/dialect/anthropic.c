@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/dialect/anthropic_part.h"
+#include "worker/dialect/count_body.h"
 
 const struct dialect dialect_anthropic = {
     .number = DIALECT_ANTHROPIC,
@@ -29,4 +30,6 @@ const struct dialect dialect_anthropic = {
     .stream_type = "text/event-stream; charset=utf-8",
     .plain_type = "application/json",
     .limit_fields = anthropic_limit_fields,
+    .count_body = count_body_anthropic,
+    .id_field = "request-id",
 };

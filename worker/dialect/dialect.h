@@ -118,6 +118,11 @@ struct dialect {
     bool collects;
     /* Content types of the two. */
     const char *stream_type, *plain_type;
+    /* The answer to a question for a number of tokens; NULL: has none. */
+    void (*count_body)(struct buf *out, uint64_t tokens);
+    /* The name under which its clients look for the request's id, beside
+     * x-request-id; NULL: none. */
+    const char *id_field;
     /* Limits of the key in the spelling of the dialect's rate-limit fields;
      * NULL: as OpenAI. */
     void (*limit_fields)(struct buf *out, const struct rate_answer *requests,

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/dialect/gemini_part.h"
+#include "worker/dialect/count_body.h"
 
 const struct dialect dialect_gemini = {
     .number = DIALECT_GEMINI,
@@ -29,6 +30,7 @@ const struct dialect dialect_gemini = {
     .collects = true, /* arguments of calls go out whole */
     .stream_type = "text/event-stream",
     .plain_type = "application/json; charset=UTF-8",
+    .count_body = count_body_gemini,
 };
 
 bool

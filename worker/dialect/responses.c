@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/dialect/responses_part.h"
+#include "worker/dialect/count_body.h"
 
 const struct dialect dialect_responses = {
     .number = DIALECT_RESPONSES,
@@ -28,4 +29,5 @@ const struct dialect dialect_responses = {
     .collects = true,
     .stream_type = "text/event-stream; charset=utf-8",
     .plain_type = "application/json",
+    .count_body = count_body_responses,
 };
