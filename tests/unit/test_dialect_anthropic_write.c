@@ -162,8 +162,9 @@ TEST(an_answer_at_the_beginning_gets_a_user_before_it)
     say(CANON_SYSTEM, "s");
     say(CANON_ASSISTANT, "a");
     say(CANON_USER, "b");
-    CHECK_TRUE(holds("\"messages\":[{\"role\":\"user\",\"content\":\".\"},"
-                     "{\"role\":\"assistant\""));
+    CHECK_TRUE(
+        holds("\"messages\":[{\"role\":\"user\",\"content\":[{"
+              "\"type\":\"text\",\"text\":\".\"}]},{\"role\":\"assistant\""));
 }
 
 TEST(ids_that_are_none_here_are_made_alike_each_time)

@@ -318,7 +318,8 @@ anthropic_write_messages(struct canon_request *request,
     json_array_begin(json);
     if (at < request->message_count &&
         request->messages[at].role == CANON_ASSISTANT)
-        json_raw(json, STR_LIT("{\"role\":\"user\",\"content\":\".\"}"));
+        json_raw(json, STR_LIT("{\"role\":\"user\",\"content\":[{"
+                               "\"type\":\"text\",\"text\":\".\"}]}"));
     while (at < request->message_count) {
         uint8_t role = request->messages[at].role;
         uint32_t next = at;
