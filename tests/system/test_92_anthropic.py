@@ -564,6 +564,23 @@ class Between(AnthropicCase):
                          (400, "invalid_request_error", "unsupported_parameter"))
         self.assertEqual(told["error"]["param"], "tools")
 
+    def test_a_count_of_tokens_is_estimated_where_no_provider_counts(self):
+        key = self.gw.create_key("k", "--quota", "1000", "--period", "daily")
+        counts = []
+        for words in (10, 100):
+            body = ask(model="gpt", content="word " * words)
+            status, headers, answer = self.post(key, body,
+                                                "/v1/messages/count_tokens")
+            self.assertEqual(status, 200, answer)
+            counts.append(json.loads(answer)["input_tokens"])
+            row = self.row(headers)
+            self.assertEqual((row["tokens"], row["cause"]), (0, "ok"))
+        self.assertEqual(counts, [10, 100])
+        self.assertEqual(self.chat.requests, [])
+        wait_for(self.gw.settled, 30, "settled")
+        quota = self.gw.usage_of("k")[0]
+        self.assertEqual((quota["usage"], quota["reserved"]), (0, 0))
+
     def test_the_builtin_model_answers_messages_too(self):
         key = self.gw.create_key("k")
         for stream in (False, True):
