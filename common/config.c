@@ -43,24 +43,43 @@ add_builtin(struct config_loader *loader)
     model->prices.output = 2000000;
 }
 
-/* The SDKs' variable, where the file says nothing of that provider. */
+/* The SDKs' variables, and where those send their calls. */
+static const struct {
+    const char *variable, *name, *base_url;
+    enum provider_kind kind;
+} environment[] = {
+    // clang-format off
+    {"OPENAI_API_KEY", "openai", "https://api.openai.com/v1", PROVIDER_OPENAI},
+    {"ANTHROPIC_API_KEY", "anthropic", "https://api.anthropic.com", PROVIDER_ANTHROPIC},
+    {"GEMINI_API_KEY", "gemini", "https://generativelanguage.googleapis.com", PROVIDER_GEMINI},
+    {"DEEPSEEK_API_KEY", "deepseek", "https://api.deepseek.com", PROVIDER_OPENAI},
+    {"GROQ_API_KEY", "groq", "https://api.groq.com/openai/v1", PROVIDER_OPENAI},
+    {"MISTRAL_API_KEY", "mistral", "https://api.mistral.ai/v1", PROVIDER_OPENAI},
+    {"OPENROUTER_API_KEY", "openrouter", "https://openrouter.ai/api/v1", PROVIDER_OPENAI},
+    // clang-format on
+};
+
+/* A provider by its variable, where the file says nothing of it. */
 static void
-add_openai(struct config_loader *loader)
+add_from_environment(struct config_loader *loader, unsigned row)
 {
-    struct str key = str_trim(str_from(getenv("OPENAI_API_KEY")));
-    if (key.len == 0 || config_find_provider(loader->config, "openai") != NULL)
+    struct str key = str_trim(str_from(getenv(environment[row].variable)));
+    if (key.len == 0 ||
+        config_find_provider(loader->config, environment[row].name) != NULL)
         return;
     for (size_t i = 0; i < key.len; i++)
         if (key.ptr[i] <= ' ' || key.ptr[i] >= 0x7f) {
-            config_fault(loader->error, "OPENAI_API_KEY", 0,
+            config_fault(loader->error, environment[row].variable, 0,
                          "there is a character in it that no key has");
             loader->failed = true;
             return;
         }
-    struct config_provider *provider = config_add_provider(loader, "openai");
+    struct config_provider *provider =
+        config_add_provider(loader, environment[row].name);
     if (provider == NULL)
         return;
-    provider->base_url = strdup("https://api.openai.com/v1");
+    provider->kind = environment[row].kind;
+    provider->base_url = strdup(environment[row].base_url);
     provider->api_key = strndup(key.ptr, key.len);
     if (provider->base_url == NULL || provider->api_key == NULL ||
         !config_list_add(&provider->models, STR_LIT("*")))
@@ -129,7 +148,8 @@ config_load(const char *path, struct buf *error)
                      : ini_read_file(path, config_on_entry, &loader, error);
         }
         add_builtin(&loader);
-        add_openai(&loader);
+        for (unsigned i = 0; i < ARRAY_LEN(environment); i++)
+            add_from_environment(&loader, i);
     }
     return loader_end(&loader, rc);
 }

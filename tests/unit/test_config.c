@@ -254,6 +254,43 @@ TEST(a_key_in_the_environment_brings_the_provider)
     buf_fini(&error);
 }
 
+TEST(each_provider_has_its_variable_and_the_file_goes_before)
+{
+    static const struct {
+        const char *variable, *name, *kind;
+    } cases[] = {
+        {"ANTHROPIC_API_KEY", "anthropic", "anthropic"},
+        {"GEMINI_API_KEY", "gemini", "gemini"},
+        {"DEEPSEEK_API_KEY", "deepseek", "openai"},
+        {"GROQ_API_KEY", "groq", "openai"},
+        {"MISTRAL_API_KEY", "mistral", "openai"},
+        {"OPENROUTER_API_KEY", "openrouter", "openai"},
+    };
+    buf_init(&error, 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        setenv(cases[i].variable, "sk-test", 1);
+        struct config *config = config_load(NULL, &error);
+        CHECK_TRUE(config != NULL && config->provider_count == 2);
+        const struct config_provider *provider = &config->providers[1];
+        CHECK_STR(str_from(provider->name), cases[i].name);
+        CHECK_STR(str_from(config_provider_kind_name(provider->kind)),
+                  cases[i].kind);
+        CHECK_STR(str_from(provider->api_key), "sk-test");
+        config_free(config);
+        char text[200];
+        snprintf(text, sizeof(text),
+                 "[provider.%s]\nkind = openai\n"
+                 "base_url = http://127.0.0.1:1\napi_key = mine\n",
+                 cases[i].name);
+        config = load_text(text);
+        CHECK_TRUE(config != NULL && config->provider_count == 2);
+        CHECK_STR(str_from(config->providers[0].api_key), "mine");
+        config_free(config);
+        unsetenv(cases[i].variable);
+    }
+    buf_fini(&error);
+}
+
 TEST(what_is_wrong_is_refused_with_its_line)
 {
     static const struct {
