@@ -246,6 +246,7 @@ class Pass(AnthropicCase):
         self.assertEqual(json.loads(answer), self.messages.message(
             body, body["x_mock"], 8, entry))
         self.assertEqual(headers["x-upstream-request-id"], "req_up1")
+        self.assertEqual(headers["request-id"], headers["x-request-id"])
         self.assertNotIn("retry-after", headers) # it means nothing with a 200
         row = self.row(headers)
         self.assertEqual([row["usage"][c] for c in CLASSES],
@@ -321,6 +322,7 @@ class Pass(AnthropicCase):
             self.assertEqual(told["error"]["type"], kind)
             self.assertEqual(told["error"]["code"], code)
             self.assertEqual(told["request_id"], headers["x-request-id"])
+            self.assertEqual(told["request_id"], headers["request-id"])
         last = None
         for _ in range(5):
             last = self.post(key, ask())
