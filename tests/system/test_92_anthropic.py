@@ -574,10 +574,11 @@ class Between(AnthropicCase):
             status, headers, answer = self.post(key, body,
                                                 "/v1/messages/count_tokens")
             self.assertEqual(status, 200, answer)
+            self.assertEqual(headers["x-aigw-estimated"], "yes")
             counts.append(json.loads(answer)["input_tokens"])
             row = self.row(headers)
             self.assertEqual((row["tokens"], row["cause"]), (0, "ok"))
-        self.assertEqual(counts, [10, 100])
+        self.assertEqual(counts, [25, 175]) # a token in three bytes, 8 around
         self.assertEqual(self.chat.requests, [])
         wait_for(self.gw.settled, 30, "settled")
         quota = self.gw.usage_of("k")[0]
