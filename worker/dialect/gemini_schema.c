@@ -137,7 +137,7 @@ static void
 write_member(struct json_writer *json, unsigned which, struct str key,
              struct str value, unsigned depth)
 {
-    struct str name = schema_keys[which * 2];
+    struct str name = which < SCHEMA_OTHER ? schema_keys[which * 2] : key;
     int64_t number;
     switch (which) {
     case SCHEMA_PROPERTIES:
