@@ -212,7 +212,7 @@ TEST(usage_is_split_by_what_lies_outside_of_what)
          "[{\"modality\":\"AUDIO\",\"tokenCount\":30}]}",
          {.prompt_missed = 40, .cached = 50, .audio_in = 10}},
         {"{\"candidatesTokenCount\":9,\"candidatesTokensDetails\":[{"
-         "\"modality\":4,\"tokenCount\":5}]}",
+         "\"modality\":\"AUDIO\",\"tokenCount\":5}]}",
          {.completion = 4, .audio_out = 5}},
         /* details that do not fit are cut */
         {"{\"promptTokenCount\":5,\"cachedContentTokenCount\":9,"

@@ -34,48 +34,103 @@ const struct dialect dialect_gemini = {
 };
 
 bool
+gemini_members_of(struct json_reader *reader, const struct str *names,
+                  struct str *values, unsigned count, unsigned spellings)
+{
+    struct str key, value;
+    enum json_type type;
+    for (unsigned i = 0; i < count; i++)
+        values[i] = str_make(NULL, 0);
+    while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
+        unsigned which = key_find(key, names, count * spellings);
+        if (which < count * spellings)
+            values[spellings == 2 ? which / 2 : which] = value;
+    }
+    return type == JSON_OBJECT_END;
+}
+
+bool
 gemini_members(struct str object, const struct str *names, struct str *values,
                unsigned count, unsigned spellings)
 {
     struct json_reader reader;
     struct json_token token;
-    struct str key, value;
-    enum json_type type;
+    json_reader_init(&reader, object);
+    if (json_next(&reader, &token) == JSON_OBJECT)
+        return gemini_members_of(&reader, names, values, count, spellings);
     for (unsigned i = 0; i < count; i++)
         values[i] = str_make(NULL, 0);
-    json_reader_init(&reader, object);
-    if (json_next(&reader, &token) != JSON_OBJECT)
-        return false;
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END) {
-        unsigned which = key_find(key, names, count * spellings) / spellings;
-        if (which < count)
-            values[which] = value;
-    }
-    return type == JSON_OBJECT_END;
+    return false;
+}
+
+void
+gemini_pass_rest(struct json_reader *reader, const struct json_token *first)
+{
+    struct json_token token = *first;
+    if (first->type != JSON_OBJECT && first->type != JSON_ARRAY)
+        return;
+    while (json_next(reader, &token) > JSON_BAD)
+        if (token.depth == first->depth &&
+            (token.type == JSON_OBJECT_END || token.type == JSON_ARRAY_END))
+            return;
 }
 
 void
 gemini_list_begin(struct gemini_list *list, struct str value)
 {
     struct json_token token;
-    list->single = value;
-    list->is_single = value.len == 0 || *value.ptr != '[';
+    bool is_null = value.len == 0 || str_equals(value, STR_LIT("null"));
+    list->is_single = is_null || *value.ptr != '[';
+    list->is_over = is_null;
     json_reader_init(&list->reader, value);
     if (!list->is_single)
         json_next(&list->reader, &token);
-    else if (str_equals(value, STR_LIT("null")))
-        list->single.len = 0;
 }
 
 bool
 gemini_list_next(struct gemini_list *list, struct str *element)
 {
-    if (list->is_single) {
-        *element = list->single;
-        list->single.len = 0;
-        return element->len > 0;
-    }
+    if (list->is_over)
+        return false;
     enum json_type type = json_skip_value(&list->reader, element);
+    list->is_over =
+        list->is_single || type <= JSON_BAD || type == JSON_ARRAY_END;
     return type > JSON_BAD && type != JSON_ARRAY_END;
+}
+
+enum json_type
+gemini_list_enter(struct gemini_list *list, struct str *first)
+{
+    struct json_token token;
+    if (list->is_over)
+        return JSON_END;
+    enum json_type type = json_next(&list->reader, &token);
+    list->is_over =
+        list->is_single || type <= JSON_BAD || type == JSON_ARRAY_END;
+    if (type == JSON_ARRAY)
+        gemini_pass_rest(&list->reader, &token);
+    *first = token.span;
+    return type == JSON_ARRAY_END || type == JSON_BAD ? JSON_END : type;
+}
+
+bool
+gemini_array_enter(struct json_reader *reader)
+{
+    struct json_token token;
+    enum json_type type = json_next(reader, &token);
+    if (type != JSON_ARRAY)
+        gemini_pass_rest(reader, &token);
+    return type == JSON_ARRAY;
+}
+
+bool
+gemini_array_object(struct json_reader *reader)
+{
+    struct json_token token;
+    enum json_type type;
+    while ((type = json_next(reader, &token)) > JSON_BAD &&
+           type != JSON_ARRAY_END && type != JSON_OBJECT)
+        gemini_pass_rest(reader, &token);
+    return type == JSON_OBJECT;
 }

@@ -138,7 +138,7 @@ candidate_parts_end(struct json_writer *json, uint32_t choice)
 {
     json_array_end(json);
     json_key(json, "role");
-    json_cstring(json, "model");
+    json_inside(json, STR_LIT("model"));
     json_object_end(json);
     json_key(json, "index");
     json_u64(json, choice);
@@ -187,7 +187,7 @@ last_block(const struct canon_stream *stream, uint32_t choice)
     return NULL;
 }
 
-/* A chunk with one part, or with log probabilities and none. */
+/* Any other chunk: with one part, or with log probabilities and none. */
 static void
 write_chunk(struct canon_stream *stream, const struct canon_event *event)
 {
@@ -196,10 +196,6 @@ write_chunk(struct canon_stream *stream, const struct canon_event *event)
     chunk_begin(&json, stream);
     candidate_begin(&json);
     switch (event->kind) {
-    case CANON_EVENT_PIECE:
-        write_text(&json, event->text, event->block == CANON_BLOCK_THINKING);
-        json_object_end(&json);
-        break;
     case CANON_EVENT_SIGNATURE:
         write_text(&json, str_make("", 0), true);
         write_signature(&json, event->text);
@@ -221,6 +217,28 @@ write_chunk(struct canon_stream *stream, const struct canon_event *event)
         gemini_logprobs_write(&json, event->value);
     json_object_end(&json);
     json_array_end(&json);
+    chunk_end(&json, stream);
+}
+
+/* The chunk of most events, written at one go. */
+static void
+write_piece(struct canon_stream *stream, const struct canon_event *event)
+{
+    struct json_writer json;
+    struct buf *out = stream->out;
+    buf_append_str(out, STR_LIT("data: {\"candidates\":[{\"content\":{"
+                                "\"parts\":[{\"text\":\""));
+    buf_append_str(out, event->text);
+    if (event->block == CANON_BLOCK_THINKING)
+        buf_append_str(out, STR_LIT("\",\"thought\":true}],\"role\":"
+                                    "\"model\"},\"index\":"));
+    else
+        buf_append_str(out, STR_LIT("\"}],\"role\":\"model\"},"
+                                    "\"index\":"));
+    buf_append_u64(out, event->choice);
+    buf_append_str(out, STR_LIT("}]"));
+    json_writer_init(&json, out);
+    json.comma = true;
     chunk_end(&json, stream);
 }
 
@@ -270,7 +288,11 @@ gemini_write_event(struct canon_stream *stream, const struct canon_event *event)
 {
     if (event->kind == CANON_EVENT_END)
         write_end(stream);
-    else if (is_told(stream, event))
+    else if (!is_told(stream, event))
+        return;
+    else if (event->kind == CANON_EVENT_PIECE)
+        write_piece(stream, event);
+    else
         write_chunk(stream, event);
 }
 

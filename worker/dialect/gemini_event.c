@@ -91,11 +91,13 @@ read_inline(struct canon_stream *stream, uint32_t choice, struct str object)
         stream->answer->content_events++;
 }
 
+/* The reader stands behind its opening brace. */
 static void
-read_part(struct canon_stream *stream, uint32_t choice, struct str object)
+read_part(struct canon_stream *stream, uint32_t choice,
+          struct json_reader *reader)
 {
     struct str values[PART_OTHER];
-    if (!gemini_members(object, part_keys, values, PART_OTHER, 1))
+    if (!gemini_members_of(reader, part_keys, values, PART_OTHER, 1))
         return;
     struct str signature = inside(values[PART_SIGNATURE]);
     bool is_thought = str_equals(values[PART_THOUGHT], STR_LIT("true"));
@@ -178,32 +180,35 @@ index_of(struct str value)
 }
 
 static void
-read_parts(struct canon_stream *stream, uint32_t choice, struct str list)
+read_content(struct canon_stream *stream, uint32_t choice, struct str content)
 {
     struct json_reader reader;
     struct json_token token;
-    struct str element;
-    enum json_type type;
-    json_reader_init(&reader, list);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    struct str value;
+    json_reader_init(&reader, content);
+    if (json_next(&reader, &token) != JSON_OBJECT)
         return;
-    while ((type = json_skip_value(&reader, &element)) > JSON_BAD &&
-           type != JSON_ARRAY_END)
-        read_part(stream, choice, element);
+    while (json_next(&reader, &token) == JSON_KEY) {
+        if (!json_string_equals(token.span, STR_LIT("parts")))
+            json_skip_value(&reader, &value);
+        else if (gemini_array_enter(&reader))
+            while (gemini_array_object(&reader))
+                read_part(stream, choice, &reader);
+    }
 }
 
+/* The reader stands behind its opening brace. The index stands behind the
+ * content, which is therefore read last. */
 static void
-read_candidate(struct canon_stream *stream, struct str object)
+read_candidate(struct canon_stream *stream, struct json_reader *reader)
 {
-    static const struct str content_keys[] = {STR_LIT("parts")};
-    struct str values[CANDIDATE_OTHER], parts;
-    if (!gemini_members(object, candidate_keys, values, CANDIDATE_OTHER, 1))
+    struct str values[CANDIDATE_OTHER];
+    if (!gemini_members_of(reader, candidate_keys, values, CANDIDATE_OTHER, 1))
         return;
     uint32_t choice = index_of(values[CANDIDATE_INDEX]);
     if (choice > stream->answer->choice_top)
         stream->answer->choice_top = (uint8_t)choice;
-    if (gemini_members(values[CANDIDATE_CONTENT], content_keys, &parts, 1, 1))
-        read_parts(stream, choice, parts);
+    read_content(stream, choice, values[CANDIDATE_CONTENT]);
     if (is_object(values[CANDIDATE_LOGPROBS]))
         gemini_logprobs_read(stream, choice, values[CANDIDATE_LOGPROBS]);
     struct str finish = values[CANDIDATE_FINISH];
@@ -212,22 +217,14 @@ read_candidate(struct canon_stream *stream, struct str object)
         canon_finish(stream, choice, stop, nothing);
 }
 
+/* The reader stands at their list. Whether there were any. */
 static bool
-read_candidates(struct canon_stream *stream, struct str list)
+read_candidates(struct canon_stream *stream, struct json_reader *reader)
 {
-    struct json_reader reader;
-    struct json_token token;
-    struct str element;
-    enum json_type type;
     bool any = false;
-    json_reader_init(&reader, list);
-    if (list.len == 0 || json_next(&reader, &token) != JSON_ARRAY)
-        return false;
-    while ((type = json_skip_value(&reader, &element)) > JSON_BAD &&
-           type != JSON_ARRAY_END) {
-        any = true;
-        read_candidate(stream, element);
-    }
+    if (gemini_array_enter(reader))
+        for (; gemini_array_object(reader); any = true)
+            read_candidate(stream, reader);
     return any;
 }
 
@@ -264,8 +261,6 @@ read_vectors(struct canon_stream *stream, struct str list)
 enum answer_key {
     ANSWER_CANDIDATES,
     ANSWER_USAGE,
-    ANSWER_MODEL,
-    ANSWER_ID,
     ANSWER_FEEDBACK,
     ANSWER_ERROR,
     ANSWER_EMBEDDINGS,
@@ -273,9 +268,8 @@ enum answer_key {
     ANSWER_OTHER,
 };
 static const struct str answer_keys[ANSWER_OTHER] = {
-    STR_LIT("candidates"), STR_LIT("usageMetadata"),  STR_LIT("modelVersion"),
-    STR_LIT("responseId"), STR_LIT("promptFeedback"), STR_LIT("error"),
-    STR_LIT("embeddings"), STR_LIT("embedding"),
+    STR_LIT("candidates"), STR_LIT("usageMetadata"), STR_LIT("promptFeedback"),
+    STR_LIT("error"),      STR_LIT("embeddings"),    STR_LIT("embedding"),
 };
 
 /* What the relay asks of a failure is whether it is worth another try. */
@@ -310,38 +304,77 @@ read_feedback(struct canon_stream *stream, struct str value)
         canon_finish(stream, 0, CANON_STOP_FILTER, nothing);
 }
 
-static bool
-is_stated(struct str value)
+static void
+read_usage(struct canon_stream *stream, struct json_reader *reader)
 {
-    return value.len > 0 && !str_equals(value, STR_LIT("null"));
+    struct usage usage;
+    bool odd;
+    if (gemini_usage(reader, &usage, &odd))
+        canon_usage(stream, &usage);
+    stream->answer->usage_odd = stream->answer->usage_odd || odd;
 }
 
-/* False: it is no JSON object. */
+/* Names stand behind the text that they belong to: looked for ahead, once. */
+static void
+read_names(struct canon_stream *stream, struct str text)
+{
+    static const struct str names[] = {STR_LIT("responseId"),
+                                       STR_LIT("modelVersion")};
+    struct str values[2];
+    gemini_members(text, names, values, ARRAY_LEN(names), 1);
+    canon_start(stream, inside(values[0]), inside(values[1]));
+}
+
+/* What else an answer may hold. */
+static void
+read_other(struct canon_stream *stream, enum answer_key key, struct str value)
+{
+    switch (key) {
+    case ANSWER_EMBEDDINGS:
+        read_vectors(stream, value);
+        break;
+    case ANSWER_EMBEDDING:
+        read_vector(stream, 0, value);
+        break;
+    case ANSWER_ERROR:
+        if (!str_equals(value, STR_LIT("null")))
+            read_error(stream, value);
+        break;
+    default:
+        break;
+    }
+}
+
+/* False: it is no JSON object. Of half a one, whole candidates are told. */
 static bool
 read_answer(struct canon_stream *stream, struct str text)
 {
-    struct str values[ANSWER_OTHER];
-    struct usage usage;
-    bool odd;
-    if (!gemini_members(text, answer_keys, values, ANSWER_OTHER, 1))
+    struct json_reader reader;
+    struct json_token token;
+    struct str value, feedback = nothing;
+    bool any = false;
+    json_reader_init(&reader, text);
+    if (json_next(&reader, &token) != JSON_OBJECT)
         return false;
-    canon_start(stream, inside(values[ANSWER_ID]),
-                inside(values[ANSWER_MODEL]));
-    bool any = read_candidates(stream, values[ANSWER_CANDIDATES]);
-    if (is_stated(values[ANSWER_USAGE])) {
-        if (gemini_usage(values[ANSWER_USAGE], &usage, &odd))
-            canon_usage(stream, &usage);
-        stream->answer->usage_odd = stream->answer->usage_odd || odd;
+    if (stream->answer->id[0] == '\0')
+        read_names(stream, text);
+    while (json_next(&reader, &token) == JSON_KEY) {
+        unsigned key = key_find(token.span, answer_keys, ANSWER_OTHER);
+        if (key == ANSWER_CANDIDATES) {
+            any = read_candidates(stream, &reader) || any;
+        } else if (key == ANSWER_USAGE) {
+            read_usage(stream, &reader);
+        } else {
+            json_skip_value(&reader, &value);
+            if (key == ANSWER_FEEDBACK)
+                feedback = value;
+            else
+                read_other(stream, key, value);
+        }
     }
-    if (!any && values[ANSWER_FEEDBACK].len > 0)
-        read_feedback(stream, values[ANSWER_FEEDBACK]);
-    if (values[ANSWER_EMBEDDINGS].len > 0)
-        read_vectors(stream, values[ANSWER_EMBEDDINGS]);
-    if (values[ANSWER_EMBEDDING].len > 0)
-        read_vector(stream, 0, values[ANSWER_EMBEDDING]);
-    if (is_stated(values[ANSWER_ERROR]))
-        read_error(stream, values[ANSWER_ERROR]);
-    return true;
+    if (!any && feedback.len > 0)
+        read_feedback(stream, feedback);
+    return token.type == JSON_OBJECT_END;
 }
 
 void

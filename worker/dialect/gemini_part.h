@@ -34,15 +34,28 @@
  */
 bool gemini_members(struct str object, const struct str *names,
                     struct str *values, unsigned count, unsigned spellings);
+/* The same where the reader stands behind the opening brace. */
+bool gemini_members_of(struct json_reader *reader, const struct str *names,
+                       struct str *values, unsigned count, unsigned spellings);
+/* From the first token of a value to its end. */
+void gemini_pass_rest(struct json_reader *reader,
+                      const struct json_token *first);
+/* Where a value may come: whether it is an array; anything else is passed over.
+ * Then the objects in it, one after the other, each to be read to its end from
+ * behind its opening brace; false behind the last. */
+bool gemini_array_enter(struct json_reader *reader);
+bool gemini_array_object(struct json_reader *reader);
 /* A list's elements one after the other; a value that is no list is one of its
  * own, as Google's servers take it; null is none. */
 struct gemini_list {
     struct json_reader reader;
-    struct str single;
-    bool is_single;
+    bool is_single, is_over;
 };
 void gemini_list_begin(struct gemini_list *list, struct str value);
 bool gemini_list_next(struct gemini_list *list, struct str *element);
+/* Only its first token, JSON_END behind the last: what is an object is the
+ * caller's to read to its end, by list->reader; an array has been passed. */
+enum json_type gemini_list_enter(struct gemini_list *list, struct str *first);
 
 /* ---- a request: its bytes ---- */
 
@@ -106,8 +119,9 @@ void gemini_read_event(struct canon_stream *stream,
                        const struct sse_event *event);
 void gemini_read_plain(struct canon_stream *stream, struct str body);
 bool gemini_read_usage(struct answer *answer, struct str object);
-/* As read_usage, into *usage. False: it states nothing. */
-bool gemini_usage(struct str object, struct usage *usage, bool *odd);
+/* As read_usage, into *usage, of the value at which the reader stands. False: it
+ * states nothing. */
+bool gemini_usage(struct json_reader *reader, struct usage *usage, bool *odd);
 void gemini_write_usage(struct json_writer *json, const struct usage *usage);
 
 void gemini_write_event(struct canon_stream *stream,

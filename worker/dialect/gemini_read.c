@@ -61,14 +61,13 @@ read_system(struct gemini_reading *reading, struct str value)
     return gemini_read_parts(reading, values[1]);
 }
 
+/* The reader stands behind its opening brace. */
 static int
-read_content(struct gemini_reading *reading, struct str value)
+read_content(struct gemini_reading *reading, struct json_reader *reader)
 {
     struct str values[2];
     enum canon_role role;
-    if (!gemini_members(value, content_keys, values, 2, 1))
-        return scan_refuse(reading->fault, "invalid_type", "contents",
-                           "An element of 'contents' is not an object.");
+    gemini_members_of(reader, content_keys, values, 2, 1);
     struct str name = canon_inside(values[0], NULL);
     if (str_equals(name, STR_LIT("model")))
         role = CANON_ASSISTANT;
@@ -89,15 +88,18 @@ static int
 read_contents(struct gemini_reading *reading, struct str value)
 {
     struct gemini_list list;
-    struct str element;
+    struct str first;
+    enum json_type type;
     gemini_list_begin(&list, value);
-    while (gemini_list_next(&list, &element)) {
-        bool is_string;
-        struct str text = canon_inside(element, &is_string);
-        if (is_string) {
+    while ((type = gemini_list_enter(&list, &first)) != JSON_END) {
+        if (type == JSON_STRING) {
             canon_message_add(reading->request, CANON_USER);
-            canon_part_add(reading->request, CANON_TEXT)->text = text;
-        } else if (read_content(reading, element) != 0) {
+            canon_part_add(reading->request, CANON_TEXT)->text =
+                canon_inside(first, NULL);
+        } else if (type != JSON_OBJECT) {
+            return scan_refuse(reading->fault, "invalid_type", "contents",
+                               "An element of 'contents' is not an object.");
+        } else if (read_content(reading, &list.reader) != 0) {
             return -1;
         }
     }

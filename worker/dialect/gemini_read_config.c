@@ -62,11 +62,12 @@ static const struct str function_keys[FUNCTION_OTHER * 2] = {
     // clang-format on
 };
 
+/* The reader stands behind its opening brace. */
 static int
-read_function(struct gemini_reading *reading, struct str value)
+read_function(struct gemini_reading *reading, struct json_reader *reader)
 {
     struct str values[FUNCTION_OTHER];
-    if (!gemini_members(value, function_keys, values, FUNCTION_OTHER, 2) ||
+    if (!gemini_members_of(reader, function_keys, values, FUNCTION_OTHER, 2) ||
         inside(values[FUNCTION_NAME]).len == 0)
         return scan_refuse(reading->fault, "invalid_value", "tools",
                            "An element of 'functionDeclarations' has no name.");
@@ -81,20 +82,36 @@ read_function(struct gemini_reading *reading, struct str value)
 }
 
 static int
-read_tool(struct gemini_reading *reading, struct str value)
+refuse_element(struct gemini_reading *reading)
+{
+    return scan_refuse(reading->fault, "invalid_type", "tools",
+                       "An element of 'tools' is not an object.");
+}
+
+static int
+read_functions(struct gemini_reading *reading, struct str value)
+{
+    struct gemini_list list;
+    struct str first;
+    enum json_type type;
+    gemini_list_begin(&list, value);
+    while ((type = gemini_list_enter(&list, &first)) != JSON_END)
+        if (type != JSON_OBJECT)
+            return refuse_element(reading);
+        else if (read_function(reading, &list.reader) != 0)
+            return -1;
+    return 0;
+}
+
+/* The reader stands behind its opening brace. */
+static int
+read_tool(struct gemini_reading *reading, struct json_reader *reader)
 {
     static const struct str names[] = {STR_LIT("functionDeclarations"),
                                        STR_LIT("function_declarations")};
-    struct json_reader reader;
-    struct json_token token;
-    struct gemini_list list;
-    struct str key, member, element;
+    struct str key, member;
     enum json_type type;
-    json_reader_init(&reader, value);
-    if (json_next(&reader, &token) != JSON_OBJECT)
-        return scan_refuse(reading->fault, "invalid_type", "tools",
-                           "An element of 'tools' is not an object.");
-    while ((type = json_member(&reader, &key, &member)) > JSON_BAD &&
+    while ((type = json_member(reader, &key, &member)) > JSON_BAD &&
            type != JSON_OBJECT_END) {
         if (type == JSON_NULL)
             continue;
@@ -103,10 +120,8 @@ read_tool(struct gemini_reading *reading, struct str value)
                                "The tool %.*s is Google's own: the provider "
                                "that serves this model has only functions.",
                                (int)(key.len < 64 ? key.len : 64), key.ptr);
-        gemini_list_begin(&list, member);
-        while (gemini_list_next(&list, &element))
-            if (read_function(reading, element) != 0)
-                return -1;
+        if (read_functions(reading, member) != 0)
+            return -1;
     }
     return 0;
 }
@@ -115,10 +130,13 @@ int
 gemini_read_tools(struct gemini_reading *reading, struct str value)
 {
     struct gemini_list list;
-    struct str element;
+    struct str first;
+    enum json_type type;
     gemini_list_begin(&list, value);
-    while (gemini_list_next(&list, &element))
-        if (read_tool(reading, element) != 0)
+    while ((type = gemini_list_enter(&list, &first)) != JSON_END)
+        if (type != JSON_OBJECT)
+            return refuse_element(reading);
+        else if (read_tool(reading, &list.reader) != 0)
             return -1;
     return 0;
 }

@@ -235,19 +235,12 @@ foreign_part(const struct str *values)
     return NULL;
 }
 
+/* The reader stands behind its opening brace. */
 static int
-read_part(struct gemini_reading *reading, struct str value)
+read_part(struct gemini_reading *reading, struct json_reader *reader)
 {
     struct str values[PART_OTHER];
-    bool is_string;
-    struct str text = canon_inside(value, &is_string);
-    if (is_string) {
-        read_text(reading, text, str_make(NULL, 0), false);
-        return 0;
-    }
-    if (!gemini_members(value, part_keys, values, PART_OTHER, 2))
-        return scan_refuse(reading->fault, "invalid_type", "parts",
-                           "An element of 'parts' is not an object.");
+    gemini_members_of(reader, part_keys, values, PART_OTHER, 2);
     struct str signature = inside(values[PART_SIGNATURE]);
     if (values[PART_CALL].len > 0)
         return read_call(reading, values[PART_CALL], signature);
@@ -306,11 +299,17 @@ gemini_read_parts(struct gemini_reading *reading, struct str value)
 {
     struct canon_request *request = reading->request;
     struct gemini_list list;
-    struct str element;
+    struct str first;
+    enum json_type type;
     bool has_thought = false;
     gemini_list_begin(&list, value);
-    while (gemini_list_next(&list, &element)) {
-        if (read_part(reading, element) != 0)
+    while ((type = gemini_list_enter(&list, &first)) != JSON_END) {
+        if (type == JSON_STRING)
+            read_text(reading, inside(first), str_make(NULL, 0), false);
+        else if (type != JSON_OBJECT)
+            return scan_refuse(reading->fault, "invalid_type", "parts",
+                               "An element of 'parts' is not an object.");
+        else if (read_part(reading, &list.reader) != 0)
             return -1;
         has_thought =
             has_thought ||

@@ -46,59 +46,52 @@ read_number(struct counts *counts, struct str number)
     return rc == 0 ? value : 0;
 }
 
-/* {modality, tokenCount}; with enum-encoding=int the modality is a number. */
+/* {modality, tokenCount} */
 static uint64_t
 read_detail(struct counts *counts, struct json_reader *reader)
 {
     static const struct str names[] = {STR_LIT("modality"),
                                        STR_LIT("tokenCount")};
-    struct str key, value;
-    enum json_type type;
-    uint64_t tokens = 0;
-    bool is_audio = false;
-    while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END) {
-        unsigned which = key_find(key, names, ARRAY_LEN(names));
-        if (which == 0)
-            is_audio = str_equals(value, STR_LIT("\"AUDIO\"")) ||
-                       str_equals(value, STR_LIT("4"));
-        else if (which == 1 && type == JSON_NUMBER)
-            tokens = read_number(counts, value);
-    }
-    return is_audio ? tokens : 0;
+    struct str values[2];
+    gemini_members_of(reader, names, values, ARRAY_LEN(names), 1);
+    return str_equals(values[0], STR_LIT("\"AUDIO\"")) && values[1].len > 0
+               ? read_number(counts, values[1])
+               : 0;
 }
 
+/* Sound among the details of one sum; most have none. */
 static uint64_t
 read_details(struct counts *counts, struct str list)
 {
     struct json_reader reader;
-    struct json_token token;
     uint64_t audio = 0;
-    json_reader_init(&reader, list);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    if (memmem(list.ptr, list.len, "AUDIO", 5) == NULL)
         return 0;
-    while (json_next(&reader, &token) == JSON_OBJECT)
-        audio += read_detail(counts, &reader);
+    json_reader_init(&reader, list);
+    if (gemini_array_enter(&reader))
+        while (gemini_array_object(&reader))
+            audio += read_detail(counts, &reader);
     return audio;
 }
 
+/* The reader stands at the object's value. */
 static bool
-read_counts(struct counts *counts, struct str object)
+read_counts(struct counts *counts, struct json_reader *reader)
 {
-    struct json_reader reader;
     struct json_token token;
     struct str key, value;
-    enum json_type type;
-    json_reader_init(&reader, object);
-    if (json_next(&reader, &token) != JSON_OBJECT)
+    enum json_type type = json_next(reader, &token);
+    if (type != JSON_OBJECT) {
+        gemini_pass_rest(reader, &token);
         return false;
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
+    }
+    while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
            type != JSON_OBJECT_END) {
         unsigned which = key_find(key, count_names, NAMES);
         if (which < COUNTS && type == JSON_NUMBER) {
             counts->values[which] = read_number(counts, value);
             counts->any = true;
-        } else if (which < NAMES && type == JSON_ARRAY) {
+        } else if (which >= COUNTS && which < NAMES) {
             counts->audio[which - DETAILS_PROMPT] = read_details(counts, value);
         }
     }
@@ -112,10 +105,10 @@ at_most(uint64_t n, uint64_t most)
 }
 
 bool
-gemini_usage(struct str object, struct usage *usage, bool *odd)
+gemini_usage(struct json_reader *reader, struct usage *usage, bool *odd)
 {
     struct counts counts = {0};
-    bool states = read_counts(&counts, object);
+    bool states = read_counts(&counts, reader);
     *odd = counts.odd;
     *usage = (struct usage){0};
     if (!states)
@@ -137,9 +130,11 @@ gemini_usage(struct str object, struct usage *usage, bool *odd)
 bool
 gemini_read_usage(struct answer *answer, struct str object)
 {
+    struct json_reader reader;
     struct usage usage;
     bool odd;
-    bool states = gemini_usage(object, &usage, &odd);
+    json_reader_init(&reader, object);
+    bool states = gemini_usage(&reader, &usage, &odd);
     answer->usage_odd = answer->usage_odd || odd;
     if (states)
         answer_state_split(answer, &usage);

@@ -240,7 +240,8 @@ content_begin(struct writing *writing, enum canon_role role)
 {
     json_object_begin(writing->json);
     json_key(writing->json, "role");
-    json_cstring(writing->json, role == CANON_ASSISTANT ? "model" : "user");
+    json_inside(writing->json,
+                role == CANON_ASSISTANT ? STR_LIT("model") : STR_LIT("user"));
     json_key(writing->json, "parts");
     json_array_begin(writing->json);
     writing->is_signed = false;
