@@ -141,14 +141,14 @@ relay_is_covered(struct request *request)
 
 /* What has been counted, to forget what is cut off and not passed. */
 struct counted {
-    uint64_t events, ascii, other;
+    uint64_t events, ascii, other, sequence;
 };
 
 static struct counted
 counted_now(const struct answer *answer)
 {
     return (struct counted){answer->content_events, answer->ascii_bytes,
-                            answer->other_chars};
+                            answer->other_chars, answer->sequence};
 }
 
 static void
@@ -157,6 +157,7 @@ counted_back(struct answer *answer, const struct counted *before)
     answer->content_events = before->events;
     answer->ascii_bytes = before->ascii;
     answer->other_chars = before->other;
+    answer->sequence = before->sequence;
 }
 
 /* Complete events of `bytes`, which stand at `off` of held where `in_held`.
@@ -258,7 +259,8 @@ relay_stream_body(struct request *request, struct str bytes)
         size_t used = take_events(request, bytes, false, 0, false);
         buf_append_str(held, str_skip(bytes, used));
     }
-    if (buf_len(held) - relay->partial > RELAY_EVENT_MAX)
+    size_t most = request->dialect->event_bytes;
+    if (buf_len(held) - relay->partial > (most > 0 ? most : RELAY_EVENT_MAX))
         start_long_event(request);
 }
 

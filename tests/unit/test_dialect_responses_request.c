@@ -222,7 +222,7 @@ read_body(const char *body, struct fault *fault)
     *fault = (struct fault){0};
     if (dialect_responses.scan(str_from(body), ENDPOINT_RESPONSES, &call,
                                fault) != 0)
-        test_fail(__FILE__, __LINE__, "%s: %s", body, fault->message);
+        test_fail(__FILE__, __LINE__, "not scanned: %s", fault->code);
     int rc =
         dialect_responses.read_request(str_from(body), &call, request, fault);
     CHECK_TRUE(!request->failed);
@@ -665,6 +665,35 @@ TEST(what_the_api_has_no_member_for_is_refused_or_told)
     canon_message_add(request, CANON_USER);
     canon_part_add(request, CANON_IMAGE);
     CHECK_EQ(write_body(&target, &fault), -1);
+}
+
+/* None of them is compared with all others. */
+TEST(many_items_are_read_and_too_many_tools_refused)
+{
+    static const char mark[] = "{\"type\":\"reasoning\",\"encrypted_content\":"
+                               "\"aigw-call:x:y\"},";
+    static const char call_item[] =
+        "{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\"},";
+    static const char tool[] = "{\"type\":\"custom\",\"name\":\"t\"},";
+    struct fault fault;
+    struct buf body;
+    buf_init(&body, 0);
+    buf_append_cstr(&body, "{\"model\":\"m\",\"input\":[");
+    for (int i = 0; i < 30000; i++) {
+        buf_append_cstr(&body, call_item);
+        buf_append_cstr(&body, mark);
+    }
+    buf_append_cstr(&body, "{\"role\":\"user\",\"content\":\"x\"}]}");
+    CHECK_EQ(read_body(buf_cstr(&body), &fault), 0);
+    CHECK_EQ(request->part_count, 30001);
+    buf_reset(&body);
+    buf_append_cstr(&body, "{\"model\":\"m\",\"tools\":[");
+    for (int i = 0; i < 5000; i++)
+        buf_append_cstr(&body, tool);
+    buf_append_cstr(&body, "{\"type\":\"web_search\"}]}");
+    CHECK_EQ(read_body(buf_cstr(&body), &fault), -1);
+    CHECK_STR(str_from(fault.param), "tools");
+    buf_fini(&body);
 }
 
 /* A value of the wrong kind anywhere is passed over or refused, never read. */

@@ -116,6 +116,10 @@ struct dialect {
     void (*write_plain)(struct canon_stream *stream);
     /* Its write_event needs what was collected so far. */
     bool collects;
+    /* The longest event that is kept to be read as a whole; 0: as the relay
+     * pleases. Responses repeats the request and the answer in its last one,
+     * where its usage stands. */
+    uint32_t event_bytes;
     /* Content types of the two. */
     const char *stream_type, *plain_type;
     /* The answer to a question for a number of tokens; NULL: has none. */

@@ -27,6 +27,7 @@ const struct dialect dialect_responses = {
     .write_event = responses_write_event,
     .write_plain = responses_write_plain,
     .collects = true,
+    .event_bytes = 16 << 20,
     .stream_type = "text/event-stream; charset=utf-8",
     .plain_type = "application/json",
     .count_body = count_body_responses,

@@ -85,12 +85,16 @@ continue_message(struct canon_request *request, enum canon_role role)
         canon_message_add(request, role);
 }
 
-/* `secret` is a mark, the id of a call that came before, and what signs it. */
+/* `secret` is a mark, the id of a call that came before, and what signs it. Not
+ * long before: many marks shall not be compared with many calls. */
 static void
 sign_call(struct canon_request *request, struct str secret)
 {
+    enum { LOOK_BACK = 1024 };
     struct str rest = str_skip(secret, sizeof(RESPONSES_CALL_MARK) - 1);
-    for (uint32_t i = request->part_count; i-- > 0;) {
+    uint32_t count = request->part_count;
+    uint32_t first = count > LOOK_BACK ? count - LOOK_BACK : 0;
+    for (uint32_t i = count; i-- > first;) {
         struct canon_part *part = &request->parts[i];
         if (part->kind != CANON_TOOL_CALL || part->id.len == 0 ||
             !str_starts_with(rest, part->id) || rest.len <= part->id.len ||

@@ -136,14 +136,14 @@ write_reasons(struct json_writer *json, const struct canon_stream *stream,
 static void
 write_id(struct json_writer *json, const struct canon_stream *stream)
 {
-    char id[RESPONSES_ID_BYTES] = "resp_";
+    char id[96] = "resp_";
     json_key(json, "id");
     if (strncmp(stream->answer->id, "resp_", 5) == 0) {
         json_cstring(json, stream->answer->id);
         return;
     }
-    const char *ours = stream->request_id == NULL ? "0" : stream->request_id;
-    strncat(id, ours, sizeof(id) - sizeof("resp_"));
+    if (stream->request_id != NULL)
+        strncat(id, stream->request_id, sizeof(id) - sizeof("resp_"));
     json_cstring(json, id);
 }
 

@@ -12,8 +12,6 @@
  */
 #include "worker/dialect/responses_part.h"
 
-#include <stdio.h>
-
 const char *
 responses_status_name(enum responses_status status)
 {
@@ -23,17 +21,28 @@ responses_status_name(enum responses_status status)
 }
 
 const struct responses_alias *
-responses_block_alias(const struct canon_stream *stream,
+responses_block_alias(struct canon_stream *stream,
                       const struct canon_block *block)
 {
+    uint64_t *words = stream->writer_words;
+    uint64_t number = (uint64_t)(block - stream->blocks) + 1;
     if (stream->request == NULL || stream->request->own == NULL)
         return NULL;
-    return responses_alias_of(stream->request,
-                              canon_collected(stream, block->name));
+    const struct responses_own *own = stream->request->own;
+    if (words[RESPONSES_ALIAS_BLOCK] != number) {
+        const struct responses_alias *alias = responses_alias_of(
+            stream->request, canon_collected(stream, block->name));
+        words[RESPONSES_ALIAS_BLOCK] = number;
+        words[RESPONSES_ALIAS] =
+            alias == NULL ? 0 : (uint64_t)(alias - own->aliases) + 1;
+    }
+    return words[RESPONSES_ALIAS] == 0
+               ? NULL
+               : &own->aliases[words[RESPONSES_ALIAS] - 1];
 }
 
 static const char *
-id_prefix(const struct canon_stream *stream, const struct canon_block *block)
+id_prefix(struct canon_stream *stream, const struct canon_block *block)
 {
     const struct responses_alias *alias;
     switch (block->kind) {
@@ -51,14 +60,29 @@ id_prefix(const struct canon_stream *stream, const struct canon_block *block)
 }
 
 void
-responses_item_id(const struct canon_stream *stream,
-                  const struct canon_block *block, uint64_t number,
-                  char id[RESPONSES_ID_BYTES])
+responses_append_item_id(struct buf *out, struct canon_stream *stream,
+                         const struct canon_block *block, uint64_t number)
 {
-    snprintf(id, RESPONSES_ID_BYTES, "%s_%.64s_%llu",
-             block == NULL ? "rs" : id_prefix(stream, block),
-             stream->request_id == NULL ? "0" : stream->request_id,
-             (unsigned long long)number);
+    enum { REQUEST_ID_MOST = 64 };
+    struct str ours = str_from(stream->request_id);
+    if (ours.len > REQUEST_ID_MOST)
+        ours.len = REQUEST_ID_MOST;
+    buf_append_cstr(out, block == NULL ? "rs" : id_prefix(stream, block));
+    buf_append_char(out, '_');
+    buf_append_str(out, ours);
+    buf_append_char(out, '_');
+    buf_append_u64(out, number);
+}
+
+/* As the first member of an object. */
+static void
+write_id(struct json_writer *json, struct canon_stream *stream,
+         const struct canon_block *block, uint64_t number)
+{
+    buf_append_str(json->out, STR_LIT("\"id\":\""));
+    responses_append_item_id(json->out, stream, block, number);
+    buf_append_char(json->out, '"');
+    json->comma = true;
 }
 
 static void
@@ -161,7 +185,7 @@ write_reasoning(struct json_writer *json, const struct canon_stream *stream,
 }
 
 static void
-write_call(struct json_writer *json, const struct canon_stream *stream,
+write_call(struct json_writer *json, struct canon_stream *stream,
            const struct canon_block *block, enum responses_status status)
 {
     const struct responses_alias *alias = responses_block_alias(stream, block);
@@ -203,10 +227,8 @@ responses_write_item(struct json_writer *json, struct canon_stream *stream,
                      const struct canon_block *block, uint64_t number,
                      enum responses_status status)
 {
-    char id[RESPONSES_ID_BYTES];
-    responses_item_id(stream, block, number, id);
     json_object_begin(json);
-    write_word(json, "id", id);
+    write_id(json, stream, block, number);
     switch (block->kind) {
     case CANON_BLOCK_TOOL:
         write_call(json, stream, block, status);
@@ -228,10 +250,8 @@ void
 responses_write_call_mark(struct json_writer *json, struct canon_stream *stream,
                           const struct canon_block *block, uint64_t number)
 {
-    char id[RESPONSES_ID_BYTES];
-    responses_item_id(stream, NULL, number, id);
     json_object_begin(json);
-    write_word(json, "id", id);
+    write_id(json, stream, NULL, number);
     write_word(json, "type", "reasoning");
     json_key(json, "summary");
     json_raw(json, STR_LIT("[]"));

@@ -165,16 +165,17 @@ enum {
     RESPONSES_NEXT_ITEM, /* output_index of the next item */
     RESPONSES_CUT_ITEM,  /* the last item was told as incomplete */
     RESPONSES_HAS_PART,  /* the open thinking has begun its summary */
-    RESPONSES_LOGPROBS   /* were told with the first text */
+    /* The block whose alias was looked for last, and what was found; + 1 */
+    RESPONSES_ALIAS_BLOCK,
+    RESPONSES_ALIAS
 };
-enum { RESPONSES_ID_BYTES = 96 };
-/* The id of an item: by its kind and its number in the output. */
-void responses_item_id(const struct canon_stream *stream,
-                       const struct canon_block *block, uint64_t number,
-                       char id[RESPONSES_ID_BYTES]);
+/* The id of an item: by its kind and its number in the output. `block` NULL:
+ * what signs the one before. */
+void responses_append_item_id(struct buf *out, struct canon_stream *stream,
+                              const struct canon_block *block, uint64_t number);
 /* The custom tool or the namespace behind a tool call; NULL: a plain one. */
 const struct responses_alias *
-responses_block_alias(const struct canon_stream *stream,
+responses_block_alias(struct canon_stream *stream,
                       const struct canon_block *block);
 /* A collected block as an output item: empty where it is in progress. */
 void responses_write_item(struct json_writer *json, struct canon_stream *stream,

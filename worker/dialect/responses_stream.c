@@ -16,20 +16,21 @@
 
 /* ---- frames ---- */
 
+/* Written by hand: a stream is made of these. `type` needs no escapes. */
 static void
 event_begin(struct json_writer *json, struct canon_stream *stream,
             const char *type)
 {
     struct buf *out = stream->out;
+    struct str name = str_from(type);
     buf_append_str(out, STR_LIT("event: "));
-    buf_append_cstr(out, type);
-    buf_append_str(out, STR_LIT("\ndata: "));
+    buf_append_str(out, name);
+    buf_append_str(out, STR_LIT("\ndata: {\"type\":\""));
+    buf_append_str(out, name);
+    buf_append_str(out, STR_LIT("\",\"sequence_number\":"));
+    buf_append_u64(out, stream->answer->sequence++);
     json_writer_init(json, out);
-    json_object_begin(json);
-    json_key(json, "type");
-    json_cstring(json, type);
-    json_key(json, "sequence_number");
-    json_u64(json, stream->answer->sequence++);
+    json->comma = true;
 }
 
 static void
@@ -87,16 +88,16 @@ static void
 part_begin(struct json_writer *json, struct canon_stream *stream,
            const struct canon_block *block, const char *type, const char *index)
 {
-    char id[RESPONSES_ID_BYTES];
+    struct buf *out = stream->out;
     event_begin(json, stream, type);
-    responses_item_id(stream, block, open_number(stream), id);
-    json_key(json, "item_id");
-    json_cstring(json, id);
-    json_key(json, "output_index");
-    json_u64(json, open_number(stream));
+    buf_append_str(out, STR_LIT(",\"item_id\":\""));
+    responses_append_item_id(out, stream, block, open_number(stream));
+    buf_append_str(out, STR_LIT("\",\"output_index\":"));
+    buf_append_u64(out, open_number(stream));
     if (index != NULL) {
-        json_key(json, index);
-        json_u64(json, 0);
+        buf_append_str(out, STR_LIT(",\""));
+        buf_append_cstr(out, index);
+        buf_append_str(out, STR_LIT("\":0"));
     }
 }
 
@@ -199,7 +200,7 @@ end_thinking(struct canon_stream *stream, const struct canon_block *block)
 /* ---- tool calls ---- */
 
 static bool
-is_custom(const struct canon_stream *stream, const struct canon_block *block)
+is_custom(struct canon_stream *stream, const struct canon_block *block)
 {
     const struct responses_alias *alias = responses_block_alias(stream, block);
     return alias != NULL && alias->is_custom;

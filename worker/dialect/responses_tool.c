@@ -30,6 +30,9 @@ static const struct str tool_names[TOOL_MEMBERS] = {
     STR_LIT("format"),      STR_LIT("tools"),      STR_LIT("mode"),
 };
 
+/* Each call of the answer is looked for among them. */
+enum { ALIASES_MAX = 4096 };
+
 /* A custom tool's text as a function's argument. */
 static const struct str custom_schema =
     STR_LIT("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
@@ -154,6 +157,11 @@ take_callable(struct responses_reading *reading, const struct str *values,
         return responses_refuse(reading->fault, "tools",
                                 "A tool in 'tools' has no 'name'.");
     alias.flat = responses_flat_name(reading, space, name);
+    if (reading->own->alias_count == ALIASES_MAX)
+        return responses_refuse(reading->fault, "tools",
+                                "'tools' has more than %d custom tools and "
+                                "tools of namespaces.",
+                                ALIASES_MAX);
     if (alias.is_custom || space.len > 0)
         alias_add(reading, &alias);
     struct canon_tool *tool = canon_tool_add(reading->request);

@@ -158,7 +158,7 @@ content_part(struct turn *turn, const struct canon_part *part)
     if (is_text && part->text.len == 0)
         return 0;
     if (is_output && !is_text) {
-        responses_drop(turn->request, "media of the assistant");
+        responses_drop(turn->request, "assistant.media");
         return 0;
     }
     if (!is_text && part->data.len == 0)
