@@ -81,6 +81,8 @@ struct config_provider {
     char *region;              /* bedrock; NULL: as base_url's host says */
     struct config_list models; /* one item "*": any, by name */
     struct config_list names;  /* "model=name it has there" */
+    /* Words of common/provider_quirks.h; empty: as known for its host. */
+    struct config_list speaks, quirks;
     char *ca_file, *proxy;
     bool verify;
     uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,

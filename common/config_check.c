@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/config_part.h"
+#include "common/provider_quirks.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -310,6 +311,18 @@ check_provider_names(struct checker *checker,
     }
 }
 
+/* Words that are none of `find`'s. */
+static void
+check_words(struct checker *checker, const struct config_list *list,
+            const char *option, uint32_t (*find)(const char *word),
+            const struct config_origin *origin)
+{
+    for (unsigned i = 0; i < list->count; i++)
+        if (find(list->items[i]) == 0)
+            fault(checker, CONFIG_SECTION_provider, origin, option,
+                  "\"%.80s\" is not known", list->items[i]);
+}
+
 static void
 check_provider(struct checker *checker, struct config_provider *provider,
                const struct config_origin *origin)
@@ -327,6 +340,10 @@ check_provider(struct checker *checker, struct config_provider *provider,
         check_base_url(checker, provider, origin);
     check_provider_models(checker, provider, origin);
     check_provider_names(checker, provider, origin);
+    check_words(checker, &provider->speaks, "speaks", provider_api_find,
+                origin);
+    check_words(checker, &provider->quirks, "quirks", provider_quirk_find,
+                origin);
     for (size_t i = 0; i < ARRAY_LEN(schemes) && !proxy_good; i++) {
         size_t len = strlen(schemes[i]);
         proxy_good = strncmp(provider->proxy, schemes[i], len) == 0 &&

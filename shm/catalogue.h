@@ -31,6 +31,8 @@ struct catalogue_provider {
     uint16_t port;
     char *api_key, *ca_file, *proxy; /* NULL when absent */
     char *api_version, *region;      /* NULL when absent */
+    /* Bits of common/provider_quirks.h; 0: as known for its host. */
+    uint32_t speaks, quirks;
     struct catalogue_name *names;
     uint32_t name_count;
     uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,

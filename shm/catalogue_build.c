@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/provider_quirks.h"
 #include "shm/catalogue_part.h"
 #include "shm/model_stats.h"
 
@@ -143,6 +144,10 @@ add_provider(struct build *b, unsigned i)
     p->total_timeout_ms = c->total_timeout_ms;
     p->builtin_delay_ms = c->builtin_delay_ms;
     p->on_disconnect = c->on_disconnect;
+    for (unsigned n = 0; n < c->speaks.count; n++)
+        p->speaks |= provider_api_find(c->speaks.items[n]);
+    for (unsigned n = 0; n < c->quirks.count; n++)
+        p->quirks |= provider_quirk_find(c->quirks.items[n]);
     b->provider_idx[i] = (int)catalogue->provider_count++;
     if (!copy_text(&p->api_key, c->api_key) ||
         !copy_text(&p->ca_file, c->ca_file) ||

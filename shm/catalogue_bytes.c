@@ -52,6 +52,7 @@ put_provider(struct buf *out, const struct catalogue_provider *p)
     put_text(out, p->proxy);
     put_text(out, p->api_version);
     put_text(out, p->region);
+    put_u64(out, (uint64_t)p->speaks << 32 | p->quirks);
     put_u64(out, p->name_count);
     for (uint32_t i = 0; i < p->name_count; i++) {
         put_text(out, p->names[i].model);
@@ -205,6 +206,9 @@ get_provider(struct reader *r, struct catalogue_provider *p)
     p->proxy = get_heap_text(r);
     p->api_version = get_heap_text(r);
     p->region = get_heap_text(r);
+    uint64_t habits = get_u64(r);
+    p->speaks = (uint32_t)(habits >> 32);
+    p->quirks = (uint32_t)habits;
     get_names(r, p);
     p->connect_timeout_ms = get_u64(r);
     p->first_byte_timeout_ms = get_u64(r);

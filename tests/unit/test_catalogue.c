@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/provider_quirks.h"
 #include "shm/catalogue_part.h"
 #include "tests/unit/shm_fixture.h"
 
@@ -32,6 +33,8 @@ static struct config_provider providers[] = {
      .base_url = "https://api.openai.com/v1",
      .api_key = "sk-secret-1",
      .names = LIST("gpt-a=gpt-a-2026-01-01", "gpt-b=deploy=b"),
+     .speaks = LIST("chat", "messages"),
+     .quirks = LIST("top-k", "google-signature"),
      .models = LIST("gpt-a", "gpt-b"),
      .verify = true,
      .enabled = true,
@@ -301,6 +304,9 @@ other_names(void)
                   "gpt-a-2026-01-01");
         CHECK_STR(catalogue_upstream_name(&p[0], STR_LIT("gpt-b")), "deploy=b");
         CHECK_STR(catalogue_upstream_name(&p[0], STR_LIT("gpt")), "gpt");
+        CHECK_EQ(p[0].speaks, SPEAKS_CHAT | SPEAKS_MESSAGES);
+        CHECK_EQ(p[0].quirks, QUIRK_TOP_K | QUIRK_GOOGLE_SIGNATURE);
+        CHECK_EQ(p[1].speaks + p[1].quirks, 0);
         CHECK_EQ(p[1].name_count, 0);
         CHECK_STR(catalogue_upstream_name(&p[1], STR_LIT("gpt-a")), "gpt-a");
     }

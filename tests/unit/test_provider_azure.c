@@ -132,15 +132,16 @@ TEST(each_surface_serves_what_it_has)
 
 TEST(habits_go_by_surface_and_version)
 {
+    enum { OF_OPENAI = QUIRK_COMPLETION_TOKENS | QUIRK_OPENAI_FIELDS };
     static const struct {
         const char *path, *version;
         uint32_t quirks;
     } cases[] = {
-        {"", NULL, QUIRK_COMPLETION_TOKENS},
-        {"", "2024-02-01", QUIRK_COMPLETION_TOKENS | QUIRK_NO_STREAM_OPTIONS},
-        {"", "2024-10-21", QUIRK_COMPLETION_TOKENS},
-        {"/openai/v1", "2024-02-01", QUIRK_COMPLETION_TOKENS},
-        {"/models", NULL, 0},
+        {"", NULL, OF_OPENAI},
+        {"", "2024-02-01", OF_OPENAI | QUIRK_NO_STREAM_OPTIONS},
+        {"", "2024-10-21", OF_OPENAI},
+        {"/openai/v1", "2024-02-01", OF_OPENAI},
+        {"/models", NULL, QUIRK_NO_DEVELOPER | QUIRK_EFFORT_3},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct catalogue_provider provider =

@@ -264,6 +264,186 @@ TEST(max_completion_tokens_is_spelt_so_for_openai_itself)
     }
 }
 
+/* ---- the crowd ---- */
+
+static const struct dialect of_responses = {.number = DIALECT_RESPONSES},
+                            of_anthropic = {.number = DIALECT_ANTHROPIC},
+                            of_gemini = {.number = DIALECT_GEMINI};
+
+TEST(each_of_the_crowd_has_its_row)
+{
+    static const struct {
+        const char *host;
+        uint16_t port;
+        uint32_t speaks, has, has_not;
+    } cases[] = {
+        // clang-format off
+        {"api.openai.com", 443, SPEAKS_RESPONSES, QUIRK_OPENAI_FIELDS, QUIRK_NO_DEVELOPER},
+        {"r.services.ai.azure.com", 443, SPEAKS_RESPONSES, QUIRK_COMPLETION_TOKENS, 0},
+        {"services.ai.azure.com", 443, 0, QUIRK_NO_DEVELOPER, QUIRK_COMPLETION_TOKENS},
+        {"openrouter.ai", 443, SPEAKS_RESPONSES | SPEAKS_MESSAGES, QUIRK_REASONING_OBJECT | QUIRK_CACHE_CONTROL, 0},
+        {"xopenrouter.ai", 443, 0, QUIRK_NO_DEVELOPER, QUIRK_REASONING_OBJECT},
+        {"API.DeepSeek.com", 443, SPEAKS_RESPONSES | SPEAKS_MESSAGES, QUIRK_THINKING_TYPE | QUIRK_REASONING_BACK | QUIRK_NO_SCHEMA, 0},
+        {"dashscope-intl.aliyuncs.com", 443, 0, QUIRK_ENABLE_THINKING | QUIRK_THINKING_UNBOUND, 0},
+        {"ark.cn-beijing.volces.com", 443, SPEAKS_RESPONSES, QUIRK_THINKING_TYPE | QUIRK_COMPLETION_TOKENS, 0},
+        {"ark.ap-southeast.bytepluses.com", 443, SPEAKS_RESPONSES, QUIRK_THINKING_TYPE, 0},
+        {"api.minimaxi.com", 443, SPEAKS_MESSAGES, QUIRK_NO_SCHEMA | QUIRK_NO_REASONING, 0},
+        {"qianfan.baidubce.com", 443, 0, QUIRK_NO_REASONING, 0},
+        {"api.hunyuan.cloud.tencent.com", 443, 0, QUIRK_ENABLE_THINKING, 0},
+        {"api.moonshot.cn", 443, SPEAKS_MESSAGES, QUIRK_REASONING_BACK, 0},
+        {"open.bigmodel.cn", 443, SPEAKS_MESSAGES, QUIRK_THINKING_TYPE, 0},
+        {"api.mistral.ai", 443, 0, QUIRK_TOOL_ID_9 | QUIRK_NO_STREAM_OPTIONS | QUIRK_PREFIX, QUIRK_EFFORT_3},
+        {"api.groq.com", 443, SPEAKS_RESPONSES, QUIRK_NO_LOGPROBS, 0},
+        {"api.x.ai", 443, SPEAKS_RESPONSES, QUIRK_THINKING_UNBOUND, 0},
+        {"api.together.xyz", 443, 0, QUIRK_TOP_K, 0},
+        {"api.cerebras.ai", 443, 0, QUIRK_EFFORT_3, QUIRK_TOP_K},
+        {"generativelanguage.googleapis.com", 443, 0, QUIRK_GOOGLE_SIGNATURE, 0},
+        {"bedrock-mantle.us-east-1.api.aws", 443, SPEAKS_RESPONSES, QUIRK_COMPLETION_TOKENS, 0},
+        {"gpu-7.internal", 8000, 0, QUIRK_TOP_K, 0},
+        {"127.0.0.1", 11434, 0, QUIRK_EFFORT_3, QUIRK_TOP_K},
+        {"llm.example.org", 443, 0, QUIRK_NO_DEVELOPER | QUIRK_EFFORT_3, QUIRK_TOP_K | QUIRK_COMPLETION_TOKENS},
+        // clang-format on
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct catalogue_provider provider =
+            make_provider(cases[i].host, cases[i].port, true, "/v1");
+        uint32_t quirks = provider_openai.quirks(&provider);
+        uint8_t endpoint = ENDPOINT_RESPONSES;
+        if ((quirks & cases[i].has) != cases[i].has ||
+            (quirks & cases[i].has_not) != 0)
+            test_fail(__FILE__, __LINE__, "%s: quirks %x", cases[i].host,
+                      quirks);
+        const struct dialect *dialect =
+            provider_openai.speaks(&provider, &of_responses, &endpoint);
+        bool native = (cases[i].speaks & SPEAKS_RESPONSES) != 0;
+        CHECK_TRUE(dialect == (native ? &of_responses : &dialect_openai));
+        CHECK_EQ(endpoint, native ? ENDPOINT_RESPONSES : ENDPOINT_CHAT);
+        endpoint = ENDPOINT_MESSAGES;
+        dialect = provider_openai.speaks(&provider, &of_anthropic, &endpoint);
+        native = (cases[i].speaks & SPEAKS_MESSAGES) != 0;
+        CHECK_TRUE(dialect == (native ? &of_anthropic : &dialect_openai));
+        CHECK_EQ(endpoint, native ? ENDPOINT_MESSAGES : ENDPOINT_CHAT);
+    }
+}
+
+TEST(what_an_operator_says_stands_in_place_of_the_row)
+{
+    struct catalogue_provider provider =
+        make_provider("api.mistral.ai", 443, true, "/v1");
+    uint8_t endpoint = ENDPOINT_MESSAGES;
+    provider.quirks = QUIRK_NONE;
+    provider.speaks = SPEAKS_MESSAGES;
+    CHECK_EQ(provider_openai.quirks(&provider) & ~(uint32_t)QUIRK_NONE, 0);
+    CHECK_TRUE(provider_openai.speaks(&provider, &of_anthropic, &endpoint) ==
+               &of_anthropic);
+    provider = make_provider("api.openai.com", 443, true, "/v1");
+    provider.speaks = SPEAKS_CHAT;
+    endpoint = ENDPOINT_RESPONSES;
+    CHECK_TRUE(provider_openai.speaks(&provider, &of_responses, &endpoint) ==
+               &dialect_openai);
+}
+
+TEST(other_calls_go_where_they_can_be_served)
+{
+    static const struct {
+        const char *host;
+        const struct dialect *client, *served;
+        uint8_t endpoint, at;
+    } cases[] = {
+        // clang-format off
+        {"api.openai.com", &of_gemini, &dialect_openai, ENDPOINT_GENERATE, ENDPOINT_CHAT},
+        {"api.openai.com", &of_gemini, &dialect_openai, ENDPOINT_BATCH_EMBED, ENDPOINT_EMBEDDINGS},
+        {"api.openai.com", &of_gemini, &dialect_openai, ENDPOINT_EMBED, ENDPOINT_EMBEDDINGS},
+        {"api.openai.com", &of_gemini, NULL, ENDPOINT_COUNT_TOKENS, ENDPOINT_COUNT_TOKENS},
+        {"api.openai.com", &of_responses, &of_responses, ENDPOINT_COUNT_TOKENS, ENDPOINT_COUNT_TOKENS},
+        {"api.groq.com", &of_responses, NULL, ENDPOINT_COUNT_TOKENS, ENDPOINT_COUNT_TOKENS},
+        {"openrouter.ai", &of_anthropic, NULL, ENDPOINT_COUNT_TOKENS, ENDPOINT_COUNT_TOKENS},
+        {"h", &dialect_openai, &dialect_openai, ENDPOINT_IMAGES, ENDPOINT_IMAGES},
+        // clang-format on
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct catalogue_provider provider =
+            make_provider(cases[i].host, 443, true, "/v1");
+        uint8_t endpoint = cases[i].endpoint;
+        CHECK_TRUE(provider_openai.speaks(&provider, cases[i].client,
+                                          &endpoint) == cases[i].served);
+        CHECK_EQ(endpoint, cases[i].at);
+    }
+}
+
+TEST(each_endpoint_has_its_path)
+{
+    static const struct {
+        const char *host, *base;
+        uint8_t endpoint;
+        const char *target, *version;
+    } cases[] = {
+        // clang-format off
+        {"h", "/v1", ENDPOINT_RESPONSES, "/v1/responses", ""},
+        {"h", "/v1", ENDPOINT_COUNT_TOKENS, "/v1/responses/input_tokens", ""},
+        {"h", "/v1", ENDPOINT_IMAGES, "/v1/images/generations", ""},
+        {"h", "/v1", ENDPOINT_IMAGE_EDITS, "/v1/images/edits", ""},
+        {"h", "/v1", ENDPOINT_IMAGE_VARIATIONS, "/v1/images/variations", ""},
+        {"h", "/v1", ENDPOINT_SPEECH, "/v1/audio/speech", ""},
+        {"h", "/v1", ENDPOINT_TRANSCRIPTIONS, "/v1/audio/transcriptions", ""},
+        {"h", "/v1", ENDPOINT_TRANSLATIONS, "/v1/audio/translations", ""},
+        {"h", "/v1", ENDPOINT_RERANK, "/v1/rerank", ""},
+        {"h", "/v1", ENDPOINT_MODERATIONS, "/v1/moderations", ""},
+        {"h", "/v1", ENDPOINT_MESSAGES, "/v1/messages", "2023-06-01"},
+        {"openrouter.ai", "/api/v1", ENDPOINT_MESSAGES, "/api/v1/messages", "2023-06-01"},
+        {"api.deepseek.com", "", ENDPOINT_MESSAGES, "/anthropic/v1/messages", "2023-06-01"},
+        {"api.z.ai", "/api/paas/v4", ENDPOINT_MESSAGES, "/api/anthropic/v1/messages", "2023-06-01"},
+        {"api.z.ai", "/api/paas/v4", ENDPOINT_CHAT, "/api/paas/v4/chat/completions", ""},
+        // clang-format on
+    };
+    struct buf out;
+    buf_init(&out, 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct catalogue_provider provider =
+            make_provider(cases[i].host, 443, true, cases[i].base);
+        struct http_head head;
+        size_t scanned = 0;
+        make_head(&out, &provider, cases[i].endpoint, false,
+                  "POST /v1/x HTTP/1.1\r\nHost: gateway\r\n\r\n");
+        CHECK_EQ(
+            http_parse_request(buf_ptr(&out), buf_len(&out), &scanned, &head),
+            HTTP_DONE);
+        CHECK_STR(head.target, cases[i].target);
+        CHECK_STR(http_field_find(&head, STR_LIT("anthropic-version")),
+                  cases[i].version);
+    }
+    /* The client's own version passes, and alone. */
+    struct catalogue_provider provider = make_provider("h", 443, true, "");
+    make_head(&out, &provider, ENDPOINT_MESSAGES, false,
+              "POST /v1/x HTTP/1.1\r\nHost: gateway\r\n"
+              "Anthropic-Version: 2099-01-01\r\n\r\n");
+    CHECK_TRUE(memmem(buf_ptr(&out), buf_len(&out), "2099-01-01", 10) != NULL);
+    CHECK_TRUE(memmem(buf_ptr(&out), buf_len(&out), "2023-06-01", 10) == NULL);
+    buf_fini(&out);
+}
+
+TEST(a_translated_error_has_a_type_that_tells_whose_fault_it_is)
+{
+    static const struct {
+        uint16_t status;
+        const char *type;
+    } cases[] = {
+        {400, "invalid_request_error"}, {404, "invalid_request_error"},
+        {413, "invalid_request_error"}, {422, "invalid_request_error"},
+        {401, "upstream_error"},        {403, "upstream_error"},
+        {429, "rate_limit_error"},      {500, "upstream_error"},
+    };
+    struct catalogue_provider provider = make_provider("h", 80, false, "");
+    struct str body = STR_LIT("{\"error\":{\"message\":\"no\"}}");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fault fault;
+        CHECK_TRUE(provider_openai.map_error(&provider, cases[i].status, body,
+                                             true, &fault));
+        CHECK_STR(str_from(fault.type), cases[i].type);
+        CHECK_EQ(fault.status, cases[i].status);
+    }
+}
+
 TEST(each_kind_of_provider_has_its_family)
 {
     CHECK_TRUE(provider_family_of(PROVIDER_OPENAI) == &provider_openai);

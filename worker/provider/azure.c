@@ -137,7 +137,9 @@ azure_quirks(const struct catalogue_provider *provider)
     const char *version = provider->api_version;
     uint32_t quirks = 0;
     if (surface != AZURE_FOUNDRY)
-        quirks |= QUIRK_COMPLETION_TOKENS;
+        quirks |= QUIRK_COMPLETION_TOKENS | QUIRK_OPENAI_FIELDS;
+    else
+        quirks |= QUIRK_NO_DEVELOPER | QUIRK_EFFORT_3;
     if (surface == AZURE_CLASSIC && version != NULL &&
         strncmp(version, USAGE_VERSION, 10) < 0)
         quirks |= QUIRK_NO_STREAM_OPTIONS;

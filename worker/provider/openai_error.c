@@ -143,5 +143,9 @@ openai_map_error(const struct catalogue_provider *provider, uint16_t status,
         json_find(body, "error.message", &message) && is_string(message))
         return false;
     make_fault_of_json(fault, status, body);
+    /* What the client sent is at fault, and so it may mend it. */
+    if (translated &&
+        (status == 400 || status == 404 || status == 413 || status == 422))
+        fault->type = "invalid_request_error";
     return true;
 }

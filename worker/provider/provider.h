@@ -10,41 +10,10 @@
 
 #include "common/buf.h"
 #include "common/net/http_parse.h"
+#include "common/provider_quirks.h"
 #include "shm/catalogue.h"
 #include "worker/dialect/dialect.h"
 #include "worker/fault.h"
-
-/*
- * What providers that speak a dialect do differently. A bit per habit; which
- * provider has which stands in the tables of its family (openai_crowd.c).
- */
-enum provider_quirk {
-    /* request */
-    QUIRK_COMPLETION_TOKENS = 1 << 0, /* max_tokens is max_completion_tokens */
-    QUIRK_NO_STREAM_OPTIONS = 1 << 1, /* usage comes unasked, or never */
-    QUIRK_NO_DEVELOPER = 1 << 2,      /* role developer goes out as system */
-    QUIRK_TOOL_ID_9 = 1 << 3,     /* tool ids: 9 letters and digits (Mistral) */
-    QUIRK_TOOL_ANY = 1 << 4,      /* tool_choice "any" for "required" */
-    QUIRK_SEED_RANDOM = 1 << 5,   /* random_seed, output_dimension (Mistral) */
-    QUIRK_TOP_K = 1 << 6,         /* top_k is taken */
-    QUIRK_NO_SCHEMA = 1 << 7,     /* no json_schema: json_object at most */
-    QUIRK_THINKING_TYPE = 1 << 8, /* thinking: {"type": "enabled"} */
-    QUIRK_ENABLE_THINKING = 1 << 9,   /* enable_thinking, thinking_budget */
-    QUIRK_REASONING_OBJECT = 1 << 10, /* reasoning: {effort, max_tokens} */
-    QUIRK_REASONING_BACK = 1 << 11,   /* wants reasoning_content sent back */
-    QUIRK_CACHE_CONTROL = 1 << 12,    /* cache_control on parts is taken */
-    QUIRK_STRICT_FIELDS = 1 << 13,    /* unknown members are refused */
-    QUIRK_NO_REASONING = 1 << 14,     /* no reasoning_effort */
-    /* what it bounds: max_tokens leaves thinking out */
-    QUIRK_THINKING_UNBOUND = 1 << 15,
-    /* Anthropic: thinking only by budget, no adaptive thinking or effort */
-    QUIRK_BUDGET_THINKING = 1 << 16,
-    QUIRK_EFFORT_3 = 1 << 17,      /* reasoning_effort low, medium, high */
-    QUIRK_OPENAI_FIELDS = 1 << 18, /* store, verbosity, audio ... are taken */
-    QUIRK_PREFIX = 1 << 19,        /* prefix: goes on with an assistant's */
-    QUIRK_NO_LOGPROBS = 1 << 20,   /* logprobs, logit_bias, n are refused */
-    QUIRK_GOOGLE_SIGNATURE = 1 << 21, /* extra_content.google of tool calls */
-};
 
 /* One call as a family's head() sees it. */
 struct upstream_call {
@@ -104,6 +73,10 @@ void provider_host(struct buf *out, const struct catalogue_provider *provider);
 void provider_request_line(struct buf *out,
                            const struct catalogue_provider *provider,
                            struct str path);
+/* The same with another base than the provider's. */
+void provider_request_line_at(struct buf *out,
+                              const struct catalogue_provider *provider,
+                              const char *base, struct str path);
 /* Content-Type, Content-Length, Accept, Accept-Encoding, X-Request-Id. */
 void provider_body_fields(struct buf *out, const struct upstream_call *call);
 /* A segment of a path, percent-encoded but for unreserved characters and those

@@ -104,8 +104,16 @@ provider_request_line(struct buf *out,
                       const struct catalogue_provider *provider,
                       struct str path)
 {
+    provider_request_line_at(out, provider, provider->path, path);
+}
+
+void
+provider_request_line_at(struct buf *out,
+                         const struct catalogue_provider *provider,
+                         const char *base, struct str path)
+{
     buf_append_str(out, STR_LIT("POST "));
-    buf_append_cstr(out, provider->path);
+    buf_append_cstr(out, base);
     buf_append_str(out, path);
     buf_append_str(out, STR_LIT(" HTTP/1.1\r\nHost: "));
     provider_host(out, provider);

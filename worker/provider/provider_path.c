@@ -13,6 +13,8 @@ provider_openai_path(uint8_t endpoint)
         [ENDPOINT_COMPLETIONS] = STR_LIT("/completions"),
         [ENDPOINT_EMBEDDINGS] = STR_LIT("/embeddings"),
         [ENDPOINT_RESPONSES] = STR_LIT("/responses"),
+        [ENDPOINT_MESSAGES] = STR_LIT("/messages"),
+        [ENDPOINT_COUNT_TOKENS] = STR_LIT("/responses/input_tokens"),
         [ENDPOINT_IMAGES] = STR_LIT("/images/generations"),
         [ENDPOINT_IMAGE_EDITS] = STR_LIT("/images/edits"),
         [ENDPOINT_IMAGE_VARIATIONS] = STR_LIT("/images/variations"),
