@@ -36,6 +36,9 @@ bool openai_members(struct str object, const struct str *names, unsigned count,
 /* The values of a list, one after the other; false: it is none, or its end. */
 bool openai_list_begin(struct json_reader *reader, struct str list);
 bool openai_list_next(struct json_reader *reader, struct str *item);
+/* A list to its last byte: what goes on as it stands must be JSON, and members
+ * are not looked into while they are passed. */
+bool openai_is_list(struct str value);
 /* The inside of a string; empty for any other value. */
 struct str openai_text(struct str value);
 

@@ -299,7 +299,8 @@ openai_read_choice(struct canon_stream *stream, struct str choice, bool whole)
         values[CHOICE_DELTA] = str_make(NULL, 0);
     read_speech(stream, index, values[CHOICE_DELTA], values[CHOICE_MESSAGE]);
     if (values[CHOICE_LOGPROBS].len > 0 &&
-        json_find(values[CHOICE_LOGPROBS], "content", &tokens))
+        json_find(values[CHOICE_LOGPROBS], "content", &tokens) &&
+        openai_is_list(tokens))
         canon_logprobs(stream, index, tokens);
     if (values[CHOICE_USAGE].len > 0)
         openai_usage_read(stream->answer, values[CHOICE_USAGE]);
