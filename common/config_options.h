@@ -139,7 +139,7 @@
     O(provider, speaks, speaks, LIST, "", "", 0, 3, RELOAD, \
       "kind openai: the APIs that it serves, of chat, responses, messages; empty: as known for its host") \
     O(provider, quirks, quirks, LIST, "", "", 0, 32, RELOAD, \
-      "kind openai: its habits, or none; empty: as known for its host (ARCHITECTURE.md)") \
+      "kind openai: its habits, in words of worker/dialect/README.md, or none; empty: as known for its host") \
     O(provider, ca_file, ca_file, STRING, "path", "", 0, CONFIG_TEXT, RELOAD, \
       "certificate authorities to trust in place of the system's, PEM") \
     O(provider, verify, verify, BOOL, "", "yes", 0, 0, RELOAD, \
