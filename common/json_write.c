@@ -96,14 +96,17 @@ escape_byte(struct buf *out, unsigned char c)
     buf_append(out, text, found != NULL ? 2 : 6);
 }
 
-/* A bit per byte: control bytes, quote, backslash, no ASCII. */
+/* Eight bytes of ASCII that need no escape: a bit of each byte is set where it
+ * is below a space, a quote, a backslash, or not ASCII. */
 static inline bool
-must_look(unsigned char c)
+is_plain_word(const unsigned char *p)
 {
-    static const uint64_t bits[4] = {UINT64_C(0xffffffff) | UINT64_C(1) << '"',
-                                     UINT64_C(1) << ('\\' - 64), UINT64_MAX,
-                                     UINT64_MAX};
-    return (bits[c >> 6] >> (c & 63) & 1) != 0;
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t word;
+    memcpy(&word, p, sizeof(word));
+    uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\';
+    return ((word | (word - ones * ' ') | (quote - ones) | (slash - ones)) &
+            tops) == 0;
 }
 
 void
@@ -112,7 +115,11 @@ json_escape(struct buf *out, struct str text)
     const unsigned char *p = (const unsigned char *)text.ptr;
     size_t from = 0, i = 0;
     while (i < text.len) {
-        if (!must_look(p[i])) {
+        if (text.len - i >= sizeof(uint64_t) && is_plain_word(p + i)) {
+            i += sizeof(uint64_t);
+            continue;
+        }
+        if (p[i] >= ' ' && p[i] < 0x80 && p[i] != '"' && p[i] != '\\') {
             i++;
             continue;
         }
@@ -139,9 +146,39 @@ write_quoted(struct buf *out, struct str text)
     buf_append_char(out, '"');
 }
 
+static bool
+is_plain(struct str text)
+{
+    const unsigned char *p = (const unsigned char *)text.ptr;
+    bool plain = true;
+    size_t i = 0;
+    for (; text.len - i >= sizeof(uint64_t); i += sizeof(uint64_t))
+        plain = plain && is_plain_word(p + i);
+    for (; i < text.len; i++)
+        plain =
+            plain && p[i] >= ' ' && p[i] < 0x80 && p[i] != '"' && p[i] != '\\';
+    return plain;
+}
+
+/* Names are short and plain: one piece, most of the time. */
 void
 json_key_str(struct json_writer *writer, struct str name)
 {
+    char piece[64];
+    if (LIKELY(name.len <= sizeof(piece) - 4 && name.len > 0 &&
+               is_plain(name))) {
+        size_t at = 0;
+        piece[at++] = ',';
+        piece[at++] = '"';
+        memcpy(piece + at, name.ptr, name.len);
+        at += name.len;
+        piece[at++] = '"';
+        piece[at++] = ':';
+        size_t skip = writer->comma ? 0 : 1;
+        buf_append(writer->out, piece + skip, at - skip);
+        writer->comma = false;
+        return;
+    }
     write_comma(writer);
     write_quoted(writer->out, name);
     buf_append_char(writer->out, ':');

@@ -318,6 +318,17 @@ TEST(a_stream_looks_as_openai_writes_it)
                                    "\"audio_tokens\":0}}}\n\ndata: [DONE]\n\n");
 }
 
+TEST(the_id_of_a_stream_stays_what_it_is_at_its_start)
+{
+    static const char *const events[] = {
+        "{\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"id\":\"chatcmpl-"
+        "late\"}",
+        FINISH("stop"), NULL};
+    struct str out = write_stream(events, false);
+    CHECK_TRUE(memmem(out.ptr, out.len, "chatcmpl-late", 13) == NULL);
+    CHECK_TRUE(memmem(out.ptr, out.len, OURS, strlen(OURS)) != NULL);
+}
+
 TEST(calls_thoughts_images_and_further_choices_are_streamed)
 {
     static const char *const events[] = {

@@ -4,6 +4,8 @@
  */
 #include "common/json_write.h"
 
+#include <stdio.h>
+
 #include "common/json_scan.h"
 #include "tests/test.h"
 
@@ -96,4 +98,38 @@ TEST(any_bytes_make_good_json)
         CHECK_EQ(json_next(&reader, &token), JSON_END);
         buf_fini(&out);
     }
+}
+
+TEST(every_byte_is_escaped_wherever_it_stands)
+{
+    struct buf out;
+    struct json_writer json;
+    buf_init(&out, 0);
+    for (unsigned c = 0; c < 256; c++) {
+        for (size_t at = 0; at < 19; at++) {
+            char text[19], want[64], back[64];
+            memset(text, 'a', sizeof(text));
+            text[at] = (char)c;
+            buf_reset(&out);
+            json_writer_init(&json, &out);
+            json_string(&json, str_make(text, sizeof(text)));
+            int len = json_string_decode(buf_view(&out), back, sizeof(back));
+            snprintf(want, sizeof(want), "%.*s%s%.*s", (int)at,
+                     "aaaaaaaaaaaaaaaaaaa", "\xef\xbf\xbd", (int)(18 - at),
+                     "aaaaaaaaaaaaaaaaaaa");
+            bool good = c < 0x80 ? len == 19 && memcmp(back, text, 19) == 0
+                                 : len == 21 && memcmp(back, want, 21) == 0;
+            if (!good)
+                test_fail(__FILE__, __LINE__, "byte %u at %zu", c, at);
+            /* The same as a name. */
+            struct buf key;
+            buf_init(&key, 0);
+            json_writer_init(&json, &key);
+            json_key_str(&json, str_make(text, sizeof(text)));
+            buf_append_char(&out, ':');
+            CHECK_TRUE(str_equals(buf_view(&key), buf_view(&out)));
+            buf_fini(&key);
+        }
+    }
+    buf_fini(&out);
 }

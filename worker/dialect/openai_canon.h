@@ -33,6 +33,13 @@
  */
 bool openai_members(struct str object, const struct str *names, unsigned count,
                     struct str *values);
+/* The same of an object behind whose brace the reader stands. */
+bool openai_members_here(struct json_reader *reader, const struct str *names,
+                         unsigned count, struct str *values);
+/* Passes what is left of a value that began at `depth`, the token last read
+ * being of `type`. False: it is no JSON. */
+bool openai_pass_rest(struct json_reader *reader, uint32_t depth,
+                      enum json_type type);
 /* The values of a list, one after the other; false: it is none, or its end. */
 bool openai_list_begin(struct json_reader *reader, struct str list);
 bool openai_list_next(struct json_reader *reader, struct str *item);
@@ -47,10 +54,10 @@ struct str openai_text(struct str value);
 void openai_read_event(struct canon_stream *stream,
                        const struct sse_event *event);
 void openai_read_plain(struct canon_stream *stream, struct str body);
-/* One of "choices". */
-/* `whole`: of a plain answer. */
-void openai_read_choice(struct canon_stream *stream, struct str choice,
-                        bool whole);
+/* One of "choices": the reader stands behind its brace, then behind the closing
+ * one. False: it is no JSON. */
+bool openai_read_choice(struct canon_stream *stream,
+                        struct json_reader *reader);
 /* The value of "tool_calls"; of the legacy "function_call". */
 void openai_read_tools(struct canon_stream *stream, uint32_t choice,
                        struct str list);
@@ -62,10 +69,9 @@ void openai_read_function(struct canon_stream *stream, uint32_t choice,
 void openai_write_event(struct canon_stream *stream,
                         const struct canon_event *event);
 void openai_write_plain(struct canon_stream *stream);
-/* "id": ..., "object": ..., "created": ..., "model": ... of the object under
- * way. */
+/* Of a plain answer, all up to the elements of "choices". */
 void openai_write_frame(struct json_writer *json,
-                        const struct canon_stream *stream, const char *object);
+                        const struct canon_stream *stream);
 /* Members of a delta or message. */
 void openai_write_tool_begin(struct json_writer *json, struct str id,
                              struct str name);
@@ -92,8 +98,10 @@ struct openai_reading {
     struct fault *fault;
     uint32_t made_ids; /* calls that came without one */
 };
-/* Each adds what its value holds: 0, or -1 with reading->fault. */
-int openai_read_messages(struct openai_reading *reading, struct str list);
+/* Each adds what its value holds: 0, or -1 with reading->fault. Messages and
+ * tools are read where they stand, for they are most of a body. */
+int openai_read_messages(struct openai_reading *reading,
+                         struct json_reader *reader);
 int openai_read_inputs(struct openai_reading *reading, struct str value);
 int openai_read_content(struct openai_reading *reading, struct str content);
 int openai_read_tool_calls(struct openai_reading *reading, struct str list);

@@ -34,22 +34,40 @@ static const struct str answer_keys[KEYS] = {
 };
 
 bool
+openai_members_here(struct json_reader *reader, const struct str *names,
+                    unsigned count, struct str *values)
+{
+    struct str key, value;
+    enum json_type type;
+    memset(values, 0, (count + 1) * sizeof(*values));
+    while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END)
+        if (type != JSON_NULL)
+            values[key_find(key, names, count)] = value;
+    return type == JSON_OBJECT_END;
+}
+
+bool
 openai_members(struct str object, const struct str *names, unsigned count,
                struct str *values)
 {
     struct json_reader reader;
     struct json_token token;
-    struct str key, value;
-    enum json_type type;
-    memset(values, 0, (count + 1) * sizeof(*values));
     json_reader_init(&reader, object);
-    if (json_next(&reader, &token) != JSON_OBJECT)
-        return false;
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END)
-        if (type != JSON_NULL)
-            values[key_find(key, names, count)] = value;
-    return type == JSON_OBJECT_END;
+    if (json_next(&reader, &token) == JSON_OBJECT)
+        return openai_members_here(&reader, names, count, values);
+    memset(values, 0, (count + 1) * sizeof(*values));
+    return false;
+}
+
+bool
+openai_pass_rest(struct json_reader *reader, uint32_t depth,
+                 enum json_type type)
+{
+    struct json_token token;
+    while (reader->depth > depth && type > JSON_BAD)
+        type = json_next(reader, &token);
+    return type > JSON_BAD;
 }
 
 bool
@@ -160,26 +178,69 @@ static void
 read_start(struct canon_stream *stream, const struct str *values)
 {
     struct str id = openai_text(values[KEY_ID]);
-    if (id.len > 0 || values[KEY_CHOICES].len > 2)
+    if (id.len > 0)
         canon_start(stream, id, openai_text(values[KEY_MODEL]));
+}
+
+/* The reader stands before the value of "choices": they are read where they
+ * stand, and passed. */
+static bool
+read_choices(struct canon_stream *stream, struct json_reader *reader)
+{
+    struct json_token token;
+    uint32_t depth = reader->depth;
+    enum json_type type = json_next(reader, &token);
+    if (type == JSON_ARRAY)
+        type = json_next(reader, &token);
+    while (type == JSON_OBJECT && reader->depth == depth + 2) {
+        if (!openai_read_choice(stream, reader))
+            return false;
+        type = json_next(reader, &token);
+    }
+    return openai_pass_rest(reader, depth, type); /* a list of others */
+}
+
+/* One object of an answer, but for its data. False: it is none. */
+static bool
+read_answer(struct canon_stream *stream, struct str text, struct str *values)
+{
+    struct json_reader reader;
+    struct json_token key;
+    struct str value;
+    memset(values, 0, (KEYS + 1) * sizeof(*values));
+    json_reader_init(&reader, text);
+    if (json_next(&reader, &key) != JSON_OBJECT)
+        return false;
+    while (json_next(&reader, &key) == JSON_KEY) {
+        unsigned which = key_find(key.span, answer_keys, KEYS);
+        if (which == KEY_CHOICES) {
+            if (values[KEY_ID].len > 0)
+                read_start(stream, values);
+            if (!read_choices(stream, &reader))
+                break;
+            continue;
+        }
+        enum json_type type = json_skip_value(&reader, &value);
+        if (type == JSON_BAD)
+            break;
+        if (type != JSON_NULL)
+            values[which] = value;
+    }
+    return true;
 }
 
 void
 openai_read_event(struct canon_stream *stream, const struct sse_event *event)
 {
-    struct str values[KEYS + 1], choice;
-    struct json_reader reader;
+    struct str values[KEYS + 1];
     struct buf joined;
     buf_init(&joined, 0);
     struct str data = str_trim(canon_event_data(event, &joined));
     if (str_equals(data, STR_LIT("[DONE]"))) {
         canon_done(stream);
     } else if (data.len > 0) {
-        openai_members(data, answer_keys, KEYS, values);
+        read_answer(stream, data, values);
         read_start(stream, values);
-        if (openai_list_begin(&reader, values[KEY_CHOICES]))
-            while (openai_list_next(&reader, &choice))
-                openai_read_choice(stream, choice, false);
         read_usage(stream, values);
         if (!is_error(stream, values) &&
             str_equals(event->event, STR_LIT("error")))
@@ -213,16 +274,12 @@ read_vectors(struct canon_stream *stream, struct str data)
 void
 openai_read_plain(struct canon_stream *stream, struct str body)
 {
-    struct str values[KEYS + 1], choice;
-    struct json_reader reader;
-    if (!openai_members(body, answer_keys, KEYS, values)) {
+    struct str values[KEYS + 1];
+    if (!read_answer(stream, body, values)) {
         stream->answer->bad = true;
         return;
     }
     read_start(stream, values);
-    if (openai_list_begin(&reader, values[KEY_CHOICES]))
-        while (openai_list_next(&reader, &choice))
-            openai_read_choice(stream, choice, true);
     read_vectors(stream, values[KEY_DATA]);
     read_usage(stream, values);
     is_error(stream, values);

@@ -273,8 +273,8 @@ read_speech(struct canon_stream *stream, uint32_t index, struct str delta,
     *spoken |= bit;
 }
 
-void
-openai_read_choice(struct canon_stream *stream, struct str choice, bool whole)
+bool
+openai_read_choice(struct canon_stream *stream, struct json_reader *reader)
 {
     static const struct str names[CHOICE_KEYS] = {
         [CHOICE_DELTA] = STR_LIT("delta"),
@@ -287,7 +287,8 @@ openai_read_choice(struct canon_stream *stream, struct str choice, bool whole)
     };
     struct str values[CHOICE_KEYS + 1], tokens;
     uint64_t number = 0;
-    openai_members(choice, names, CHOICE_KEYS, values);
+    if (!openai_members_here(reader, names, CHOICE_KEYS, values))
+        return false;
     if (json_number_u64(values[CHOICE_INDEX], &number) != 0)
         number = 0;
     uint32_t index =
@@ -295,7 +296,7 @@ openai_read_choice(struct canon_stream *stream, struct str choice, bool whole)
     if (index < CALL_CHOICES_MAX && index > stream->answer->choice_top)
         stream->answer->choice_top = (uint8_t)index;
     /* Perplexity puts an empty delta beside the message of a plain answer. */
-    if (whole && values[CHOICE_MESSAGE].len > 0)
+    if (!stream->answer->stream && values[CHOICE_MESSAGE].len > 0)
         values[CHOICE_DELTA] = str_make(NULL, 0);
     read_speech(stream, index, values[CHOICE_DELTA], values[CHOICE_MESSAGE]);
     if (values[CHOICE_LOGPROBS].len > 0 &&
@@ -306,4 +307,5 @@ openai_read_choice(struct canon_stream *stream, struct str choice, bool whole)
         openai_usage_read(stream->answer, values[CHOICE_USAGE]);
     read_finish(stream, index, values[CHOICE_FINISH],
                 values[CHOICE_STOP_REASON]);
+    return true;
 }

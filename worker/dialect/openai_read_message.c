@@ -99,16 +99,15 @@ mark_cache(struct canon_request *request, uint32_t before, struct str cache)
         request->parts[request->part_count - 1].cache_control = cache;
 }
 
+/* The reader stands behind the brace of a message. */
 static int
-read_message(struct openai_reading *reading, struct str object)
+read_message(struct openai_reading *reading, struct json_reader *reader)
 {
     struct canon_request *request = reading->request;
     struct str values[MESSAGE_KEYS + 1];
     uint32_t before = request->part_count;
     int rc;
-    if (!openai_members(object, message_keys, MESSAGE_KEYS, values))
-        return scan_refuse(reading->fault, "invalid_type", "messages",
-                           "A message is not an object.");
+    openai_members_here(reader, message_keys, MESSAGE_KEYS, values);
     struct str role = openai_text(values[MESSAGE_ROLE]);
     if (str_equals(role, STR_LIT("user"))) {
         canon_message_add(request, CANON_USER);
@@ -133,16 +132,21 @@ read_message(struct openai_reading *reading, struct str object)
 }
 
 int
-openai_read_messages(struct openai_reading *reading, struct str list)
+openai_read_messages(struct openai_reading *reading, struct json_reader *reader)
 {
-    struct json_reader reader;
-    struct str item;
-    if (!openai_list_begin(&reader, list))
+    struct json_token token;
+    enum json_type type = json_next(reader, &token);
+    if (type == JSON_NULL)
+        return 0;
+    if (type != JSON_ARRAY)
         return scan_refuse(reading->fault, "invalid_type", "messages",
                            "'messages' is not a list.");
-    while (openai_list_next(&reader, &item))
-        if (read_message(reading, item) != 0)
+    while ((type = json_next(reader, &token)) == JSON_OBJECT)
+        if (read_message(reading, reader) != 0)
             return -1;
+    if (type != JSON_ARRAY_END)
+        return scan_refuse(reading->fault, "invalid_type", "messages",
+                           "A message is not an object.");
     return 0;
 }
 

@@ -196,16 +196,13 @@ read_thinking(struct openai_reading *reading, const struct str *values)
     }
 }
 
+/* The reader stands behind the brace of a part. */
 static int
-read_part(struct openai_reading *reading, struct str item)
+read_part(struct openai_reading *reading, struct json_reader *reader)
 {
     struct str values[PART_KEYS + 1];
     int rc = 0;
-    if (openai_text(item).len > 0) { /* a list of strings */
-        add_text(reading, CANON_TEXT, openai_text(item));
-        return 0;
-    }
-    openai_members(item, part_keys, PART_KEYS, values);
+    openai_members_here(reader, part_keys, PART_KEYS, values);
     struct str type = openai_text(values[PART_TYPE]);
     uint32_t before = reading->request->part_count;
     if (str_equals(type, STR_LIT("text")))
@@ -237,14 +234,19 @@ int
 openai_read_content(struct openai_reading *reading, struct str content)
 {
     struct json_reader reader;
-    struct str item;
+    struct json_token token;
+    enum json_type type;
     if (!openai_list_begin(&reader, content)) {
         add_text(reading, CANON_TEXT, openai_text(content));
         return 0;
     }
-    while (openai_list_next(&reader, &item))
-        if (read_part(reading, item) != 0)
+    while ((type = json_next(&reader, &token)) == JSON_OBJECT ||
+           type == JSON_STRING) {
+        if (type == JSON_STRING)
+            add_text(reading, CANON_TEXT, openai_text(token.span));
+        else if (read_part(reading, &reader) != 0)
             return -1;
+    }
     return 0;
 }
 
@@ -355,13 +357,14 @@ openai_read_tool_calls(struct openai_reading *reading, struct str list)
         [FUNCTION] = STR_LIT("function"),
         [EXTRA] = STR_LIT("extra_content"),
     };
-    struct str values[CALL_KEYS + 1], item;
+    struct str values[CALL_KEYS + 1];
     struct json_reader reader;
+    struct json_token token;
     if (!openai_list_begin(&reader, list))
         return 0;
-    while (openai_list_next(&reader, &item)) {
+    while (json_next(&reader, &token) == JSON_OBJECT) {
         struct str signature = {NULL, 0};
-        openai_members(item, names, CALL_KEYS, values);
+        openai_members_here(&reader, names, CALL_KEYS, values);
         if (str_equals(openai_text(values[TYPE]), STR_LIT("custom")))
             return scan_refuse(reading->fault, "unsupported_content",
                                "messages",

@@ -71,7 +71,7 @@ add_tool(struct openai_reading *reading, struct str function,
 }
 
 static int
-read_tools(struct openai_reading *reading, struct str list)
+read_tools(struct openai_reading *reading, struct json_reader *reader)
 {
     enum { TYPE, FUNCTION, CACHE, LIST_KEYS };
     static const struct str names[LIST_KEYS] = {
@@ -79,12 +79,16 @@ read_tools(struct openai_reading *reading, struct str list)
         [FUNCTION] = STR_LIT("function"),
         [CACHE] = STR_LIT("cache_control"),
     };
-    struct str values[LIST_KEYS + 1], item;
-    struct json_reader reader;
-    if (!openai_list_begin(&reader, list))
+    struct str values[LIST_KEYS + 1];
+    struct json_token token;
+    uint32_t depth = reader->depth;
+    enum json_type first = json_next(reader, &token);
+    if (first != JSON_ARRAY) {
+        openai_pass_rest(reader, depth, first);
         return 0;
-    while (openai_list_next(&reader, &item)) {
-        openai_members(item, names, LIST_KEYS, values);
+    }
+    while (json_next(reader, &token) == JSON_OBJECT) {
+        openai_members_here(reader, names, LIST_KEYS, values);
         struct str type = openai_text(values[TYPE]);
         if (values[FUNCTION].len == 0)
             return scan_refuse(reading->fault, "unsupported_tool", "tools",
@@ -95,6 +99,7 @@ read_tools(struct openai_reading *reading, struct str list)
         if (add_tool(reading, values[FUNCTION], values[CACHE]) != 0)
             return -1;
     }
+    openai_pass_rest(reader, depth, token.type);
     return 0;
 }
 
@@ -343,13 +348,11 @@ static const struct {
     unsigned field;
 } rows[] = {
     // clang-format off
-    {STR_LIT("messages"), openai_read_messages, 0},
     {STR_LIT("model"), read_nothing, 0},
     {STR_LIT("stream"), read_nothing, 0},
     {STR_LIT("stream_options"), read_nothing, 0},
     {STR_LIT("max_tokens"), read_nothing, 0},
     {STR_LIT("max_completion_tokens"), read_nothing, 0},
-    {STR_LIT("tools"), read_tools, 0},
     {STR_LIT("tool_choice"), read_tool_choice, 0},
     {STR_LIT("parallel_tool_calls"), read_parallel, 0},
     {STR_LIT("functions"), read_functions, 0},
@@ -447,7 +450,7 @@ openai_read_request(struct str body, const struct call *call,
     struct openai_reading reading = {.request = request, .fault = fault};
     struct json_reader reader;
     struct json_token token;
-    struct str key, value;
+    struct str value;
     enum json_type type;
     if (call->endpoint != ENDPOINT_CHAT &&
         call->endpoint != ENDPOINT_EMBEDDINGS)
@@ -462,9 +465,19 @@ openai_read_request(struct str body, const struct call *call,
     if (json_next(&reader, &token) != JSON_OBJECT)
         return scan_refuse(fault, "invalid_json", NULL,
                            "The request body is not a JSON object.");
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END)
-        if (type != JSON_NULL && read_row(&reading, key, value) != 0)
-            return -1;
+    while (json_next(&reader, &token) == JSON_KEY) {
+        struct str key = token.span;
+        if (json_string_equals(key, STR_LIT("messages"))) {
+            if (openai_read_messages(&reading, &reader) != 0)
+                return -1;
+        } else if (json_string_equals(key, STR_LIT("tools"))) {
+            if (read_tools(&reading, &reader) != 0)
+                return -1;
+        } else {
+            type = json_skip_value(&reader, &value);
+            if (type != JSON_NULL && read_row(&reading, key, value) != 0)
+                return -1;
+        }
+    }
     return 0;
 }

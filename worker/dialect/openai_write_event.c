@@ -9,7 +9,9 @@
  */
 #include "worker/dialect/openai_canon.h"
 
-enum { WORD_ROLES }; /* writer_words: a bit per choice that has its role */
+/* writer_words: a bit per choice that has its role; whether the provider's id
+ * was there at the start, for it stays what it is at the start. */
+enum { WORD_ROLES, WORD_KEEPS_ID };
 
 const char *
 openai_finish_name(uint8_t stop)
@@ -27,13 +29,18 @@ openai_finish_name(uint8_t stop)
     }
 }
 
-/* Its own id, where it could be one of this API's. */
+/* Whether its own id could be one of this API's. */
+static bool
+has_good_id(const struct canon_stream *stream)
+{
+    return str_starts_with(str_from(stream->answer->id), STR_LIT("chatcmpl-"));
+}
+
 static void
-write_id(struct json_writer *json, const struct canon_stream *stream)
+write_id(struct json_writer *json, const struct canon_stream *stream, bool keep)
 {
     struct str id = str_from(stream->answer->id);
-    json_key(json, "id");
-    if (str_starts_with(id, STR_LIT("chatcmpl-"))) {
+    if (keep) {
         json_string(json, id);
         return;
     }
@@ -46,17 +53,30 @@ write_id(struct json_writer *json, const struct canon_stream *stream)
     json_string(json, str_make(made, 9 + len));
 }
 
-void
-openai_write_frame(struct json_writer *json, const struct canon_stream *stream,
-                   const char *object)
+/* Pieces of literals, because it is the longest part of most events. */
+static void
+write_frame(struct json_writer *json, const struct canon_stream *stream,
+            struct str object, bool keep_id)
 {
-    write_id(json, stream);
-    json_key(json, "object");
-    json_inside(json, str_from(object));
-    json_key(json, "created");
-    json_i64(json, stream->created_s);
-    json_key(json, "model");
+    struct buf *out = json->out;
+    buf_append_str(out, STR_LIT("{\"id\":"));
+    json->comma = false;
+    write_id(json, stream, keep_id);
+    buf_append_str(out, object);
+    buf_append_i64(out, stream->created_s);
+    buf_append_str(out, STR_LIT(",\"model\":"));
+    json->comma = false;
     json_string(json, str_make(stream->call->model, stream->call->model_len));
+    buf_append_str(out, STR_LIT(",\"choices\":["));
+    json->comma = false;
+}
+
+void
+openai_write_frame(struct json_writer *json, const struct canon_stream *stream)
+{
+    write_frame(json, stream,
+                STR_LIT(",\"object\":\"chat.completion\",\"created\":"),
+                has_good_id(stream));
 }
 
 void
@@ -135,22 +155,9 @@ chunk_begin(struct json_writer *json, const struct canon_stream *stream)
 {
     buf_append_str(stream->out, STR_LIT("data: "));
     json_writer_init(json, stream->out);
-    json_object_begin(json);
-    openai_write_frame(json, stream, "chat.completion.chunk");
-    json_key(json, "choices");
-    json_array_begin(json);
-}
-
-static void
-chunk_end(struct json_writer *json, const struct canon_stream *stream)
-{
-    json_array_end(json);
-    if (stream->include_usage) {
-        json_key(json, "usage");
-        json_null(json);
-    }
-    json_object_end(json);
-    buf_append_str(stream->out, STR_LIT("\n\n"));
+    write_frame(json, stream,
+                STR_LIT(",\"object\":\"chat.completion.chunk\",\"created\":"),
+                stream->writer_words[WORD_KEEPS_ID] != 0);
 }
 
 /* Up to the members of the delta. */
@@ -159,11 +166,9 @@ delta_begin(struct json_writer *json, const struct canon_stream *stream,
             uint32_t choice)
 {
     chunk_begin(json, stream);
-    json_object_begin(json);
-    json_key(json, "index");
-    json_u64(json, choice);
-    json_key(json, "delta");
-    json_object_begin(json);
+    buf_append_str(json->out, STR_LIT("{\"index\":"));
+    buf_append_u64(json->out, choice);
+    buf_append_str(json->out, STR_LIT(",\"delta\":{"));
 }
 
 /* `logprobs`: a list, or empty; `finish`: NULL while it goes on. */
@@ -171,22 +176,20 @@ static void
 delta_end(struct json_writer *json, const struct canon_stream *stream,
           struct str logprobs, const char *finish)
 {
-    json_object_end(json);
-    json_key(json, "logprobs");
+    struct buf *out = json->out;
     if (logprobs.len > 0) {
-        json_object_begin(json);
-        json_key(json, "content");
-        json_raw(json, logprobs);
-        json_key(json, "refusal");
-        json_null(json);
-        json_object_end(json);
+        buf_append_str(out, STR_LIT("},\"logprobs\":{\"content\":"));
+        buf_append_str(out, logprobs);
+        buf_append_str(out, STR_LIT(",\"refusal\":null},\"finish_reason\":"));
     } else {
-        json_null(json);
+        buf_append_str(out, STR_LIT("},\"logprobs\":null,\"finish_reason\":"));
     }
-    json_key(json, "finish_reason");
+    json->comma = false;
     json_cstring(json, finish);
-    json_object_end(json);
-    chunk_end(json, stream);
+    if (stream->include_usage)
+        buf_append_str(out, STR_LIT("}],\"usage\":null}\n\n"));
+    else
+        buf_append_str(out, STR_LIT("}]}\n\n"));
 }
 
 static const struct str none = {NULL, 0};
@@ -212,11 +215,9 @@ write_role(struct canon_stream *stream, uint32_t choice)
 static void
 tool_delta_begin(struct json_writer *json, const struct canon_event *event)
 {
-    json_key(json, "tool_calls");
-    json_array_begin(json);
-    json_object_begin(json);
-    json_key(json, "index");
-    json_u64(json, event->tool);
+    buf_append_str(json->out, STR_LIT("\"tool_calls\":[{\"index\":"));
+    buf_append_u64(json->out, event->tool);
+    json->comma = true;
 }
 
 static void
@@ -264,12 +265,10 @@ write_piece(struct canon_stream *stream, const struct canon_event *event)
     switch (event->block) {
     case CANON_BLOCK_TOOL:
         tool_delta_begin(&json, event);
-        json_key(&json, "function");
-        json_object_begin(&json);
-        json_key(&json, "arguments");
+        buf_append_str(json.out, STR_LIT(",\"function\":{\"arguments\":"));
+        json.comma = false;
         json_inside(&json, event->text);
-        json_object_end(&json);
-        tool_delta_end(&json);
+        buf_append_str(json.out, STR_LIT("}}]"));
         break;
     case CANON_BLOCK_THINKING:
         json_key(&json, "reasoning_content");
@@ -280,7 +279,7 @@ write_piece(struct canon_stream *stream, const struct canon_event *event)
         json_inside(&json, event->text);
         break;
     default:
-        json_key(&json, "content");
+        buf_append_str(json.out, STR_LIT("\"content\":"));
         json_inside(&json, event->text);
     }
     delta_end(&json, stream, none, NULL);
@@ -331,6 +330,8 @@ void
 openai_write_event(struct canon_stream *stream, const struct canon_event *event)
 {
     struct json_writer json;
+    if (event->kind == CANON_EVENT_START)
+        stream->writer_words[WORD_KEEPS_ID] = has_good_id(stream);
     if (event->kind != CANON_EVENT_END)
         write_role(stream, event->choice);
     switch (event->kind) {

@@ -240,10 +240,7 @@ openai_write_plain(struct canon_stream *stream)
         return;
     }
     json_writer_init(&json, stream->out);
-    json_object_begin(&json);
-    openai_write_frame(&json, stream, "chat.completion");
-    json_key(&json, "choices");
-    json_array_begin(&json);
+    openai_write_frame(&json, stream);
     for (uint32_t i = 0; i < CANON_CHOICES_MAX; i++)
         if (stream->choices[i].is_used)
             write_choice(&json, stream, i);

@@ -81,6 +81,12 @@ static const struct crowd_row rows[] = {
      PLAIN | QUIRK_NO_LOGPROBS | QUIRK_GOOGLE_SIGNATURE, NULL},
     {HOST(".api.aws"), 0, SPEAKS_CHAT | SPEAKS_RESPONSES, PLAIN | QUIRK_COMPLETION_TOKENS, NULL},
     {HOST("ollama.com"), 0, SPEAKS_CHAT, PLAIN, NULL},
+    // clang-format on
+};
+
+/* Whatever the host is, by port; the last one fits all. */
+static const struct crowd_row any_host[] = {
+    // clang-format off
     {HOST(""), 11434, SPEAKS_CHAT, PLAIN, NULL},   /* Ollama */
     {HOST(""), 1234, SPEAKS_CHAT, SAMPLERS, NULL}, /* LM Studio */
     {HOST(""), 8000, SPEAKS_CHAT, SAMPLERS, NULL}, /* vLLM */
@@ -91,10 +97,8 @@ static const struct crowd_row rows[] = {
 
 /* An end of the name counts only with something before it. */
 static bool
-fits(const struct crowd_row *row, struct str host, uint16_t port)
+fits(const struct crowd_row *row, struct str host)
 {
-    if (row->host.len == 0)
-        return row->port == 0 || row->port == port;
     if (host.len < row->host.len ||
         (host.len > row->host.len) != (*row->host.ptr == '.'))
         return false;
@@ -102,14 +106,26 @@ fits(const struct crowd_row *row, struct str host, uint16_t port)
                              row->host);
 }
 
+/* An address in numbers, which no row names. */
+static bool
+is_address(struct str host)
+{
+    char last = host.len > 0 ? host.ptr[host.len - 1] : '0';
+    return (last >= '0' && last <= '9') || last == ']';
+}
+
 const struct crowd_row *
 crowd_row_of(const struct catalogue_provider *provider)
 {
     struct str host = str_from(provider->host);
+    if (!is_address(host))
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+            if (fits(&rows[i], host))
+                return &rows[i];
     size_t i = 0;
-    while (!fits(&rows[i], host, provider->port))
-        i++; /* the last row fits */
-    return &rows[i];
+    while (any_host[i].port != 0 && any_host[i].port != provider->port)
+        i++;
+    return &any_host[i];
 }
 
 uint32_t
