@@ -70,6 +70,8 @@ size_t client_waiting(const struct client *client);
 /* The answer is complete: on to the next request, or close after the last
  * byte. The request is detached. */
 void client_answer_done(struct client *client);
+/* Another request goes on with the answer; the one before is detached. */
+void client_hand_over(struct client *client, struct request *request);
 /* Broken off: close after the last waiting byte without a clean end (the
  * framing tells the client). The request is detached. */
 void client_abort(struct client *client);

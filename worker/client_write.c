@@ -204,6 +204,12 @@ client_answer_done(struct client *client)
 }
 
 void
+client_hand_over(struct client *client, struct request *request)
+{
+    client->request = request;
+}
+
+void
 client_abort(struct client *client)
 {
     client_set_close(client);

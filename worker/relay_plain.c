@@ -149,6 +149,8 @@ finish_error(struct request *request)
     request->status = relay->status;
     request->cause = RECORD_PROVIDER_ERROR;
     note_provider_error(request, body);
+    if (request->universal != NULL && universal_next(request, relay->status))
+        return;
     usage_settle(request);
     send_held(request, body.len, true);
     request_done(request);

@@ -124,6 +124,8 @@ request_free(struct loop_deferred *deferred)
         exchange_abort(request->exchange);
     if (request->translation != NULL)
         relay_translation_end(request);
+    if (request->universal != NULL)
+        universal_free(&request->universal);
     if (request->catalogue != NULL)
         catalogue_put(request->catalogue);
     worker->body_bytes_held -= request->body_booked;

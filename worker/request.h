@@ -33,6 +33,7 @@ enum request_step {
 struct relay;
 struct translation;
 struct path_row;
+struct universal;
 
 struct request {
     struct worker *worker;
@@ -78,6 +79,8 @@ struct request {
     uint64_t prompt_hold;  /* tokens of the lease that are for the prompt */
     uint64_t output_bound; /* tokens of output the lease now covers */
     uint64_t max_tokens;   /* to be written into the body; 0: as it is */
+
+    struct universal *universal; /* its calls, one of which is this; NULL */
 
     /* its body */
     uint8_t coding;             /* http_coding, until it is decoded */
@@ -175,6 +178,22 @@ void request_decode(struct request *request);
 void request_decode_cancel(struct request *request);
 /* request_front.c: the body is there as it is meant. */
 void request_begin_call(struct request *request);
+
+/* request_front.c: from the scan of the body on. */
+void request_call(struct request *request);
+
+/* ---- request_universal.c: a body with several calls ---- */
+
+/* The body is there: the first call of those in it. */
+void universal_begin(struct request *request);
+/*
+ * The request has failed with `status`, and nothing was told to the client: it
+ * ends, and the next call goes on as a request of its own. False: there is none,
+ * the client is to be told.
+ */
+bool universal_next(struct request *request, uint16_t status);
+uint32_t universal_step_index(const struct universal *universal);
+void universal_free(struct universal **universal);
 
 /* ---- steps in files of their own ---- */
 /* auth.c: 0 and request->key, or -1 with *fault. Cheap refusals first. */

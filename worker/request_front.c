@@ -75,7 +75,7 @@ begin(struct request *request, const struct http_head *head,
         fault_set_overloaded(fault, "out of memory");
         return -1;
     }
-    if (request_call_begin(request, head, match, fault) < 0)
+    if (!row->has_steps && request_call_begin(request, head, match, fault) < 0)
         return -1;
     request_enter(request, REQUEST_BODY);
     if (head->body_kind == HTTP_BODY_LENGTH) {
@@ -182,13 +182,22 @@ leave_mark(const struct request *request)
 void
 request_begin_call(struct request *request)
 {
-    UNINITIALIZED struct fault fault;
     leave_mark(request);
     if (request->path->admin) {
         request_enter(request, REQUEST_LOCAL);
         management_start(request);
         return;
     }
+    if (request->path->has_steps)
+        universal_begin(request);
+    else
+        request_call(request);
+}
+
+void
+request_call(struct request *request)
+{
+    UNINITIALIZED struct fault fault;
     request_enter(request, REQUEST_SCAN);
     if (request->dialect->scan(buf_view(&request->body), request->endpoint,
                                &request->call, &fault) < 0)

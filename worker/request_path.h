@@ -40,6 +40,7 @@ struct path_row {
     bool stream; /* the path says that the answer is a stream */
     bool admin;  /* on admin listeners only; the accountant answers */
     bool needs_key;
+    bool has_steps; /* the body holds the calls: request_universal.c */
     /* Answers at once; NULL: a model call or management. `rest`: what `*` stood
      * for, as sent. */
     void (*answer)(struct request *request, const struct http_head *head,

@@ -97,6 +97,9 @@ request_reply_begin(struct request *request, struct buf *out, uint16_t status)
     buf_append_str(out, STR_LIT("\r\n"));
     if (request->dialect->id_field != NULL)
         http_field_cstr(out, request->dialect->id_field, request->id);
+    if (request->universal != NULL)
+        http_field_u64(out, "cf-aig-step",
+                       universal_step_index(request->universal));
     route_fields(request, out);
     if (request->settled)
         cost_fields(request, out);
@@ -199,6 +202,8 @@ void
 request_fail(struct request *request, const struct fault *fault)
 {
     request->status = fault->status;
+    if (request->universal != NULL && universal_next(request, fault->status))
+        return;
     if (request->admitted && !request->settled) {
         request_note_error(request, fault->message);
         usage_settle(request);

@@ -272,6 +272,83 @@ models = *
         self.assertEqual(status, 418)
         self.assertEqual(json.loads(body)["error"]["message"], "mock says 418")
 
+    def step(self, provider="mock", endpoint="chat/completions", **kw):
+        return {"provider": provider, "endpoint": endpoint,
+                "headers": {"authorization": "Bearer theirs"}, "query": chat(**kw)}
+
+    def check_step(self, answer, step):
+        self.assertEqual((answer[0], answer[1].get("cf-aig-step")), (200, str(step)),
+                         answer[2])
+        return json.loads(answer[2])
+
+    def test_of_several_calls_the_first_that_succeeds_is_the_answer(self):
+        sent = len(self.provider.requests)
+        self.check_step(self.post("/v1/acct/gw", [self.step(tokens=3)]), 0)
+        self.check_step(self.post("/v1/acct/gw/", self.step()), 0)
+        self.assertEqual(len(self.provider.requests), sent + 2)
+        answer = self.check_step(self.post("/v1/acct/gw", [
+            self.step(status=500), self.step("nobody"), self.step(model="none"),
+            self.step(endpoint="no/thing"), self.step("xai", status=429),
+            self.step("other", "v1/chat/completions", model="free", tokens=2),
+            self.step()]), 5)
+        self.assertEqual(answer["choices"][0]["message"]["content"], "tok " * 2)
+        paths = [r[1] for r in self.provider.requests[sent + 2:]]
+        self.assertEqual(paths, ["/v1/chat/completions", "/v1/xai/chat/completions",
+                                 "/v1/other/chat/completions"])
+
+    def test_when_all_fail_the_last_error_is_told(self):
+        status, headers, body = self.post("/v1/acct/gw", [
+            self.step(status=500), self.step(status=418)])
+        self.assertEqual((status, headers["cf-aig-step"]), (418, "1"))
+        self.assertEqual(json.loads(body)["error"]["message"], "mock says 418")
+        self.check_gateway_error(self.post("/v1/acct/gw", [
+            self.step(status=500), self.step("nobody")]), 400, 2008)
+
+    def test_each_step_is_a_call_with_a_row_and_nothing_stays_held(self):
+        key = self.gw.create_key("steps", "--quota", "100000", "--period", "total")
+        for _ in range(3):
+            answer = self.post("/v1/acct/gw", [
+                self.step(status=500), self.step(tokens=4),
+                self.step()], {"Authorization": "Bearer " + key})
+            self.check_step(answer, 1)
+        wait_for(self.gw.settled, 20, "all settled")
+        rows = [r for r in self.gw.ctl("logs", "--limit", "200")
+                if r["key"] == "steps"]
+        self.assertEqual(sorted(r["status"] for r in rows), [200] * 3 + [500] * 3)
+        quota = self.gw.usage_of("steps")[0]
+        self.assertEqual(quota["reserved"], 0)
+        self.assertEqual(quota["usage"], sum(
+            e["prompt"] + e["served"] for e in self.provider.book.snapshot()
+            if e["id"] in {r["request_id"] for r in rows}))
+        self.gw.verify()
+
+    def test_a_stream_may_be_the_answer_and_other_dialects_steps(self):
+        body = [self.step(status=503), self.step(stream=True, tokens=3)]
+        answer = self.post("/v1/acct/gw", body)
+        self.assertEqual((answer[0], answer[1]["cf-aig-step"]), (200, "1"))
+        self.assertTrue(answer[2].endswith(b"data: [DONE]\n\n"))
+        messages = {"model": "m1", "max_tokens": 9, "messages": [
+            {"role": "user", "content": "hi"}]}
+        contents = {"contents": [{"parts": [{"text": "hi"}]}]}
+        answer = self.check_step(self.post("/v1/acct/gw", [
+            {"provider": "mock", "endpoint": "v1/messages", "query": messages}]), 0)
+        self.assertEqual(answer["type"], "message")
+        answer = self.check_step(self.post("/v1/acct/gw", [
+            {"provider": "mock", "endpoint": "v1beta/models/m1:generateContent",
+             "query": contents}]), 0)
+        self.assertIn("candidates", answer)
+
+    def test_bodies_that_are_no_list_of_calls_are_refused(self):
+        good = self.step()
+        for body in (b"", b"[]", b"{}", b"[1]", b"7", b"[[]]", b"nonsense",
+                     json.dumps([good]).encode()[:-1],
+                     json.dumps([good]).encode() + b"x",
+                     [dict(good, query="x")], [dict(good, provider="")],
+                     [dict(good, provider="a/b")], [dict(good, provider=1)],
+                     [dict(good, endpoint="e" * 300)], [good] * 17):
+            self.check_gateway_error(self.post("/v1/acct/gw", body), 400, 5006)
+        self.check_gateway_error(self.post("/v1/acct/gw", [good], {}), 401, 2009)
+
     def test_the_api_serves_openais_form_and_has_its_own_errors(self):
         path = "/client/v4/accounts/acct/ai/v1/chat/completions"
         auth = {"Authorization": "Bearer " + self.key}

@@ -92,7 +92,8 @@ TEST(every_row_is_reached_by_a_path_of_its_own_pattern)
                       match.row->path);
         CHECK_TRUE(row->allow != NULL && *row->allow != '\0');
         /* Someone answers: the accountant, we, or a provider. */
-        CHECK_TRUE(row->admin || row->answer != NULL || row->endpoint > 0);
+        CHECK_TRUE(row->admin || row->answer != NULL || row->endpoint > 0 ||
+                   row->has_steps);
         CHECK_EQ(row->endpoint > 0, row->dialect != NULL);
         CHECK_TRUE(row->endpoint == 0 || row->needs_key);
     }
