@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/net/http_reply.h"
+#include "worker/clickzetta.h"
 #include "worker/cloudflare.h"
 #include "worker/error_reply.h"
 #include "worker/request.h"
@@ -103,6 +104,8 @@ request_reply_begin(struct request *request, struct buf *out, uint16_t status)
     route_fields(request, out);
     if (request->settled)
         cost_fields(request, out);
+    if (request->plane == PLANE_CLICKZETTA && status < 300 && request->has_key)
+        clickzetta_fields(request, out);
     if (request->dialect->limit_fields != NULL) {
         request->dialect->limit_fields(out, &request->rpm, &request->tpm);
         return;

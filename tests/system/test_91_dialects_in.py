@@ -259,6 +259,27 @@ class Dialects(GatewayCase):
             self.assertEqual((status, head["x-should-retry"]), (501, "false"))
             self.assertEqual(json.loads(data)["error"]["code"], "not_implemented")
 
+    def test_answers_below_gateway_tell_the_quotas_without_this_call(self):
+        name = "x-czgw-ratelimit-api-key-token-"
+        key = self.gw.create_key("quotas", "--quota", "5000", "--period", "daily")
+        head, _ = self.post("/gateway/v1/messages", MESSAGES, x_api_key=key)
+        self.assertEqual([head[name + k] for k in
+                          ("period", "limit", "used", "remaining")],
+                         ["PDO", "5000", "0", "5000"])
+        used = self.gw.usage_of("quotas")[0]["usage"]
+        self.assertGreater(used, 0)
+        head, _ = self.post("/gateway/v1/messages", dict(MESSAGES, stream=True),
+                            x_api_key=key)
+        self.assertEqual((head[name + "used"], head[name + "remaining"]),
+                         (str(used), str(5000 - used)))
+        head, _ = self.post("/v1/messages", MESSAGES, x_api_key=key)
+        self.assertNotIn(name + "used", head)
+        head, _ = self.post("/gateway/v1/messages", MESSAGES)
+        self.assertNotIn(name + "used", head)
+        status, head, _ = self.ask("POST", "/gateway/v1/messages", b"{",
+                                   x_api_key=key)
+        self.assertEqual((status, name + "used" in head), (400, False))
+
     def test_limits_are_told_in_the_spelling_of_the_dialect(self):
         key = self.gw.create_key("limited", "--rpm", "100")
         head, _ = self.post("/v1/messages", MESSAGES, x_api_key=key)
