@@ -22,11 +22,11 @@ enum {
 bool
 request_counts_here(const struct request *request)
 {
-    const struct provider_family *family =
-        provider_family_of(request->provider->kind);
     uint8_t endpoint = request->endpoint;
     if (endpoint != ENDPOINT_COUNT_TOKENS)
         return false;
+    const struct provider_family *family =
+        provider_family_of(request->provider->kind);
     const struct dialect *dialect =
         family->speaks(request->provider, request->dialect, &endpoint);
     return dialect != request->dialect || endpoint != ENDPOINT_COUNT_TOKENS;

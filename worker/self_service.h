@@ -20,6 +20,8 @@ SELF_SERVICE(self_service_usage);
 /* self_service_models.c: in the shape of the client's dialect */
 SELF_SERVICE(self_service_models);
 SELF_SERVICE(self_service_model);
+/* self_service_search.c: as Cloudflare's catalogue */
+SELF_SERVICE(self_service_search);
 /* self_service_refuse.c: what is answered at these paths is why not. */
 SELF_SERVICE(refuse_websocket);
 SELF_SERVICE(refuse_stored);

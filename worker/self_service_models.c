@@ -8,61 +8,11 @@
  */
 #include "common/json_write.h"
 #include "worker/error_reply.h"
+#include "worker/model_listing.h"
 #include "worker/request_call.h"
 #include "worker/self_service.h"
 
 enum { PAGE_MAX = 1000, PAGE_ANTHROPIC = 20, PAGE_GEMINI = 50 };
-
-/* ---- one after the other: each model by its name, then by its aliases ---- */
-
-struct listing {
-    struct request *request;
-    uint32_t model, alias; /* alias 0: the name; else 1 + its index */
-    struct str id;
-    bool failed; /* as `fault` says: the key is gone */
-    struct fault fault;
-};
-
-static bool
-is_listed(struct listing *listing, const struct catalogue_model *model)
-{
-    if (model->is_wildcard || listing->failed)
-        return false;
-    int allowed =
-        auth_model_allowed(listing->request, model->model_idx, &listing->fault);
-    listing->failed = allowed < 0;
-    return allowed > 0;
-}
-
-/* NULL: there are no more. */
-static const struct catalogue_model *
-listing_next(struct listing *listing)
-{
-    const struct catalogue *catalogue = listing->request->catalogue;
-    for (; listing->model < catalogue->model_count; listing->model++) {
-        const struct catalogue_model *model =
-            &catalogue->models[listing->model];
-        if (listing->alias <= model->alias_count && is_listed(listing, model)) {
-            listing->id = str_from(listing->alias == 0
-                                       ? model->name
-                                       : model->aliases[listing->alias - 1]);
-            listing->alias++;
-            return model;
-        }
-        listing->alias = 0;
-    }
-    return NULL;
-}
-
-/* Behind the model of that name; false: it is not listed. */
-static bool
-listing_skip(struct listing *listing, struct str id)
-{
-    while (listing_next(listing) != NULL)
-        if (str_equals(listing->id, id))
-            return true;
-    return false;
-}
 
 /* ---- one model in each shape ---- */
 
@@ -215,10 +165,10 @@ page_size(const struct shape *shape, struct str query)
 /* What stands behind the list: how to go on. */
 static void
 write_page_end(struct json_writer *json, const struct request *request,
-               const struct listing *listing, struct str first)
+               const struct model_listing *listing, struct str first)
 {
-    struct listing ahead = *listing;
-    bool more = listing->id.ptr != NULL && listing_next(&ahead) != NULL;
+    struct model_listing ahead = *listing;
+    bool more = listing->id.ptr != NULL && model_listing_next(&ahead) != NULL;
     if (request->dialect->number == DIALECT_GEMINI) {
         if (more)
             write_text(json, "nextPageToken", listing->id);
@@ -240,8 +190,8 @@ write_page_end(struct json_writer *json, const struct request *request,
 
 /* The listing stands before the page asked for. False: answered with 400. */
 static bool
-page_begin(const struct shape *shape, struct str query, struct listing *listing,
-           uint32_t *left)
+page_begin(const struct shape *shape, struct str query,
+           struct model_listing *listing, uint32_t *left)
 {
     char after[CALL_MODEL_BYTES];
     *left = UINT32_MAX;
@@ -250,7 +200,8 @@ page_begin(const struct shape *shape, struct str query, struct listing *listing,
     *left = page_size(shape, query);
     struct str text = request_query(query, str_from(shape->after));
     size_t len = path_decode(text, after, sizeof(after));
-    bool found = text.len == 0 || listing_skip(listing, str_make(after, len));
+    bool found =
+        text.len == 0 || model_listing_skip(listing, str_make(after, len));
     listing->id = (struct str){NULL, 0};
     if (*left > 0 && (found || listing->failed))
         return true;
@@ -262,7 +213,7 @@ SELF_SERVICE(self_service_models)
 {
     const struct shape *shape = shape_of(request);
     const struct catalogue_model *model;
-    struct listing listing = {.request = request};
+    struct model_listing listing = {.request = request};
     struct str first = {NULL, 0};
     struct buf body;
     struct json_writer json;
@@ -278,7 +229,7 @@ SELF_SERVICE(self_service_models)
         write_text(&json, "object", STR_LIT("list"));
     json_key(&json, shape->list);
     json_array_begin(&json);
-    for (; left > 0 && (model = listing_next(&listing)) != NULL; left--) {
+    for (; left > 0 && (model = model_listing_next(&listing)) != NULL; left--) {
         shape->write(&json, request->catalogue, model, listing.id);
         if (first.ptr == NULL)
             first = listing.id;

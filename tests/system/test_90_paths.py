@@ -349,6 +349,32 @@ models = *
             self.check_gateway_error(self.post("/v1/acct/gw", body), 400, 5006)
         self.check_gateway_error(self.post("/v1/acct/gw", [good], {}), 401, 2009)
 
+    def test_the_catalogue_of_the_api_comes_in_pages_until_an_empty_one(self):
+        auth = {"Authorization": "Bearer " + self.key}
+        path = "/client/v4/accounts/acct/ai/models/search"
+        seen, page = [], 1
+        while True:
+            status, _, body = self.gw.http(
+                "GET", path + "?per_page=1&page=%d" % page, headers=auth)
+            answer = json.loads(body)
+            self.assertEqual((status, answer["success"], answer["errors"]),
+                             (200, True, []))
+            if not answer["result"]:
+                break
+            seen += [m["name"] for m in answer["result"]]
+            page += 1
+        self.assertEqual(answer["result_info"], {
+            "page": page, "per_page": 1, "count": 0, "total_count": len(seen)})
+        listed = json.loads(self.gw.http("GET", "/v1/models", headers=auth)[2])
+        self.assertEqual(seen, [m["id"] for m in listed["data"]])
+        find = lambda query: [m["name"] for m in json.loads(self.gw.http(
+            "GET", path + query, headers=auth)[2])["result"]]
+        self.assertEqual(find("?search=M1"), ["m1"])
+        self.assertEqual(find("?task=Text+Embeddings"), [])
+        self.assertIn("m1", find("?task=Text%20Generation"))
+        for bad in ("?page=0", "?per_page=x", "?search=%ff"):
+            self.assertEqual(self.gw.http("GET", path + bad, headers=auth)[0], 400)
+
     def test_the_api_serves_openais_form_and_has_its_own_errors(self):
         path = "/client/v4/accounts/acct/ai/v1/chat/completions"
         auth = {"Authorization": "Bearer " + self.key}
