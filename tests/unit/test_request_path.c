@@ -6,6 +6,7 @@
 #include "worker/request_path.h"
 
 #include "tests/test.h"
+#include "worker/request_call.h"
 
 static bool
 find(const char *path, enum http_method method, char scratch[PATH_BYTES],
@@ -39,6 +40,12 @@ TEST(paths_are_found_through_what_clients_do_to_base_urls)
         {"/v1/models/a%2Fb", false, "/v1/models/*", "a%2Fb"},
         {"/v1/images/generations", false, "/v1/images/generations", ""},
         {"/v1/rerank", false, "/v1/rerank", ""},
+        {"/v1beta/models", false, "/v1beta/models", ""},
+        {"/v1beta/models/a/b", false, "/v1beta/models/*", "a/b"},
+        {"/v1alpha/models/a", false, "/v1beta/models/*", "a"},
+        {"/v1/responses/resp_1", false, "/v1/responses/?", ""},
+        {"/v1/responses/resp_1/input_items", false, "/v1/responses/?/input_items", ""},
+        {"/anthropic/v1/messages", false, "/v1/messages", ""},
         {"/admin/v1/keys", true, "/admin/v1/*", "keys"},
         {"/metrics", true, "/metrics", ""},
         {"/console/app.js", true, "/console/*", "app.js"},
@@ -110,6 +117,30 @@ TEST(a_row_that_takes_the_method_comes_first_and_a_wrong_method_is_told)
     CHECK_EQ(match.row->methods & (1u << HTTP_POST), 0);
 }
 
+TEST(a_model_in_the_path_may_have_slashes_and_colons)
+{
+    // clang-format off
+    static const struct {
+        const char *path, *row, *model;
+    } rows[] = {
+        {"/v1beta/models/g:generateContent", "/v1beta/models/*:generateContent", "g"},
+        {"/v1/models/a/b:free:generateContent", "/v1/models/*:generateContent", "a/b:free"},
+        {"/v1beta/models/a%2Fb:countTokens", "/v1beta/models/*:countTokens", "a%2Fb"},
+        {"/v1beta/models/models/a:embedContent", "/v1beta/models/*:embedContent", "models/a"},
+        {"/v1/acct/gw/google-ai-studio/v1beta/models/g:streamGenerateContent", "/v1beta/models/*:streamGenerateContent", "g"},
+        {"/v1/acct/gw/google-ai-studio/v1/models/g:streamGenerateContent", "/v1/models/*:streamGenerateContent", "g"},
+    };
+    // clang-format on
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char scratch[PATH_BYTES];
+        struct path_match match;
+        CHECK_TRUE(find(rows[i].path, HTTP_POST, scratch, &match));
+        CHECK_STR(str_from(match.row->path), rows[i].row);
+        CHECK_STR(match.model, rows[i].model);
+        CHECK_EQ(match.row->stream, strstr(rows[i].row, "stream") != NULL);
+    }
+}
+
 TEST(paths_of_cloudflares_gateway_name_the_provider_and_hold_its_path)
 {
     // clang-format off
@@ -125,6 +156,10 @@ TEST(paths_of_cloudflares_gateway_name_the_provider_and_hold_its_path)
         {"/v1/acct/gw/compat/chat/completions", "/v1/chat/completions", ""},
         {"//v1/acct/gw//workers-ai/v1/embeddings/", "/v1/embeddings", "workers-ai"},
         {"/v1/acct/gw/azure-openai/res/dep/chat/completions", "/v1/chat/completions", "azure-openai"},
+        {"/v1/acct/gw/anthropic/v1/messages", "/v1/messages", "anthropic"},
+        {"/v1/acct/gw/openai/responses", "/v1/responses", "openai"},
+        {"/v1/acct/gw", "/v1/?/?", ""},
+        {"/v1/acct/gw/", "/v1/?/?", ""},
         {"/v1/acct/gw/openai/healthz", NULL, ""},
         {"/v1/acct/gw/openai/metrics", NULL, ""},
         {"/v1/acct/gw/openai/nothing", NULL, ""},
@@ -217,4 +252,48 @@ TEST(percent_codes_become_text_and_nothing_else)
     CHECK_EQ(path_decode(STR_LIT("a%0db"), out, sizeof(out)), 0);
     CHECK_EQ(path_decode(STR_LIT("%ff"), out, sizeof(out)), 0);
     CHECK_EQ(path_decode(STR_LIT(""), out, sizeof(out)), 0);
+}
+
+/* ---- what a head says besides (request_call.h) ---- */
+
+TEST(a_query_gives_the_value_of_a_whole_name)
+{
+    struct str query = STR_LIT("xkey=0&key&key=&key=1&alt=sse");
+    CHECK_STR(request_query(query, STR_LIT("key")), "");
+    CHECK_STR(request_query(query, STR_LIT("alt")), "sse");
+    CHECK_STR(request_query(query, STR_LIT("xkey")), "0");
+    CHECK_TRUE(request_query(query, STR_LIT("k")).ptr == NULL);
+    CHECK_TRUE(request_query(STR_LIT(""), STR_LIT("k")).ptr == NULL);
+}
+
+static const struct dialect *
+dialect_of(const char *path, const char *field, const char *query)
+{
+    char scratch[PATH_BYTES];
+    struct path_match match;
+    struct http_head head = {.path = str_from(path), .query = str_from(query)};
+    if (field != NULL) {
+        head.fields[0] = (struct http_field){str_from(field), STR_LIT("x")};
+        head.field_count = 1;
+    }
+    path_find(head.path, HTTP_GET, false, scratch, &match);
+    return request_dialect(&match, &head);
+}
+
+TEST(a_client_is_answered_in_the_dialect_of_its_path_or_of_its_fields)
+{
+    CHECK_TRUE(dialect_of("/v1/models", NULL, "") == &dialect_openai);
+    CHECK_TRUE(dialect_of("/v1/models", "Authorization", "") ==
+               &dialect_openai);
+    CHECK_TRUE(dialect_of("/v1/models", "Anthropic-Version", "") ==
+               &dialect_anthropic);
+    CHECK_TRUE(dialect_of("/v1/models", "x-api-key", "") == &dialect_anthropic);
+    CHECK_TRUE(dialect_of("/v1/models", "X-Goog-Api-Key", "") ==
+               &dialect_gemini);
+    CHECK_TRUE(dialect_of("/v1/models", NULL, "key=1") == &dialect_gemini);
+    CHECK_TRUE(dialect_of("/v1beta/models", NULL, "") == &dialect_gemini);
+    CHECK_TRUE(dialect_of("/v1beta/none", "x-api-key", "") == &dialect_gemini);
+    CHECK_TRUE(dialect_of("/v1/messages/x", NULL, "") == &dialect_anthropic);
+    CHECK_TRUE(dialect_of("/v1/chat/completions", "x-api-key", "") ==
+               &dialect_openai);
 }
