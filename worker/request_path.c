@@ -255,8 +255,9 @@ path_find(struct str path, enum http_method method, bool admin_listener,
     return match->row != NULL;
 }
 
-size_t
-path_decode(struct str coded, char *out, size_t size)
+/* The length; 0: malformed or too long. */
+static size_t
+decode(struct str coded, char *out, size_t size)
 {
     size_t len = 0;
     for (size_t i = 0; i < coded.len; i++) {
@@ -273,6 +274,15 @@ path_decode(struct str coded, char *out, size_t size)
             return 0;
         out[len++] = c;
     }
+    return len;
+}
+
+size_t
+path_decode(struct str coded, char *out, size_t size)
+{
+    size_t len = decode(coded, out, size);
+    if (!scan_is_name(out, len))
+        len = 0;
     out[len] = '\0';
-    return scan_is_name(out, len) ? len : 0;
+    return len;
 }

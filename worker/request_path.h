@@ -73,8 +73,8 @@ const struct path_row *path_row_of_run(void);
 bool path_find(struct str path, enum http_method method, bool admin_listener,
                char scratch[PATH_BYTES], struct path_match *match);
 
-/* Percent-decodes into `out`, NUL-terminated. Its length; 0: malformed, too long
- * or no readable text. */
+/* Percent-decodes into `out`, NUL-terminated. Its length; 0, and "": malformed,
+ * too long or no readable text. */
 size_t path_decode(struct str coded, char *out, size_t size);
 
 #endif

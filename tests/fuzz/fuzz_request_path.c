@@ -11,7 +11,7 @@
 #include "worker/request_path.c"
 #include "worker/request_path_rows.c"
 
-#define UNUSED(name)                                                           \
+#define ABSENT(name)                                                           \
     SELF_SERVICE(name)                                                         \
     {                                                                          \
         (void)request;                                                         \
@@ -19,15 +19,15 @@
         (void)rest;                                                            \
         abort();                                                               \
     }
-UNUSED(self_service_healthz)
-UNUSED(self_service_readyz)
-UNUSED(self_service_usage)
-UNUSED(self_service_models)
-UNUSED(self_service_model)
-UNUSED(self_service_search)
-UNUSED(refuse_websocket)
-UNUSED(refuse_stored)
-UNUSED(refuse_gateway)
+ABSENT(self_service_healthz)
+ABSENT(self_service_readyz)
+ABSENT(self_service_usage)
+ABSENT(self_service_models)
+ABSENT(self_service_model)
+ABSENT(self_service_search)
+ABSENT(refuse_websocket)
+ABSENT(refuse_stored)
+ABSENT(refuse_gateway)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -167,7 +167,7 @@ TEST(a_form_that_two_readers_may_read_differently_is_refused)
         BODY("--B\r\n" DISPOSITION "name=\"a\"\r\nX\0: y\r\n\r\n1" FINISH),
         BODY("--B\r\n" DISPOSITION "name=\"a\"\r\nX : y\r\n\r\n1" FINISH),
         BODY("--B\r\n" DISPOSITION "name=\"a\"\r\nContent-Transfer-Encoding: "
-                                   "base64\r\n\r\nMQ==" FINISH),
+             "base64\r\n\r\nMQ==" FINISH),
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         const char *parts = parts_of(bad[i].body, bad[i].len);
@@ -192,6 +192,19 @@ scan_form(const char *body, uint8_t endpoint, struct call *call,
     "--B\r\n" DISPOSITION "name=\"file\"; filename=\"a.wav\"\r\n\r\n" bytes    \
     "\r\n"
 #define END "--B--\r\n"
+
+TEST(a_boundary_that_looks_like_a_field_is_one_in_no_head)
+{
+    static const char body[] =
+        "--a:b\r\n--a:b\r\nContent-Disposition: form-data; "
+        "name=\"model\"\r\n\r\nx\r\n--a:b--\r\n";
+    struct multipart_boundary boundary = boundary_of("a:b");
+    struct multipart_reader reader;
+    struct multipart_part part;
+    CHECK_EQ(multipart_begin(&reader, str_from(body), &boundary),
+             MULTIPART_PART);
+    CHECK_EQ(multipart_next(&reader, &part), MULTIPART_BAD);
+}
 
 TEST(a_forms_model_is_found_and_its_place_known)
 {

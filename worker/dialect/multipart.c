@@ -211,6 +211,14 @@ take_field(struct str line, struct multipart_part *part)
     return true;
 }
 
+/* A boundary with a colon in it passes for a field's name. */
+static bool
+head_is_clean(const struct multipart_reader *reader, size_t end)
+{
+    return memmem(reader->body.ptr + reader->pos, end - reader->pos,
+                  reader->delimiter, reader->delimiter_len) == NULL;
+}
+
 /* The next delimiter behind `from`; false: none, or one that does not stand at
  * the beginning of a line. */
 static bool
@@ -247,7 +255,8 @@ multipart_next(struct multipart_reader *reader, struct multipart_part *part)
     } while (line.len > 0);
     size_t from = (size_t)(text.ptr - reader->body.ptr), at;
     /* The line end before a delimiter is the delimiter's. */
-    if (part->name.len == 0 || !find_delimiter(reader, from, &at))
+    if (part->name.len == 0 || !head_is_clean(reader, from) ||
+        !find_delimiter(reader, from, &at))
         return bad_at(reader, from);
     part->value = str_make(reader->body.ptr + from, at - 2 - from);
     reader->pos = at + reader->delimiter_len;
