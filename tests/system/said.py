@@ -202,7 +202,9 @@ def gemini_add(said, answer):
     if (answer.get("promptFeedback") or {}).get("blockReason"):
         return "filter"
     stop = None
-    for candidate in (answer.get("candidates") or ())[:1]:
+    for candidate in answer.get("candidates") or ():
+        if candidate.get("index", 0) != 0:
+            continue
         for part in (candidate.get("content") or {}).get("parts") or ():
             if part.get("functionCall"):
                 said.tool(part["functionCall"]["name"],

@@ -132,8 +132,11 @@ static int
 read_prompt(struct openai_reading *reading, const struct str *values)
 {
     struct str prompt = openai_text(values[KEY_PROMPT]);
-    if (values[KEY_MESSAGES].len > 0)
-        return openai_read_messages(reading, values[KEY_MESSAGES]);
+    if (values[KEY_MESSAGES].len > 0) {
+        struct json_reader reader;
+        json_reader_init(&reader, values[KEY_MESSAGES]);
+        return openai_read_messages(reading, &reader);
+    }
     if (prompt.len == 0)
         return scan_refuse(
             reading->fault, "unsupported_endpoint", "messages",

@@ -46,10 +46,17 @@ static const struct dialect *
 openai_speaks(const struct catalogue_provider *provider,
               const struct dialect *client, uint8_t *endpoint)
 {
-    if (client == &dialect_openai)
-        return client;
     uint32_t apis = openai_apis(provider);
     bool responses = (apis & SPEAKS_RESPONSES) != 0;
+    bool is_chat =
+        *endpoint == ENDPOINT_CHAT || *endpoint == ENDPOINT_RESPONSES ||
+        *endpoint == ENDPOINT_MESSAGES || *endpoint == ENDPOINT_GENERATE;
+    if (is_chat && responses && (apis & SPEAKS_CHAT) == 0) {
+        *endpoint = ENDPOINT_RESPONSES; /* it has nothing else */
+        return &dialect_responses;
+    }
+    if (client == &dialect_openai)
+        return client;
     if ((*endpoint == ENDPOINT_RESPONSES && responses) ||
         (*endpoint == ENDPOINT_MESSAGES && (apis & SPEAKS_MESSAGES) != 0))
         return client;
