@@ -39,7 +39,8 @@ enum answer_body_kind
 answer_body_kind(struct str type)
 {
     static const struct str text = {"text/", 5}, json = {"json", 4};
-    if (type.len == 0)
+    /* What nearly all are. */
+    if (type.len == 0 || str_starts_with(type, STR_LIT("application/json")))
         return ANSWER_JSON;
     if (memmem(type.ptr, type.len, json.ptr, json.len) != NULL)
         return ANSWER_JSON;
