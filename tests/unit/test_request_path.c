@@ -180,6 +180,27 @@ TEST(paths_of_cloudflares_gateway_name_the_provider_and_hold_its_path)
     }
 }
 
+TEST(workers_ai_names_its_models_in_paths_with_and_without_an_account)
+{
+    static const char *const paths[] = {
+        "/client/v4/accounts/acct/ai/run/@cf/meta/llama",
+        "/ai/run/@cf/meta/llama",
+        "/v1/acct/gw/workers-ai/@cf/meta/llama",
+        "/v1/acct/gw/workers-ai/run/@cf/meta/llama",
+    };
+    char scratch[PATH_BYTES];
+    struct path_match match;
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        CHECK_TRUE(find(paths[i], HTTP_POST, scratch, &match));
+        CHECK_EQ(match.row->endpoint, ENDPOINT_RUN);
+        CHECK_STR(match.model, "@cf/meta/llama");
+        CHECK_EQ(match.plane, i < 2 ? PLANE_CF_REST : PLANE_CF_GATEWAY);
+    }
+    CHECK_TRUE(find("/ai/v1/chat/completions", HTTP_POST, scratch, &match));
+    CHECK_EQ(match.row->endpoint, ENDPOINT_CHAT);
+    CHECK_EQ(match.plane, PLANE_CF_REST);
+}
+
 TEST(an_azure_deployment_in_a_path_is_the_model)
 {
     char scratch[PATH_BYTES];
