@@ -169,9 +169,10 @@ add_message(struct got *got, const cJSON *message)
     }
 }
 
-/* A whole message counts where nothing came before it. */
+/* In a stream a whole message counts where nothing came before it; a plain
+ * answer is one (Perplexity's has an empty delta beside it). */
 static void
-add_chunk(struct got *got, const cJSON *chunk)
+add_chunk(struct got *got, const cJSON *chunk, bool stream)
 {
     const cJSON *choice;
     cJSON_ArrayForEach(choice, tree_item(chunk, "choices"))
@@ -183,7 +184,7 @@ add_chunk(struct got *got, const cJSON *chunk)
             got->choices = (unsigned)index + 1;
         if (index > 0)
             continue;
-        if (cJSON_IsObject(delta))
+        if (stream && cJSON_IsObject(delta))
             add_message(got, delta);
         else if (buf_len(&got->text) + buf_len(&got->thoughts) + piece_count ==
                  0)
@@ -200,7 +201,7 @@ read_tree(struct got *got, struct str body, bool stream)
     piece_count = 0;
     if (!stream) {
         cJSON *chunk = cJSON_ParseWithLength(body.ptr, body.len);
-        add_chunk(got, chunk);
+        add_chunk(got, chunk, false);
         cJSON_Delete(chunk);
     }
     struct sse_scan scan = {0};
@@ -209,7 +210,7 @@ read_tree(struct got *got, struct str body, bool stream)
         if (event.data_count > 0) {
             cJSON *chunk =
                 cJSON_ParseWithLength(event.data[0].ptr, event.data[0].len);
-            add_chunk(got, chunk);
+            add_chunk(got, chunk, true);
             cJSON_Delete(chunk);
         }
         body = str_skip(body, event.bytes);
