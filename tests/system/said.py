@@ -124,6 +124,8 @@ def chat_piece(calls, piece):
 # ---- OpenAI Responses ----
 
 def responses_plain(answer):
+    if "choices" in answer:  # Azure's models of others answer so by this path
+        return chat_plain(answer)
     said = Said()
     for item in answer.get("output") or ():
         if item["type"] == "message":
