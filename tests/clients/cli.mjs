@@ -20,7 +20,7 @@ export function run(name, args, env = {}, timeout = 60) {
   mkdirSync(cwd, { recursive: true });
   const done = spawnSync(path.join(AIGW_WORK, "node_modules", ".bin", name), args, {
     cwd, timeout: timeout * 1000, encoding: "utf8", input: "",
-    env: { ...process.env, TERM: "dumb", CI: "1", ...env } });
+    env: { ...process.env, PWD: cwd, TERM: "dumb", CI: "1", ...env } });
   const output = `${done.stdout}\n${done.stderr}`;
   return { status: done.status, output,
     has: (text) => assert.ok(output.includes(text),

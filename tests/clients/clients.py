@@ -142,7 +142,7 @@ def run(bench, name, kind, script, more):
     asked = int(output.rsplit("spent calls: ", 1)[1].split()[0]) \
         if "spent calls: " in output else 0
     repeats = bench.counter.count - before
-    if status == 0 and asked and not asked <= repeats <= asked * (1 + REPEATS_MAX):
+    if status == 0 and asked and not 0 < repeats <= asked * (1 + REPEATS_MAX):
         status = "%d calls with a spent quota were sent %d times" % (asked, repeats)
     if status != 0:
         print(output[-6000:])
