@@ -40,6 +40,7 @@ CLIENTS = [
     ("npm @langchain/openai", "node", "langchain.mjs", {}),
     ("PyPI openai", "python", "openai_client.py", {}),
     ("PyPI anthropic", "python", "anthropic_client.py", {}),
+    ("PyPI types, of recorded answers", "python", "types_client.py", {}),
     ("Claude Code", "node", "claude_code.mjs", {}),
     ("Codex CLI", "node", "codex.mjs", {}),
     ("opencode", "node", "opencode.mjs", {}),

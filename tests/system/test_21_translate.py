@@ -17,6 +17,7 @@ import unittest
 import urllib.parse
 
 import said
+from dialects import Chat, Generate, Messages, Responses
 from gateway import SHARED, Gateway, GatewayCase, wait_for
 from load import Connection
 from mock_provider import MockProvider
@@ -51,17 +52,21 @@ UNREADABLE = {
 
 
 def load():
+    """All that a provider of a kind above can have said, errors too."""
     found = {}
     for path in sorted(glob.glob(os.path.join(SHARED, "recordings", "*", "*.json"))):
         with open(path, encoding="utf-8") as f:
             recording = json.load(f)
-        if recording["api"] in KINDS and recording["response"]["status"] == 200 \
-                and recording["id"] not in UNREADABLE:
+        if recording["api"] in KINDS and recording["id"] not in UNREADABLE:
             found[recording["id"]] = recording
     return found
 
 
 RECORDINGS = load()
+ANSWERS = {k: r for k, r in RECORDINGS.items() if r["response"]["status"] == 200}
+# What a provider may say of its own trouble, or of our credential, is no fault of
+# the client's.
+TOLD = {401: (401, 502), 403: (403, 502), 529: (503,), 424: (502,)}
 
 
 class Player:
@@ -89,8 +94,10 @@ class Player:
         kind = {"sse": "text/event-stream",
                 "eventstream": "application/vnd.amazon.eventstream",
                 None: "application/json"}[recording["stream_format"]]
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
-                     b"Transfer-Encoding: chunked\r\n\r\n" % kind.encode())
+        kind = recording["response"]["headers"].get("content-type", kind)
+        writer.write(b"HTTP/1.1 %d X\r\nContent-Type: %s\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\n" % (
+                         recording["response"]["status"], kind.encode()))
         for piece in self.pieces(data):
             writer.write(b"%x\r\n" % len(piece) + piece + b"\r\n")
             await writer.drain()
@@ -205,7 +212,7 @@ class Translate(GatewayCase):
 
     def replay(self, client):
         api = client("m", False)[0]
-        recordings = [r for r in RECORDINGS.values() if r["api"] != api]
+        recordings = [r for r in ANSWERS.values() if r["api"] != api]
         outcomes = self.ask_all(client, recordings)
         rows = self.rows_of({o.id for o in outcomes.values() if o.status == 200})
         wrong = []
@@ -230,6 +237,21 @@ class Translate(GatewayCase):
 
     def test_a_gemini_client_reads_what_every_provider_said(self):
         self.replay(generate)
+
+    def test_errors_are_told_in_the_clients_dialect_and_cost_nothing(self):
+        errors = [r for r in RECORDINGS.values() if r["response"]["status"] != 200]
+        self.assertGreater(len(errors), 30)
+        for client, dialect in zip(CLIENTS, (Chat, Responses, Messages, Generate)):
+            others = [r for r in errors if r["api"] != dialect.api]
+            outcomes = self.ask_all(client, others)
+            rows = self.rows_of({o.id for o in outcomes.values()})
+            for recording in others:
+                outcome, status = outcomes[recording["id"]], recording["response"]["status"]
+                with self.subTest(recording=recording["id"], client=dialect.api):
+                    self.assertIn(outcome.status, TOLD.get(status, (status, 502)))
+                    self.assertTrue(dialect.is_error(json.loads(outcome.body)))
+                    usage = rows[outcome.id]["usage"]
+                    self.assertEqual(sum(usage[c] for c in CLASSES), 0)
 
     def test_books(self):
         wait_for(self.gw.settled, 60, "all settled")
