@@ -256,6 +256,21 @@ json_raw(struct json_writer *writer, struct str json)
 }
 
 void
+json_raw_line(struct json_writer *writer, struct str json)
+{
+    write_comma(writer);
+    while (json.len > 0) {
+        size_t run = 0;
+        while (run < json.len && json.ptr[run] != '\n' && json.ptr[run] != '\r')
+            run++;
+        buf_append(writer->out, json.ptr, run);
+        if (run < json.len)
+            buf_append_char(writer->out, ' ');
+        json = str_skip(json, run + 1);
+    }
+}
+
+void
 json_inside(struct json_writer *writer, struct str inside)
 {
     write_comma(writer);

@@ -36,6 +36,9 @@ void json_i64(struct json_writer *writer, int64_t n);
 void json_bool(struct json_writer *writer, bool value);
 void json_null(struct json_writer *writer);
 void json_raw(struct json_writer *writer, struct str json); /* as it stands */
+/* The same where it must stay in one line (events): line ends, which stand only
+ * between tokens, become spaces. */
+void json_raw_line(struct json_writer *writer, struct str json);
 /* The inside of a JSON string as it stands, between quotes. */
 void json_inside(struct json_writer *writer, struct str inside);
 /* Nano-currency as a decimal number: 1500000000 -> 1.5 */

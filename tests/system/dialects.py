@@ -15,6 +15,8 @@ import said
 TEXT = "Grüße, 世界 😀 \\ \"quoted\"\n"
 THOUGHT = "Let me see … ∑"
 TOOL, ARGUMENTS = "weather", {"city": "Zürich \"ZH\"", "days": 3}
+# As models write them: with line feeds, which stand in no line of an event stream.
+WRITTEN = json.dumps(ARGUMENTS, ensure_ascii=False, indent=1)
 IMAGE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(60))).decode()
 SCHEMA = {"type": "object", "required": ["city"], "properties": {
     "city": {"type": "string"}, "days": {"type": "integer"}}}
@@ -94,7 +96,7 @@ class Chat:
                 "object": "chat.completion.chunk" if stream else "chat.completion"}
         finish = "tool_calls" if scene == "tools" else "stop"
         call = {"id": "call_1", "type": "function", "function": {
-            "name": TOOL, "arguments": json.dumps(ARGUMENTS)}}
+            "name": TOOL, "arguments": WRITTEN}}
         if not stream:
             message = {"role": "assistant", "content": TEXT}
             if scene == "tools":
@@ -108,7 +110,7 @@ class Chat:
             deltas.append({"tool_calls": [dict(call, index=0, function={
                 "name": TOOL, "arguments": ""})]})
             deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": p}}]}
-                       for p in halves(json.dumps(ARGUMENTS))]
+                       for p in halves(WRITTEN)]
         else:
             if scene == "reasoning":
                 deltas += [{"reasoning_content": p} for p in halves(THOUGHT)]
@@ -178,7 +180,7 @@ class Responses:
                 {"type": "summary_text", "text": THOUGHT}]})
         if scene == "tools":
             output.append({"type": "function_call", "id": "fc_1", "call_id": "call_1",
-                           "name": TOOL, "arguments": json.dumps(ARGUMENTS),
+                           "name": TOOL, "arguments": WRITTEN,
                            "status": "completed"})
         else:
             output.append({"type": "message", "id": "msg_1", "role": "assistant",
@@ -317,7 +319,7 @@ class Messages:
                 "text": ("text", "text_delta", halves(TEXT)),
                 "thinking": ("thinking", "thinking_delta", halves(THOUGHT)),
                 "tool_use": ("partial_json", "input_json_delta",
-                             ("",) + halves(json.dumps(ARGUMENTS)))}[kind]
+                             ("",) + halves(WRITTEN))}[kind]
             bare = {"text": {"text": ""}, "thinking": {"thinking": "", "signature": ""},
                     "tool_use": {"input": {}}}[kind]
             events.append({"type": "content_block_start", "index": i,
@@ -496,7 +498,7 @@ class Converse:
         if scene == "tools":
             events.append(("contentBlockStart", {"contentBlockIndex": index, "start": {
                 "toolUse": {"toolUseId": "t1", "name": TOOL}}}))
-            for piece in halves(json.dumps(ARGUMENTS)):
+            for piece in halves(WRITTEN):
                 delta({"toolUse": {"input": piece}})
         else:
             for piece in halves(TEXT):

@@ -46,12 +46,13 @@ class Connection:
         self.reader = self.writer = None
 
     async def call(self, key, body, path="/v1/chat/completions", method="POST",
-                   fields=""):
+                   fields="", indent=None):
         """One call, with more header lines. A connection error is in .error,
         never raised."""
         outcome = Outcome()
         began = time.monotonic()
-        data = json.dumps(body).encode() if body is not None else b""
+        data = json.dumps(body, indent=indent).encode() if body is not None \
+            else b""
         head = ("%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
                 "Content-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
                 % (method, path, key, len(data), fields)).encode()

@@ -98,7 +98,8 @@ class Matrix(GatewayCase):
 
         async def go():
             connection = Connection(self.gw.port)
-            outcome = await connection.call(self.key, body, path=path)
+            # Line ends in a body must not come back in an event's line.
+            outcome = await connection.call(self.key, body, path=path, indent=1)
             connection.close()
             return outcome
         outcome = asyncio.run(go())

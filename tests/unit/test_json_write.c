@@ -76,6 +76,20 @@ TEST(text_is_escaped_and_made_utf8)
     }
 }
 
+TEST(a_value_in_one_line_has_spaces_for_line_ends)
+{
+    struct buf out;
+    struct json_writer json;
+    buf_init(&out, 0);
+    json_writer_init(&json, &out);
+    json_array_begin(&json);
+    json_raw_line(&json, STR_LIT("{\n \"a\":\r\n1}\n"));
+    json_raw_line(&json, STR_LIT("2"));
+    json_array_end(&json);
+    CHECK_STR(buf_view(&out), "[{  \"a\":  1} ,2]");
+    buf_fini(&out);
+}
+
 TEST(any_bytes_make_good_json)
 {
     unsigned seed = 1;

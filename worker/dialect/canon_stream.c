@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/json_scan.h"
+#include "common/json_write.h"
 
 /* ---- facts ---- */
 
@@ -250,9 +251,22 @@ canon_logprobs(struct canon_stream *stream, uint32_t choice, struct str value)
     if (value.len <= 2 || *value.ptr != '[' || !goes_on(stream) ||
         canon_choice_of(stream, choice) == NULL)
         return;
+    /* A plain answer may have line ends in it, an event may not. */
+    struct buf line;
+    struct json_writer json;
+    buf_init(&line, 0);
+    json_writer_init(&json, &line);
+    if (!stream->plain && memchr(value.ptr, '\n', value.len) != NULL) {
+        json_raw_line(&json, value);
+        value = buf_view(&line);
+    }
     struct canon_event event = {
         .kind = CANON_EVENT_LOGPROBS, .choice = choice, .value = value};
-    canon_emit(stream, &event);
+    if (buf_ok(&line))
+        canon_emit(stream, &event);
+    else
+        stream->failed = true;
+    buf_fini(&line);
 }
 
 void

@@ -39,7 +39,7 @@ write_echo(struct json_writer *json, const struct canon_stream *stream)
         if (own != NULL)
             value = own->echo[i];
         json_key(json, responses_echo_name((enum responses_echo)i));
-        json_raw(json, value.len > 0 ? value : echo_defaults[i]);
+        json_raw_line(json, value.len > 0 ? value : echo_defaults[i]);
     }
 }
 

@@ -44,7 +44,7 @@ write_call(struct canon_stream *stream, struct json_writer *json,
     json_inside(json, canon_collected(stream, block->name));
     json_key(json, "arguments");
     if (type == JSON_END)
-        json_raw(json, str_make(plain, (size_t)len));
+        json_raw_line(json, str_make(plain, (size_t)len));
     else
         json_inside(json, text);
     json_object_end(json);
