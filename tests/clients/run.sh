@@ -15,10 +15,13 @@ if command -v npm >/dev/null && [ "${major:-0}" -ge 20 ]; then
     cp tests/clients/package.json tests/clients/package-lock.json \
         tests/clients/.npmrc tests/clients/*.mjs "$work"
     if ! cmp -s "$work/package-lock.json" "$work/installed-lock.json"; then
-        (cd "$work" && npm ci --no-audit --no-fund >npm.log 2>&1 &&
+        # Not `npm ci`: it wants opencode's packages for other systems in the lock.
+        (cd "$work" && npm install --no-save --no-audit --no-fund >npm.log 2>&1 &&
             cp package-lock.json installed-lock.json) || {
-            cat "$work/npm.log"
-            exit 1
+            tail -n 40 "$work/npm.log"
+            (cd "$work" && timeout 60 npm ping >/dev/null 2>&1) && exit 1
+            echo "the npm clients need a registry, and none answers"
+            rm -rf "$work/node_modules"
         }
     fi
 else
@@ -26,7 +29,14 @@ else
 fi
 if python3 -m venv --help >/dev/null 2>&1; then
     [ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
-    "$work/venv/bin/pip" install -q -r tests/clients/requirements.txt || exit 1
+    "$work/venv/bin/pip" install -q -r tests/clients/requirements.txt \
+        >"$work/pip.log" 2>&1 || {
+        tail -n 40 "$work/pip.log"
+        timeout 60 "$work/venv/bin/pip" download -q --no-deps -d "$work" anthropic \
+            >/dev/null 2>&1 && exit 1
+        echo "the Python clients need a registry, and none answers"
+        rm -rf "$work/venv"
+    }
 else
     echo "the Python clients need python3-venv"
 fi
