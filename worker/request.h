@@ -98,7 +98,7 @@ struct request {
     uint32_t first_byte_ms;
     uint64_t delivered_tokens;
     struct prompt_guess guess; /* the scan's, before calibration */
-    struct usage usage; /* after usage_settle() */
+    struct usage usage;        /* after usage_settle() */
     int64_t cost_nano;
     char error_text[128];
     struct loop_deferred free_later;

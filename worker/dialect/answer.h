@@ -78,7 +78,7 @@ struct answer {
     char id[96], model[CALL_MODEL_BYTES];
     uint64_t created;
     uint64_t sequence; /* of the client's next event, where they are numbered */
-    bool bad; /* plain answer that is not JSON */
+    bool bad;          /* plain answer that is not JSON */
     /* enum answer_body_kind; the owner's, behind answer_begin */
     uint8_t body_kind;
     /* The provider stated the classes themselves (Anthropic, Gemini ...): they

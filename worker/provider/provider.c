@@ -5,12 +5,8 @@
 #include "worker/provider/provider.h"
 
 static const struct provider_family *const provider_table[] = {
-    &provider_openai,
-    &provider_anthropic,
-    &provider_builtin,
-    &provider_gemini,
-    &provider_azure,
-    &provider_bedrock,
+    &provider_openai,     &provider_anthropic, &provider_builtin,
+    &provider_gemini,     &provider_azure,     &provider_bedrock,
     &provider_workers_ai,
 };
 
