@@ -309,16 +309,19 @@ TEST(a_tool_of_a_namespace_is_called_by_both_its_names)
     CHECK_TRUE(memmem(out.ptr, out.len, item, strlen(item)) != NULL);
 }
 
+// clang-format off
+#define NO(status, content) "{\"id\":\"msg_req_7_0\",\"type\":\"message\",\"status\":\"" status "\",\"content\":[" content "],\"role\":\"assistant\"}"
+#define IG(status, result) "{\"id\":\"ig_req_7_1\",\"type\":\"image_generation_call\",\"status\":\"" status "\",\"result\":" result "}"
+#define RF "{\"type\":\"refusal\",\"refusal\":\"no\"}"
+// clang-format on
+
 TEST(a_refusal_and_a_picture_have_their_own_items)
 {
     begin("", true);
     canon_refusal(&path.stream, 0, S("no"));
     canon_image(&path.stream, 0, S("image/png"), S("QUE="));
     canon_finish(&path.stream, 0, CANON_STOP_END, S(""));
-// clang-format off
-    #define NO(status, content) "{\"id\":\"msg_req_7_0\",\"type\":\"message\",\"status\":\"" status "\",\"content\":[" content "],\"role\":\"assistant\"}"
-    #define IG(status, result) "{\"id\":\"ig_req_7_1\",\"type\":\"image_generation_call\",\"status\":\"" status "\",\"result\":" result "}"
-    #define RF "{\"type\":\"refusal\",\"refusal\":\"no\"}"
+    // clang-format off
     CHECK_STR(shown(), BEGUN
         "output_item.added {\"output_index\":0,\"item\":" NO("in_progress", "") "}\n"
         "content_part.added " AT0 "\"part\":{\"type\":\"refusal\",\"refusal\":\"\"}}\n"
