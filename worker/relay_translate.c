@@ -218,6 +218,16 @@ send_out(struct request *request, bool last)
     buf_reset(out);
 }
 
+/* Before a failure is told. */
+static void
+send_what_there_is(struct request *request)
+{
+    if (buf_len(&request->translation->out) == 0)
+        return;
+    relay_note_delivery(request);
+    send_out(request, false);
+}
+
 /* Settles, writes the end that the client's dialect has. */
 static void
 settle_and_end(struct request *request, uint8_t cause)
@@ -225,6 +235,11 @@ settle_and_end(struct request *request, uint8_t cause)
     struct canon_stream *stream = &request->translation->stream;
     if (!request->settled) {
         relay_note_delivery(request);
+        if (stream->plain && request->client != NULL)
+            request->delivered_tokens =
+                answer_states_usage(&request->answer, &request->call)
+                    ? request->answer.stated.completion
+                    : answer_output_estimate(&request->answer);
         request->cause = cause;
         request->status = request->relay->status;
         usage_settle(request);
@@ -294,8 +309,7 @@ ends_otherwise(struct request *request)
         return true;
     }
     if (stream->has_error && !request->settled) {
-        if (request->answer_started || buf_len(stream->out) > 0)
-            send_out(request, false);
+        send_what_there_is(request);
         fail_as_told(request);
         return true;
     }
@@ -336,7 +350,7 @@ relay_translate_end(struct request *request)
     if (!request->answer.finish_seen && !request->answer.done_seen) {
         fault_set(&fault, 502, "server_error", "upstream_error", NULL,
                   "the provider broke off its answer");
-        send_out(request, false);
+        send_what_there_is(request);
         relay_fail(request, RECORD_UPSTREAM_CUT, &fault);
         return;
     }

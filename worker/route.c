@@ -19,6 +19,22 @@ refuse_model(const struct request *request, struct fault *fault)
     return -1;
 }
 
+/* Names go into paths of providers, with the gateway's credential beside them: a
+ * segment that a server would resolve is no name. */
+static bool
+leads_elsewhere(struct str name)
+{
+    while (name.len > 0) {
+        const char *slash = memchr(name.ptr, '/', name.len);
+        size_t len = slash != NULL ? (size_t)(slash - name.ptr) : name.len;
+        if (len == 0 || (len == 1 && name.ptr[0] == '.') ||
+            (len == 2 && name.ptr[0] == '.' && name.ptr[1] == '.'))
+            return true;
+        name = str_skip(name, len + 1);
+    }
+    return false;
+}
+
 /* The next endpoint of the model that is enabled and was not tried. */
 static bool
 take_endpoint(struct request *request)
@@ -105,7 +121,9 @@ find_model(struct request *request, struct fault *fault)
         request->model =
             catalogue_find(request->catalogue, name, &request->upstream_model,
                            &request->route_only);
-    return request->model != NULL ? 0 : refuse_model(request, fault);
+    if (request->model == NULL || leads_elsewhere(request->upstream_model))
+        return refuse_model(request, fault);
+    return 0;
 }
 
 int

@@ -202,6 +202,23 @@ TEST(interleaved_calls_come_one_after_the_other)
                   "END");
 }
 
+/* A hostile provider: each call waits for one that is never complete. */
+TEST(many_calls_cost_no_more_than_their_number)
+{
+    enum { CALLS = 20000 };
+    struct fixture f;
+    begin(&f, true);
+    for (uint32_t i = 0; i < CALLS; i++) {
+        canon_tool(&f.stream, i % 2, i, STR_LIT("i"), STR_LIT("n"));
+        canon_tool_piece(&f.stream, i % 2, i, STR_LIT("{"));
+    }
+    canon_stream_end(&f.stream);
+    CHECK_TRUE(!f.stream.failed);
+    CHECK_EQ(f.stream.block_count, CALLS);
+    canon_stream_fini(&f.stream);
+    buf_fini(&f.out);
+}
+
 TEST(a_call_without_arguments_has_empty_ones_and_an_id)
 {
     struct fixture f;

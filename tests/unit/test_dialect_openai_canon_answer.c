@@ -34,7 +34,7 @@ trace_events(const char *const *events)
 
 // clang-format off
 static const struct {
-    const char *events[8];
+    const char *events[12]; /* and a NULL */
     const char *trace;
 } streams[] = {
     {{DELTA("\"role\":\"assistant\",\"content\":\"\""), DELTA("\"content\":\"a\\u00e9\""),

@@ -388,7 +388,7 @@ check_messages(const char *file, const cJSON *asked, const cJSON *told)
 static void
 carry_body(const char *file, const cJSON *body, struct str text)
 {
-    struct call call;
+    struct call call = {0};
     struct fault fault = {0};
     canon_request_reset(request);
     buf_reset(&sent);

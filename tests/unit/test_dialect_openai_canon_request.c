@@ -17,7 +17,7 @@ static struct fault fault;
 static struct str
 carry_to(const char *body, uint8_t endpoint, uint32_t quirks, bool stream)
 {
-    struct call call;
+    struct call call = {0};
     if (request == NULL)
         request = canon_request_create();
     canon_request_reset(request);

@@ -149,6 +149,7 @@ struct canon_stream {
     struct buf bytes;         /* what collected spans lie in */
     struct canon_call *calls; /* private */
     uint32_t call_count, call_room;
+    uint32_t call_given; /* private: none before it waits */
 };
 
 /* ---- what a reader says (canon_reader.c, canon_stream.c) ---- */

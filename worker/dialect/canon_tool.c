@@ -13,6 +13,9 @@
 #include "common/json_write.h"
 #include "worker/dialect/canon_part.h"
 
+/* Calls whose pieces are still known by their key, and those that may wait. */
+enum { REMEMBERED = 256 };
+
 /* ---- whether arguments are complete ---- */
 
 static void
@@ -78,7 +81,9 @@ is_complete(const struct canon_choice *c)
 static struct canon_call *
 call_find(const struct canon_stream *stream, uint32_t choice, uint32_t key)
 {
-    for (uint32_t i = stream->call_count; i-- > 0;)
+    uint32_t end = stream->call_count;
+    uint32_t least = end > REMEMBERED ? end - REMEMBERED : 0;
+    for (uint32_t i = end; i-- > least;)
         if (stream->calls[i].choice == choice && stream->calls[i].key == key)
             return &stream->calls[i];
     return NULL;
@@ -157,9 +162,12 @@ call_give(struct canon_stream *stream, struct canon_call *call)
 }
 
 static struct canon_call *
-first_waiting(const struct canon_stream *stream, uint32_t choice)
+first_waiting(struct canon_stream *stream, uint32_t choice)
 {
-    for (uint32_t i = 0; i < stream->call_count; i++)
+    while (stream->call_given < stream->call_count &&
+           !stream->calls[stream->call_given].waiting)
+        stream->call_given++;
+    for (uint32_t i = stream->call_given; i < stream->call_count; i++)
         if (stream->calls[i].waiting && stream->calls[i].choice == choice)
             return &stream->calls[i];
     return NULL;
@@ -204,6 +212,11 @@ canon_tool(struct canon_stream *stream, uint32_t choice, uint32_t key,
     if (call == NULL)
         return;
     bool busy = c->is_open && c->block == CANON_BLOCK_TOOL && !is_complete(c);
+    if (stream->call_count - stream->call_given > REMEMBERED) {
+        for (uint32_t i = 0; i < CANON_CHOICES_MAX; i++)
+            canon_tools_flush(stream, i);
+        busy = false; /* what is open has waited long enough */
+    }
     if (busy || first_waiting(stream, choice) != NULL) {
         call->waiting = true;
         call->id_len = (uint32_t)id.len;

@@ -330,11 +330,19 @@ static const struct canon_field_row embed_fields[CANON_FIELDS_END] = {
     [CANON_FIELD_ENCODING] = {CANON_SILENT, NULL},
 };
 
+enum { EMBED_FIELD_BYTES = 1024 };
+
 static int
 write_embedding(struct writing *writing, const struct canon_target *target)
 {
     struct canon_request *request = writing->request;
     struct json_writer *json = writing->json;
+    /* They are repeated for each input. */
+    for (unsigned i = 0; i < CANON_FIELDS_END; i++)
+        if (request->fields[i].len > EMBED_FIELD_BYTES)
+            return scan_refuse(writing->fault, "invalid_value", NULL,
+                               "A member of this call is too long to be "
+                               "repeated for each input.");
     json_key(json, "requests");
     json_array_begin(json);
     for (uint32_t i = 0; i < request->part_count; i++) {

@@ -33,8 +33,10 @@ static const struct str withheld[][4] = {
 };
 
 static const struct str withheld_prefixes[] = {
-    {"content-", 8}, {"proxy-", 6},        {"x-aigw-", 7},
-    {"cf-aig-", 7},  {"x-forwarded-", 12}, {"x-amz-", 6},
+    {"content-", 8},      {"proxy-", 6},        {"x-aigw-", 7},
+    {"cf-", 3},           {"x-forwarded-", 12}, {"x-amz-", 6},
+    {"x-auth-", 7},       {"ocp-apim-", 9},     {"x-http-method", 13},
+    {"true-client-", 12},
 };
 
 static bool
