@@ -10,16 +10,15 @@
 /*
  * Verification reads records that may be released and written over while it
  * looks; it looks at the tail afterwards and throws such a copy away. A race by
- * intent: for the thread sanitizer the words are atomic, else they are bytes.
+ * intent, and told to the thread sanitizer as one.
  */
 static void
-copy_words(void *to, const void *from, size_t len)
+copy_bytes(void *to, const void *from, size_t len)
 {
 #ifdef __SANITIZE_THREAD__
-    uint64_t *out = to;
-    const uint64_t *in = from;
-    CHECK(len % sizeof(*out) == 0);
-    for (size_t i = 0; i < len / sizeof(*out); i++)
+    unsigned char *out = to;
+    const unsigned char *in = from;
+    for (size_t i = 0; i < len; i++)
         __atomic_store_n(&out[i], __atomic_load_n(&in[i], __ATOMIC_RELAXED),
                          __ATOMIC_RELAXED);
 #else
@@ -36,11 +35,11 @@ ring_write(const struct segment *segment, uint32_t column, uint64_t pos,
     uint64_t first = segment->ring_bytes - at;
     CHECK(len <= SHM_RECORD_MAX);
     if (first >= len) {
-        copy_words(ring + at, bytes, len);
+        copy_bytes(ring + at, bytes, len);
         return;
     }
-    copy_words(ring + at, bytes, first);
-    copy_words(ring, (const unsigned char *)bytes + first, len - first);
+    copy_bytes(ring + at, bytes, first);
+    copy_bytes(ring, (const unsigned char *)bytes + first, len - first);
 }
 
 void
@@ -71,8 +70,8 @@ copy_out(const struct segment *segment, uint32_t column, uint64_t pos,
     uint64_t first = segment->ring_bytes - at;
     if (first > len)
         first = len;
-    copy_words(out, ring + at, first);
-    copy_words((unsigned char *)out + first, ring, len - first);
+    copy_bytes(out, ring + at, first);
+    copy_bytes((unsigned char *)out + first, ring, len - first);
 }
 
 int

@@ -158,7 +158,7 @@ TEST(choices_have_blocks_of_their_own)
     canon_text(&f.stream, CANON_CHOICES_MAX, STR_LIT("counted only"));
     canon_finish(&f.stream, 1, CANON_STOP_LENGTH, STR_LIT(""));
     CHECK_EQ(f.answer.content_events, 4);
-    check_end(&f, "START(,) 0text([a]1: 0text(1:[b][c]1:)1: FINISH3) FINISH0 "
+    check_end(&f, "START(,) 0text([a]1: 0text(1:[b][c]) FINISH01:)1: FINISH3 "
                   "END");
 }
 

@@ -50,7 +50,7 @@ TEST(a_plain_answer_is_read)
         {"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},"
          "\"finishReason\":\"STOP\"},{\"index\":1,\"content\":{\"parts\":"
          "[{\"text\":\"b\"}]},\"finishReason\":\"OTHER\"}]}",
-         "start [0t +\"a\" ] (fin 0 1) [1t +\"b\" ] (fin 1 8) end"},
+         "start [0t +\"a\" [1t +\"b\" ] (fin 0 1) ] (fin 1 8) end"},
         /* no content, no parts, no candidates */
         {"{\"candidates\":[{\"content\":{},\"finishReason\":\"SAFETY\"}]}",
          "start (fin 0 6) end"},

@@ -128,7 +128,7 @@ static const struct {
     {{"{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"b\"}},{\"index\":0,\"delta\":{\"content\":\"a\"}}]}",
       "{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"d\"},\"finish_reason\":\"stop\"}]}",
       "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"c\"},\"finish_reason\":\"length\"}]}"},
-     "start [1t +\"b\" [0t +\"a\" +\"d\" ] (fin 1 1) +\"c\" ] (fin 0 3) end"},
+     "start [1t +\"b\" [0t +\"a\" +\"d\" +\"c\" ] (fin 0 3) ] (fin 1 1) end"},
     /* Perplexity: the message so far beside each delta; MiniMax: at the end */
     {{"{\"choices\":[{\"delta\":{\"content\":\"a\"},\"message\":{\"content\":\"a\"}}]}",
       "{\"choices\":[{\"delta\":{\"content\":\"b\"},\"message\":{\"content\":\"ab\"},\"finish_reason\":\"stop\"}]}"},
@@ -375,8 +375,8 @@ TEST(calls_thoughts_images_and_further_choices_are_streamed)
                                     "null", "null",
                                     "") CHUNK(OURS, 2, ROLE, "null", "null", "")
                         CHUNK(OURS, 2, "\"refusal\":\"no\"", "null", "null", "")
-                            CHUNK(OURS, 2, "", "null", "\"content_filter\"", "")
-                                CHUNK(OURS, 0, "", "null", "\"tool_calls\"",
+                            CHUNK(OURS, 0, "", "null", "\"tool_calls\"", "")
+                                CHUNK(OURS, 2, "", "null", "\"content_filter\"",
                                       "") "data: [DONE]\n\n");
 }
 

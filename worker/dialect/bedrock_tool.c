@@ -48,32 +48,26 @@ is_allowed(const struct canon_request *request, struct str name)
     return false;
 }
 
-static bool
-was_called_before(const struct canon_request *request, uint32_t end,
-                  struct str name)
-{
-    for (uint32_t i = 0; i < end; i++)
-        if (request->parts[i].kind == CANON_TOOL_CALL &&
-            str_equals(request->parts[i].name, name))
-            return true;
-    return false;
-}
-
 /* Of tools that nobody offers any more, only their calls are known. */
 static void
 write_called(struct bedrock_writer *writer)
 {
     enum { CALLED_MAX = 64 };
     const struct canon_request *request = writer->request;
+    struct str names[CALLED_MAX];
     unsigned count = 0;
     for (uint32_t i = 0; i < request->part_count && count < CALLED_MAX; i++) {
         const struct canon_part *part = &request->parts[i];
-        if (part->kind != CANON_TOOL_CALL ||
-            was_called_before(request, i, part->name))
+        unsigned known = 0;
+        if (part->kind != CANON_TOOL_CALL)
+            continue;
+        while (known < count && !str_equals(names[known], part->name))
+            known++;
+        if (known < count)
             continue;
         const struct canon_tool tool = {.name = part->name};
         write_spec(writer, &tool);
-        count++;
+        names[count++] = part->name;
     }
 }
 

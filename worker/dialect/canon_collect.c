@@ -11,14 +11,22 @@
 /* Vectors of one answer; more are not kept. */
 enum { VECTORS_MAX = 65536 };
 
-static struct span32
-keep(struct canon_stream *stream, struct str text)
+struct span32
+canon_keep(struct canon_stream *stream, struct str text)
 {
     size_t off = buf_len(&stream->bytes);
     if (text.len > UINT32_MAX - off) {
         stream->failed = true;
         return (struct span32){0, 0};
     }
+    /* It may lie in there itself: readers keep names there, too. */
+    const char *base = stream->bytes.data;
+    bool is_inside = base != NULL && text.len > 0 &&
+                     (uintptr_t)text.ptr >= (uintptr_t)base &&
+                     (uintptr_t)text.ptr < (uintptr_t)base + stream->bytes.cap;
+    size_t at = is_inside ? (size_t)(text.ptr - base) : 0;
+    if (is_inside && buf_reserve(&stream->bytes, text.len) == 0)
+        text.ptr = stream->bytes.data + at;
     buf_append_str(&stream->bytes, text);
     stream->failed = stream->failed || !buf_ok(&stream->bytes);
     return (struct span32){(uint32_t)off, (uint32_t)text.len};
@@ -61,10 +69,10 @@ add_block(struct canon_stream *stream, const struct canon_event *event)
     *block = (struct canon_block){
         .kind = event->block,
         .choice = event->choice,
-        .id = keep(stream, event->id),
-        .name = keep(stream, event->name),
-        .data = keep(stream, event->data),
-        .media_type = keep(stream, event->media_type),
+        .id = canon_keep(stream, event->id),
+        .name = canon_keep(stream, event->name),
+        .data = canon_keep(stream, event->data),
+        .media_type = canon_keep(stream, event->media_type),
     };
     buf_init(&block->text, 0);
     buf_init(&block->signature, 0);
@@ -109,7 +117,7 @@ add_vector(struct canon_stream *stream, const struct canon_event *event)
             return;
         stream->vectors = grown;
     }
-    stream->vectors[event->number] = keep(stream, event->value);
+    stream->vectors[event->number] = canon_keep(stream, event->value);
     if (event->number >= stream->vector_count)
         stream->vector_count = event->number + 1;
 }
@@ -134,9 +142,6 @@ canon_collect(struct canon_stream *stream, const struct canon_event *event)
         break;
     case CANON_EVENT_LOGPROBS:
         add_logprobs(stream, event);
-        break;
-    case CANON_EVENT_FINISH:
-        stream->choices[event->choice].stop_text = keep(stream, event->text);
         break;
     case CANON_EVENT_VECTOR:
         add_vector(stream, event);

@@ -39,6 +39,8 @@ void canon_tools_next(struct canon_stream *stream, uint32_t choice);
 /* All that wait are given, complete or not. */
 void canon_tools_flush(struct canon_stream *stream, uint32_t choice);
 
+/* A copy of a text that lives as long as the stream. */
+struct span32 canon_keep(struct canon_stream *stream, struct str text);
 void canon_collect(struct canon_stream *stream,
                    const struct canon_event *event);
 

@@ -14,7 +14,11 @@
 #include "common/json_scan.h"
 #include "common/json_write.h"
 
-enum { BLOCK_BYTES = 12 * 1024, FIRST_ROOM = 8 };
+enum {
+    BLOCK_BYTES = 12 * 1024,
+    FIRST_ROOM = 8,
+    ELEMENTS_MAX = 65536, /* of each array: 16 MiB at most */
+};
 
 struct canon_arena {
     struct canon_arena *next; /* older and full */
@@ -107,6 +111,10 @@ static void *
 array_add(struct canon_request *request, void **array, uint32_t *count,
           uint32_t *room, size_t size)
 {
+    if (*count >= ELEMENTS_MAX) {
+        request->failed = true;
+        return NULL;
+    }
     if (*count == *room) {
         uint32_t more = *room == 0 ? FIRST_ROOM : *room * 2;
         void *grown = canon_alloc(request, more * size);

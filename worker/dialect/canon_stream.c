@@ -283,17 +283,25 @@ canon_finish(struct canon_stream *stream, uint32_t choice, enum canon_stop stop,
         stream->client == NULL ? NULL : canon_choice_of(stream, choice);
     if (c == NULL || c->finished)
         return;
+    c->finished = true;
     c->stop = (uint8_t)stop; /* the last block's end is to know */
+    c->stop_text = canon_keep(stream, stop_text);
+}
+
+/* Told at the end only: some providers say more behind a finish reason. */
+static void
+tell_finish(struct canon_stream *stream, uint32_t choice)
+{
+    struct canon_choice *c = &stream->choices[choice];
     canon_tools_flush(stream, choice);
     canon_close(stream, choice);
-    c->finished = true;
-    if (c->has_tool && (stop == CANON_STOP_END || stop == CANON_STOP_NONE))
-        stop = CANON_STOP_TOOLS;
-    c->stop = (uint8_t)stop;
+    if (c->has_tool &&
+        (c->stop == CANON_STOP_END || c->stop == CANON_STOP_NONE))
+        c->stop = CANON_STOP_TOOLS;
     struct canon_event event = {.kind = CANON_EVENT_FINISH,
                                 .choice = choice,
-                                .stop = (uint8_t)stop,
-                                .text = stop_text};
+                                .stop = c->stop,
+                                .text = canon_collected(stream, c->stop_text)};
     canon_emit(stream, &event);
 }
 
@@ -350,9 +358,12 @@ canon_stream_end(struct canon_stream *stream)
     stream->answer->done_seen = false; /* the last events are ours */
     canon_choice_of(stream, 0);
     for (uint32_t i = 0; i < CANON_CHOICES_MAX; i++)
-        if (stream->choices[i].is_used)
-            canon_finish(stream, i, cut ? CANON_STOP_LENGTH : CANON_STOP_NONE,
-                         str_make(NULL, 0));
+        if (stream->choices[i].is_used) {
+            if (!stream->choices[i].finished && cut)
+                stream->choices[i].stop = CANON_STOP_LENGTH;
+            stream->choices[i].finished = true;
+            tell_finish(stream, i);
+        }
     struct canon_event event = {.kind = CANON_EVENT_END};
     canon_emit(stream, &event);
     stream->answer->done_seen = true;

@@ -48,18 +48,19 @@ number_of(struct str value)
     return value.len > 0 && json_number_u64(value, &number) == 0 ? number : 0;
 }
 
+/* Items from the 64th on share a bit. */
 static bool
 had_pieces(const struct canon_stream *stream, uint64_t index)
 {
     const uint64_t *words = stream->answer->reader.words;
-    return index >= 64 || (words[WORD_PIECES] >> index & 1) != 0;
+    return (words[WORD_PIECES] >> (index < 63 ? index : 63) & 1) != 0;
 }
 
 static void
 note_pieces(struct canon_stream *stream, uint64_t index)
 {
-    if (index < 64)
-        stream->answer->reader.words[WORD_PIECES] |= UINT64_C(1) << index;
+    stream->answer->reader.words[WORD_PIECES] |= UINT64_C(1)
+                                                 << (index < 63 ? index : 63);
 }
 
 /* ---- items ---- */
