@@ -115,7 +115,8 @@ gemini_prompt_contents(struct json_reader *reader, struct json_token *token,
             unsigned key = key_find(token->span, content_keys, KEY_OTHER);
             visible = key == KEY_OTHER;
             prompt->other_bytes += token->span.len;
-            if (key < KEY_MEDIA_END &&
+            /* Elsewhere (arguments, results) such a name is text like any. */
+            if (key < KEY_MEDIA_END && level == objects_at + 3 &&
                 walk_media(reader, key >= KEY_FILE, prompt) != 0)
                 return -1;
             break;
