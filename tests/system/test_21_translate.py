@@ -94,7 +94,8 @@ class Player:
         kind = {"sse": "text/event-stream",
                 "eventstream": "application/vnd.amazon.eventstream",
                 None: "application/json"}[recording["stream_format"]]
-        kind = recording["response"]["headers"].get("content-type", kind)
+        if recording["response"]["status"] != 200:
+            kind = recording["response"]["headers"].get("content-type", kind)
         writer.write(b"HTTP/1.1 %d X\r\nContent-Type: %s\r\n"
                      b"Transfer-Encoding: chunked\r\n\r\n" % (
                          recording["response"]["status"], kind.encode()))
