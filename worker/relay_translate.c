@@ -329,7 +329,7 @@ ends_otherwise(struct request *request)
         return true;
     }
     if (buf_len(&request->held) > RELAY_TRANSLATE_MAX ||
-        buf_len(&stream->bytes) > RELAY_TRANSLATE_MAX) {
+        stream->collected > RELAY_TRANSLATE_MAX) {
         fault_set(&fault, 502, "server_error", "upstream_error", NULL,
                   "the provider's answer is too long to be translated");
         relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);

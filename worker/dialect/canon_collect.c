@@ -27,6 +27,7 @@ canon_keep(struct canon_stream *stream, struct str text)
     size_t at = is_inside ? (size_t)(text.ptr - base) : 0;
     if (is_inside && buf_reserve(&stream->bytes, text.len) == 0)
         text.ptr = stream->bytes.data + at;
+    stream->collected += text.len;
     buf_append_str(&stream->bytes, text);
     stream->failed = stream->failed || !buf_ok(&stream->bytes);
     return (struct span32){(uint32_t)off, (uint32_t)text.len};
@@ -91,6 +92,7 @@ last_block(struct canon_stream *stream, uint32_t choice)
 static void
 add_text(struct canon_stream *stream, struct buf *buf, struct str text)
 {
+    stream->collected += text.len;
     buf_append_str(buf, text);
     stream->failed = stream->failed || !buf_ok(buf);
 }

@@ -146,6 +146,7 @@ struct canon_stream {
     uint32_t block_count, block_room;
     struct span32 *vectors; /* collected: values, by their numbers */
     uint32_t vector_count, vector_room;
+    uint64_t collected;       /* bytes of it all: the owner bounds them */
     struct buf bytes;         /* what collected spans lie in */
     struct canon_call *calls; /* private */
     uint32_t call_count, call_room;
