@@ -296,3 +296,17 @@ json_find(struct str object, const char *path, struct str *value)
     *value = here;
     return true;
 }
+
+bool
+json_is_object(struct str text)
+{
+    struct json_reader reader;
+    struct json_token token;
+    json_reader_init(&reader, text);
+    enum json_type type = json_next(&reader, &token);
+    if (type != JSON_OBJECT)
+        return false;
+    while (type != JSON_END && type != JSON_BAD)
+        type = json_next(&reader, &token);
+    return type == JSON_END;
+}

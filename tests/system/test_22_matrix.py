@@ -155,6 +155,14 @@ class Matrix(GatewayCase):
         self.assertGreater(row["usage"]["completion"], 0)
 
 
+    def test_a_name_that_leads_elsewhere_in_a_path_is_no_model(self):
+        for name in ("workers-ai/@cf/../../../user/tokens", "gemini/tunedModels/../x",
+                     "workers-ai/./x", "workers-ai/a//b"):
+            _, body = Chat.ask(name + "-text", "text", False)
+            answer = self.gw.call(self.key, body)
+            self.assertIn("model_not_found", str(answer), name)
+
+
 def make_test(client, provider, scene, stream):
     def test(self):
         if scene == "refused":

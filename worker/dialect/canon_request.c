@@ -217,20 +217,6 @@ canon_escape(struct canon_request *request, struct str plain)
     return text;
 }
 
-static bool
-is_object(struct str text)
-{
-    struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, text);
-    enum json_type type = json_next(&reader, &token);
-    if (type != JSON_OBJECT)
-        return false;
-    while (type != JSON_END && type != JSON_BAD)
-        type = json_next(&reader, &token);
-    return type == JSON_END;
-}
-
 bool
 canon_arguments(struct canon_request *request, struct str text,
                 struct str *object)
@@ -243,5 +229,5 @@ canon_arguments(struct canon_request *request, struct str text,
         return text.len == 0 || !request->failed;
     }
     *object = plain;
-    return is_object(plain);
+    return json_is_object(plain);
 }

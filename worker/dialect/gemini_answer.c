@@ -37,20 +37,6 @@ shows_thoughts(const struct canon_stream *stream)
 
 /* ---- parts ---- */
 
-static bool
-is_json_object(struct str text)
-{
-    struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, text);
-    enum json_type type = json_next(&reader, &token);
-    if (type != JSON_OBJECT)
-        return false;
-    while (type != JSON_END && type != JSON_BAD)
-        type = json_next(&reader, &token);
-    return type == JSON_END;
-}
-
 /* The object that a text stands for; a text that is none is a call without
  * arguments, for anything else would be no JSON. */
 static void
@@ -64,7 +50,7 @@ write_arguments(struct json_writer *json, struct str text)
         text = str_make(plain.data, len > 0 ? (size_t)len : 0);
     }
     json_key(json, "args");
-    json_raw_line(json, is_json_object(text) ? text : STR_LIT("{}"));
+    json_raw_line(json, json_is_object(text) ? text : STR_LIT("{}"));
     buf_fini(&plain);
 }
 

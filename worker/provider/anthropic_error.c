@@ -21,20 +21,6 @@ is_string(struct str value)
     return value.len >= 2 && *value.ptr == '"';
 }
 
-/* A whole JSON object, so that half a body passes for nothing. */
-static bool
-is_object(struct str body)
-{
-    struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, body);
-    if (json_next(&reader, &token) != JSON_OBJECT)
-        return false;
-    while (json_next(&reader, &token) > JSON_BAD)
-        ;
-    return token.type == JSON_END;
-}
-
 /* The message of Anthropic's shape and of others that are met (MiniMax, those
  * who stand before them), decoded; "" when there is none. */
 static void
@@ -151,7 +137,7 @@ anthropic_map_error(const struct catalogue_provider *provider, uint16_t status,
                          "gateway's credential");
         return true;
     }
-    if (!is_object(body)) {
+    if (!json_is_object(body)) {
         make_fault(fault, status,
                    status < 500 || status == 529 ? told_status(status) : 502,
                    " ", "without a readable reason");

@@ -15,20 +15,6 @@
 #include "worker/provider/openai_part.h"
 
 static bool
-is_json_object(struct str body)
-{
-    struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, body);
-    enum json_type type = json_next(&reader, &token);
-    if (type != JSON_OBJECT)
-        return false;
-    while (type != JSON_END && type != JSON_BAD)
-        type = json_next(&reader, &token);
-    return type == JSON_END;
-}
-
-static bool
 is_string(struct str value)
 {
     return value.len >= 2 && *value.ptr == '"';
@@ -133,7 +119,7 @@ openai_map_error(const struct catalogue_provider *provider, uint16_t status,
                    none);
         return true;
     }
-    if (!is_json_object(body)) {
+    if (!json_is_object(body)) {
         make_fault(fault, status, status < 500 ? told_status(status) : 502,
                    " without a readable reason", none);
         return true;
