@@ -86,7 +86,7 @@ find_at_provider(struct request *request, struct str name, struct fault *fault)
         return refuse_provider(provider, fault);
     request->model = catalogue_find_at(request->catalogue, request->route_only,
                                        name, &request->upstream_model);
-    return request->model != NULL ? 0 : refuse_model(request, fault);
+    return 0;
 }
 
 /* Cloudflare's compat path: the provider stands before the model, under the name
@@ -113,14 +113,17 @@ find_model(struct request *request, struct fault *fault)
 {
     struct str name = {request->call.model, request->call.model_len};
     request->upstream_model = name;
-    if (request->path_provider_len > 0)
-        return find_at_provider(request, name, fault);
-    if (request->plane == PLANE_CF_GATEWAY)
-        find_compat(request, name);
-    if (request->model == NULL)
-        request->model =
-            catalogue_find(request->catalogue, name, &request->upstream_model,
-                           &request->route_only);
+    if (request->path_provider_len > 0) {
+        if (find_at_provider(request, name, fault) < 0)
+            return -1;
+    } else {
+        if (request->plane == PLANE_CF_GATEWAY)
+            find_compat(request, name);
+        if (request->model == NULL)
+            request->model =
+                catalogue_find(request->catalogue, name,
+                               &request->upstream_model, &request->route_only);
+    }
     if (request->model == NULL || leads_elsewhere(request->upstream_model))
         return refuse_model(request, fault);
     return 0;

@@ -247,6 +247,15 @@ models = *
         answer = self.post("/v1/acct/gw/mock/chat/completions", chat(model="m9"))
         self.check_gateway_error(answer, 404, 7003)
 
+    def test_a_name_that_leads_elsewhere_is_no_model_of_the_paths_provider(self):
+        sent = len(self.provider.requests)
+        for name in ("../../user/tokens", "a/../../b", "a/./b", "a//b", ".."):
+            self.check_gateway_error(self.post(
+                "/v1/acct/gw/xai/chat/completions", chat(model=name)), 404, 7003)
+            self.check_gateway_error(self.post(
+                "/v1/acct/gw", [self.step("xai", model=name)]), 404, 7003)
+        self.assertEqual(len(self.provider.requests), sent)
+
     def test_compat_takes_the_provider_from_the_model(self):
         status, _, body = self.post("/v1/acct/gw/compat/chat/completions",
                                     chat(model="grok/grok-4"))

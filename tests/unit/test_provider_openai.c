@@ -118,6 +118,13 @@ TEST(only_harmless_fields_of_the_client_pass)
         "Keep-Alive: bad\r\nProxy-Authorization: bad\r\nUpgrade: bad\r\n"
         "OpenAI-Organization: bad\r\nOpenAI-Project: bad\r\n"
         "X-Request-Id: bad\r\nConnection: keep-alive, X-Hop\r\nX-Hop: bad\r\n"
+        "X-Auth-Key: bad\r\nX-Auth-Email: bad\r\n"
+        "X-Auth-User-Service-Key: bad\r\nOcp-Apim-Subscription-Key: bad\r\n"
+        "CF-Connecting-IP: bad\r\ncf-aig-authorization: bad\r\n"
+        "True-Client-IP: bad\r\nX-Client-IP: bad\r\nXI-API-Key: bad\r\n"
+        "X-HTTP-Method-Override: bad\r\nX-HTTP-Method: bad\r\n"
+        "X-Method-Override: bad\r\nX-Amz-Security-Token: bad\r\n"
+        "x-goog-user-project: bad\r\nX_Api_Version: bad\r\n"
         "User-Agent: sdk/1.2\r\nX-Stainless-Lang: python\r\n"
         "OpenAI-Beta: assistants=v2\r\nIdempotency-Key: 77\r\n\r\n";
     struct catalogue_provider provider = make_provider("h", 80, false, "");

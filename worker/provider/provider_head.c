@@ -22,7 +22,8 @@ static const struct str withheld[][4] = {
     [6] = {STR_LIT("expect"), STR_LIT("accept"), STR_LIT("cookie")},
     [7] = {STR_LIT("trailer"), STR_LIT("upgrade"), STR_LIT("api-key"), STR_LIT("cookie2")},
     [9] = {STR_LIT("x-api-key"), STR_LIT("forwarded"), STR_LIT("x-real-ip")},
-    [10] = {STR_LIT("connection"), STR_LIT("keep-alive"), STR_LIT("user-agent")},
+    [10] = {STR_LIT("connection"), STR_LIT("keep-alive"), STR_LIT("user-agent"), STR_LIT("xi-api-key")},
+    [11] = {STR_LIT("x-client-ip")},
     [12] = {STR_LIT("x-request-id")},
     [13] = {STR_LIT("authorization")},
     [14] = {STR_LIT("x-goog-api-key"), STR_LIT("openai-project"), STR_LIT("http2-settings")},
@@ -36,7 +37,7 @@ static const struct str withheld_prefixes[] = {
     {"content-", 8},      {"proxy-", 6},        {"x-aigw-", 7},
     {"cf-", 3},           {"x-forwarded-", 12}, {"x-amz-", 6},
     {"x-auth-", 7},       {"ocp-apim-", 9},     {"x-http-method", 13},
-    {"true-client-", 12},
+    {"true-client-", 12}, {"x-method-", 9},
 };
 
 static bool
