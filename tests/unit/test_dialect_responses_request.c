@@ -149,6 +149,99 @@ TEST(input_is_bounded_by_its_bytes_and_media_by_what_they_cost)
     }
 }
 
+/* Where an item or a part has no media, names of media are text like any. */
+TEST(names_of_media_elsewhere_are_text)
+{
+    enum { TEXT = 100000 };
+    static const struct {
+        const char *before, *behind;
+        uint32_t images;
+    } cases[] = {
+        {"{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":"
+         "{\"result\":\"",
+         "\"}}", 0},
+        {"{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":"
+         "{\"type\":\"computer_screenshot\",\"image_url\":\"data:",
+         "\"}}", 0},
+        {"{\"output\":{\"image_url\":\"data:",
+         "\"},\"call_id\":\"c\","
+         "\"type\":\"function_call_output\"}",
+         0},
+        /* the last type counts for one reader, the first for another */
+        {"{\"type\":\"computer_call_output\",\"output\":{\"image_url\":"
+         "\"data:",
+         "\"},\"type\":\"function_call_output\"}", 1},
+        {"{\"type\":\"computer_call_output\",\"output\":{\"image_url\":"
+         "\"data:",
+         "\"},\"output\":null,\"type\":\"x\"}", 1},
+        {"{\"type\":\"local_shell_call\",\"call_id\":\"c\",\"action\":"
+         "{\"image_url\":\"data:",
+         "\"}}", 0},
+        {"{\"type\":\"local_shell_call\",\"call_id\":\"c\",\"action\":"
+         "{\"id\":\"",
+         "\"}}", 0},
+        {"{\"type\":\"local_shell_call\",\"call_id\":\"c\",\"action\":{\"",
+         "\":1}}", 0},
+        {"{\"type\":\"apply_patch_call\",\"call_id\":\"c\",\"operation\":"
+         "{\"content\":[{\"type\":\"input_image\",\"image_url\":\"data:",
+         "\"}]}}", 0},
+        {"{\"type\":\"shell_call_output\",\"call_id\":\"c\",\"output\":"
+         "[{\"image_url\":\"data:",
+         "\"}]}", 0},
+        {"{\"type\":\"additional_tools\",\"tools\":[{\"image_url\":\"data:",
+         "\"}]}", 0},
+        {"{\"type\":\"message\",\"role\":\"user\",\"result\":\"", "\"}", 0},
+        {"{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":"
+         "{\"image_url\":\"data:",
+         "\"}}]}", 0},
+        {"{\"role\":\"user\",\"content\":[{\"result\":\"", "\"}]}", 0},
+    };
+    char *body = malloc(TEXT + 1024);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int len =
+            sprintf(body, "{\"model\":\"m\",\"input\":[%s", cases[i].before);
+        memset(body + len, 'a', TEXT);
+        sprintf(body + len + TEXT, "%s]}", cases[i].behind);
+        struct call call = scanned(body);
+        if (call.prompt_bound < TEXT || call.prompt_estimate < TEXT / 5 ||
+            call.prompt_bound > TEXT + 8000 || call.images != cases[i].images)
+            test_fail(__FILE__, __LINE__, "%s: bound %llu estimate %llu, %u",
+                      cases[i].before, (unsigned long long)call.prompt_bound,
+                      (unsigned long long)call.prompt_estimate, call.images);
+    }
+    free(body);
+}
+
+/* ... and where they have some, they are not. */
+TEST(media_of_outputs_are_media)
+{
+    enum { DATA = 100000 };
+    static const struct {
+        const char *before, *behind;
+    } cases[] = {
+        {"{\"type\":\"computer_call_output\",\"output\":{\"type\":"
+         "\"computer_screenshot\",\"image_url\":\"data:",
+         "\"}}"},
+        {"{\"output\":{\"image_url\":\"data:",
+         "\"},\"type\":\"computer_call_output\"}"},
+        {"{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":"
+         "[{\"type\":\"input_image\",\"image_url\":\"data:",
+         "\"}]}"},
+        {"{\"result\":\"", "\",\"type\":\"image_generation_call\"}"},
+    };
+    char *body = malloc(DATA + 1024);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int len =
+            sprintf(body, "{\"model\":\"m\",\"input\":[%s", cases[i].before);
+        memset(body + len, 'a', DATA);
+        sprintf(body + len + DATA, "%s]}", cases[i].behind);
+        struct call call = scanned(body);
+        CHECK_EQ(call.images, 1);
+        CHECK_TRUE(call.prompt_bound < 8000);
+    }
+    free(body);
+}
+
 TEST(tools_are_counted_and_hosted_ones_may_add_what_they_find)
 {
     struct call plain =
