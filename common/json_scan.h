@@ -81,6 +81,9 @@ bool json_string_equals(struct str span, struct str plain);
 int json_string_decode(struct str span, char *out, size_t out_size) MUST_CHECK;
 /* The same for the inside of a string, without its quotes. */
 int json_text_decode(struct str inside, char *out, size_t out_size) MUST_CHECK;
+/* As much of it as fits, whole characters, always NUL-terminated; up to an escape
+ * that is none. For what is shown to people. Returns the length. */
+size_t json_text_decode_cut(struct str inside, char *out, size_t out_size);
 /* Whether a text is one whole JSON object, and nothing behind it. */
 bool json_is_object(struct str text);
 /* A number span as unsigned: "12" -> 12; 12.9, 1.2e1 truncate; negative -> 0

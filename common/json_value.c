@@ -164,6 +164,33 @@ json_text_decode(struct str inside, char *out, size_t out_size)
     return (int)len;
 }
 
+size_t
+json_text_decode_cut(struct str inside, char *out, size_t out_size)
+{
+    const char *p = inside.ptr, *end = inside.ptr + inside.len;
+    size_t len = 0, room = out_size - 1;
+    while (p < end) {
+        char decoded[4];
+        struct str run = {decoded, 0};
+        if (*p == '\\') {
+            run.len = take_escape(&p, end, decoded);
+            if (run.len == 0)
+                break;
+        } else {
+            const char *slash = memchr(p, '\\', (size_t)(end - p));
+            run = str_make(p, (size_t)((slash != NULL ? slash : end) - p));
+            p += run.len;
+        }
+        struct str fits = str_cut(run, room - len);
+        memcpy(out + len, fits.ptr, fits.len);
+        len += fits.len;
+        if (fits.len < run.len)
+            break;
+    }
+    out[len] = '\0';
+    return len;
+}
+
 int
 json_string_decode(struct str span, char *out, size_t out_size)
 {

@@ -1,5 +1,5 @@
 /*
- * str.c - comparing without case, eight bytes at a time.
+ * str.c - comparing without case, eight bytes at a time; cutting.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/str.h"
@@ -45,4 +45,18 @@ str_bytes_equal_nocase(const char *a, const char *b, size_t len)
         y = y << 8 | (unsigned char)b[at];
     }
     return words_equal_nocase(x, y);
+}
+
+size_t
+str_whole(struct str s)
+{
+    size_t behind = 0; /* bytes of the last character that are no first one */
+    while (behind < s.len && behind < 3 &&
+           ((unsigned char)s.ptr[s.len - 1 - behind] & 0xc0) == 0x80)
+        behind++;
+    if (behind == s.len)
+        return s.len;
+    unsigned char first = (unsigned char)s.ptr[s.len - 1 - behind];
+    size_t wanted = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0;
+    return wanted > behind ? s.len - 1 - behind : s.len;
 }

@@ -80,4 +80,16 @@ str_trim(struct str s)
     return s;
 }
 
+/* Its length without a UTF-8 character at the end that was cut. */
+size_t str_whole(struct str s);
+
+/* At most `max` bytes of it, and no part of a character at the end. */
+static inline struct str
+str_cut(struct str s, size_t max)
+{
+    if (s.len > max)
+        s.len = str_whole((struct str){s.ptr, max});
+    return s;
+}
+
 #endif

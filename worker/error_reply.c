@@ -28,6 +28,25 @@ static const struct {
     {505, "http_version_not_supported"},
 };
 
+static void
+set_message(struct fault *fault, const char *format, va_list args)
+{
+    int len = vsnprintf(fault->message, sizeof(fault->message), format, args);
+    if (len >= (int)sizeof(fault->message)) {
+        size_t used = sizeof(fault->message) - 1;
+        fault->message[str_whole(str_make(fault->message, used))] = '\0';
+    }
+}
+
+void
+fault_message(struct fault *fault, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set_message(fault, format, args);
+    va_end(args);
+}
+
 void
 fault_set(struct fault *fault, uint16_t status, const char *type,
           const char *code, const char *param, const char *format, ...)
@@ -40,7 +59,7 @@ fault_set(struct fault *fault, uint16_t status, const char *type,
     fault->retry_after_s = 0;
     va_list args;
     va_start(args, format);
-    vsnprintf(fault->message, sizeof(fault->message), format, args);
+    set_message(fault, format, args);
     va_end(args);
 }
 

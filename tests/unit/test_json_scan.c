@@ -304,6 +304,36 @@ TEST(strings_compare_and_decode_with_their_escapes)
     CHECK_TRUE(!json_string_equals(STR_LIT("\"models\""), STR_LIT("model")));
 }
 
+TEST(a_text_is_decoded_as_far_as_there_is_room)
+{
+    static const struct {
+        const char *inside, *plain;
+        size_t size;
+    } cases[] = {
+        {"abcd", "abcd", 5},
+        {"abcde", "abcd", 5},
+        {"ab\\u20ac", "ab", 5},
+        {"a\\u20acb", "a\xe2\x82\xac", 5},
+        {"abc\xc3\xa9", "abc", 5},
+        {"ab\xc3\xa9x", "ab\xc3\xa9", 5},
+        {"\\ud83d\\ude00", "", 4},
+        {"\\ud83d\\ude00", "\xf0\x9f\x98\x80", 5},
+        {"ab\\q", "ab", 9},
+        {"\\\\\\\"\\n", "\\\"\n", 4},
+        {"x", "", 1},
+        {"", "", 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char out[16];
+        memset(out, 'z', sizeof(out));
+        CHECK_EQ(
+            json_text_decode_cut(str_from(cases[i].inside), out, cases[i].size),
+            strlen(cases[i].plain));
+        CHECK_STR(str_from(out), cases[i].plain);
+        CHECK_EQ(out[cases[i].size], 'z');
+    }
+}
+
 TEST(numbers_become_unsigned_integers)
 {
     static const struct {

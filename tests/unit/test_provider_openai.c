@@ -237,6 +237,50 @@ TEST(a_message_longer_than_a_fault_is_cut)
     CHECK_TRUE(strlen(fault.message) < sizeof(fault.message));
 }
 
+/* Of every family: whatever stands where the room ends. */
+TEST(long_messages_are_decoded_and_cut_between_characters)
+{
+    static const struct {
+        const struct provider_family *family;
+        const char *before, *behind;
+    } cases[] = {
+        {&provider_openai, "{\"error\":{\"message\":\"", "\"}}"},
+        {&provider_gemini, "{\"error\":{\"code\":400,\"message\":\"", "\"}}"},
+        {&provider_anthropic, "{\"type\":\"error\",\"error\":{\"message\":\"",
+         "\"}}"},
+        {&provider_workers_ai, "{\"errors\":[{\"code\":1,\"message\":\"",
+         "\"}]}"},
+        {&provider_bedrock, "{\"message\":\"", "\"}"},
+    };
+    static const struct str words = STR_LIT(
+        "a \\\"b\\\" \xc3\xa9 \\u20ac \xf0\x9f\x98\x80 \\ud83d\\ude00 ");
+    struct catalogue_provider provider = make_provider("h", 80, false, "");
+    struct buf body;
+    buf_init(&body, 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (size_t shift = 0; shift < words.len; shift++) {
+            struct fault fault;
+            buf_reset(&body);
+            buf_append_cstr(&body, cases[i].before);
+            for (size_t k = 0; k < shift; k++)
+                buf_append_char(&body, 'x');
+            for (int k = 0; k < 40; k++)
+                buf_append_str(&body, words);
+            buf_append_cstr(&body, cases[i].behind);
+            CHECK_TRUE(cases[i].family->map_error(
+                &provider, 400, buf_view(&body), true, &fault));
+            struct str told = str_from(fault.message);
+            CHECK_TRUE(
+                str_starts_with(told, STR_LIT("the provider answered 400: ")));
+            CHECK_TRUE(told.len > sizeof(fault.message) - 6);
+            CHECK_EQ(str_whole(told), told.len);
+            CHECK_TRUE(strchr(fault.message, '\\') == NULL);
+            CHECK_TRUE(strstr(fault.message, "a \"b\" \xc3\xa9 \xe2\x82\xac "
+                                             "\xf0\x9f\x98\x80 ") != NULL);
+        }
+    buf_fini(&body);
+}
+
 TEST(a_short_credential_is_looked_for_as_a_whole)
 {
     struct catalogue_provider provider = make_provider("h", 80, false, "");

@@ -39,3 +39,15 @@ TEST(lengths_count_first)
     CHECK_TRUE(str_equals_nocase(STR_LIT("Transfer-Encoding"),
                                  STR_LIT("transfer-eNcoding")));
 }
+
+TEST(a_cut_leaves_whole_characters)
+{
+    struct str text = STR_LIT("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z");
+    static const size_t whole[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11};
+    for (size_t max = 0; max < sizeof(whole) / sizeof(*whole); max++)
+        CHECK_EQ(str_cut(text, max).len, whole[max]);
+    /* what is no UTF-8 stays as it is */
+    CHECK_EQ(str_whole(STR_LIT("\x80\x80\x80\x80\x80")), 5);
+    CHECK_EQ(str_whole(STR_LIT("\x80")), 1);
+    CHECK_EQ(str_whole(str_make(NULL, 0)), 0);
+}

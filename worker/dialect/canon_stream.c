@@ -331,12 +331,8 @@ canon_error(struct canon_stream *stream, struct str type, struct str message)
         json_text_decode(type, stream->error_type, sizeof(stream->error_type));
     if (len < 0 || (size_t)len >= sizeof(stream->error_type))
         stream->error_type[0] = '\0';
-    char whole[4096];
-    len = json_text_decode(message, whole, sizeof(whole));
-    size_t room = sizeof(stream->error_message) - 1;
-    size_t used = len < 0 ? 0 : (size_t)len < room ? (size_t)len : room;
-    memcpy(stream->error_message, whole, used);
-    stream->error_message[used] = '\0';
+    json_text_decode_cut(message, stream->error_message,
+                         sizeof(stream->error_message));
 }
 
 void

@@ -8,12 +8,9 @@
  */
 #include "worker/provider/anthropic_part.h"
 
-#include <stdio.h>
-
 #include "common/json_scan.h"
+#include "worker/error_reply.h"
 #include "worker/provider/credential.h"
-
-enum { MESSAGE_BYTES = 420 };
 
 static bool
 is_string(struct str value)
@@ -24,24 +21,17 @@ is_string(struct str value)
 /* The message of Anthropic's shape and of others that are met (MiniMax, those
  * who stand before them), decoded; "" when there is none. */
 static void
-find_message(struct str body, char out[MESSAGE_BYTES])
+find_message(struct str body, char *out, size_t size)
 {
     static const char *const paths[] = {"error.message", "error", "message",
                                         "base_resp.status_msg", "detail"};
-    char whole[4 * MESSAGE_BYTES];
     struct str value;
     out[0] = '\0';
-    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-        if (!json_find(body, paths[i], &value) || !is_string(value))
-            continue;
-        if (value.len > sizeof(whole)) /* a cut one may end within an escape */
-            continue;
-        int len = json_string_decode(value, whole, sizeof(whole));
-        if (len <= 0)
-            continue;
-        snprintf(out, MESSAGE_BYTES, "%.*s", len, whole);
-        return;
-    }
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        if (json_find(body, paths[i], &value) && is_string(value) &&
+            json_text_decode_cut(str_make(value.ptr + 1, value.len - 2), out,
+                                 size) > 0)
+            return;
 }
 
 static uint16_t
@@ -111,8 +101,7 @@ make_fault(struct fault *fault, uint16_t status, uint16_t told,
         .type = told_type(told),
         .code = told_code(told),
     };
-    snprintf(fault->message, sizeof(fault->message),
-             "the provider answered %u%s%s", status, join, detail);
+    fault_message(fault, "the provider answered %u%s%s", status, join, detail);
     if (told == 400)
         look_into_message(fault, detail);
 }
@@ -121,7 +110,7 @@ bool
 anthropic_map_error(const struct catalogue_provider *provider, uint16_t status,
                     struct str body, bool translated, struct fault *fault)
 {
-    char message[MESSAGE_BYTES];
+    char message[sizeof(fault->message)];
     struct str stated;
     if (status < 400) {
         make_fault(fault, status, 502, ", ",
@@ -147,7 +136,7 @@ anthropic_map_error(const struct catalogue_provider *provider, uint16_t status,
         json_find(body, "error.message", &stated) && is_string(stated);
     if (own_shape && !translated && status != 424 && status <= 599)
         return false;
-    find_message(body, message);
+    find_message(body, message, sizeof(message));
     make_fault(fault, status, told_status(status),
                message[0] != '\0' ? ": " : "", message);
     return true;

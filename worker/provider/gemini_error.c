@@ -8,9 +8,8 @@
  */
 #include "worker/provider/gemini_part.h"
 
-#include <stdio.h>
-
 #include "common/json_scan.h"
+#include "worker/error_reply.h"
 #include "worker/provider/credential.h"
 
 /* What the body says, as far as it is Google's: {"error": {...}}, or that in a
@@ -108,7 +107,7 @@ static void
 make_fault(struct fault *fault, uint16_t status, uint16_t told, const char *why,
            const struct reading *reading)
 {
-    char text[400] = "";
+    char text[sizeof(fault->message)] = "";
     *fault = (struct fault){
         .status = told,
         .type = told == 429 ? "rate_limit_error" : "upstream_error",
@@ -117,13 +116,13 @@ make_fault(struct fault *fault, uint16_t status, uint16_t told, const char *why,
                               : "upstream_error",
         .retry_after_s = reading->retry_after_s,
     };
-    if (why == NULL && reading->message.len > 0 &&
-        json_string_decode(reading->message, text, sizeof(text)) < 0)
-        text[0] = '\0';
+    if (why == NULL && reading->message.len > 0)
+        json_text_decode_cut(
+            str_make(reading->message.ptr + 1, reading->message.len - 2), text,
+            sizeof(text));
     if (why == NULL)
         why = text[0] != '\0' ? text : "without a readable reason";
-    snprintf(fault->message, sizeof(fault->message),
-             "the provider answered %u: %s", status, why);
+    fault_message(fault, "the provider answered %u: %s", status, why);
 }
 
 bool

@@ -8,9 +8,8 @@
  * the client's to see.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdio.h>
-
 #include "common/json_scan.h"
+#include "worker/error_reply.h"
 #include "worker/provider/credential.h"
 #include "worker/provider/openai_part.h"
 
@@ -73,15 +72,9 @@ make_fault(struct fault *fault, uint16_t status, uint16_t told,
         .type = told == 429 ? "rate_limit_error" : "upstream_error",
         .code = told_code(told),
     };
-    int len = snprintf(fault->message, sizeof(fault->message),
-                       "the provider answered %u%s", status, suffix);
-    size_t used = len > 0 ? (size_t)len : 0;
-    if (detail.len == 0 || used + 1 >= sizeof(fault->message))
-        return;
-    if (detail.len > sizeof(fault->message) - used - 1)
-        detail.len = sizeof(fault->message) - used - 1;
-    memcpy(fault->message + used, detail.ptr, detail.len);
-    fault->message[used + detail.len] = '\0';
+    detail = str_cut(detail, sizeof(fault->message));
+    fault_message(fault, "the provider answered %u%s%.*s", status, suffix,
+                  STR_ARG(detail));
 }
 
 /* Its JSON, but not in OpenAI's shape, or with a status that has to change. */
@@ -89,13 +82,12 @@ static void
 make_fault_of_json(struct fault *fault, uint16_t status, struct str body)
 {
     struct str raw = find_message(body);
-    char text[400];
+    char text[sizeof(fault->message)];
     struct str detail = raw;
-    if (is_string(raw)) {
-        int len = json_string_decode(raw, text, sizeof(text));
-        if (len >= 0)
-            detail = str_make(text, (size_t)len);
-    }
+    if (is_string(raw))
+        detail = str_make(
+            text, json_text_decode_cut(str_make(raw.ptr + 1, raw.len - 2), text,
+                                       sizeof(text)));
     make_fault(fault, status, told_status(status), detail.len > 0 ? ": " : "",
                detail);
 }
@@ -104,7 +96,7 @@ bool
 openai_map_error(const struct catalogue_provider *provider, uint16_t status,
                  struct str body, bool translated, struct fault *fault)
 {
-    const struct str none = {NULL, 0};
+    const struct str none = STR_LIT("");
     if (status < 400) {
         make_fault(fault, status, 502,
                    ", which is no answer to a call; check its base_url", none);

@@ -5,8 +5,7 @@
  * Cloudflare's own form are served at /ai/run/MODEL, all others at /ai/v1.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdio.h>
-
+#include "worker/error_reply.h"
 #include "worker/provider/credential.h"
 #include "worker/provider/openai_part.h"
 
@@ -99,10 +98,9 @@ read_error(struct str body, uint64_t *number, char *message, size_t size)
         return false;
     if (json_find(item, "code", &value) && json_number_u64(value, number) != 0)
         *number = 0;
-    int len = json_find(item, "message", &value) && *value.ptr == '"'
-                  ? json_string_decode(value, message, size)
-                  : -1;
-    return len > 0 && (size_t)len < size;
+    return json_find(item, "message", &value) && *value.ptr == '"' &&
+           json_text_decode_cut(str_make(value.ptr + 1, value.len - 2), message,
+                                size) > 0;
 }
 
 /*
@@ -113,7 +111,7 @@ static bool
 workers_ai_map_error(const struct catalogue_provider *provider, uint16_t status,
                      struct str body, bool translated, struct fault *fault)
 {
-    char message[400];
+    char message[sizeof(fault->message)];
     uint64_t number;
     if (!openai_map_error(provider, status, body, translated, fault))
         return false;
@@ -128,8 +126,7 @@ workers_ai_map_error(const struct catalogue_provider *provider, uint16_t status,
         fault->code = tolds[i].code;
         fault->no_retry = tolds[i].no_retry;
     }
-    snprintf(fault->message, sizeof(fault->message),
-             "the provider answered %u: %s", status, message);
+    fault_message(fault, "the provider answered %u: %s", status, message);
     return true;
 }
 
