@@ -291,6 +291,25 @@ TEST(a_stream_is_used_again)
     check_end(&f, "0text=c;stop=0");
 }
 
+TEST(a_long_error_is_told_as_far_as_there_is_room)
+{
+    struct fixture f;
+    struct buf text;
+    begin(&f, false);
+    buf_init(&text, 0);
+    for (int i = 0; i < 3000; i++)
+        buf_append_cstr(&text, "\\\"\\u20ac");
+    canon_error(&f.stream, STR_LIT("t"), buf_view(&text));
+    CHECK_TRUE(strlen(f.stream.error_message) >
+               sizeof(f.stream.error_message) - 5);
+    CHECK_EQ(str_whole(str_from(f.stream.error_message)),
+             strlen(f.stream.error_message));
+    CHECK_TRUE(memcmp(f.stream.error_message, "\"\xe2\x82\xac\"", 5) == 0);
+    buf_fini(&text);
+    canon_stream_fini(&f.stream);
+    buf_fini(&f.out);
+}
+
 /* ---- facts only ---- */
 
 static void
@@ -355,6 +374,67 @@ TEST(an_arena_holds_what_readers_add)
     }
     canon_request_destroy(&request);
     CHECK_TRUE(request == NULL);
+}
+
+TEST(elements_of_a_request_are_bounded)
+{
+    enum { MOST = 65536 };
+    for (int which = 0; which < 3; which++) {
+        struct canon_request *request = canon_request_create();
+        for (int i = 0; i <= MOST; i++) {
+            CHECK_TRUE(!request->failed);
+            if (which == 0)
+                canon_part_add(request, CANON_TEXT);
+            else if (which == 1)
+                canon_message_add(request, CANON_USER);
+            else
+                canon_tool_add(request);
+        }
+        CHECK_TRUE(request->failed);
+        CHECK_EQ(request->part_count + request->message_count +
+                     request->tool_count,
+                 MOST);
+        canon_request_destroy(&request);
+    }
+}
+
+static void
+add_call(struct canon_request *request, const char *id, const char *name)
+{
+    struct canon_part *part = canon_part_add(request, CANON_TOOL_CALL);
+    part->id = str_from(id);
+    part->name = str_from(name);
+}
+
+TEST(a_call_is_found_by_its_id_however_far_behind)
+{
+    enum { CALLS = 20000 };
+    static char ids[CALLS][8];
+    struct canon_request *request = canon_request_create();
+    CHECK_EQ(canon_call_find(request, 0, STR_LIT("c0")), UINT32_MAX);
+    for (int i = 0; i < CALLS; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "c%d", i);
+        add_call(request, ids[i], ids[i]);
+        canon_part_add(request, CANON_TOOL_RESULT)->id = str_from(ids[i]);
+    }
+    for (uint32_t i = 0; i < CALLS; i += 7) {
+        struct str id = str_from(ids[i]);
+        CHECK_EQ(canon_call_find(request, 2 * CALLS, id), 2 * i);
+        CHECK_STR(canon_call_name(request, 2 * CALLS, id), ids[i]);
+    }
+    CHECK_EQ(canon_call_find(request, 2 * CALLS, STR_LIT("c20000")),
+             UINT32_MAX);
+    CHECK_EQ(canon_call_find(request, 2 * CALLS, STR_LIT("")), UINT32_MAX);
+    /* going back: only what stands before */
+    CHECK_EQ(canon_call_find(request, 11, STR_LIT("c5")), 10);
+    CHECK_EQ(canon_call_find(request, 10, STR_LIT("c5")), UINT32_MAX);
+    /* the last of several */
+    add_call(request, "c5", "again");
+    CHECK_STR(canon_call_name(request, 2 * CALLS, STR_LIT("c5")), "c5");
+    CHECK_STR(canon_call_name(request, 2 * CALLS + 1, STR_LIT("c5")), "again");
+    canon_request_reset(request);
+    CHECK_EQ(canon_call_find(request, 0, STR_LIT("c5")), UINT32_MAX);
+    canon_request_destroy(&request);
 }
 
 TEST(arguments_are_an_object_or_nothing)

@@ -2,6 +2,8 @@
  * test_dialect_bedrock_request.c - canonical requests as bodies of Converse.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdio.h>
+
 #include "tests/test.h"
 #include "worker/dialect/canon.h"
 #include "worker/dialect/dialect.h"
@@ -244,6 +246,30 @@ TEST(tools_are_configured_where_they_are_offered_or_spoken_of)
     request->tool_choice = CANON_CHOICE_NONE;
     check_lacks("toolConfig");
     CHECK_TRUE(!is_told("tool_choice"));
+}
+
+/* Each call is compared with the names that are told, of which there are few:
+ * not with all calls before it. */
+TEST(of_many_called_tools_the_first_are_told)
+{
+    enum { CALLS = 60000, TOLD = 64 };
+    static char names[CALLS][8];
+    begin("meta.llama3");
+    say(CANON_USER, "q");
+    canon_message_add(request, CANON_ASSISTANT);
+    for (int i = 0; i < CALLS; i++) {
+        snprintf(names[i], sizeof(names[i]), "f%d", i);
+        call_tool("c", names[i], "{}");
+    }
+    struct str text = body();
+    unsigned specs = 0;
+    for (const char *at = text.ptr;
+         (at = memmem(at, (size_t)(text.ptr + text.len - at), "\"toolSpec\"",
+                      10)) != NULL;
+         at++)
+        specs++;
+    CHECK_EQ(specs, TOLD);
+    check_has("\"name\":\"f63\",\"inputSchema\"");
 }
 
 TEST(a_conversation_with_calls_keeps_its_tools)

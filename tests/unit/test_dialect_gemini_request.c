@@ -213,6 +213,64 @@ TEST(the_bound_holds_for_every_string_that_a_model_may_see)
     }
 }
 
+/* What a call is given and gives back is text, media names in it or not. */
+TEST(names_of_media_in_arguments_and_results_are_text)
+{
+    enum { TEXT = 100000 };
+#define DATA "{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\""
+    static const char *const shapes[][2] = {
+        {"[{\"parts\":[{\"functionCall\":{\"name\":\"f\",\"args\":" DATA,
+         "\"}}}}]}]"},
+        {"[{\"parts\":[{\"functionCall\":" DATA, "\"}}}]}]"},
+        {"[{\"parts\":[{\"functionCall\":{\"parts\":[" DATA, "\"}}]}}]}]"},
+        {"[{\"parts\":{\"functionCall\":{\"args\":" DATA, "\"}}}}}]"},
+        {"{\"parts\":{\"function_call\":{\"args\":{\"a\":[{\"a\":" DATA,
+         "\"}}}]}}}}"},
+        {"[{\"parts\":[{\"functionResponse\":{\"response\":" DATA, "\"}}}}]}]"},
+        {"[{\"parts\":[{\"functionResponse\":{\"response\":{\"parts\":[" DATA,
+         "\"}}]}}}]}]"},
+        {"[{\"parts\":[{\"executableCode\":" DATA, "\"}}}]}]"},
+        {"[" DATA, "\"}}]"},
+        {"[{\"parts\":[[" DATA, "\"}}]]}]"},
+    };
+    char *body = malloc(TEXT + 1024);
+    for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+        int len = sprintf(body, "{\"contents\":%s", shapes[i][0]);
+        memset(body + len, 'a', TEXT);
+        sprintf(body + len + TEXT, "%s}", shapes[i][1]);
+        struct call call = scanned(body);
+        if (call.prompt_bound < TEXT || call.prompt_estimate < TEXT / 5 ||
+            call.images != 0)
+            test_fail(__FILE__, __LINE__, "%s: bound %llu", shapes[i][0],
+                      (unsigned long long)call.prompt_bound);
+    }
+#undef DATA
+    free(body);
+}
+
+/* ... and media are media in each form that Google takes. */
+TEST(media_count_where_parts_stand)
+{
+#define LINK "{\"fileData\":{\"fileUri\":\"https://x/y\"}}"
+    static const char *const contents[] = {
+        "[{\"parts\":[" LINK "]}]",
+        "[{\"parts\":" LINK "}]",
+        "{\"parts\":[" LINK "]}",
+        "{\"parts\":" LINK "}",
+        "[{\"parts\":[{\"functionResponse\":{\"parts\":[" LINK "]}}]}]",
+        "{\"parts\":{\"function_response\":{\"parts\":" LINK "}}}",
+    };
+#undef LINK
+    for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
+        char body[256];
+        snprintf(body, sizeof(body), "{\"contents\":%s}", contents[i]);
+        struct call call = scanned(body);
+        CHECK_EQ(call.files, 1);
+        CHECK_EQ(call.messages, 1);
+        CHECK_TRUE(call.prompt_bound > 100000);
+    }
+}
+
 TEST(each_content_of_a_batch_is_an_input)
 {
     struct call call = scanned_at(

@@ -105,7 +105,9 @@ static const struct {
     {{TEXT("0", "x"), COMPLETED, TEXT("0", "y")}, "start [0t +\"x\" ] (fin 0 1) end"},
     {{TEXT("0", "x")}, "start [0t +\"x\" ] (fin 0 0) end"},
     {{TEXT("0", "x"), "[DONE]", TEXT("0", "y")}, "start [0t +\"x\" ] (fin 0 0) end"},
-    /* items beyond those that are remembered: pieces only */
+    /* items beyond those that are remembered by bits */
+    {{DONE("64", MESSAGE("x")), DONE("65", MESSAGE("y")), TEXT("66", "z"), DONE("66", MESSAGE("z")), DONE("67", MESSAGE("q")), DONE("67", MESSAGE("q")), COMPLETED},
+     "start [0t +\"x\" +\"y\" +\"z\" +\"q\" ] (fin 0 1) end"},
     {{TEXT("64", "x"), DONE("64", MESSAGE("x")), TEXT("18446744073709551615", "y"), DONE("18446744073709551615", MESSAGE("y")), COMPLETED},
      "start [0t +\"x\" +\"y\" ] (fin 0 1) end"},
     /* no sense at all */
@@ -207,6 +209,37 @@ TEST(a_plain_answer_is_told_as_its_items)
     CHECK_EQ(path.stream.usage.cache_creation, 3);
     CHECK_EQ(path.stream.usage.completion, 2);
     CHECK_EQ(path.stream.usage.reasoning, 5);
+}
+
+/* Nothing came in pieces before: each item is what it says, the last as well. */
+TEST(a_plain_answer_has_any_number_of_items)
+{
+    for (int stream = 0; stream < 2; stream++) {
+        struct buf body;
+        buf_init(&body, 0);
+        buf_append_cstr(&body, stream ? "{\"type\":\"response.completed\","
+                                        "\"response\":{\"output\":["
+                                      : "{\"output\":[");
+        for (int i = 0; i < 200; i++)
+            buf_append_cstr(&body, i % 2 ? "{\"type\":\"reasoning\"},"
+                                         : "{\"type\":\"web_search_call\"},");
+        buf_append_cstr(&body,
+                        "{" CALL("c", "f", "{\\\"a\\\":1}") "},{" MESSAGE(
+                            "all") "}],\"status\":\"completed\"}");
+        if (stream)
+            buf_append_char(&body, '}');
+        canon_path_begin(&path, &dialect_responses, &canon_trace,
+                         ENDPOINT_RESPONSES, true);
+        struct sse_event event = {.data_count = 1, .data = {buf_view(&body)}};
+        if (stream)
+            dialect_responses.read_event(&path.stream, &event);
+        else
+            dialect_responses.read_plain(&path.stream, buf_view(&body));
+        CHECK_STR(canon_path_end(&path),
+                  "start [0T c f +\"{\\\"a\\\":1}\" ] [0t +\"all\" ] (fin 0 5) "
+                  "end");
+        buf_fini(&body);
+    }
 }
 
 TEST(a_plain_answer_may_be_a_failure_or_no_answer)

@@ -779,6 +779,18 @@ TEST(many_items_are_read_and_too_many_tools_refused)
     buf_append_cstr(&body, "{\"role\":\"user\",\"content\":\"x\"}]}");
     CHECK_EQ(read_body(buf_cstr(&body), &fault), 0);
     CHECK_EQ(request->part_count, 30001);
+    /* a mark finds its call however far behind it is; ids may have colons */
+    buf_reset(&body);
+    buf_append_cstr(&body, "{\"model\":\"m\",\"input\":[{\"type\":"
+                           "\"function_call\",\"call_id\":\"functions.f:0\","
+                           "\"name\":\"f\"},");
+    for (int i = 0; i < 5000; i++)
+        buf_append_cstr(&body, call_item);
+    buf_append_cstr(&body, "{\"type\":\"reasoning\",\"encrypted_content\":"
+                           "\"aigw-call:functions.f:0:Si:g\"}]}");
+    CHECK_EQ(read_body(buf_cstr(&body), &fault), 0);
+    CHECK_STR(request->parts[0].signature, "Si:g");
+    CHECK_EQ(request->parts[5000].signature.len, 0);
     buf_reset(&body);
     buf_append_cstr(&body, "{\"model\":\"m\",\"tools\":[");
     for (int i = 0; i < 5000; i++)

@@ -148,6 +148,7 @@ struct canon_request {
     uint32_t part_count, part_room;
     struct canon_tool *tools;
     uint32_t tool_count, tool_room;
+    struct canon_call_index *calls; /* canon_index.c */
 
     struct str fields[CANON_FIELDS_END]; /* value */
     struct str stops[CANON_STOPS_MAX];   /* text */
@@ -184,10 +185,8 @@ struct canon_request *canon_request_create(void);
 void canon_request_reset(struct canon_request *request);
 void canon_request_destroy(struct canon_request **request);
 
-/*
- * What a reader adds. None of them fails by itself: without memory `failed` is
- * set and what is returned is a spare that nobody reads.
- */
+/* What a reader adds. None of them fails by itself: without memory `failed` is
+ * set and what is returned is a spare that nobody reads. */
 /* Memory that lives as long as the request; 8-byte aligned; NULL: none. */
 void *canon_alloc(struct canon_request *request, size_t bytes);
 struct canon_message *canon_message_add(struct canon_request *request,
@@ -204,10 +203,8 @@ struct str canon_inside(struct str value, bool *is_string);
 struct str canon_unescape(struct canon_request *request, struct str text);
 /* Plain bytes as a text, in the arena. */
 struct str canon_escape(struct canon_request *request, struct str plain);
-/*
- * Tool arguments given as a string: the object they are. "" and white space are
- * {}; false when the text is no JSON object.
- */
+/* Tool arguments given as a string: the object they are. "" and white space are
+ * {}; false when the text is no JSON object. */
 bool canon_arguments(struct canon_request *request, struct str text,
                      struct str *object);
 
@@ -242,9 +239,12 @@ enum canon_effort canon_budget_effort(int64_t budget);
 /* "none", "minimal" ... "xhigh"; NULL for UNSET. */
 const char *canon_effort_name(enum canon_effort effort);
 enum canon_effort canon_effort_find(struct str text);
-/* The name of the call that a tool result answers, where only its id stands:
- * that of the last TOOL_CALL with it before part `before`. len 0: none. */
-struct str canon_call_name(const struct canon_request *request, uint32_t before,
+/* The last TOOL_CALL with this id before part `before`; UINT32_MAX: none. Quick
+ * for who asks in the order of parts: going back, all before are read again. */
+uint32_t canon_call_find(struct canon_request *request, uint32_t before,
+                         struct str id);
+/* Its name, for a tool result where only the id stands. len 0: none. */
+struct str canon_call_name(struct canon_request *request, uint32_t before,
                            struct str id);
 
 /* Where a request goes to, as the provider has it. */

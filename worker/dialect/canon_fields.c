@@ -114,19 +114,3 @@ canon_effort_find(struct str text)
             return (enum canon_effort)i;
     return CANON_EFFORT_UNSET;
 }
-
-struct str
-canon_call_name(const struct canon_request *request, uint32_t before,
-                struct str id)
-{
-    /* A result stands behind its call: who sends a million of them that do not,
-     * shall not have each of them compared with all. */
-    enum { LOOK_BACK = 4096 };
-    uint32_t first = before > LOOK_BACK ? before - LOOK_BACK : 0;
-    for (uint32_t i = before; i-- > first;) {
-        const struct canon_part *part = &request->parts[i];
-        if (part->kind == CANON_TOOL_CALL && str_equals(part->id, id))
-            return part->name;
-    }
-    return str_make(NULL, 0);
-}

@@ -2,8 +2,13 @@
  * gemini_prompt.c - what the contents of a request put before the model; what is
  * counted how: prompt.c.
  *
- * Arguments and results of calls are objects here, and models see their names
- * as well as their values. Signatures stand for thoughts that were hidden.
+ *   contents  [content ...] or one     content  {role, parts}
+ *   parts     [part ...] or one        part     {text, inlineData, fileData,
+ *                                                functionCall, ...}
+ *
+ * Media are members of a part, and of the parts that a function gave back. What
+ * stands in arguments and results is text, whatever its name, and models see the
+ * names as well as the values. Signatures stand for thoughts that were hidden.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/dialect/gemini_part.h"
@@ -18,6 +23,11 @@ enum content_key {
     KEY_ID,
     KEY_SIGNATURE,
     KEY_SIGNATURE_SNAKE,
+    KEY_PARTS,
+    KEY_RESPONSE,
+    KEY_RESPONSE_SNAKE,
+    KEY_CALL,
+    KEY_CALL_SNAKE,
     KEY_OTHER,
 };
 static const struct str content_keys[KEY_OTHER] = {
@@ -29,6 +39,11 @@ static const struct str content_keys[KEY_OTHER] = {
     STR_LIT("id"),
     STR_LIT("thoughtSignature"),
     STR_LIT("thought_signature"),
+    STR_LIT("parts"),
+    STR_LIT("functionResponse"),
+    STR_LIT("function_response"),
+    STR_LIT("functionCall"),
+    STR_LIT("function_call"),
 };
 
 static bool
@@ -100,36 +115,24 @@ walk_media(struct json_reader *reader, bool is_link, struct prompt *prompt)
     return 0;
 }
 
-int
-gemini_prompt_contents(struct json_reader *reader, struct json_token *token,
-                       struct prompt *prompt)
+/* A value that is no part of ours. The token is its first one, and its last in
+ * the end; so below. */
+static int
+walk_plain(struct json_reader *reader, struct json_token *token, bool visible,
+           struct prompt *prompt)
 {
     unsigned level = 0;
-    bool visible = true;
-    unsigned objects_at = token->type == JSON_ARRAY ? 1 : 0;
     for (;;) {
         switch (token->type) {
         case JSON_BAD:
             return -1;
-        case JSON_KEY: {
-            unsigned key = key_find(token->span, content_keys, KEY_OTHER);
-            visible = key == KEY_OTHER;
-            prompt->other_bytes += token->span.len;
-            /* Elsewhere (arguments, results) such a name is text like any. */
-            if (key < KEY_MEDIA_END && level == objects_at + 3 &&
-                walk_media(reader, key >= KEY_FILE, prompt) != 0)
-                return -1;
-            break;
-        }
         case JSON_STRING:
             if (visible)
                 prompt->visible_bytes += token->decoded_len;
             else
                 prompt->other_bytes += token->decoded_len;
             break;
-        case JSON_OBJECT:
-            prompt->messages += level == objects_at;
-            break;
+        case JSON_KEY:
         case JSON_NUMBER:
         case JSON_TRUE:
         case JSON_FALSE:
@@ -143,4 +146,71 @@ gemini_prompt_contents(struct json_reader *reader, struct json_token *token,
             return 0;
         json_next(reader, token);
     }
+}
+
+/* What an object is whose members are walked. */
+enum place { IN_CONTENT, IN_PART, IN_CALL, IN_RESPONSE };
+
+static int walk_list(struct json_reader *reader, struct json_token *token,
+                     enum place place, struct prompt *prompt);
+
+static int
+walk_object(struct json_reader *reader, struct json_token *token,
+            enum place place, struct prompt *prompt)
+{
+    while (json_next(reader, token) == JSON_KEY) {
+        unsigned key = key_find(token->span, content_keys, KEY_OTHER);
+        int rc;
+        prompt->other_bytes += token->span.len;
+        if (place == IN_PART && key < KEY_MEDIA_END) {
+            rc = walk_media(reader, key >= KEY_FILE, prompt);
+        } else {
+            json_next(reader, token);
+            bool is_object = token->type == JSON_OBJECT;
+            if (key == KEY_PARTS &&
+                (place == IN_CONTENT || place == IN_RESPONSE))
+                rc = walk_list(reader, token, IN_PART, prompt);
+            else if (place == IN_PART && is_object &&
+                     (key == KEY_RESPONSE || key == KEY_RESPONSE_SNAKE))
+                rc = walk_object(reader, token, IN_RESPONSE, prompt);
+            else if (place == IN_PART && is_object &&
+                     (key == KEY_CALL || key == KEY_CALL_SNAKE))
+                rc = walk_object(reader, token, IN_CALL, prompt);
+            else
+                rc = walk_plain(reader, token,
+                                key < KEY_ROLE || key > KEY_SIGNATURE_SNAKE,
+                                prompt);
+        }
+        if (rc != 0)
+            return -1;
+    }
+    return token->type == JSON_OBJECT_END ? 0 : -1;
+}
+
+/* One of them may stand without its list. */
+static int
+walk_list(struct json_reader *reader, struct json_token *token,
+          enum place place, struct prompt *prompt)
+{
+    bool is_list = token->type == JSON_ARRAY;
+    if (is_list)
+        json_next(reader, token);
+    for (; token->type > JSON_BAD && token->type != JSON_ARRAY_END;
+         json_next(reader, token)) {
+        bool is_object = token->type == JSON_OBJECT;
+        prompt->messages += is_object && place == IN_CONTENT;
+        if ((is_object ? walk_object(reader, token, place, prompt)
+                       : walk_plain(reader, token, true, prompt)) != 0)
+            return -1;
+        if (!is_list)
+            return 0;
+    }
+    return is_list && token->type == JSON_ARRAY_END ? 0 : -1;
+}
+
+int
+gemini_prompt_contents(struct json_reader *reader, struct json_token *token,
+                       struct prompt *prompt)
+{
+    return walk_list(reader, token, IN_CONTENT, prompt);
 }

@@ -2,15 +2,16 @@
  * responses_event.c - events of a provider's stream, and what its items say.
  *
  * Some providers send deltas only, some the whole only at the end (.done, or
- * the item): what of an item came in pieces is remembered by a bit per
- * output_index, and the whole is read where none did. Items beyond the 64th are
- * read by their pieces.
+ * the item): which items came in pieces is remembered by a bit per output_index,
+ * of those from the 64th on the last one, and the whole is read where none did.
+ * In an answer in one piece each item is what it says.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/dialect/responses_part.h"
 
-/* answer_reader.words: a bit per output_index. */
-enum { WORD_PIECES };
+/* answer_reader.words: a bit per output_index; the last one beyond them. */
+enum { WORD_PIECES, WORD_LAST_PIECES };
+enum { BITS = 64 };
 
 enum event_member {
     EVENT_TYPE,
@@ -48,19 +49,22 @@ number_of(struct str value)
     return value.len > 0 && json_number_u64(value, &number) == 0 ? number : 0;
 }
 
-/* Items from the 64th on share a bit. */
 static bool
 had_pieces(const struct canon_stream *stream, uint64_t index)
 {
     const uint64_t *words = stream->answer->reader.words;
-    return (words[WORD_PIECES] >> (index < 63 ? index : 63) & 1) != 0;
+    return index < BITS ? (words[WORD_PIECES] >> index & 1) != 0
+                        : words[WORD_LAST_PIECES] == index;
 }
 
 static void
 note_pieces(struct canon_stream *stream, uint64_t index)
 {
-    stream->answer->reader.words[WORD_PIECES] |= UINT64_C(1)
-                                                 << (index < 63 ? index : 63);
+    uint64_t *words = stream->answer->reader.words;
+    if (index < BITS)
+        words[WORD_PIECES] |= UINT64_C(1) << index;
+    else
+        words[WORD_LAST_PIECES] = index;
 }
 
 /* ---- items ---- */
@@ -159,10 +163,10 @@ count_only(struct canon_stream *stream, struct str text)
 
 /* An item at its end: what did not come in pieces. */
 static void
-read_item(struct canon_stream *stream, struct str item, uint64_t index)
+read_item(struct canon_stream *stream, struct str item, uint64_t index,
+          bool in_pieces)
 {
     struct str values[ITEM_MEMBERS + 1];
-    bool in_pieces = had_pieces(stream, index);
     responses_members(item, item_names, ITEM_MEMBERS, values);
     struct str type = values[ITEM_TYPE];
     if (responses_is(type, STR_LIT("message"))) {
@@ -190,7 +194,6 @@ read_item(struct canon_stream *stream, struct str item, uint64_t index)
         count_only(stream, responses_text(values[ITEM_INPUT]));
         count_only(stream, responses_text(values[ITEM_CODE]));
     }
-    note_pieces(stream, index); /* all of it is read */
 }
 
 void
@@ -201,7 +204,7 @@ responses_read_output(struct canon_stream *stream, struct str list)
     if (!responses_list_begin(&items, list))
         return;
     for (uint64_t i = 0; responses_list_next(&items, &item); i++)
-        read_item(stream, item, i);
+        read_item(stream, item, i, false);
 }
 
 static void
@@ -218,7 +221,9 @@ begin_item(struct canon_stream *stream, const struct str *event)
 static void
 end_item(struct canon_stream *stream, const struct str *event)
 {
-    read_item(stream, event[EVENT_ITEM], number_of(event[EVENT_OUTPUT_INDEX]));
+    uint64_t index = number_of(event[EVENT_OUTPUT_INDEX]);
+    read_item(stream, event[EVENT_ITEM], index, had_pieces(stream, index));
+    note_pieces(stream, index); /* all of it is read */
 }
 
 /* ---- pieces ---- */

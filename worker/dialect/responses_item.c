@@ -85,23 +85,26 @@ continue_message(struct canon_request *request, enum canon_role role)
         canon_message_add(request, role);
 }
 
-/* `secret` is a mark, the id of a call that came before, and what signs it. Not
- * long before: many marks shall not be compared with many calls. */
+/* `secret` is a mark, the id of a call that came before, a colon, and what signs
+ * it. There may be colons in both. */
 static void
 sign_call(struct canon_request *request, struct str secret)
 {
-    enum { LOOK_BACK = 1024 };
+    enum { COLONS_MAX = 8 };
     struct str rest = str_skip(secret, sizeof(RESPONSES_CALL_MARK) - 1);
-    uint32_t count = request->part_count;
-    uint32_t first = count > LOOK_BACK ? count - LOOK_BACK : 0;
-    for (uint32_t i = count; i-- > first;) {
-        struct canon_part *part = &request->parts[i];
-        if (part->kind != CANON_TOOL_CALL || part->id.len == 0 ||
-            !str_starts_with(rest, part->id) || rest.len <= part->id.len ||
-            rest.ptr[part->id.len] != ':')
-            continue;
-        part->signature = str_skip(rest, part->id.len + 1);
-        break;
+    struct str id = {rest.ptr, 0};
+    for (int i = 0; i < COLONS_MAX; i++) {
+        const char *from = rest.ptr + id.len + (i > 0);
+        const char *end = rest.ptr + rest.len;
+        const char *colon = memchr(from, ':', (size_t)(end - from));
+        if (colon == NULL)
+            return;
+        id.len = (size_t)(colon - rest.ptr);
+        uint32_t call = canon_call_find(request, request->part_count, id);
+        if (id.len > 0 && call != UINT32_MAX) {
+            request->parts[call].signature = str_skip(rest, id.len + 1);
+            return;
+        }
     }
 }
 
