@@ -333,6 +333,10 @@ on_end(void *owner, enum exchange_result result, const char *text)
     if (elsewhere && route_next(request)) {
         log_info("request=%s while connecting: %s, trying provider %s",
                  request->id, text, request->provider->name);
+        if (request_counts_here(request)) {
+            request_count(request);
+            return;
+        }
         if (relay_send_upstream(request, &fault) == 0)
             return;
     }

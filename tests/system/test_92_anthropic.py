@@ -13,7 +13,7 @@ import random
 import threading
 import unittest
 
-from gateway import SHARED, GatewayCase, wait_for
+from gateway import SHARED, GatewayCase, free_port, wait_for
 from mock_provider import WORD, Book
 
 KEY = "sk-ant-test-canary-0123456789"
@@ -582,6 +582,27 @@ class Between(AnthropicCase):
         self.assertEqual(self.chat.requests, [])
         wait_for(self.gw.settled, 30, "settled")
         quota = self.gw.usage_of("k")[0]
+        self.assertEqual((quota["usage"], quota["reserved"]), (0, 0))
+
+    def test_a_count_is_estimated_where_the_provider_that_counts_is_away(self):
+        gw = self.gateway(provider=self.chat.base_url, models=("gpt",), extra="""
+[provider.away]
+kind = anthropic
+base_url = http://127.0.0.1:%d
+api_key = x
+[model.both]
+providers = away, mock
+""" % free_port()).start()
+        key = gw.create_key("k", "--quota", "1000", "--period", "daily")
+        sent = len(self.chat.requests)
+        status, headers, answer = gw.http(
+            "POST", "/v1/messages/count_tokens",
+            ask(model="both", content="word " * 10), {"x-api-key": key})
+        self.assertEqual((status, json.loads(answer)), (200, {"input_tokens": 25}))
+        self.assertEqual(headers["x-aigw-estimated"], "yes")
+        self.assertEqual(len(self.chat.requests), sent)
+        wait_for(gw.settled, 30, "settled")
+        quota = gw.usage_of("k")[0]
         self.assertEqual((quota["usage"], quota["reserved"]), (0, 0))
 
     def test_the_builtin_model_answers_messages_too(self):
