@@ -7,6 +7,7 @@
 
 #include "tests/test.h"
 #include "worker/dialect/canon.h"
+#include "worker/dialect/canon_index.h"
 #include "worker/dialect/canon_stream.h"
 
 /* ---- a writer that writes down what it is told ---- */

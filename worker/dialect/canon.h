@@ -239,14 +239,6 @@ enum canon_effort canon_budget_effort(int64_t budget);
 /* "none", "minimal" ... "xhigh"; NULL for UNSET. */
 const char *canon_effort_name(enum canon_effort effort);
 enum canon_effort canon_effort_find(struct str text);
-/* The last TOOL_CALL with this id before part `before`; UINT32_MAX: none. Quick
- * for who asks in the order of parts: going back, all before are read again. */
-uint32_t canon_call_find(struct canon_request *request, uint32_t before,
-                         struct str id);
-/* Its name, for a tool result where only the id stands. len 0: none. */
-struct str canon_call_name(struct canon_request *request, uint32_t before,
-                           struct str id);
-
 /* Where a request goes to, as the provider has it. */
 struct canon_target {
     struct str model;    /* plain: the upstream's name */

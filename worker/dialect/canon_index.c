@@ -4,11 +4,12 @@
  * cost as much as both together.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "worker/dialect/canon_index.h"
+
 #include <string.h>
 
 #include "common/crypto.h"
 #include "common/hash.h"
-#include "worker/dialect/canon.h"
 
 enum { FIRST_SLOTS = 64 };
 

@@ -8,6 +8,7 @@
  * goes out as fileData, which Google fetches from public https hosts.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "worker/dialect/canon_index.h"
 #include "worker/dialect/gemini_part.h"
 
 static const char where[] = "Gemini's API";

@@ -11,6 +11,7 @@
  *   item_reference, compaction    what their provider alone can read: refused
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "worker/dialect/canon_index.h"
 #include "worker/dialect/responses_part.h"
 
 enum item_member {
