@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/check.h"
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -18,6 +20,23 @@ static inline bool
 json_lex_is_space(char c)
 {
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* The next byte that is no white space, from p on; end when none. */
+static inline const char *
+json_lex_space(const char *p, const char *end)
+{
+    while (p < end && (unsigned char)*p <= ' ' && json_lex_is_space(*p))
+        p++;
+    return p;
+}
+
+static inline const char *
+json_lex_digits(const char *p, const char *end)
+{
+    while (p < end && *p >= '0' && *p <= '9')
+        p++;
+    return p;
 }
 
 static inline bool
@@ -68,6 +87,7 @@ json_lex_structures(__m128i v)
  */
 const char *json_lex_string(const char *p, const char *end, const char **fault,
                             size_t *surplus);
+
 /* For tests: no wider vectors than that (64, 32, else 16 bytes), whatever the
  * processor has. */
 void json_lex_limit_width(unsigned bytes);
@@ -86,6 +106,32 @@ json_lex_string_run(const char *p, const char *end)
     while (p < end && !json_lex_ends_run(*p))
         p++;
     return p;
+}
+
+/* json_lex_string() of most names and words: no escape, and no more than 31
+ * bytes. */
+static inline const char *
+json_lex_short_string(const char *p, const char *end, const char **fault,
+                      size_t *surplus)
+{
+    const char *at = p;
+#ifdef __SSE2__
+    if (LIKELY(end - p >= 32)) {
+        int mask = _mm_movemask_epi8(json_lex_run_ends(json_lex_load(p)));
+        if (mask == 0) {
+            at += 16;
+            mask = _mm_movemask_epi8(json_lex_run_ends(json_lex_load(at)));
+        }
+        at += __builtin_ctz((unsigned)mask | 0x10000u);
+    } else
+#endif
+        while (at < end && !json_lex_ends_run(*at))
+            at++;
+    if (LIKELY(at < end && *at == '"')) {
+        *surplus = 0;
+        return at + 1;
+    }
+    return json_lex_string(p, end, fault, surplus);
 }
 
 /* First quote, bracket or brace in [p, end), or end. */

@@ -72,6 +72,68 @@ enum json_type json_skip_value(struct json_reader *reader, struct str *span);
  */
 enum json_type json_member(struct json_reader *reader, struct str *key,
                            struct str *value);
+/*
+ * json_enter_member - the same, but a container is only entered: *value is its
+ * opening bracket, behind which the reader stands. Read it to its end, or let
+ * json_pass() pass what is left of it: that makes *value the whole, and is for
+ * other types nothing to do. The type, or JSON_BAD.
+ */
+enum json_type json_enter_member(struct json_reader *reader, struct str *key,
+                                 struct str *value);
+enum json_type json_pass(struct json_reader *reader, enum json_type type,
+                         struct str *value);
+/* The same for the elements of a list: their types, JSON_ARRAY_END or
+ * JSON_BAD. */
+enum json_type json_item(struct json_reader *reader, struct str *value);
+enum json_type json_enter_item(struct json_reader *reader, struct str *value);
+
+/* ---- lists ---- */
+
+/* A list's elements one after the other, each as a whole. json_list_begin is
+ * false when it is no list: it has no elements then. */
+bool json_list_begin(struct json_reader *reader, struct str list);
+bool json_list_next(struct json_reader *reader, struct str *item);
+/* Of a list that was entered the next object, entered in its turn, to be read to
+ * its end; what is none is passed. False behind the last one. */
+bool json_list_object(struct json_reader *reader);
+
+/* ---- objects by the names of their members ---- */
+
+/* Index of the name that `key` (with its quotes) spells, or `count`. Quick for
+ * keys without escapes, which is all that is ever seen. Names are not empty. */
+unsigned json_key_find(struct str key, const struct str *names, unsigned count);
+/*
+ * json_members - the raw values of an object's members, values[i] for names[i].
+ * Null and absent ones are empty; of duplicates the last counts. What had other
+ * names is passed over, but values[count] is one of it, unless all of it was
+ * null: whether there was more. Values are not looked into but for strings and
+ * brackets (json_skip_value). False: no whole object, or something behind it;
+ * what was read until then is there.
+ * json_members_here - where the reader stands behind the opening brace, up to
+ * behind the closing one; what stands there is not looked at.
+ * ..._spelt - `names` has `spellings` (1 or 2) in a row for each value.
+ */
+bool json_members_spelt(struct str object, const struct str *names,
+                        unsigned count, unsigned spellings, struct str *values);
+bool json_members_spelt_here(struct json_reader *reader,
+                             const struct str *names, unsigned count,
+                             unsigned spellings, struct str *values);
+
+static inline bool
+json_members(struct str object, const struct str *names, unsigned count,
+             struct str *values)
+{
+    return json_members_spelt(object, names, count, 1, values);
+}
+
+static inline bool
+json_members_here(struct json_reader *reader, const struct str *names,
+                  unsigned count, struct str *values)
+{
+    return json_members_spelt_here(reader, names, count, 1, values);
+}
+
+/* ---- values ---- */
 
 /* Content equal to `plain`, escapes decoded while comparing. `span` as from a
  * token (with quotes). */

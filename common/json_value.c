@@ -251,11 +251,31 @@ decimal_digit(const struct decimal *decimal, size_t i)
                : decimal->fraction.ptr[i - decimal->integer.len];
 }
 
+/* What nearly all are: some digits, and no more than surely fit. */
+static bool
+plain_number(struct str span, uint64_t *out)
+{
+    enum { DIGITS_MAX = 15 };
+    uint64_t value = 0;
+    if (span.len == 0 || span.len > DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < span.len; i++) {
+        unsigned digit = (unsigned char)span.ptr[i] - (unsigned)'0';
+        if (digit > 9)
+            return false;
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return true;
+}
+
 int
 json_number_u64(struct str span, uint64_t *out)
 {
     static const uint64_t limit = UINT64_C(1) << 53;
     struct decimal decimal;
+    if (plain_number(span, out))
+        return 0;
     *out = 0;
     if (str_equals(span, STR_LIT("null")))
         return -ENOENT;
@@ -290,20 +310,19 @@ find_member(struct str object, struct str name, struct str *value)
 {
     struct json_reader reader;
     struct json_token token;
+    struct str key, span;
+    enum json_type type;
     bool found = false;
     json_reader_init(&reader, object);
     if (json_next(&reader, &token) != JSON_OBJECT)
         return false;
-    while (json_next(&reader, &token) == JSON_KEY) {
-        struct str span;
-        if (json_skip_value(&reader, &span) == JSON_BAD)
-            return false;
-        if (json_string_equals(token.span, name)) {
+    while ((type = json_member(&reader, &key, &span)) > JSON_BAD &&
+           type != JSON_OBJECT_END)
+        if (json_key_find(key, &name, 1) == 0) {
             *value = span;
             found = true;
         }
-    }
-    return found && token.type == JSON_OBJECT_END;
+    return found && type == JSON_OBJECT_END;
 }
 
 bool

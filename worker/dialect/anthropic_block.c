@@ -76,7 +76,7 @@ block_type_of(struct str value)
     };
     if (value.len < 2 || *value.ptr != '"')
         return BLOCK_OTHER;
-    return (enum block_type)key_find(value, names, BLOCK_OTHER);
+    return (enum block_type)json_key_find(value, names, BLOCK_OTHER);
 }
 
 static int read_content(struct anthropic_reading *reading, struct str content,
@@ -122,7 +122,7 @@ read_source(struct str object, struct str values[SOURCE_END])
         return false;
     while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
            type != JSON_OBJECT_END) {
-        unsigned which = key_find(key, names, SOURCE_END);
+        unsigned which = json_key_find(key, names, SOURCE_END);
         if (which < SOURCE_END)
             values[which] = value;
     }
@@ -259,7 +259,7 @@ read_block(struct anthropic_reading *reading, struct json_reader *reader,
     enum json_type type;
     while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
            type != JSON_OBJECT_END)
-        values[key_find(key, block_names, KEY_OTHER)] = value;
+        values[json_key_find(key, block_names, KEY_OTHER)] = value;
     if (values[KEY_CACHE_CONTROL].len > 0 &&
         *values[KEY_CACHE_CONTROL].ptr != '{')
         values[KEY_CACHE_CONTROL] = str_make(NULL, 0);
@@ -300,7 +300,7 @@ read_message(struct anthropic_reading *reading, struct json_reader *reader)
     enum canon_role role = CANON_USER;
     while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
            type != JSON_OBJECT_END)
-        values[key_find(key, names, END)] = value;
+        values[json_key_find(key, names, END)] = value;
     if (values[ROLE].len == 0)
         return anthropic_refuse(reading->fault, "messages",
                                 "a message has no role");

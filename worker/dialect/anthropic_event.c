@@ -35,7 +35,7 @@ members_read(struct str object, const struct str *names, unsigned count,
         return false;
     while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
            type != JSON_OBJECT_END)
-        values[key_find(key, names, count)] = value;
+        values[json_key_find(key, names, count)] = value;
     return type == JSON_OBJECT_END && json_next(&reader, &token) == JSON_END;
 }
 
@@ -58,7 +58,7 @@ stop_of(struct str reason)
         CANON_STOP_SEQUENCE, CANON_STOP_FILTER, CANON_STOP_PAUSE,
         CANON_STOP_CONTEXT,  CANON_STOP_END,
     };
-    return stops[key_find(reason, names, ARRAY_LEN(names))];
+    return stops[json_key_find(reason, names, ARRAY_LEN(names))];
 }
 
 static void
@@ -307,7 +307,7 @@ take_event(struct canon_stream *stream, const struct str *values)
         return;
     if (json_number_u64(values[EVENT_INDEX], &index) != 0 || index > UINT32_MAX)
         index = 0;
-    switch (key_find(type, kinds, KINDS)) {
+    switch (json_key_find(type, kinds, KINDS)) {
     case BLOCK_DELTA:
         block_delta(stream, index, values[EVENT_DELTA]);
         break;

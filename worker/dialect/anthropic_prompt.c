@@ -42,7 +42,7 @@ find_key(struct str key)
         [KEY_URL] = STR_LIT("url"),
         [KEY_FILE_ID] = STR_LIT("file_id"),
     };
-    return (enum prompt_key)key_find(key, names, KEY_OTHER);
+    return (enum prompt_key)json_key_find(key, names, KEY_OTHER);
 }
 
 /* What the words under one name came to: none, one and the same, or several. */

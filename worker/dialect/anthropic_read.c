@@ -94,7 +94,7 @@ members_read(struct str object, const struct str *names, unsigned count,
         return false;
     while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
            type != JSON_OBJECT_END) {
-        unsigned which = key_find(key, names, count);
+        unsigned which = json_key_find(key, names, count);
         if (which < count)
             values[which] = value;
     }
@@ -390,7 +390,7 @@ anthropic_read_request(struct str body, const struct call *call,
     struct json_reader messages = {.text = NULL};
     while (rc == 0 && json_next(&reader, &token) == JSON_KEY) {
         enum read_key key =
-            (enum read_key)key_find(token.span, top_names, KEY_OTHER);
+            (enum read_key)json_key_find(token.span, top_names, KEY_OTHER);
         struct str name = token.span, value;
         if (key == KEY_MESSAGES)
             messages = reader;

@@ -97,7 +97,7 @@ is_strict(struct str schema, unsigned depth)
         return false;
     while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
            type != JSON_OBJECT_END)
-        values[key_find(key, names, END)] = value;
+        values[json_key_find(key, names, END)] = value;
     bool is_object = values[PROPERTIES].len > 0 ||
                      (values[TYPE].len > 0 &&
                       json_string_equals(values[TYPE], STR_LIT("object")));

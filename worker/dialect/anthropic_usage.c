@@ -85,7 +85,7 @@ read_object(struct usage_reading *reading, struct str object)
             return;
         if (token.type != JSON_KEY)
             continue;
-        unsigned key = key_find(token.span, names, KEY_OTHER);
+        unsigned key = json_key_find(token.span, names, KEY_OTHER);
         struct str value;
         enum json_type type;
         if (depth == 0 &&

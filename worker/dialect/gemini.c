@@ -33,49 +33,6 @@ const struct dialect dialect_gemini = {
     .count_body = count_body_gemini,
 };
 
-bool
-gemini_members_of(struct json_reader *reader, const struct str *names,
-                  struct str *values, unsigned count, unsigned spellings)
-{
-    struct str key, value;
-    enum json_type type;
-    for (unsigned i = 0; i < count; i++)
-        values[i] = str_make(NULL, 0);
-    while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END) {
-        unsigned which = key_find(key, names, count * spellings);
-        if (which < count * spellings)
-            values[spellings == 2 ? which / 2 : which] = value;
-    }
-    return type == JSON_OBJECT_END;
-}
-
-bool
-gemini_members(struct str object, const struct str *names, struct str *values,
-               unsigned count, unsigned spellings)
-{
-    struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, object);
-    if (json_next(&reader, &token) == JSON_OBJECT)
-        return gemini_members_of(&reader, names, values, count, spellings);
-    for (unsigned i = 0; i < count; i++)
-        values[i] = str_make(NULL, 0);
-    return false;
-}
-
-void
-gemini_pass_rest(struct json_reader *reader, const struct json_token *first)
-{
-    struct json_token token = *first;
-    if (first->type != JSON_OBJECT && first->type != JSON_ARRAY)
-        return;
-    while (json_next(reader, &token) > JSON_BAD)
-        if (token.depth == first->depth &&
-            (token.type == JSON_OBJECT_END || token.type == JSON_ARRAY_END))
-            return;
-}
-
 void
 gemini_list_begin(struct gemini_list *list, struct str value)
 {
@@ -93,7 +50,9 @@ gemini_list_next(struct gemini_list *list, struct str *element)
 {
     if (list->is_over)
         return false;
-    enum json_type type = json_skip_value(&list->reader, element);
+    enum json_type type = list->is_single
+                              ? json_skip_value(&list->reader, element)
+                              : json_item(&list->reader, element);
     list->is_over =
         list->is_single || type <= JSON_BAD || type == JSON_ARRAY_END;
     return type > JSON_BAD && type != JSON_ARRAY_END;
@@ -108,29 +67,8 @@ gemini_list_enter(struct gemini_list *list, struct str *first)
     enum json_type type = json_next(&list->reader, &token);
     list->is_over =
         list->is_single || type <= JSON_BAD || type == JSON_ARRAY_END;
-    if (type == JSON_ARRAY)
-        gemini_pass_rest(&list->reader, &token);
     *first = token.span;
+    if (type == JSON_ARRAY)
+        type = json_pass(&list->reader, type, first);
     return type == JSON_ARRAY_END || type == JSON_BAD ? JSON_END : type;
-}
-
-bool
-gemini_array_enter(struct json_reader *reader)
-{
-    struct json_token token;
-    enum json_type type = json_next(reader, &token);
-    if (type != JSON_ARRAY)
-        gemini_pass_rest(reader, &token);
-    return type == JSON_ARRAY;
-}
-
-bool
-gemini_array_object(struct json_reader *reader)
-{
-    struct json_token token;
-    enum json_type type;
-    while ((type = json_next(reader, &token)) > JSON_BAD &&
-           type != JSON_ARRAY_END && type != JSON_OBJECT)
-        gemini_pass_rest(reader, &token);
-    return type == JSON_OBJECT;
 }

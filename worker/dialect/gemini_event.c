@@ -63,8 +63,8 @@ static void
 read_call(struct canon_stream *stream, uint32_t choice, struct str object,
           struct str signature)
 {
-    struct str values[CALL_OTHER];
-    if (!gemini_members(object, call_keys, values, CALL_OTHER, 1))
+    struct str values[CALL_OTHER + 1];
+    if (!json_members(object, call_keys, CALL_OTHER, values))
         return;
     if (values[CALL_PARTIAL].len > 0)
         count_partial(stream->answer, values[CALL_PARTIAL]);
@@ -81,8 +81,8 @@ static void
 read_inline(struct canon_stream *stream, uint32_t choice, struct str object)
 {
     static const struct str names[] = {STR_LIT("mimeType"), STR_LIT("data")};
-    struct str values[2];
-    if (!gemini_members(object, names, values, ARRAY_LEN(names), 1))
+    struct str values[ARRAY_LEN(names) + 1];
+    if (!json_members(object, names, ARRAY_LEN(names), values))
         return;
     struct str type = inside(values[0]);
     if (str_starts_with(type, STR_LIT("image/")))
@@ -96,8 +96,8 @@ static void
 read_part(struct canon_stream *stream, uint32_t choice,
           struct json_reader *reader)
 {
-    struct str values[PART_OTHER];
-    if (!gemini_members_of(reader, part_keys, values, PART_OTHER, 1))
+    struct str values[PART_OTHER + 1];
+    if (!json_members_here(reader, part_keys, PART_OTHER, values))
         return;
     struct str signature = inside(values[PART_SIGNATURE]);
     bool is_thought = str_equals(values[PART_THOUGHT], STR_LIT("true"));
@@ -179,36 +179,54 @@ index_of(struct str value)
     return number < CALL_CHOICES_MAX ? (uint32_t)number : CALL_CHOICES_MAX - 1;
 }
 
+/* The reader stands behind its opening brace. */
 static void
-read_content(struct canon_stream *stream, uint32_t choice, struct str content)
+read_content(struct canon_stream *stream, uint32_t choice,
+             struct json_reader *reader)
 {
-    struct json_reader reader;
-    struct json_token token;
-    struct str value;
-    json_reader_init(&reader, content);
-    if (json_next(&reader, &token) != JSON_OBJECT)
-        return;
-    while (json_next(&reader, &token) == JSON_KEY) {
-        if (!json_string_equals(token.span, STR_LIT("parts")))
-            json_skip_value(&reader, &value);
-        else if (gemini_array_enter(&reader))
-            while (gemini_array_object(&reader))
-                read_part(stream, choice, &reader);
+    static const struct str parts = STR_LIT("parts");
+    struct str key, value;
+    enum json_type type;
+    while ((type = json_enter_member(reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
+        if (type != JSON_ARRAY || json_key_find(key, &parts, 1) != 0)
+            json_pass(reader, type, &value);
+        else
+            while (json_list_object(reader))
+                read_part(stream, choice, reader);
     }
 }
 
-/* The reader stands behind its opening brace. The index stands behind the
- * content, which is therefore read last. */
+/*
+ * The reader stands behind its opening brace. The index stands behind the
+ * content, which is therefore read last; but where one answer was asked for,
+ * the index is 0.
+ */
 static void
 read_candidate(struct canon_stream *stream, struct json_reader *reader)
 {
-    struct str values[CANDIDATE_OTHER];
-    if (!gemini_members_of(reader, candidate_keys, values, CANDIDATE_OTHER, 1))
-        return;
-    uint32_t choice = index_of(values[CANDIDATE_INDEX]);
+    bool alone = stream->call != NULL && stream->call->n == 1;
+    struct str values[CANDIDATE_OTHER + 1] = {0}, key, value;
+    struct json_reader content = {0};
+    enum json_type type;
+    while ((type = json_enter_member(reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
+        unsigned which = json_key_find(key, candidate_keys, CANDIDATE_OTHER);
+        if (which == CANDIDATE_CONTENT && type == JSON_OBJECT) {
+            if (alone) {
+                read_content(stream, 0, reader);
+                continue;
+            }
+            content = *reader;
+        }
+        json_pass(reader, type, &value);
+        values[which] = value;
+    }
+    uint32_t choice = alone ? 0 : index_of(values[CANDIDATE_INDEX]);
     if (choice > stream->answer->choice_top)
         stream->answer->choice_top = (uint8_t)choice;
-    read_content(stream, choice, values[CANDIDATE_CONTENT]);
+    if (content.text != NULL)
+        read_content(stream, choice, &content);
     if (is_object(values[CANDIDATE_LOGPROBS]))
         gemini_logprobs_read(stream, choice, values[CANDIDATE_LOGPROBS]);
     struct str finish = values[CANDIDATE_FINISH];
@@ -217,14 +235,13 @@ read_candidate(struct canon_stream *stream, struct json_reader *reader)
         canon_finish(stream, choice, stop, nothing);
 }
 
-/* The reader stands at their list. Whether there were any. */
+/* The reader stands in their list. Whether there were any. */
 static bool
 read_candidates(struct canon_stream *stream, struct json_reader *reader)
 {
     bool any = false;
-    if (gemini_array_enter(reader))
-        for (; gemini_array_object(reader); any = true)
-            read_candidate(stream, reader);
+    for (; json_list_object(reader); any = true)
+        read_candidate(stream, reader);
     return any;
 }
 
@@ -234,9 +251,8 @@ read_candidates(struct canon_stream *stream, struct json_reader *reader)
 static void
 read_vector(struct canon_stream *stream, uint32_t number, struct str object)
 {
-    static const struct str names[] = {STR_LIT("values")};
     struct str values;
-    if (gemini_members(object, names, &values, 1, 1))
+    if (json_find(object, "values", &values))
         canon_vector(stream, number, values);
 }
 
@@ -244,15 +260,11 @@ static void
 read_vectors(struct canon_stream *stream, struct str list)
 {
     struct json_reader reader;
-    struct json_token token;
     struct str element;
-    enum json_type type;
     uint32_t number = 0;
-    json_reader_init(&reader, list);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    if (!json_list_begin(&reader, list))
         return;
-    while ((type = json_skip_value(&reader, &element)) > JSON_BAD &&
-           type != JSON_ARRAY_END)
+    while (json_list_next(&reader, &element))
         read_vector(stream, number++, element);
 }
 
@@ -287,8 +299,8 @@ static void
 read_error(struct canon_stream *stream, struct str value)
 {
     static const struct str names[] = {STR_LIT("status"), STR_LIT("message")};
-    struct str values[2];
-    if (gemini_members(value, names, values, ARRAY_LEN(names), 1))
+    struct str values[ARRAY_LEN(names) + 1];
+    if (json_members(value, names, ARRAY_LEN(names), values))
         canon_error(stream, error_type(inside(values[0])), inside(values[1]));
     else
         canon_error(stream, nothing, inside(value));
@@ -298,9 +310,9 @@ read_error(struct canon_stream *stream, struct str value)
 static void
 read_feedback(struct canon_stream *stream, struct str value)
 {
-    static const struct str names[] = {STR_LIT("blockReason")};
     struct str reason;
-    if (gemini_members(value, names, &reason, 1, 1) && reason.len > 0)
+    if (json_find(value, "blockReason", &reason) &&
+        !str_equals(reason, STR_LIT("null")))
         canon_finish(stream, 0, CANON_STOP_FILTER, nothing);
 }
 
@@ -320,8 +332,8 @@ read_names(struct canon_stream *stream, struct str text)
 {
     static const struct str names[] = {STR_LIT("responseId"),
                                        STR_LIT("modelVersion")};
-    struct str values[2];
-    gemini_members(text, names, values, ARRAY_LEN(names), 1);
+    struct str values[ARRAY_LEN(names) + 1];
+    json_members(text, names, ARRAY_LEN(names), values);
     canon_start(stream, inside(values[0]), inside(values[1]));
 }
 
@@ -351,30 +363,32 @@ read_answer(struct canon_stream *stream, struct str text)
 {
     struct json_reader reader;
     struct json_token token;
-    struct str value, feedback = nothing;
+    struct str key, value, feedback = nothing;
+    enum json_type type;
     bool any = false;
     json_reader_init(&reader, text);
     if (json_next(&reader, &token) != JSON_OBJECT)
         return false;
     if (stream->answer->id[0] == '\0')
         read_names(stream, text);
-    while (json_next(&reader, &token) == JSON_KEY) {
-        unsigned key = key_find(token.span, answer_keys, ANSWER_OTHER);
-        if (key == ANSWER_CANDIDATES) {
+    while ((type = json_enter_member(&reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
+        unsigned which = json_key_find(key, answer_keys, ANSWER_OTHER);
+        if (which == ANSWER_CANDIDATES && type == JSON_ARRAY) {
             any = read_candidates(stream, &reader) || any;
-        } else if (key == ANSWER_USAGE) {
+        } else if (which == ANSWER_USAGE && type == JSON_OBJECT) {
             read_usage(stream, &reader);
         } else {
-            json_skip_value(&reader, &value);
-            if (key == ANSWER_FEEDBACK)
+            json_pass(&reader, type, &value);
+            if (which == ANSWER_FEEDBACK)
                 feedback = value;
             else
-                read_other(stream, key, value);
+                read_other(stream, which, value);
         }
     }
     if (!any && feedback.len > 0)
         read_feedback(stream, feedback);
-    return token.type == JSON_OBJECT_END;
+    return type == JSON_OBJECT_END;
 }
 
 void

@@ -13,47 +13,27 @@ struct token_values {
     struct str token, logprob, top;
 };
 
+/* A value that begins with one of these bytes, else another. */
+static struct str
+if_begins(struct str value, const char *bytes, struct str otherwise)
+{
+    return value.len > 0 && strchr(bytes, *value.ptr) != NULL ? value
+                                                              : otherwise;
+}
+
 static void
 read_token(struct str object, struct token_values *values)
 {
-    static const struct str names[] = {
-        STR_LIT("token"), STR_LIT("logProbability"), STR_LIT("candidates"),
-        STR_LIT("logprob"), STR_LIT("top_logprobs")};
-    struct json_reader reader;
-    struct json_token token;
-    struct str key, value;
-    enum json_type type;
-    *values = (struct token_values){STR_LIT("\"\""), STR_LIT("0"), {NULL, 0}};
-    json_reader_init(&reader, object);
-    if (json_next(&reader, &token) != JSON_OBJECT)
-        return;
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END) {
-        unsigned which = key_find(key, names, ARRAY_LEN(names));
-        if (which == 0 && type == JSON_STRING)
-            values->token = value;
-        else if ((which == 1 || which == 3) && type == JSON_NUMBER)
-            values->logprob = value;
-        else if ((which == 2 || which == 4) && type == JSON_ARRAY)
-            values->top = value;
-    }
-}
-
-/* A list's elements one after the other; one that is none is empty. */
-static void
-list_begin(struct json_reader *reader, struct str list)
-{
-    struct json_token token;
-    json_reader_init(reader, list.len > 0 ? list : STR_LIT("[]"));
-    if (json_next(reader, &token) != JSON_ARRAY)
-        json_reader_init(reader, str_make("", 0));
-}
-
-static bool
-list_next(struct json_reader *reader, struct str *element)
-{
-    enum json_type type = json_skip_value(reader, element);
-    return type > JSON_BAD && type != JSON_ARRAY_END;
+    enum { TOKEN, LOGPROB, TOP, COUNT };
+    static const struct str names[COUNT * 2] = {
+        STR_LIT("token"),   STR_LIT("token"),      STR_LIT("logProbability"),
+        STR_LIT("logprob"), STR_LIT("candidates"), STR_LIT("top_logprobs"),
+    };
+    struct str found[COUNT + 1];
+    json_members_spelt(object, names, COUNT, 2, found);
+    values->token = if_begins(found[TOKEN], "\"", STR_LIT("\"\""));
+    values->logprob = if_begins(found[LOGPROB], "-0123456789", STR_LIT("0"));
+    values->top = if_begins(found[TOP], "[", STR_LIT("[]"));
 }
 
 /* ---- to OpenAI's ---- */
@@ -79,8 +59,8 @@ write_openai_tops(struct json_writer *json, struct str tops)
     json_key(json, "top_logprobs");
     json_array_begin(json);
     read_token(tops, &outer);
-    list_begin(&reader, outer.top);
-    while (list_next(&reader, &element)) {
+    json_list_begin(&reader, outer.top);
+    while (json_list_next(&reader, &element)) {
         read_token(element, &values);
         json_object_begin(json);
         write_openai_token(json, &values);
@@ -103,15 +83,16 @@ gemini_logprobs_read(struct canon_stream *stream, uint32_t choice,
     buf_init(&out, 0);
     json_writer_init(&json, &out);
     json_array_begin(&json);
-    list_begin(&chosen, list);
-    list_begin(&top, json_find(value, "topCandidates", &list)
-                         ? list
-                         : str_make(NULL, 0));
-    while (list_next(&chosen, &element)) {
+    json_list_begin(&chosen, list);
+    if (!json_find(value, "topCandidates", &list))
+        list = STR_LIT("[]");
+    json_list_begin(&top, list);
+    while (json_list_next(&chosen, &element)) {
         read_token(element, &values);
         json_object_begin(&json);
         write_openai_token(&json, &values);
-        write_openai_tops(&json, list_next(&top, &tops) ? tops : STR_LIT("{}"));
+        write_openai_tops(&json,
+                          json_list_next(&top, &tops) ? tops : STR_LIT("{}"));
         json_object_end(&json);
     }
     json_array_end(&json);
@@ -142,8 +123,8 @@ write_chosen(struct json_writer *json, struct str list)
     struct str element;
     json_key(json, "chosenCandidates");
     json_array_begin(json);
-    list_begin(&reader, list);
-    while (list_next(&reader, &element)) {
+    json_list_begin(&reader, list);
+    while (json_list_next(&reader, &element)) {
         read_token(element, &values);
         write_token(json, &values);
     }
@@ -158,14 +139,14 @@ write_tops(struct json_writer *json, struct str list)
     struct str element;
     json_key(json, "topCandidates");
     json_array_begin(json);
-    list_begin(&reader, list);
-    while (list_next(&reader, &element)) {
+    json_list_begin(&reader, list);
+    while (json_list_next(&reader, &element)) {
         read_token(element, &values);
         json_object_begin(json);
         json_key(json, "candidates");
         json_array_begin(json);
-        list_begin(&inner, values.top);
-        while (list_next(&inner, &element)) {
+        json_list_begin(&inner, values.top);
+        while (json_list_next(&inner, &element)) {
             read_token(element, &top);
             write_token(json, &top);
         }

@@ -27,24 +27,6 @@
 #include "worker/dialect/canon_stream.h"
 #include "worker/dialect/scan.h"
 
-/*
- * gemini_members - the values of an object's members, raw; the last of those that
- * come twice. `names` has `spellings` (1 or 2) for each of the `count` values.
- * False when it is no object.
- */
-bool gemini_members(struct str object, const struct str *names,
-                    struct str *values, unsigned count, unsigned spellings);
-/* The same where the reader stands behind the opening brace. */
-bool gemini_members_of(struct json_reader *reader, const struct str *names,
-                       struct str *values, unsigned count, unsigned spellings);
-/* From the first token of a value to its end. */
-void gemini_pass_rest(struct json_reader *reader,
-                      const struct json_token *first);
-/* Where a value may come: whether it is an array; anything else is passed over.
- * Then the objects in it, one after the other, each to be read to its end from
- * behind its opening brace; false behind the last. */
-bool gemini_array_enter(struct json_reader *reader);
-bool gemini_array_object(struct json_reader *reader);
 /* A list's elements one after the other; a value that is no list is one of its
  * own, as Google's servers take it; null is none. */
 struct gemini_list {
@@ -119,8 +101,8 @@ void gemini_read_event(struct canon_stream *stream,
                        const struct sse_event *event);
 void gemini_read_plain(struct canon_stream *stream, struct str body);
 bool gemini_read_usage(struct answer *answer, struct str object);
-/* As read_usage, into *usage, of the value at which the reader stands. False: it
- * states nothing. */
+/* As read_usage, into *usage; the reader stands behind the opening brace. False:
+ * it states nothing. */
 bool gemini_usage(struct json_reader *reader, struct usage *usage, bool *odd);
 void gemini_write_usage(struct json_writer *json, const struct usage *usage);
 

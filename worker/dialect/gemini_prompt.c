@@ -92,7 +92,7 @@ walk_media(struct json_reader *reader, bool is_link, struct prompt *prompt)
             is_null = level == 0;
             break;
         case JSON_KEY:
-            which = key_find(token.span, names, ARRAY_LEN(names));
+            which = json_key_find(token.span, names, ARRAY_LEN(names));
             break;
         case JSON_STRING:
             if (which == 0)
@@ -159,7 +159,7 @@ walk_object(struct json_reader *reader, struct json_token *token,
             enum place place, struct prompt *prompt)
 {
     while (json_next(reader, token) == JSON_KEY) {
-        unsigned key = key_find(token->span, content_keys, KEY_OTHER);
+        unsigned key = json_key_find(token->span, content_keys, KEY_OTHER);
         int rc;
         prompt->other_bytes += token->span.len;
         if (place == IN_PART && key < KEY_MEDIA_END) {

@@ -46,7 +46,7 @@ static const struct str content_keys[] = {STR_LIT("role"), STR_LIT("parts")};
 static int
 read_system(struct gemini_reading *reading, struct str value)
 {
-    struct str values[2];
+    struct str values[3];
     bool is_string;
     struct str text = canon_inside(value, &is_string);
     canon_message_add(reading->request, CANON_SYSTEM);
@@ -56,7 +56,7 @@ read_system(struct gemini_reading *reading, struct str value)
     }
     if (*value.ptr == '[') /* parts without the object around them */
         return gemini_read_parts(reading, value);
-    if (!gemini_members(value, content_keys, values, 2, 1))
+    if (!json_members(value, content_keys, 2, values))
         return 0;
     return gemini_read_parts(reading, values[1]);
 }
@@ -65,9 +65,9 @@ read_system(struct gemini_reading *reading, struct str value)
 static int
 read_content(struct gemini_reading *reading, struct json_reader *reader)
 {
-    struct str values[2];
+    struct str values[3];
     enum canon_role role;
-    gemini_members_of(reader, content_keys, values, 2, 1);
+    json_members_here(reader, content_keys, 2, values);
     struct str name = canon_inside(values[0], NULL);
     if (str_equals(name, STR_LIT("model")))
         role = CANON_ASSISTANT;
@@ -129,17 +129,16 @@ read_generate(struct gemini_reading *reading, const struct str *values)
 static int
 read_input(struct gemini_reading *reading, struct str content)
 {
-    static const struct str text_keys[] = {STR_LIT("text")};
     struct canon_request *request = reading->request;
     struct gemini_list list;
-    struct str values[2], element, text;
+    struct str values[3], element, text;
     size_t len = 0;
-    if (!gemini_members(content, content_keys, values, 2, 1))
+    if (!json_members(content, content_keys, 2, values))
         return scan_refuse(reading->fault, "invalid_type", "content",
                            "'content' is not an object.");
     gemini_list_begin(&list, values[1]);
     while (gemini_list_next(&list, &element)) {
-        if (!gemini_members(element, text_keys, &text, 1, 1) || text.len == 0)
+        if (!json_find(element, "text", &text))
             return scan_refuse(reading->fault, "unsupported_content", "content",
                                "Only texts can be embedded by the provider "
                                "that serves this model.");
@@ -149,7 +148,7 @@ read_input(struct gemini_reading *reading, struct str content)
     size_t used = 0;
     gemini_list_begin(&list, values[1]);
     while (all != NULL && gemini_list_next(&list, &element)) {
-        if (!gemini_members(element, text_keys, &text, 1, 1))
+        if (!json_find(element, "text", &text))
             continue;
         text = canon_inside(text, NULL);
         memcpy(all + used, text.ptr, text.len);
@@ -192,11 +191,11 @@ read_embedding(struct gemini_reading *reading, const struct str *values)
 static int
 read_batch(struct gemini_reading *reading, struct str value)
 {
-    struct str values[BODY_OTHER], element;
+    struct str values[BODY_OTHER + 1], element;
     struct gemini_list list;
     gemini_list_begin(&list, value);
     while (gemini_list_next(&list, &element))
-        if (!gemini_members(element, body_keys, values, BODY_OTHER, 2) ||
+        if (!json_members_spelt(element, body_keys, BODY_OTHER, 2, values) ||
             read_embedding(reading, values) != 0)
             return -1;
     return 0;
@@ -207,8 +206,8 @@ gemini_read_request(struct str body, const struct call *call,
                     struct canon_request *request, struct fault *fault)
 {
     struct gemini_reading reading = {.request = request, .fault = fault};
-    struct str values[BODY_OTHER];
-    if (!gemini_members(body, body_keys, values, BODY_OTHER, 2))
+    struct str values[BODY_OTHER + 1];
+    if (!json_members_spelt(body, body_keys, BODY_OTHER, 2, values))
         return scan_refuse(fault, "invalid_json", NULL,
                            "The request body is not a JSON object.");
     request->stream = call->stream;

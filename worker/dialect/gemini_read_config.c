@@ -66,8 +66,9 @@ static const struct str function_keys[FUNCTION_OTHER * 2] = {
 static int
 read_function(struct gemini_reading *reading, struct json_reader *reader)
 {
-    struct str values[FUNCTION_OTHER];
-    if (!gemini_members_of(reader, function_keys, values, FUNCTION_OTHER, 2) ||
+    struct str values[FUNCTION_OTHER + 1];
+    if (!json_members_spelt_here(reader, function_keys, FUNCTION_OTHER, 2,
+                                 values) ||
         inside(values[FUNCTION_NAME]).len == 0)
         return scan_refuse(reading->fault, "invalid_value", "tools",
                            "An element of 'functionDeclarations' has no name.");
@@ -115,7 +116,7 @@ read_tool(struct gemini_reading *reading, struct json_reader *reader)
            type != JSON_OBJECT_END) {
         if (type == JSON_NULL)
             continue;
-        if (key_find(key, names, ARRAY_LEN(names)) == ARRAY_LEN(names))
+        if (json_key_find(key, names, ARRAY_LEN(names)) == ARRAY_LEN(names))
             return scan_refuse(reading->fault, "unsupported_parameter", "tools",
                                "The tool %.*s is Google's own: the provider "
                                "that serves this model has only functions.",
@@ -168,9 +169,9 @@ gemini_read_tool_config(struct gemini_reading *reading, struct str value)
                                        STR_LIT("allowedFunctionNames"),
                                        STR_LIT("allowed_function_names")};
     struct canon_request *request = reading->request;
-    struct str config, values[2];
-    if (!gemini_members(value, config_names, &config, 1, 2) ||
-        !gemini_members(config, names, values, 2, 2))
+    struct str config[2], values[3];
+    if (!json_members_spelt(value, config_names, 1, 2, config) ||
+        !json_members_spelt(config[0], names, 2, 2, values))
         return 0;
     struct str mode = values[0];
     if (read_allowed(reading, values[1]) != 0)
@@ -293,10 +294,10 @@ read_thinking(struct canon_request *request, struct str value)
         STR_LIT("thinkingBudget"),  STR_LIT("thinking_budget"),
         STR_LIT("thinkingLevel"),   STR_LIT("thinking_level"),
         STR_LIT("includeThoughts"), STR_LIT("include_thoughts")};
-    struct str values[3];
+    struct str values[4];
     int64_t budget;
     char level[16];
-    if (!gemini_members(value, names, values, 3, 2))
+    if (!json_members_spelt(value, names, 3, 2, values))
         return;
     if (gemini_integer(values[0], &budget)) {
         request->thinking = budget == 0 ? CANON_NO : CANON_YES;
@@ -327,9 +328,10 @@ drop_others(struct canon_request *request, struct str value)
         STR_LIT("imageConfig"),     STR_LIT("image_config"),
         STR_LIT("audioTimestamp"),  STR_LIT("audio_timestamp"),
     };
-    struct str values[ARRAY_LEN(names) / 2];
-    gemini_members(value, names, values, ARRAY_LEN(values), 2);
-    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+    enum { COUNT = ARRAY_LEN(names) / 2 };
+    struct str values[COUNT + 1];
+    json_members_spelt(value, names, COUNT, 2, values);
+    for (size_t i = 0; i < COUNT; i++)
         if (is_stated(values[i]))
             canon_drop(request, names[i * 2].ptr);
 }
@@ -338,8 +340,8 @@ int
 gemini_read_config(struct gemini_reading *reading, struct str value)
 {
     struct canon_request *request = reading->request;
-    struct str values[CONFIG_END];
-    if (!gemini_members(value, config_keys, values, CONFIG_END, 2))
+    struct str values[CONFIG_END + 1];
+    if (!json_members_spelt(value, config_keys, CONFIG_END, 2, values))
         return 0;
     for (unsigned i = 0; i < CONFIG_PLAIN_COUNT; i++)
         if (is_stated(values[CONFIG_PLAIN + i]))

@@ -76,8 +76,8 @@ media_kind(struct str type)
 static int
 read_media(struct gemini_reading *reading, struct str value)
 {
-    struct str values[MEDIA_OTHER];
-    if (!gemini_members(value, media_keys, values, MEDIA_OTHER, 2))
+    struct str values[MEDIA_OTHER + 1];
+    if (!json_members_spelt(value, media_keys, MEDIA_OTHER, 2, values))
         return 0;
     struct str type = inside(values[MEDIA_TYPE]);
     struct str uri = inside(values[MEDIA_URI]);
@@ -117,9 +117,8 @@ read_call(struct gemini_reading *reading, struct str value,
     static const struct str names[] = {STR_LIT("name"), STR_LIT("args"),
                                        STR_LIT("id")};
     struct canon_request *request = reading->request;
-    struct str values[3];
-    if (!gemini_members(value, names, values, 3, 1) ||
-        inside(values[0]).len == 0)
+    struct str values[4];
+    if (!json_members(value, names, 3, values) || inside(values[0]).len == 0)
         return scan_refuse(reading->fault, "invalid_value", "functionCall",
                            "A 'functionCall' has no name.");
     struct canon_part *part = canon_part_add(request, CANON_TOOL_CALL);
@@ -175,9 +174,9 @@ read_response(struct gemini_reading *reading, struct str value)
     static const struct str names[] = {STR_LIT("name"), STR_LIT("response"),
                                        STR_LIT("id"), STR_LIT("parts")};
     struct canon_request *request = reading->request;
-    struct str values[4], element, media;
+    struct str values[5], element, media[2];
     struct gemini_list list;
-    if (!gemini_members(value, names, values, 4, 1))
+    if (!json_members(value, names, 4, values))
         return scan_refuse(reading->fault, "invalid_value", "functionResponse",
                            "A 'functionResponse' is not an object.");
     struct str name = inside(values[0]);
@@ -192,8 +191,8 @@ read_response(struct gemini_reading *reading, struct str value)
     while (gemini_list_next(&list, &element)) {
         static const struct str inline_keys[] = {STR_LIT("inlineData"),
                                                  STR_LIT("inline_data")};
-        if (gemini_members(element, inline_keys, &media, 1, 2) &&
-            media.len > 0 && read_media(reading, media) != 0)
+        if (json_members_spelt(element, inline_keys, 1, 2, media) &&
+            media[0].len > 0 && read_media(reading, media[0]) != 0)
             return -1;
     }
     if (!request->failed && request->part_count > at)
@@ -239,8 +238,8 @@ foreign_part(const struct str *values)
 static int
 read_part(struct gemini_reading *reading, struct json_reader *reader)
 {
-    struct str values[PART_OTHER];
-    gemini_members_of(reader, part_keys, values, PART_OTHER, 2);
+    struct str values[PART_OTHER + 1];
+    json_members_spelt_here(reader, part_keys, PART_OTHER, 2, values);
     struct str signature = inside(values[PART_SIGNATURE]);
     if (values[PART_CALL].len > 0)
         return read_call(reading, values[PART_CALL], signature);

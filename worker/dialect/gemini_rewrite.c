@@ -87,7 +87,7 @@ rename_models(struct renaming *renaming)
     json_next(&reader, &token);
     while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
            type != JSON_OBJECT_END) {
-        unsigned which = key_find(key, names, ARRAY_LEN(names));
+        unsigned which = json_key_find(key, names, ARRAY_LEN(names));
         if (which == 0)
             rename_at(renaming, value);
         else if (which < ARRAY_LEN(names))

@@ -188,7 +188,7 @@ write_schema(struct json_writer *json, struct str value, unsigned depth)
     json_object_begin(json);
     while ((type = json_member(&reader, &key, &member)) > JSON_BAD &&
            type != JSON_OBJECT_END) {
-        unsigned which = key_find(key, schema_keys, SCHEMA_OTHER * 2) / 2;
+        unsigned which = json_key_find(key, schema_keys, SCHEMA_OTHER * 2) / 2;
         if (which == SCHEMA_TYPE)
             type_value = member;
         else if (which == SCHEMA_NULLABLE)

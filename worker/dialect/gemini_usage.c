@@ -52,8 +52,8 @@ read_detail(struct counts *counts, struct json_reader *reader)
 {
     static const struct str names[] = {STR_LIT("modality"),
                                        STR_LIT("tokenCount")};
-    struct str values[2];
-    gemini_members_of(reader, names, values, ARRAY_LEN(names), 1);
+    struct str values[ARRAY_LEN(names) + 1];
+    json_members_here(reader, names, ARRAY_LEN(names), values);
     return str_equals(values[0], STR_LIT("\"AUDIO\"")) && values[1].len > 0
                ? read_number(counts, values[1])
                : 0;
@@ -67,35 +67,32 @@ read_details(struct counts *counts, struct str list)
     uint64_t audio = 0;
     if (memmem(list.ptr, list.len, "AUDIO", 5) == NULL)
         return 0;
-    json_reader_init(&reader, list);
-    if (gemini_array_enter(&reader))
-        while (gemini_array_object(&reader))
+    if (json_list_begin(&reader, list))
+        while (json_list_object(&reader))
             audio += read_detail(counts, &reader);
     return audio;
 }
 
-/* The reader stands at the object's value. */
+static bool
+is_number(struct str value)
+{
+    return *value.ptr == '-' || (*value.ptr >= '0' && *value.ptr <= '9');
+}
+
 static bool
 read_counts(struct counts *counts, struct json_reader *reader)
 {
-    struct json_token token;
-    struct str key, value;
-    enum json_type type = json_next(reader, &token);
-    if (type != JSON_OBJECT) {
-        gemini_pass_rest(reader, &token);
-        return false;
-    }
-    while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END) {
-        unsigned which = key_find(key, count_names, NAMES);
-        if (which < COUNTS && type == JSON_NUMBER) {
-            counts->values[which] = read_number(counts, value);
+    struct str values[NAMES + 1];
+    bool whole = json_members_here(reader, count_names, NAMES, values);
+    for (unsigned i = 0; i < COUNTS; i++)
+        if (values[i].len > 0 && is_number(values[i])) {
+            counts->values[i] = read_number(counts, values[i]);
             counts->any = true;
-        } else if (which >= COUNTS && which < NAMES) {
-            counts->audio[which - DETAILS_PROMPT] = read_details(counts, value);
         }
-    }
-    return type == JSON_OBJECT_END && counts->any && !counts->odd;
+    for (unsigned i = COUNTS; i < NAMES; i++)
+        if (values[i].len > 0)
+            counts->audio[i - COUNTS] = read_details(counts, values[i]);
+    return whole && counts->any && !counts->odd;
 }
 
 static uint64_t
@@ -131,9 +128,12 @@ bool
 gemini_read_usage(struct answer *answer, struct str object)
 {
     struct json_reader reader;
+    struct json_token token;
     struct usage usage;
     bool odd;
     json_reader_init(&reader, object);
+    if (json_next(&reader, &token) != JSON_OBJECT)
+        return false;
     bool states = gemini_usage(&reader, &usage, &odd);
     answer->usage_odd = answer->usage_odd || odd;
     if (states)

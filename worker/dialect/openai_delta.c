@@ -30,7 +30,7 @@ is_part_text(struct str key)
         STR_LIT("text"),  STR_LIT("name"),    STR_LIT("arguments"),
         STR_LIT("input"), STR_LIT("refusal"), STR_LIT("summary"),
     };
-    return key_find(key, names, ARRAY_LEN(names)) < ARRAY_LEN(names);
+    return json_key_find(key, names, ARRAY_LEN(names)) < ARRAY_LEN(names);
 }
 
 /* Strings under those names anywhere in a list of parts or calls. */
@@ -102,7 +102,7 @@ count_delta(struct answer *answer, struct str object)
         return;
     while ((type = json_member(&reader, &key, &value)) != JSON_OBJECT_END &&
            type != JSON_BAD)
-        values[key_find(key, names, DELTA_OTHER)] = value;
+        values[json_key_find(key, names, DELTA_OTHER)] = value;
     count_value(answer, values[DELTA_CONTENT]);
     count_value(answer, values[DELTA_REFUSAL]);
     count_value(answer, values[DELTA_TOOL_CALLS]);
@@ -160,7 +160,7 @@ read_choice(struct answer *answer, struct json_reader *reader,
     while ((type = json_member(reader, &key, &value)) != JSON_OBJECT_END) {
         if (type == JSON_BAD)
             return false;
-        values[key_find(key, names, CHOICE_OTHER)] = value;
+        values[json_key_find(key, names, CHOICE_OTHER)] = value;
     }
     count_delta(answer, values[CHOICE_DELTA]);
     count_value(answer, values[CHOICE_TEXT]);

@@ -87,7 +87,7 @@ event_key_find(struct str key)
         [KEY_MODEL] = STR_LIT("model"),
         [KEY_CREATED] = STR_LIT("created"),
     };
-    return (enum event_key)key_find(key, names, KEY_OTHER);
+    return (enum event_key)json_key_find(key, names, KEY_OTHER);
 }
 
 static void

@@ -43,7 +43,7 @@ openai_members_here(struct json_reader *reader, const struct str *names,
     while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
            type != JSON_OBJECT_END)
         if (type != JSON_NULL)
-            values[key_find(key, names, count)] = value;
+            values[json_key_find(key, names, count)] = value;
     return type == JSON_OBJECT_END;
 }
 
@@ -212,7 +212,7 @@ read_answer(struct canon_stream *stream, struct str text, struct str *values)
     if (json_next(&reader, &key) != JSON_OBJECT)
         return false;
     while (json_next(&reader, &key) == JSON_KEY) {
-        unsigned which = key_find(key.span, answer_keys, KEYS);
+        unsigned which = json_key_find(key.span, answer_keys, KEYS);
         if (which == KEY_CHOICES) {
             if (values[KEY_ID].len > 0)
                 read_start(stream, values);

@@ -113,7 +113,7 @@ read_object(struct usage_reading *reading, struct str object,
         return false;
     while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
            type != JSON_OBJECT_END) {
-        unsigned which = key_find(key, names->names, names->count);
+        unsigned which = json_key_find(key, names->names, names->count);
         unsigned field = which < names->count ? names->fields[which] : NO_FIELD;
         if (type == JSON_NUMBER && field < FIELDS)
             read_number(reading, field, value);

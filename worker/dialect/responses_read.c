@@ -29,7 +29,7 @@ responses_members(struct str object, const struct str *names, unsigned count,
         return false;
     while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
            type != JSON_OBJECT_END)
-        values[key_find(key, names, count)] =
+        values[json_key_find(key, names, count)] =
             type == JSON_NULL ? str_make(NULL, 0) : value;
     return type == JSON_OBJECT_END;
 }

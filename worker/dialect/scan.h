@@ -15,12 +15,6 @@
 
 /* ---- names (scan_member.c) ---- */
 
-/*
- * Index of the name that `key` (with its quotes) spells, or `count`. Quick for
- * keys without escapes, which is all that is ever seen.
- */
-unsigned key_find(struct str key, const struct str *names, unsigned count);
-
 /* A dialect's members by name. Those below guarded_end, which stand first and in
  * the order of their numbers, decide what a call may cost: each may come once,
  * under exactly this name. Others may have several names. */

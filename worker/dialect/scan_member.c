@@ -11,22 +11,6 @@
  */
 #include "worker/dialect/scan.h"
 
-/* Hardly any name is escaped, so that is asked last. */
-unsigned
-key_find(struct str key, const struct str *names, unsigned count)
-{
-    struct str plain = {key.ptr + 1, key.len - 2};
-    for (unsigned i = 0; i < count; i++)
-        if (names[i].len == plain.len && names[i].ptr[0] == plain.ptr[0] &&
-            memcmp(names[i].ptr, plain.ptr, plain.len) == 0)
-            return i;
-    unsigned i = count;
-    if (memchr(plain.ptr, '\\', plain.len) != NULL)
-        for (i = 0; i < count && !json_string_equals(key, names[i]);)
-            i++;
-    return i;
-}
-
 /* `name` is plain ASCII without escapes. */
 static unsigned
 find_plain(const struct scan_names *names, struct str name)
