@@ -114,6 +114,7 @@ make_event(struct sse_event *event, const struct headers *headers,
     event->comment_only = false;
     event->data_count = 1;
     event->data[0] = payload;
+    event->more = (struct str){NULL, 0};
     event->event = headers->event_type;
     event->is_exception = true;
     if (str_equals(headers->message_type, STR_LIT("exception"))) {

@@ -52,6 +52,8 @@ read_line(struct sse_event *event, struct str line)
     if (str_equals(name, STR_LIT("data"))) {
         if (event->data_count < SSE_DATA_LINES)
             event->data[event->data_count++] = value;
+        else if (event->more.ptr == NULL)
+            event->more.ptr = line.ptr;
     } else if (str_equals(name, STR_LIT("event"))) {
         event->event = value;
     }
@@ -64,6 +66,7 @@ event_reset(struct sse_event *event)
     event->bytes = 0;
     event->event = (struct str){NULL, 0};
     event->data_count = 0;
+    event->more = (struct str){NULL, 0};
     event->comment_only = true;
     event->is_exception = false;
 }
@@ -123,7 +126,32 @@ sse_next(struct sse_scan *scan, const char *bytes, size_t len, bool at_end,
         scan->scanned = 0;
         event->bytes = walk_lines(scan, input, begin, at_end, event);
     }
+    if (event->more.ptr != NULL)
+        event->more.len = (size_t)(bytes + event->bytes - event->more.ptr);
     scan->scanned = 0;
     scan->started = true;
     return true;
+}
+
+void
+sse_join_data(const struct sse_event *event, struct buf *out)
+{
+    struct str rest = event->more;
+    for (unsigned i = 0; i < event->data_count; i++) {
+        if (i > 0)
+            buf_append_char(out, '\n');
+        buf_append_str(out, event->data[i]);
+    }
+    while (rest.len > 0) {
+        struct sse_event one;
+        size_t end = find_line_end(rest.ptr, 0, rest.len);
+        event_reset(&one);
+        if (end > 0)
+            read_line(&one, str_make(rest.ptr, end));
+        if (one.data_count > 0) {
+            buf_append_char(out, '\n');
+            buf_append_str(out, one.data[0]);
+        }
+        rest = str_skip(rest, end + 1); /* of CR LF the LF is an empty line */
+    }
 }

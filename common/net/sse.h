@@ -14,17 +14,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/buf.h"
 #include "common/str.h"
 
 enum { SSE_DATA_LINES = 16 };
 
 struct sse_event {
-    size_t bytes;     /* of the input, the empty line included */
-    struct str event; /* "event:" value, empty if none */
-    unsigned data_count;
+    size_t bytes;                    /* of the input, the empty line included */
+    struct str event;                /* "event:" value, empty if none */
+    unsigned data_count;             /* of data[] */
     struct str data[SSE_DATA_LINES]; /* one span per data: line */
-    bool comment_only;               /* no field at all */
-    bool is_exception;               /* tells of a failure (eventstream.h) */
+    struct str more; /* raw: from the first data: line beyond them to the end */
+    bool comment_only; /* no field at all */
+    bool is_exception; /* tells of a failure (eventstream.h) */
 };
 
 /* Zeros at the start of a stream; then only sse_next() writes it. */
@@ -37,11 +39,12 @@ struct sse_scan {
  * sse_next - true when an event is complete in bytes[0, len). `at_end`: the
  * stream has ended, so what is left counts as an event (false when nothing is).
  * A "\r" at the very end is not yet a line end unless at_end. An empty line more
- * than needed is an event of its own with comment_only. Of more than
- * SSE_DATA_LINES data lines the first ones are given. On false, call again with
+ * than needed is an event of its own with comment_only. On false, call again with
  * the same bytes and more behind them.
  */
 bool sse_next(struct sse_scan *scan, const char *bytes, size_t len, bool at_end,
               struct sse_event *event);
+/* All data lines as one text with line feeds between (WHATWG), into `out`. */
+void sse_join_data(const struct sse_event *event, struct buf *out);
 
 #endif

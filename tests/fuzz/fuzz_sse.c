@@ -15,21 +15,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* One event as bytes: lengths first, so that no content looks like another. */
 static void
 describe(struct buf *out, size_t bytes, struct str name, unsigned count,
-         const struct str *data, bool comment_only)
+         struct str data, bool comment_only)
 {
     buf_printf(out, "%zu %d %u %zu ", bytes, comment_only, count, name.len);
     buf_append_str(out, name);
-    for (unsigned i = 0; i < count; i++) {
-        buf_printf(out, " %zu ", data[i].len);
-        buf_append_str(out, data[i]);
-    }
+    buf_printf(out, " %zu ", data.len);
+    buf_append_str(out, data);
 }
 
 struct slow_event {
-    struct str name, data[SSE_DATA_LINES];
-    unsigned count;
+    struct str name;
+    struct buf data; /* joined */
+    unsigned count;  /* as far as they have a place of their own */
     bool comment_only;
 };
+
+static void
+slow_reset(struct slow_event *event)
+{
+    buf_reset(&event->data);
+    event->name = str_make(NULL, 0);
+    event->count = 0;
+    event->comment_only = true;
+}
 
 static void
 slow_line(struct slow_event *event, struct str line)
@@ -46,8 +54,12 @@ slow_line(struct slow_event *event, struct str line)
     struct str name = {line.ptr, colon};
     if (str_equals(name, STR_LIT("event")))
         event->name = value;
-    if (str_equals(name, STR_LIT("data")) && event->count < SSE_DATA_LINES)
-        event->data[event->count++] = value;
+    if (!str_equals(name, STR_LIT("data")))
+        return;
+    if (event->count > 0)
+        buf_append_char(&event->data, '\n');
+    buf_append_str(&event->data, value);
+    event->count += event->count < SSE_DATA_LINES;
 }
 
 static void
@@ -56,7 +68,9 @@ slow_read(struct str stream, struct buf *out)
     size_t at = 0, start = 0;
     if (str_starts_with(stream, STR_LIT("\xef\xbb\xbf")))
         at = 3;
-    struct slow_event event = {.comment_only = true};
+    struct slow_event event;
+    buf_init(&event.data, 0);
+    slow_reset(&event);
     while (at < stream.len) {
         size_t end = at;
         while (end < stream.len && stream.ptr[end] != '\r' &&
@@ -71,13 +85,14 @@ slow_read(struct str stream, struct buf *out)
             slow_line(&event, line);
         if (line.len > 0 && at < stream.len)
             continue;
-        describe(out, at - start, event.name, event.count, event.data,
-                 event.comment_only);
-        event = (struct slow_event){.comment_only = true};
+        describe(out, at - start, event.name, event.count,
+                 buf_view(&event.data), event.comment_only);
+        slow_reset(&event);
         start = at;
     }
     if (start < at) /* a BOM and nothing else */
-        describe(out, at - start, event.name, 0, NULL, true);
+        describe(out, at - start, event.name, 0, buf_view(&event.data), true);
+    buf_fini(&event.data);
 }
 
 /*
@@ -100,8 +115,12 @@ fast_read(struct str stream, size_t step, struct buf *out)
         size_t used = 0, left = len - start;
         while (sse_next(&scan, piece + used, left - used, at_end, &event)) {
             CHECK(event.bytes > 0 && event.bytes <= left - used);
+            struct buf joined;
+            buf_init(&joined, 0);
+            sse_join_data(&event, &joined);
             describe(out, event.bytes, event.event, event.data_count,
-                     event.data, event.comment_only);
+                     buf_view(&joined), event.comment_only);
+            buf_fini(&joined);
             used += event.bytes;
         }
         CHECK(scan.scanned <= left - used);

@@ -392,6 +392,25 @@ TEST(data_in_several_lines_is_one_text)
     CHECK_EQ(answer.stated.total, 12);
 }
 
+/* As one that prints its JSON prettily. */
+TEST(data_in_many_lines_is_one_text)
+{
+    struct sse_scan scan = {0};
+    struct sse_event event;
+    struct buf text;
+    buf_init(&text, 0);
+    begin(ENDPOINT_CHAT, true);
+    buf_append_cstr(&text, "data: {\n");
+    for (int i = 0; i < 40; i++)
+        buf_printf(&text, "data: \"x%d\":%d,\n", i, i);
+    buf_append_cstr(&text, "data: \"choices\":[],\"usage\":" USAGE_7_5 "\n"
+                           "data: }\n\n");
+    CHECK_TRUE(sse_next(&scan, buf_ptr(&text), buf_len(&text), false, &event));
+    CHECK_EQ(dialect_openai.answer_event(&answer, &event), EVENT_PASS);
+    CHECK_EQ(answer.stated.total, 12);
+    buf_fini(&text);
+}
+
 /* ---- plain answers ---- */
 
 static const char plain_answer[] =

@@ -24,6 +24,14 @@ describe(const struct sse_event *event, char *text, size_t room)
     for (unsigned i = 0; i < event->data_count; i++)
         len += (size_t)snprintf(text + len, room - len, "|%.*s",
                                 STR_ARG(event->data[i]));
+    if (event->more.len > 0) {
+        struct buf joined;
+        buf_init(&joined, 0);
+        sse_join_data(event, &joined);
+        len += (size_t)snprintf(text + len, room - len, "=%.*s",
+                                STR_ARG(buf_view(&joined)));
+        buf_fini(&joined);
+    }
     snprintf(text + len, room - len, ";");
 }
 
@@ -91,7 +99,11 @@ static const struct {
     {"data: 1\ndata: 2\ndata: 3\ndata: 4\ndata: 5\ndata: 6\ndata: 7\ndata: 8\n"
      "data: 9\ndata: 10\ndata: 11\ndata: 12\ndata: 13\ndata: 14\ndata: 15\n"
      "data: 16\ndata: 17\nevent: e\n\ndata: a\n\n",
-     "e|1|2|3|4|5|6|7|8|9|10|11|12|13|14|15|16;|a;"},
+     "e|1|2|3|4|5|6|7|8|9|10|11|12|13|14|15|16="
+     "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17;|a;"},
+    {"data\rdata\rdata\rdata\rdata\rdata\rdata\rdata\rdata\rdata\rdata\rdata\r"
+     "data\rdata\rdata\rdata\r\ndata: x\r\n: no\r\ndata\nid\ndata: y\r\r",
+     "||||||||||||||||=\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\nx\n\ny;"},
 };
 
 TEST(events_are_found_wherever_the_bytes_are_cut)

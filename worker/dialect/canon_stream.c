@@ -397,10 +397,6 @@ canon_event_data(const struct sse_event *event, struct buf *joined)
     if (event->data_count == 1)
         return event->data[0];
     buf_reset(joined);
-    for (unsigned i = 0; i < event->data_count && i < SSE_DATA_LINES; i++) {
-        if (i > 0)
-            buf_append_char(joined, '\n');
-        buf_append_str(joined, event->data[i]);
-    }
+    sse_join_data(event, joined);
     return buf_ok(joined) ? buf_view(joined) : str_make(NULL, 0);
 }

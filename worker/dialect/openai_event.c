@@ -177,10 +177,7 @@ event_lines(struct answer *answer, const struct sse_event *event)
     struct buf joined;
     enum event_verdict verdict = EVENT_PASS;
     buf_init(&joined, 0);
-    for (unsigned i = 0; i < event->data_count && i < SSE_DATA_LINES; i++) {
-        buf_append_str(&joined, event->data[i]);
-        buf_append_char(&joined, '\n');
-    }
+    sse_join_data(event, &joined);
     if (buf_ok(&joined))
         verdict = event_json(answer, buf_view(&joined));
     buf_fini(&joined);

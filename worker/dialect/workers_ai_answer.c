@@ -115,21 +115,10 @@ read_errors(struct canon_stream *stream, struct str list)
     return true;
 }
 
-void
-workers_ai_read_event(struct canon_stream *stream,
-                      const struct sse_event *event)
+static void
+read_own(struct canon_stream *stream, const struct sse_event *event,
+         const struct str *values)
 {
-    struct str values[KEYS + 1];
-    if (stream->answer->done_seen)
-        return;
-    if (event->data_count != 1 ||
-        !openai_members(event->data[0], names, KEYS, values) ||
-        values[KEY_CHOICES].len > 0) {
-        openai_read_event(stream, event); /* [DONE], too */
-        return;
-    }
-    if (read_errors(stream, values[KEY_ERRORS]))
-        return;
     canon_thinking(stream, 0, openai_text(values[KEY_THOUGHTS]));
     read_response(stream, values[KEY_RESPONSE]);
     read_calls(stream, values[KEY_CALLS]);
@@ -137,6 +126,24 @@ workers_ai_read_event(struct canon_stream *stream,
         openai_usage_read(stream->answer, values[KEY_USAGE]);
     else if (values[KEY_RESPONSE].len == 0 && values[KEY_CALLS].len == 0)
         openai_read_event(stream, event); /* an error in another shape */
+}
+
+void
+workers_ai_read_event(struct canon_stream *stream,
+                      const struct sse_event *event)
+{
+    struct str values[KEYS + 1];
+    if (stream->answer->done_seen)
+        return;
+    struct buf joined;
+    buf_init(&joined, 0); /* takes memory for data of several lines only */
+    if (!openai_members(canon_event_data(event, &joined), names, KEYS,
+                        values) ||
+        values[KEY_CHOICES].len > 0)
+        openai_read_event(stream, event); /* [DONE], too */
+    else if (!read_errors(stream, values[KEY_ERRORS]))
+        read_own(stream, event, values);
+    buf_fini(&joined);
 }
 
 /* {shape, data: [[...], ...]} */
