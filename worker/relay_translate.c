@@ -382,13 +382,23 @@ relay_translate_flush(struct request *request)
         send_out(request, false);
 }
 
+/* Good JSON, and nothing of an answer in it. */
+static bool
+says_nothing(const struct canon_stream *stream)
+{
+    const struct answer *answer = stream->answer;
+    return !answer->finish_seen && !answer->usage_seen &&
+           answer->content_events == 0 && stream->vector_count == 0;
+}
+
 void
 relay_translate_plain(struct request *request)
 {
     struct canon_stream *stream = &request->translation->stream;
     request->answer.dialect->read_plain(stream, buf_view(&request->held));
     buf_reset(&request->held);
-    if (request->answer.bad && !stream->has_error) {
+    if ((request->answer.bad || says_nothing(stream)) && !stream->has_error &&
+        !stream->is_cut && !stream->failed) {
         struct fault fault;
         fault_set(&fault, 502, "server_error", "upstream_error", NULL,
                   "the provider's answer is not understood");

@@ -227,7 +227,7 @@ TEST(envelopes_are_opened)
          "start [0t +\"b\" ] (fin 0 1) end", 9},
         {"{\"result\":{\"shape\":[2,2],\"data\":[[1,2],[3,4]],\"pooling\":\"cls\"},\"success\":true}",
          "start vector 0 [1,2] vector 1 [3,4] (fin 0 1) end", 0},
-        {"{\"result\":[{\"label\":\"x\",\"score\":1}],\"success\":true}", "start (fin 0 1) end", 0},
+        {"{\"result\":[{\"label\":\"x\",\"score\":1}],\"success\":true}", "start (fin 0 0) end", 0},
     };
     // clang-format on
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -127,6 +127,10 @@ responses_read_plain(struct canon_stream *stream, struct str body)
         return;
     }
     take_begin(stream, values);
+    if (values[PLAIN_OUTPUT].len + values[PLAIN_STATUS].len +
+            values[PLAIN_ERROR].len + values[PLAIN_USAGE].len ==
+        0)
+        return; /* it is none */
     responses_read_output(stream, values[PLAIN_OUTPUT]);
     take_end(stream, values);
 }

@@ -182,6 +182,11 @@ workers_ai_read_plain(struct canon_stream *stream, struct str body)
         return;
     }
     canon_start(stream, no_text, no_text);
+    if (values[KEY_THOUGHTS].len + values[KEY_RESPONSE].len +
+            values[KEY_CALLS].len + values[KEY_DATA].len +
+            values[KEY_USAGE].len ==
+        0)
+        return; /* none that could be told */
     canon_thinking(stream, 0, openai_text(values[KEY_THOUGHTS]));
     read_response(stream, values[KEY_RESPONSE]);
     read_calls(stream, values[KEY_CALLS]);
