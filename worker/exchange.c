@@ -49,6 +49,11 @@ deadline(const struct exchange *exchange, const char **text)
     uint64_t phase = phase_limit(exchange, text), due = 0;
     if (phase > 0)
         due = exchange->phase_ms + phase;
+    uint64_t first = exchange->head_given ? 0 : exchange->request.first_byte_ms;
+    if (first > 0 && (due == 0 || exchange->started_ms + first < due)) {
+        *text = "no answer in the time that the call allows";
+        due = exchange->started_ms + first;
+    }
     uint64_t total = exchange->request.provider
                          ? exchange->request.provider->total_timeout_ms
                          : 0;

@@ -47,6 +47,9 @@ struct exchange_request {
     const struct iovec *pieces; /* head and body; alive until `end` */
     int piece_count;
     bool is_head; /* HEAD: the answer has no body */
+    /* How long the answer's head may take, all in all, where that is less than
+     * the provider's own limits; 0: as those say. */
+    uint32_t first_byte_ms;
     /* For the builtin provider, which has no head: the call itself; the body is
      * that of the pieces, or `body` where there are none. */
     const struct call *call;

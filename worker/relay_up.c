@@ -6,6 +6,7 @@
 #include "worker/relay_parts.h"
 
 #include "common/log.h"
+#include "worker/attempt_policy.h"
 #include "worker/error_reply.h"
 #include "worker/provider/provider.h"
 
@@ -67,7 +68,9 @@ write_head(struct request *request, const struct provider_family *family,
         .stream = request->call.stream,
         .is_translated = request->translation != NULL,
         .content_type = request->content_type,
-        .client = &request->head,
+        .client = request->universal != NULL
+                      ? universal_head(request->universal)
+                      : &request->head,
         .body = request->upstream_pieces + 1,
         .body_pieces = request->upstream_piece_count - 1,
         .body_len = body_len,
@@ -168,6 +171,9 @@ send_once(struct request *request, struct fault *fault)
     cells_route(&request->worker->seat, request->slot,
                 request->provider->provider_idx, request->model->price_version,
                 request->attempts);
+    if (request->universal != NULL)
+        out.first_byte_ms =
+            universal_policy(request->universal)->request_timeout_ms;
     out.pieces = request->upstream_pieces;
     out.piece_count = request->upstream_piece_count;
     request->exchange =

@@ -34,6 +34,7 @@ struct relay;
 struct translation;
 struct path_row;
 struct universal;
+struct attempt_policy;
 
 struct request {
     struct worker *worker;
@@ -193,6 +194,11 @@ void universal_begin(struct request *request);
  */
 bool universal_next(struct request *request, uint16_t status);
 uint32_t universal_step_index(const struct universal *universal);
+/* Of the step under way: the fields that its provider may see, in place of the
+ * client's; how it is to be tried. */
+const struct http_head *universal_head(const struct universal *universal);
+const struct attempt_policy *
+universal_policy(const struct universal *universal);
 void universal_free(struct universal **universal);
 
 /* ---- steps in files of their own ---- */

@@ -4,33 +4,31 @@
  *
  * Each call is a request of its own, with its own id, lease and record: when it
  * has failed, it ends and hands client, head and body over to the next one. The
- * `query` of a call is its body where it stands. Not obeyed: `headers` (the
- * gateway has its own credentials) and `config`.
+ * `query` of a call is its body where it stands. Of its `headers` the provider
+ * sees what it would see of the client's (never a credential), and
+ * `requestTimeout` of its `config` is kept.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/log.h"
 #include "worker/error_reply.h"
 #include "worker/request_call.h"
-
-enum { STEPS_MAX = 16, STEP_NAME_BYTES = 256 };
-
-struct universal_step {
-    char path[2 * STEP_NAME_BYTES]; /* /v1/a/g/PROVIDER/ENDPOINT */
-    struct span32 query;
-};
+#include "worker/universal_step.h"
 
 struct universal {
     uint32_t count, at;
-    size_t body_start; /* of the whole body in its buf */
-    struct universal_step steps[STEPS_MAX];
+    size_t body_start;     /* of the whole body in its buf */
+    struct http_head head; /* of the step, for its provider */
+    struct buf texts;      /* what that points into, beside the client's */
+    struct universal_step steps[UNIVERSAL_STEPS_MAX];
 };
 
 void
 universal_free(struct universal **universal)
 {
+    if (*universal != NULL)
+        buf_fini(&(*universal)->texts);
     free(*universal);
     *universal = NULL;
 }
@@ -41,83 +39,16 @@ universal_step_index(const struct universal *universal)
     return universal->at;
 }
 
-/* ---- reading the body ---- */
-
-static int
-refuse_body(struct fault *fault, const char *why)
+const struct http_head *
+universal_head(const struct universal *universal)
 {
-    fault_set(fault, 400, "invalid_request_error", "invalid_json", NULL,
-              "the body must be a list of 1 to %d objects with the strings "
-              "`provider` and `endpoint` and the object `query`: %s",
-              STEPS_MAX, why);
-    fault->no_retry = true;
-    return -1;
+    return &universal->head;
 }
 
-/* The reader stands behind the brace of one. */
-static int
-read_step(struct json_reader *reader, struct str body,
-          struct universal_step *step, struct fault *fault)
+const struct attempt_policy *
+universal_policy(const struct universal *universal)
 {
-    char provider[STEP_NAME_BYTES] = "", endpoint[STEP_NAME_BYTES] = "";
-    struct str key, value;
-    enum json_type type;
-    *step = (struct universal_step){.query = {0, 0}};
-    while ((type = json_member(reader, &key, &value)) != JSON_OBJECT_END) {
-        int len = 1;
-        if (type == JSON_BAD)
-            return refuse_body(fault, "it is no JSON");
-        if (json_string_equals(key, STR_LIT("query")) && type == JSON_OBJECT)
-            step->query =
-                (struct span32){.off = (uint32_t)(value.ptr - body.ptr),
-                                .len = (uint32_t)value.len};
-        else if (json_string_equals(key, STR_LIT("provider")))
-            len = type == JSON_STRING
-                      ? json_string_decode(value, provider, STEP_NAME_BYTES)
-                      : -1;
-        else if (json_string_equals(key, STR_LIT("endpoint")))
-            len = type == JSON_STRING
-                      ? json_string_decode(value, endpoint, STEP_NAME_BYTES)
-                      : -1;
-        if (len <= 0 || len >= STEP_NAME_BYTES)
-            return refuse_body(fault, "a name is no string, empty or long");
-    }
-    struct str name = str_from(provider), rest = str_from(endpoint);
-    if (step->query.len == 0 || name.len == 0 || rest.len == 0 ||
-        memchr(name.ptr, '/', name.len) != NULL)
-        return refuse_body(fault, "a part is missing");
-    snprintf(step->path, sizeof(step->path), "/v1/a/g/%.*s/%.*s",
-             STEP_NAME_BYTES, provider, STEP_NAME_BYTES - 16, endpoint);
-    return 0;
-}
-
-static int
-read_steps(struct universal *universal, struct str body, struct fault *fault)
-{
-    struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, body);
-    enum json_type type = json_next(&reader, &token);
-    bool is_list = type == JSON_ARRAY;
-    if (is_list)
-        type = json_next(&reader, &token);
-    for (; type == JSON_OBJECT; type = json_next(&reader, &token)) {
-        if (universal->count == STEPS_MAX)
-            return refuse_body(fault, "there are more");
-        if (read_step(&reader, body, &universal->steps[universal->count],
-                      fault) < 0)
-            return -1;
-        universal->count++;
-        if (!is_list)
-            break;
-    }
-    if (is_list && type == JSON_ARRAY_END)
-        type = json_next(&reader, &token);
-    else if (!is_list && universal->count == 1)
-        type = json_next(&reader, &token);
-    if (type != JSON_END || universal->count == 0)
-        return refuse_body(fault, "it is something else");
-    return 0;
+    return &universal->steps[universal->at].policy;
 }
 
 /* ---- one step after the other ---- */
@@ -144,6 +75,12 @@ begin_step(struct request *request, struct fault *fault)
                        "the step's endpoint is none of a model call");
         return -1;
     }
+    struct str headers = {request->body.data + universal->body_start +
+                              step->headers.off,
+                          step->headers.len};
+    if (universal_step_head(headers, &request->head, &universal->head,
+                            &universal->texts, fault) < 0)
+        return -1;
     request->dialect = request_dialect(&match, &request->head);
     request->body.start = universal->body_start + step->query.off;
     request->body.end = request->body.start + step->query.len;
@@ -160,7 +97,11 @@ universal_begin(struct request *request)
         fault_set_overloaded(&fault, "out of memory");
     } else {
         request->universal->body_start = request->body.start;
-        if (read_steps(request->universal, body, &fault) == 0) {
+        buf_init(&request->universal->texts, 0);
+        int count =
+            universal_read_steps(body, request->universal->steps, &fault);
+        if (count > 0) {
+            request->universal->count = (uint32_t)count;
             if (begin_step(request, &fault) == 0) {
                 request_call(request);
                 return;

@@ -90,6 +90,9 @@ enum http_parse_result http_parse_response(const char *bytes, size_t len,
 struct str http_field_find(const struct http_head *head, struct str name);
 /* How many fields of that name. */
 unsigned http_field_count(const struct http_head *head, struct str name);
+/* Whether a field that came some other way would pass the parser: a name that is
+ * a token, a value without control bytes. */
+bool http_field_is_valid(struct str name, struct str value);
 /* Whether `name` is hop-by-hop, by the list of RFC 9110 7.6.1 or by being named
  * in a Connection field of this head. */
 bool http_field_is_hop_by_hop(const struct http_head *head, struct str name);

@@ -254,6 +254,13 @@ is_named_by_connection(const struct http_head *head, struct str name)
 }
 
 bool
+http_field_is_valid(struct str name, struct str value)
+{
+    return http_is_token(name) &&
+           http_find_control(value.ptr, 0, value.len) == value.len;
+}
+
+bool
 http_field_is_hop_by_hop(const struct http_head *head, struct str name)
 {
     static const struct str always[] = {

@@ -347,6 +347,46 @@ models = *
              "query": contents}]), 0)
         self.assertIn("candidates", answer)
 
+    def test_a_steps_headers_reach_its_provider_but_for_what_stays_here(self):
+        self.check_step(self.gw.http("POST", "/v1/acct/gw", [dict(self.step(status=500), headers={
+            "X-Step": "first", "X-First": "1"}), dict(self.step("xai"), headers={
+                "x-step": "second \u00e9", "User-Agent": "step/1",
+                "Authorization": "Bearer theirs", "x-api-key": "theirs",
+                "cf-aig-metadata": "theirs", "Host": "theirs", "Cookie": "theirs",
+                "Connection": "x-kept", "Transfer-Encoding": "chunked",
+                "Content-Length": "3", "X-Amz-Target": "theirs", "gone": None})],
+            {"Authorization": "Bearer " + self.key, "X-Step": "client",
+             "X-Kept": "yes", "User-Agent": "client/1"}), 1)
+        (_, _, first, _), (_, _, second, _) = self.provider.requests[-2:]
+        self.assertEqual((first["x-step"], first["x-first"], first["user-agent"]),
+                         ("first", "1", "client/1"))
+        self.assertEqual(second["x-step"].encode("latin-1").decode(), "second \u00e9")
+        self.assertEqual((second["x-kept"], second["user-agent"]), ("yes", "step/1"))
+        self.assertNotIn("x-first", second)
+        self.assertNotIn("transfer-encoding", second)
+        self.assertNotIn("theirs", json.dumps(second))
+
+    def test_a_steps_time_is_kept_and_the_next_one_has_its_own(self):
+        slow = dict(self.step(hang=True), config={
+            "requestTimeout": 300, "maxAttempts": 1, "retryDelay": 0,
+            "backoff": "constant"})
+        answer = self.post("/v1/acct/gw", [slow, self.step("xai")])
+        self.check_step(answer, 1)
+        status, headers, body = self.post("/v1/acct/gw", [slow])
+        self.assertEqual((status, headers["cf-aig-step"]), (504, "0"), body)
+        self.assertIn(b"in the time that the call allows", body)
+
+    def test_headers_and_configs_of_other_forms_are_refused_before_any_step(self):
+        sent = len(self.provider.requests)
+        for part in ({"headers": []}, {"headers": {"a": 1}},
+                     {"headers": {"a": "b\r\nc: d"}}, {"config": 7},
+                     {"config": {"requestTimeout": "500"}},
+                     {"config": {"maxAttempts": 6}}, {"config": {"retryDelay": 5001}},
+                     {"config": {"backoff": "random"}}):
+            self.check_gateway_error(self.post("/v1/acct/gw", [
+                self.step(), dict(self.step(), **part)]), 400, 5006)
+        self.assertEqual(len(self.provider.requests), sent)
+
     def test_bodies_that_are_no_list_of_calls_are_refused(self):
         good = self.step()
         for body in (b"", b"[]", b"{}", b"[1]", b"7", b"[[]]", b"nonsense",

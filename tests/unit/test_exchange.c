@@ -241,14 +241,22 @@ TEST(silence_ends_in_a_timeout_of_its_phase)
     static const struct {
         const char *answer;
         uint64_t first_ms, idle_ms, total_ms;
+        uint32_t call_ms; /* as the call allows */
         const char *text;
     } cases[] = {
-        {"", 30, 0, 0, "no answer in time"},
-        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1", 30, 0, 0, "no answer in time"},
-        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", 0, 30, 0,
+        {"", 30, 0, 0, 0, "no answer in time"},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1", 30, 0, 0, 0,
+         "no answer in time"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", 0, 30, 0, 0,
          "silent for too long in mid-answer"},
-        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", 0, 0, 30,
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", 0, 0, 30, 0,
          "the whole exchange took too long"},
+        {"", 0, 0, 0, 30, "no answer in the time that the call allows"},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1", 60000, 0, 60000, 30,
+         "no answer in the time that the call allows"},
+        {"", 30, 0, 0, 60000, "no answer in time"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", 0, 30, 0, 60000,
+         "silent for too long in mid-answer"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct fixture f;
@@ -256,6 +264,7 @@ TEST(silence_ends_in_a_timeout_of_its_phase)
         f.provider.first_byte_timeout_ms = cases[i].first_ms;
         f.provider.idle_timeout_ms = cases[i].idle_ms;
         f.provider.total_timeout_ms = cases[i].total_ms;
+        f.first_byte_ms = cases[i].call_ms;
         fixture_start(&f);
         int fd = fixture_accept(&f);
         server_send(fd, cases[i].answer);

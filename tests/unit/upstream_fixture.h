@@ -46,6 +46,7 @@ struct fixture {
     struct catalogue_provider provider;
     struct iovec piece;
     struct call call;
+    uint32_t first_byte_ms; /* of the next exchange */
     struct record record;
     int fds_before;
 };
@@ -165,6 +166,7 @@ static inline void
 fixture_start(struct fixture *f)
 {
     struct exchange_request request = {
+        .first_byte_ms = f->first_byte_ms,
         .provider = &f->provider,
         .pieces = &f->piece,
         .piece_count = 1,
