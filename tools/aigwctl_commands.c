@@ -79,6 +79,8 @@ const struct flag ctl_flags[] = {
     {"cause", 0, FLAG_VALUE, false, "CAUSE", "how it ended, as ok or lost"},
     {"request-id", 0, FLAG_VALUE, false, "ID", "the row of one request"},
     {"text", 0, FLAG_VALUE, false, "TEXT", "rows that contain it"},
+    {"metadata", 0, FLAG_VALUE, false, "NAME=VALUE",
+     "rows of calls with it; NAME alone: with any value"},
     {"order", 0, FLAG_VALUE, false, "desc|asc", "newest or oldest first"},
     {NULL, 0, FLAG_SWITCH, false, NULL, NULL},
 };
@@ -144,7 +146,7 @@ const struct command ctl_commands[] = {
      "sum requests, tokens and cost", "usage --since 7d --by day,model"},
     {"logs", "[ref]",
      "follow limit key group model provider status cause request-id text "
-     "since from to order",
+     "metadata since from to order",
      run_logs, "show log rows", "logs --follow --status error"},
     {"verify", "", "", run_verify,
      "check that totals, rows and roll-ups of the ledger agree", NULL},

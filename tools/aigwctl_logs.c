@@ -28,8 +28,42 @@ static const struct output_column columns[] = {
     {NULL, NULL, false},
 };
 
-/* The filters of the command line, without time, order and place. */
-static void
+/* --metadata NAME=VALUE, as often as it is given, as one object; NAME alone
+ * goes as it is, for it asks for any value. */
+static bool
+add_metadata(struct ctl *ctl, struct buf *path)
+{
+    const struct arguments *args = &ctl->args;
+    const char *first = argument_nth(args, "metadata", 0);
+    if (first == NULL || argument_nth(args, "metadata", 1) == NULL) {
+        ctl_query(path, "metadata", first);
+        return true;
+    }
+    cJSON *all = cJSON_CreateObject();
+    bool good = all != NULL;
+    const char *entry;
+    for (unsigned i = 0;
+         good && (entry = argument_nth(args, "metadata", i)) != NULL; i++) {
+        const char *value = strchr(entry, '=');
+        char *name =
+            value == NULL ? NULL : strndup(entry, (size_t)(value - entry));
+        good = name != NULL && cJSON_AddStringToObject(all, name, value + 1);
+        free(name);
+    }
+    char *text = good ? cJSON_PrintUnformatted(all) : NULL;
+    if (text != NULL)
+        ctl_query(path, "metadata", text);
+    else
+        output_error(&ctl->output, "USAGE_ERROR",
+                     "several --metadata must each be NAME=VALUE", NULL);
+    cJSON_free(text);
+    cJSON_Delete(all);
+    return text != NULL;
+}
+
+/* The filters of the command line, without time, order and place; false: the
+ * error was printed. */
+static bool
 logs_path(struct ctl *ctl, struct buf *path)
 {
     static const char *const same[] = {"group",  "model", "provider",
@@ -41,6 +75,7 @@ logs_path(struct ctl *ctl, struct buf *path)
     ctl_query(path, "request_id", argument(args, "request-id"));
     for (unsigned i = 0; i < ARRAY_LEN(same); i++)
         ctl_query(path, same[i], argument(args, same[i]));
+    return add_metadata(ctl, path);
 }
 
 enum { PAGE_ROWS = 1000, CURSOR_BYTES = 128 };
@@ -63,8 +98,7 @@ next_page(struct ctl *ctl, struct buf *path, unsigned long limit, char *cursor,
 {
     cJSON *answer = NULL;
     char number[24];
-    logs_path(ctl, path);
-    if (!query_time_span(ctl, path))
+    if (!logs_path(ctl, path) || !query_time_span(ctl, path))
         return CTL_USAGE;
     if (!argument_given(&ctl->args, "follow"))
         ctl_query(path, "order", argument(&ctl->args, "order"));
@@ -126,7 +160,8 @@ follow(struct ctl *ctl, struct buf *path, const char *started, char *cursor,
     const struct timespec pause = {1, 0};
     for (;;) {
         cJSON *answer = NULL;
-        logs_path(ctl, path);
+        if (!logs_path(ctl, path))
+            return CTL_USAGE;
         ctl_query(path, "order", "asc");
         ctl_query(path, "limit", "1000");
         if (*cursor != '\0')

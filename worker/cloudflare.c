@@ -5,6 +5,7 @@
 #include "worker/cloudflare.h"
 
 #include "common/json_write.h"
+#include "common/net/http_reply.h"
 #include "worker/request_path.h"
 
 enum { NUMBER_OTHER = 7003 }; /* "Model execution failed" */
@@ -91,6 +92,14 @@ cloudflare_error_body(struct buf *out, uint8_t plane, const struct fault *fault)
         json_cstring(&json, fault->message);
     }
     json_object_end(&json);
+}
+
+void
+cloudflare_id_fields(const struct request *request, struct buf *out)
+{
+    struct str id = str_from(request->id), event = request->event_id;
+    http_field(out, STR_LIT("cf-aig-log-id"), id);
+    http_field(out, STR_LIT("cf-aig-event-id"), event.len > 0 ? event : id);
 }
 
 /* ---- names of providers ---- */

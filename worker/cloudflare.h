@@ -10,6 +10,8 @@
 #include "shm/catalogue.h"
 #include "worker/fault.h"
 
+struct request;
+
 /*
  * The gateway's envelope (`error`, `result: []`, and the same once more at the
  * top) for PLANE_CF_GATEWAY; the API's (`errors`, `result: null`) else. Clients
@@ -17,6 +19,9 @@
  */
 void cloudflare_error_body(struct buf *out, uint8_t plane,
                            const struct fault *fault);
+/* What Cloudflare's clients look for in every answer: the name under which it
+ * stands in the log, and their own name of it. */
+void cloudflare_id_fields(const struct request *request, struct buf *out);
 /*
  * The provider that the catalogue has for a name of Cloudflare's: of that very
  * name, or else one that Cloudflare names differently, or "custom-" before it.

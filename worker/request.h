@@ -22,6 +22,7 @@
 #include "worker/dialect/multipart.h"
 #include "worker/exchange.h"
 #include "worker/fault.h"
+#include "worker/request_tags.h"
 
 enum request_step {
 #define STEP(name, text) REQUEST_##name,
@@ -50,6 +51,8 @@ struct request {
     uint8_t path_provider_len; /* of path_provider; 0: the path names none */
     bool head_only;            /* HEAD: the answer's body is not sent */
     struct str content_type;   /* of the body for providers; len 0: JSON */
+    struct str event_id;       /* the caller's own name of the call; len 0 */
+    bool has_tags;             /* the client's metadata: request_tag() */
 
     /* who asks */
     uint8_t client_ip[16];
@@ -108,6 +111,7 @@ struct request {
 
     /* ---- what stands below is not cleared for a new request ---- */
     struct call call;
+    struct request_tags tags; /* where has_tags */
     char path_provider[SHM_NAME_BYTES]; /* a provider's name, not ended */
     char content_type_text[MULTIPART_TYPE_BYTES];
     struct http_head head; /* the client's; spans point into head_copy */
@@ -137,6 +141,13 @@ struct request *request_create(struct client *client);
 int request_keep_head(struct request *request, const struct http_head *head);
 /* Why it went wrong, for the log: the first reason stays. Never content. */
 void request_note_error(struct request *request, const char *text);
+/* What the client's metadata says under `key`; {NULL, 0}: nothing. */
+static inline struct str
+request_tag(const struct request *request, struct str key)
+{
+    return request->has_tags ? request_tags_find(&request->tags, key)
+                             : (struct str){NULL, 0};
+}
 /* relay: the answer has been given in full (or the client is gone); the
  * request ends. An exchange still open is aborted at the end of the turn. */
 void request_done(struct request *request);

@@ -110,6 +110,7 @@ request_call_begin(struct request *request, const struct http_head *head,
     const struct path_row *row = match->row;
     struct call *call = &request->call;
     request->endpoint = row->endpoint;
+    request_read_fields(request);
     call->model_in_path = call->as_array = false;
     call->stream_in_path = row->stream;
     call->boundary.len = 0;

@@ -19,6 +19,9 @@ const struct dialect *request_dialect(const struct path_match *match,
 int request_call_begin(struct request *request, const struct http_head *head,
                        const struct path_match *match,
                        struct fault *fault) MUST_CHECK;
+/* request_fields.c: metadata and what else the head that is kept says to the
+ * gateway. */
+void request_read_fields(struct request *request);
 /* The value of `name` in a query string, as sent; {NULL, 0}: it is not there. */
 struct str request_query(struct str query, struct str name);
 

@@ -101,6 +101,8 @@ request_reply_begin(struct request *request, struct buf *out, uint16_t status)
     if (request->universal != NULL)
         http_field_u64(out, "cf-aig-step",
                        universal_step_index(request->universal));
+    if (request->plane >= PLANE_CF_GATEWAY || request->event_id.len > 0)
+        cloudflare_id_fields(request, out);
     route_fields(request, out);
     if (request->settled)
         cost_fields(request, out);

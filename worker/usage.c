@@ -78,7 +78,7 @@ fill_usage(struct request *request, struct shm_record *record)
         narrow(usage->completion + usage->reasoning + usage->audio_out);
 }
 
-/* Model asked and error text; returns the length. */
+/* Model asked, error text and metadata; returns the length. */
 static uint32_t
 fill_meta(const struct request *request, struct shm_record *record,
           char meta[SHM_RECORD_META_MAX])
@@ -89,10 +89,14 @@ fill_meta(const struct request *request, struct shm_record *record,
     memcpy(meta + asked, request->error_text, error);
     record->model_asked_len = (uint16_t)asked;
     record->error_len = (uint16_t)error;
-    return (uint32_t)(asked + error);
+    if (!request->has_tags)
+        return (uint32_t)(asked + error);
+    record->tags_len = request->tags.json_len;
+    memcpy(meta + asked + error, request->tags.json, record->tags_len);
+    return (uint32_t)(asked + error + record->tags_len);
 }
-_Static_assert(CALL_MODEL_BYTES + 128 <= SHM_RECORD_META_MAX,
-               "model asked and error text fit");
+_Static_assert(CALL_MODEL_BYTES + 128 + TAGS_JSON_BYTES <= SHM_RECORD_META_MAX,
+               "model asked, error text and metadata fit");
 
 /* Half full: the accountant looks every 50 ms anyway, but a burst of large
  * records should not have to wait for it. Told once per filling. */

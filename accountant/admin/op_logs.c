@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <cjson/cJSON.h>
+
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/op_keys.h"
 #include "accountant/ledger_report.h"
@@ -16,7 +18,9 @@
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, CURSOR_BYTES = 64 };
 
 struct logs_work {
-    struct ledger_row_filter filter; /* texts: of call->query */
+    struct ledger_row_filter filter; /* texts: of call->query, or these: */
+    cJSON *metadata;
+    char *tag_text;
     struct ledger_row *rows;
     uint64_t limit, count;
     bool more;
@@ -29,6 +33,8 @@ work_free(void *context)
 {
     struct logs_work *work = context;
     free(work->rows);
+    cJSON_Delete(work->metadata);
+    free(work->tag_text);
     buf_fini(&work->error);
     free(work);
 }
@@ -120,6 +126,47 @@ read_order(const char *text, bool *oldest_first, struct admin_error *error)
 }
 
 static bool
+refuse_metadata(struct admin_error *error)
+{
+    return admin_error_field(error, "metadata",
+                             "'metadata' must be NAME=VALUE, NAME, or a JSON "
+                             "object of at most %d texts.",
+                             LEDGER_TAGS_MAX);
+}
+
+/* NAME=VALUE or NAME, or an object of several. */
+static bool
+read_metadata(struct call *call, struct logs_work *work)
+{
+    const char *text = query_get(&call->query, "metadata");
+    struct ledger_row_filter *filter = &work->filter;
+    struct admin_error *error = &call->error;
+    if (text == NULL)
+        return true;
+    if (*text == '{') {
+        work->metadata = cJSON_Parse(text);
+        const cJSON *item = NULL;
+        cJSON_ArrayForEach(item, work->metadata)
+        {
+            if (!cJSON_IsString(item) || filter->tag_count == LEDGER_TAGS_MAX)
+                return refuse_metadata(error);
+            filter->tags[filter->tag_count++] =
+                (struct ledger_tag){item->string, item->valuestring};
+        }
+        return work->metadata != NULL || refuse_metadata(error);
+    }
+    work->tag_text = strdup(text);
+    if (work->tag_text == NULL)
+        return admin_error_set(error, 503, "overloaded", "Out of memory.");
+    char *value = strchr(work->tag_text, '=');
+    if (value != NULL)
+        *value++ = '\0';
+    filter->tags[filter->tag_count++] =
+        (struct ledger_tag){work->tag_text, value};
+    return *work->tag_text != '\0' || refuse_metadata(error);
+}
+
+static bool
 read_filter(struct call *call, struct logs_work *work)
 {
     const struct query *query = &call->query;
@@ -141,7 +188,8 @@ read_filter(struct call *call, struct logs_work *work)
         !query_u64(query, "limit", 1, LIMIT_MAX, &work->limit, error) ||
         !read_status(query_get(query, "status"), filter, error) ||
         !read_cause(query_get(query, "cause"), filter, error) ||
-        !read_order(query_get(query, "order"), &filter->oldest_first, error))
+        !read_order(query_get(query, "order"), &filter->oldest_first, error) ||
+        !read_metadata(call, work))
         return false;
     if (group_name != NULL) {
         const struct group *group = store_group_named(call->store, group_name);

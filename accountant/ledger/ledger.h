@@ -86,6 +86,12 @@ struct ledger_snapshot *ledger_snapshot_take(struct ledger *ledger);
 void ledger_snapshot_release(struct ledger *ledger,
                              struct ledger_snapshot **snapshot);
 
+/* An entry that a row's metadata has; value NULL: whatever it is. */
+struct ledger_tag {
+    const char *key, *value;
+};
+enum { LEDGER_TAGS_MAX = 16 };
+
 /* Zero fields match everything. */
 struct ledger_row_filter {
     int64_t from_ms, to_ms; /* [from, to) by ended_ms; to 0: now */
@@ -95,6 +101,8 @@ struct ledger_row_filter {
     int cause; /* -1: any */
     bool oldest_first;
     const char *cursor; /* resume behind it: from ledger_row_cursor() */
+    unsigned tag_count; /* all of them */
+    struct ledger_tag tags[LEDGER_TAGS_MAX];
 };
 /* Return false from the callback to stop. 0 or -errno. Only rows whose effect
  * is booked are shown. */

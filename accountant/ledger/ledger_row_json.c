@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "accountant/ledger/ledger_report.h"
+#include "common/json_scan.h"
 #include "common/json_write.h"
 
 enum {
@@ -83,6 +84,17 @@ put_text(struct line *line, const char *text)
         line->at = line->out->data + line->out->end;
     }
     PUT(line, "\"");
+}
+
+/* The client's metadata, an object as its worker wrote it; null for none. */
+static void
+put_tags(struct line *line, const char *tags)
+{
+    if (tags[0] == '{' && strpbrk(tags, "\r\n") == NULL &&
+        json_is_object(str_from(tags)))
+        put_bytes(line, tags, strlen(tags));
+    else
+        put_text(line, tags);
 }
 
 /* "2026-11-21T22:33:00.123Z"; days to a date after Hinnant, "chrono-compatible
@@ -188,8 +200,8 @@ put_what(struct line *line, const struct ledger_row *row)
     put_text(line, row->provider);
     PUT(line, ",\"error\":");
     put_text(line, row->error);
-    PUT(line, ",\"tags\":");
-    put_text(line, row->tags);
+    PUT(line, ",\"metadata\":");
+    put_tags(line, row->tags);
     PUT(line, ",\"dialect\":");
     put_number(line, row->dialect);
     PUT(line, ",\"endpoint\":");

@@ -10,6 +10,7 @@
 
 #include "accountant/ledger/ledger_internal.h"
 #include "common/crypto.h"
+#include "common/json_scan.h"
 
 enum { ROW_KEY_BYTES = 29 };
 
@@ -54,6 +55,39 @@ text_matches(const char *text, const struct ledger_row *row)
     return false;
 }
 
+/* Whether metadata has the entry: a number or a boolean is as it was spelt. */
+static bool
+has_tag(struct str metadata, const struct ledger_tag *tag)
+{
+    struct json_reader reader;
+    struct json_token token;
+    struct str key, value;
+    enum json_type type;
+    json_reader_init(&reader, metadata);
+    if (json_next(&reader, &token) != JSON_OBJECT)
+        return false;
+    while ((type = json_member(&reader, &key, &value)) != JSON_OBJECT_END) {
+        if (type == JSON_BAD)
+            return false;
+        if (!json_string_equals(key, str_from(tag->key)))
+            continue;
+        return tag->value == NULL ||
+               (type == JSON_STRING
+                    ? json_string_equals(value, str_from(tag->value))
+                    : str_equals(value, str_from(tag->value)));
+    }
+    return false;
+}
+
+static bool
+tags_match(const struct ledger_row_filter *f, const struct ledger_row *row)
+{
+    for (unsigned i = 0; i < f->tag_count; i++)
+        if (!has_tag(str_from(row->tags), &f->tags[i]))
+            return false;
+    return true;
+}
+
 static bool
 row_matches(const struct ledger_row_filter *f, const struct ledger_row *row)
 {
@@ -65,7 +99,7 @@ row_matches(const struct ledger_row_filter *f, const struct ledger_row *row)
            name_matches(f->model, row->model) &&
            name_matches(f->provider, row->provider) &&
            name_matches(f->request_id, row->request_id) &&
-           text_matches(f->text, row);
+           text_matches(f->text, row) && tags_match(f, row);
 }
 
 /* Where a scan of one day begins: at the cursor or the edge of the time. */

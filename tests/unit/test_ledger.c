@@ -110,6 +110,44 @@ TEST(rows_are_found_by_filter_in_both_orders)
     fixture_fini(&f);
 }
 
+TEST(rows_are_found_by_their_metadata)
+{
+    struct fixture f;
+    static const char *const texts[] = {
+        "", "{\"plan\":\"paid\",\"n\":1.50,\"ok\":true}",
+        "{\"plan\":\"\\u0070aid\"}", "{\"plan\":", "not JSON"};
+    static const struct {
+        struct ledger_tag tags[2];
+        unsigned tag_count;
+        uint64_t count;
+    } cases[] = {
+        {{{"plan", "paid"}}, 1, 2},
+        {{{"plan", NULL}}, 1, 2},
+        {{{"plan", "pai"}}, 1, 0},
+        {{{"n", "1.50"}}, 1, 1},
+        {{{"n", "1.5"}}, 1, 0},
+        {{{"ok", "true"}, {"plan", "paid"}}, 2, 1},
+        {{{"ok", "true"}, {"plan", "free"}}, 2, 0},
+        {{{"", NULL}}, 1, 0},
+    };
+    fixture_init(&f);
+    for (uint64_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct ledger_row row = fixture_row(2, i * 256, 100, FIXTURE_NOON);
+        strcpy(row.tags, texts[i]);
+        CHECK_EQ(fixture_book(&f, &row, 1, true), 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct ledger_row_filter filter = {.cause = -1,
+                                           .tag_count = cases[i].tag_count};
+        memcpy(filter.tags, cases[i].tags, sizeof(cases[i].tags));
+        uint64_t count = scan(&f, &filter, 0).count;
+        if (count != cases[i].count)
+            test_fail(__FILE__, __LINE__, "case %zu: %llu rows", i,
+                      (unsigned long long)count);
+    }
+    fixture_fini(&f);
+}
+
 TEST(a_cursor_goes_on_behind_the_last_row)
 {
     for (int oldest_first = 0; oldest_first < 2; oldest_first++) {
