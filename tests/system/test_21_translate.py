@@ -8,11 +8,13 @@ in every class, and the client must read the same text, tool calls and stop reas
 The recordings lie in $AIGW_SHARED/recordings; without them the test is skipped.
 """
 import asyncio
+import base64
 import glob
 import json
 import os
 import random
 import re
+import struct
 import unittest
 import urllib.parse
 
@@ -34,6 +36,7 @@ KINDS = {
     "generate": ("gemini", ""),
     "converse": ("bedrock", "region = us-east-1\n"),
 }
+EMBED_KINDS = {"embeddings": ("openai", ""), "embed": ("gemini", "")}
 # Answers that are no answer of their api: nothing can read the same from them.
 UNREADABLE = {
     # arguments in pieces with paths of their own, asked for by a switch
@@ -48,21 +51,23 @@ UNREADABLE = {
     "gemini-generate-json-testgoogleaitoolcallresponse-310129b9",
     # the recording's own arguments are no JSON
     "openai-responses-stream-parallel-tool-call-wrapper-1-7d6ff27d",
+    # base64 of doubles, where its clients ask for that and take it for floats
+    "vllm-embeddings-json-embeddings-context-propagation-35752d0c",
 }
 
 
-def load():
-    """All that a provider of a kind above can have said, errors too."""
+def load(kinds):
+    """All that a provider of these kinds can have said, errors too."""
     found = {}
     for path in sorted(glob.glob(os.path.join(SHARED, "recordings", "*", "*.json"))):
         with open(path, encoding="utf-8") as f:
             recording = json.load(f)
-        if recording["api"] in KINDS and recording["id"] not in UNREADABLE:
+        if recording["api"] in kinds and recording["id"] not in UNREADABLE:
             found[recording["id"]] = recording
     return found
 
 
-RECORDINGS = load()
+RECORDINGS, EMBEDDINGS = load(KINDS), load(EMBED_KINDS)
 ANSWERS = {k: r for k, r in RECORDINGS.items() if r["response"]["status"] == 200}
 # What a provider may say of its own trouble, or of our credential, is no fault of
 # the client's.
@@ -79,7 +84,8 @@ class Player:
     def recording_of(path, body):
         path = urllib.parse.unquote(path)
         named = re.search(r"/models?/([^/:?]+)", path)
-        return RECORDINGS[named.group(1) if named else json.loads(body)["model"]]
+        name = named.group(1) if named else json.loads(body)["model"]
+        return RECORDINGS.get(name) or EMBEDDINGS[name]
 
     def pieces(self, data):
         most = self.random.choice((3, 40, 700, 9000))
@@ -136,8 +142,9 @@ def generate(model, stream):
 CLIENTS = (chat, responses, messages, generate)
 
 
-@unittest.skipUnless(RECORDINGS, "no recordings in %s" % SHARED)
-class Translate(GatewayCase):
+class Replay(GatewayCase):
+    kinds = KINDS
+
     @classmethod
     def setUpClass(cls):
         cls.provider = MockProvider(handler=Player()).start()
@@ -145,7 +152,7 @@ class Translate(GatewayCase):
                         "api_key = sk-upstream-secret-canary\nmodels = *\n%s\n" % (
                             api, kind, "http://127.0.0.1:%d" % cls.provider.port
                             if kind != "openai" else cls.provider.base_url, options)
-                        for api, (kind, options) in KINDS.items())
+                        for api, (kind, options) in cls.kinds.items())
         cls.gw = Gateway(extra=extra).start()
         cls.key = cls.gw.create_key("replay")
 
@@ -181,19 +188,6 @@ class Translate(GatewayCase):
             return (rows,) if ids <= rows.keys() else None
         return wait_for(all_there, 60, "log rows of all replayed calls")[0]
 
-    def check(self, recording, api, outcome):
-        """What a client reads of it; an explanation, or None."""
-        want = said.read(recording["api"], said.recorded_body(recording),
-                         recording["stream"])
-        if outcome.status != 200:
-            return "status %s: %s" % (outcome.status, outcome.body[:300])
-        got = said.read(api, outcome.body, recording["stream"])
-        for what in ("text", "tools", "stop"):
-            mine, theirs = getattr(got, what), getattr(want, what)
-            if mine != theirs:
-                return "%s: %.300r, not %.300r" % (what, mine, theirs)
-        return None
-
     def check_usage(self, recording, row):
         expected = recording["expected_usage"]
         if expected is None or expected["normalised"] is None:
@@ -210,6 +204,22 @@ class Translate(GatewayCase):
         wrong = {c: (usage[c], want[c]) for c in CLASSES + ("audio",)
                  if usage[c] != want[c]}
         return "usage (got, want): %r" % wrong if wrong else None
+
+
+@unittest.skipUnless(RECORDINGS, "no recordings in %s" % SHARED)
+class Translate(Replay):
+    def check(self, recording, api, outcome):
+        """What a client reads of it; an explanation, or None."""
+        want = said.read(recording["api"], said.recorded_body(recording),
+                         recording["stream"])
+        if outcome.status != 200:
+            return "status %s: %s" % (outcome.status, outcome.body[:300])
+        got = said.read(api, outcome.body, recording["stream"])
+        for what in ("text", "tools", "stop"):
+            mine, theirs = getattr(got, what), getattr(want, what)
+            if mine != theirs:
+                return "%s: %.300r, not %.300r" % (what, mine, theirs)
+        return None
 
     def replay(self, client):
         api = client("m", False)[0]
@@ -253,6 +263,96 @@ class Translate(GatewayCase):
                     self.assertTrue(dialect.is_error(json.loads(outcome.body)))
                     usage = rows[outcome.id]["usage"]
                     self.assertEqual(sum(usage[c] for c in CLASSES), 0)
+
+    def test_books(self):
+        wait_for(self.gw.settled, 60, "all settled")
+        self.gw.verify()
+
+
+def vectors_of(body):
+    """The vectors of an answer in any of the forms, as 32-bit floats; their number."""
+    answer = json.loads(body)
+    if "data" in answer:
+        items = [d["embedding"] for d in sorted(
+            answer["data"], key=lambda d: d.get("index", 0))]
+    else:
+        items = answer.get("embeddings") or [answer["embedding"]]
+        items = [i["values"] for i in items]
+    floats = []
+    for item in items:
+        if isinstance(item, str):
+            data = base64.b64decode(item)
+            item = struct.unpack("<%df" % (len(data) // 4), data)
+        floats.append(struct.pack("<%df" % len(item), *item))
+    return floats
+
+
+@unittest.skipUnless(EMBEDDINGS, "no recordings in %s" % SHARED)
+class Embeddings(Replay):
+    """Vectors, from the provider of one dialect to clients of the other."""
+    kinds = EMBED_KINDS
+
+    def replay(self, api, ask):
+        """ask(model, number of vectors): path, body."""
+        count = 0
+        for recording in EMBEDDINGS.values():
+            if recording["api"] != api or recording["response"]["status"] != 200:
+                continue
+            want = vectors_of(said.recorded_body(recording))
+            path, body = ask("%s/%s" % (api, recording["id"]), len(want))
+            status, headers, answer = self.gw.call(self.key, body, path)
+            with self.subTest(recording=recording["id"], path=path):
+                self.assertEqual(status, 200, answer[:300])
+                self.assertEqual(vectors_of(answer), want)
+                row = self.rows_of({headers["x-request-id"]})[headers["x-request-id"]]
+                self.assertIsNone(self.check_usage(recording, row))
+                count += 1
+            yield recording, json.loads(answer), row
+        self.assertGreater(count, 1)
+
+    def test_a_gemini_client_gets_one_vector_of_every_provider(self):
+        for _, answer, _ in self.replay("embeddings", lambda model, n: (
+                "/v1beta/models/%s:embedContent" % urllib.parse.quote(model, safe="/"),
+                {"content": {"parts": [{"text": "hi"}]}})):
+            self.assertIn("values", answer["embedding"])
+            self.assertTrue(all(isinstance(v, (int, float))
+                                for v in answer["embedding"]["values"]))
+
+    def test_a_gemini_client_gets_a_batch_of_vectors_of_every_provider(self):
+        for _, answer, _ in self.replay("embeddings", lambda model, n: (
+                "/v1beta/models/%s:batchEmbedContents" % urllib.parse.quote(
+                    model, safe="/"),
+                {"requests": [{"model": "models/" + model, "content": {
+                    "parts": [{"text": "hi"}]}}] * n})):
+            self.assertEqual(len(answer["embeddings"]), 1)
+
+    def test_an_openai_client_gets_geminis_vectors(self):
+        for form in ("float", "base64", None):
+            def ask(model, n):
+                body = {"model": model, "input": ["hi"] * n, "dimensions": 768}
+                if form:
+                    body["encoding_format"] = form
+                return "/v1/embeddings", body
+            for _, answer, row in self.replay("embed", ask):
+                self.assertEqual(answer["object"], "list")
+                self.assertEqual([d["index"] for d in answer["data"]],
+                                 list(range(len(answer["data"]))))
+                kinds = {type(d["embedding"]) for d in answer["data"]}
+                self.assertEqual(kinds, {str if form == "base64" else list})
+                self.assertEqual(answer["usage"]["prompt_tokens"],
+                                 row["usage"]["prompt_missed"])
+
+    def test_errors_are_told_in_the_clients_dialect_and_cost_nothing(self):
+        errors = [r for r in EMBEDDINGS.values() if r["response"]["status"] != 200]
+        self.assertGreater(len(errors), 1)
+        for recording in errors:
+            status, headers, answer = self.gw.call(
+                self.key, {"content": {"parts": [{"text": "hi"}]}},
+                "/v1beta/models/embeddings/%s:embedContent" % recording["id"])
+            self.assertEqual(status, recording["response"]["status"], answer)
+            self.assertTrue(Generate.is_error(json.loads(answer)))
+            row = self.rows_of({headers["x-request-id"]})[headers["x-request-id"]]
+            self.assertEqual(sum(row["usage"][c] for c in CLASSES), 0)
 
     def test_books(self):
         wait_for(self.gw.settled, 60, "all settled")
