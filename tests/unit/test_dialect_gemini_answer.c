@@ -405,10 +405,11 @@ TEST(pictures_and_vectors_are_written)
         "[{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"aGk=\"}}]";
     CHECK_TRUE(memmem(out.ptr, out.len, image, strlen(image)) != NULL);
     write_begin(ENDPOINT_BATCH_EMBED, false);
-    canon_vector(&path.stream, 1, STR_LIT("[2]"));
+    /* ... however their provider spelt them */
+    canon_vector(&path.stream, 1, STR_LIT("\"AAAAQAAAAL8=\""));
     canon_vector(&path.stream, 0, STR_LIT("[1]"));
     CHECK_STR(canon_path_end(&path),
-              "{\"embeddings\":[{\"values\":[1]},{\"values\":[2]}]}");
+              "{\"embeddings\":[{\"values\":[1]},{\"values\":[2,-0.5]}]}");
     write_begin(ENDPOINT_EMBED, false);
     canon_vector(&path.stream, 0, STR_LIT("[1]"));
     CHECK_STR(canon_path_end(&path), "{\"embedding\":{\"values\":[1]}}");

@@ -677,6 +677,39 @@ written_for(const char *model, uint64_t max_tokens)
     return buf_view(&body_out);
 }
 
+/* What stands once in the client's body stands with each input here. */
+TEST(members_that_are_repeated_stay_short)
+{
+    struct canon_target target = {.model = STR_LIT("m"),
+                                  .endpoint = ENDPOINT_BATCH_EMBED};
+    struct fault fault;
+    struct buf long_title;
+    buf_init(&long_title, 0);
+    for (int i = 0; i < 1000; i++)
+        buf_append_cstr(&long_title, i == 0 ? "\"aaaaaaa" : "aaaaaaaa");
+    buf_append_char(&long_title, '"');
+    for (unsigned inputs = 100; inputs <= 10000; inputs *= 100) {
+        reading("{}");
+        asked->kind = CANON_EMBED;
+        for (unsigned i = 0; i < inputs; i++)
+            canon_part_add(asked, CANON_TEXT)->text = STR_LIT("a");
+        asked->fields[CANON_FIELD_DIMENSIONS] = STR_LIT("12");
+        asked->fields[CANON_FIELD_TITLE] = buf_view(&long_title);
+        buf_reset(&body_out);
+        CHECK_EQ(
+            dialect_gemini.write_request(asked, &target, &body_out, &fault),
+            inputs == 100 ? 0 : -1);
+        CHECK_TRUE(buf_len(&body_out) < 2 << 20);
+        asked->fields[CANON_FIELD_TITLE] = STR_LIT("");
+        asked->fields[CANON_FIELD_DIMENSIONS] = STR_LIT("[12]");
+        CHECK_EQ(
+            dialect_gemini.write_request(asked, &target, &body_out, &fault),
+            -1);
+        CHECK_STR(str_from(fault.param), "dimensions");
+    }
+    buf_fini(&long_title);
+}
+
 TEST(a_body_read_and_written_means_the_same)
 {
     reading("{\"systemInstruction\":{\"parts\":[{\"text\":\"s\"}]},"

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "worker/dialect/canon_vector.h"
 #include "worker/dialect/openai_canon.h"
 
 static struct canon_path path;
@@ -465,13 +466,13 @@ TEST(what_is_no_number_does_not_become_json)
 {
     struct buf out;
     buf_init(&out, 0);
-    openai_vector_list(&out, STR_LIT("\"AACAfwAAwH8AAID/=\\/\""));
+    canon_vector_list(&out, STR_LIT("\"AACAfwAAwH8AAID/=\\/\""));
     CHECK_STR(buf_view(&out), "[0,0,0]");
     buf_reset(&out);
-    openai_vector_list(&out, STR_LIT("\"AAC\""));
+    canon_vector_list(&out, STR_LIT("\"AAC\""));
     CHECK_STR(buf_view(&out), "[]");
     buf_reset(&out);
-    openai_vector_base64(&out, STR_LIT("[]"));
+    canon_vector_base64(&out, STR_LIT("[]"));
     CHECK_STR(buf_view(&out), "\"\"");
     buf_fini(&out);
     canon_path_fini(&path);

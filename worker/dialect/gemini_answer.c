@@ -8,6 +8,7 @@
  * that asked for them (includeThoughts), with the signature that must come back.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "worker/dialect/canon_vector.h"
 #include "worker/dialect/gemini_part.h"
 
 const char *
@@ -342,7 +343,11 @@ write_vector(struct json_writer *json, const struct canon_stream *stream,
         values = canon_collected(stream, stream->vectors[number]);
     json_object_begin(json);
     json_key(json, "values");
-    json_raw(json, values.len > 0 ? values : STR_LIT("[]"));
+    if (values.len > 0)
+        canon_vector_list(json->out, values);
+    else
+        json_raw(json, STR_LIT("[]"));
+    json->comma = true;
     json_object_end(json);
 }
 

@@ -331,19 +331,34 @@ static const struct canon_field_row embed_fields[CANON_FIELDS_END] = {
     [CANON_FIELD_ENCODING] = {CANON_SILENT, NULL},
 };
 
-enum { EMBED_FIELD_BYTES = 1024 };
+/* They are repeated for each input: of few bytes many would come. */
+static int
+check_repeated(struct writing *writing)
+{
+    enum { REPEATED_BYTES_MAX = 4 << 20 };
+    const struct canon_request *request = writing->request;
+    struct str dimensions = request->fields[CANON_FIELD_DIMENSIONS];
+    uint64_t number, bytes = 0;
+    if (dimensions.len > 0 && json_number_u64(dimensions, &number) != 0)
+        return scan_refuse(writing->fault, "invalid_value", "dimensions",
+                           "'dimensions' is no whole number.");
+    for (unsigned i = 0; i < CANON_FIELDS_END; i++)
+        if (embed_fields[i].fate == CANON_CARRY)
+            bytes += request->fields[i].len;
+    if (bytes * request->part_count > REPEATED_BYTES_MAX)
+        return scan_refuse(writing->fault, "invalid_value", NULL,
+                           "The members of this call are too long to be "
+                           "repeated for each input.");
+    return 0;
+}
 
 static int
 write_embedding(struct writing *writing, const struct canon_target *target)
 {
     struct canon_request *request = writing->request;
     struct json_writer *json = writing->json;
-    /* They are repeated for each input. */
-    for (unsigned i = 0; i < CANON_FIELDS_END; i++)
-        if (request->fields[i].len > EMBED_FIELD_BYTES)
-            return scan_refuse(writing->fault, "invalid_value", NULL,
-                               "A member of this call is too long to be "
-                               "repeated for each input.");
+    if (check_repeated(writing) != 0)
+        return -1;
     json_key(json, "requests");
     json_array_begin(json);
     for (uint32_t i = 0; i < request->part_count; i++) {

@@ -13,7 +13,6 @@
  *   openai_read_tool.c      tool calls, however they are numbered
  *   openai_write_event.c    a client's events
  *   openai_write_plain.c    a client's plain answer
- *   openai_vector.c         embeddings: lists of numbers and base64
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AIGW_WORKER_DIALECT_OPENAI_CANON_H
@@ -82,13 +81,6 @@ void openai_write_detail(struct json_writer *json, struct str text,
 void openai_write_image(struct json_writer *json, struct str media_type,
                         struct str data);
 const char *openai_finish_name(uint8_t stop);
-
-/* ---- embeddings ---- */
-
-/* A vector in the other spelling: little-endian floats in base64 (a string, with
- * quotes) and a list of numbers. As it stood where it is neither. */
-void openai_vector_base64(struct buf *out, struct str value);
-void openai_vector_list(struct buf *out, struct str value);
 
 /* ---- requests ---- */
 

@@ -3,6 +3,7 @@
  * or as a list of embeddings.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "worker/dialect/canon_vector.h"
 #include "worker/dialect/openai_canon.h"
 
 static const struct str none = {NULL, 0};
@@ -197,9 +198,9 @@ write_vector(struct json_writer *json, const struct canon_stream *stream,
     if (value.len == 0)
         json_raw(json, STR_LIT("[]"));
     else if (wants_base64(stream))
-        openai_vector_base64(json->out, value);
+        canon_vector_base64(json->out, value);
     else
-        openai_vector_list(json->out, value);
+        canon_vector_list(json->out, value);
     json->comma = true;
     json_object_end(json);
 }

@@ -1,12 +1,14 @@
 /*
- * openai_vector.c - embeddings in the two spellings of the API: a list of
- * numbers, and little-endian 32-bit floats in base64.
+ * canon_vector.c - see canon_vector.h.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include "worker/dialect/canon_vector.h"
 
-#include "worker/dialect/openai_canon.h"
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json_scan.h"
+#include "worker/dialect/canon.h"
 
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -42,7 +44,7 @@ put_float(struct base64_out *to, float number)
 }
 
 void
-openai_vector_base64(struct buf *out, struct str value)
+canon_vector_base64(struct buf *out, struct str value)
 {
     struct base64_out to = {.out = out};
     struct json_reader reader;
@@ -91,7 +93,7 @@ put_number(struct buf *out, uint32_t word, bool *comma)
 }
 
 void
-openai_vector_list(struct buf *out, struct str value)
+canon_vector_list(struct buf *out, struct str value)
 {
     bool is_string, comma = false;
     struct str text = canon_inside(value, &is_string);
