@@ -11,6 +11,7 @@
 #include "worker/error_reply.h"
 #include "worker/provider/credential.h"
 #include "worker/provider/provider.h"
+#include "worker/request_universal.h"
 
 void
 relay_plain_body(struct request *request, struct str bytes)

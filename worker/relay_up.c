@@ -6,9 +6,9 @@
 #include "worker/relay_parts.h"
 
 #include "common/log.h"
-#include "worker/attempt_policy.h"
 #include "worker/error_reply.h"
 #include "worker/provider/provider.h"
+#include "worker/request_universal.h"
 
 /* The body as it came but for the splices; returns its length. */
 static uint64_t

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/net/http_parse.h"
 #include "worker/management.h"
+#include "worker/request_universal.h"
 
 enum {
     SPARE_MAX = 256,             /* requests kept for the next ones */

@@ -35,7 +35,6 @@ struct relay;
 struct translation;
 struct path_row;
 struct universal;
-struct attempt_policy;
 
 struct request {
     struct worker *worker;
@@ -111,7 +110,7 @@ struct request {
 
     /* ---- what stands below is not cleared for a new request ---- */
     struct call call;
-    struct request_tags tags; /* where has_tags */
+    struct request_tags tags;           /* where has_tags */
     char path_provider[SHM_NAME_BYTES]; /* a provider's name, not ended */
     char content_type_text[MULTIPART_TYPE_BYTES];
     struct http_head head; /* the client's; spans point into head_copy */
@@ -193,24 +192,6 @@ void request_begin_call(struct request *request);
 
 /* request_front.c: from the scan of the body on. */
 void request_call(struct request *request);
-
-/* ---- request_universal.c: a body with several calls ---- */
-
-/* The body is there: the first call of those in it. */
-void universal_begin(struct request *request);
-/*
- * The request has failed with `status`, and nothing was told to the client: it
- * ends, and the next call goes on as a request of its own. False: there is none,
- * the client is to be told.
- */
-bool universal_next(struct request *request, uint16_t status);
-uint32_t universal_step_index(const struct universal *universal);
-/* Of the step under way: the fields that its provider may see, in place of the
- * client's; how it is to be tried. */
-const struct http_head *universal_head(const struct universal *universal);
-const struct attempt_policy *
-universal_policy(const struct universal *universal);
-void universal_free(struct universal **universal);
 
 /* ---- steps in files of their own ---- */
 /* auth.c: 0 and request->key, or -1 with *fault. Cheap refusals first. */

@@ -11,6 +11,7 @@
 #include "worker/management.h"
 #include "worker/request.h"
 #include "worker/request_call.h"
+#include "worker/request_universal.h"
 
 enum {
     /* Room made before a byte has come; pages that none comes for are never

@@ -9,6 +9,7 @@
 #include "worker/error_reply.h"
 #include "worker/request.h"
 #include "worker/request_path.h"
+#include "worker/request_universal.h"
 
 /* As OpenAI writes durations: "12ms", "1s", "6m0s". */
 static void

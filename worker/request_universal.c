@@ -9,6 +9,8 @@
  * `requestTimeout` of its `config` is kept.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "worker/request_universal.h"
+
 #include <stdlib.h>
 
 #include "common/log.h"
