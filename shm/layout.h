@@ -12,6 +12,7 @@
  *   .        stats  [endpoint_max][column_max] shm_stats
  *   .        slots  [column_max][slot_max] shm_slot
  *   .        rings  [column_max][ring_bytes]
+ *   .        health, credentials, gates, windows: layout_health.h
  *
  * Offsets, never pointers; fixed widths; every word has one writing process
  * (rate words excepted: they heal). C = column_max.
@@ -33,8 +34,10 @@
 
 #define SHM_MAGIC 0x3147455357474941ull /* "AIGWSEG1" */
 
+#include "shm/layout_health.h"
+
 enum {
-    SHM_LAYOUT_VERSION = 2,
+    SHM_LAYOUT_VERSION = 3,
     SHM_UNITS = 2, /* 0 tokens, 1 nano-currency */
     SHM_BUDGETS = 8,
     SHM_MODELS_MAX = 1024, /* width of the model bitmap */
@@ -99,7 +102,8 @@ struct shm_header {
         endpoint_max, slot_max, entry_stride;
     uint64_t ring_bytes; /* power of two */
     uint64_t columns_off, buckets_off, entries_off, models_off, providers_off,
-        endpoints_off, stats_off, slots_off, rings_off;
+        endpoints_off, stats_off, slots_off, rings_off, health_off,
+        credentials_off, gates_off, windows_off;
     int64_t created_ms;
     /* -- master writes -- */
     _Alignas(SHM_LINE) shm_u64 master_pid;

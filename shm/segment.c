@@ -91,7 +91,19 @@ compute_places(struct segment *s)
                                sizeof(struct shm_slot),
                       PAGE);
     s->rings_off = at;
-    s->bytes = at + s->column_max * s->ring_bytes;
+    at = places_align(at + s->column_max * s->ring_bytes, PAGE);
+    s->health_off = at;
+    at = places_align(at + s->endpoint_max * sizeof(struct shm_health), PAGE);
+    s->credentials_off = at;
+    at = places_align(at + s->provider_max * sizeof(struct shm_credentials),
+                      PAGE);
+    s->gates_off = at;
+    at = places_align(at + (uint64_t)(s->endpoint_max + s->provider_max) *
+                               places_gate_stride(s->column_max),
+                      PAGE);
+    s->windows_off = at;
+    s->bytes = at + (uint64_t)s->endpoint_max * s->column_max *
+                        sizeof(struct shm_window);
 }
 
 static int
@@ -161,6 +173,10 @@ fill_header(struct segment *s, const struct segment_sizes *sizes)
     h->stats_off = s->stats_off;
     h->slots_off = s->slots_off;
     h->rings_off = s->rings_off;
+    h->health_off = s->health_off;
+    h->credentials_off = s->credentials_off;
+    h->gates_off = s->gates_off;
+    h->windows_off = s->windows_off;
     h->created_ms = clock_wall_ms();
     /* release: whoever sees the magic sees all of the above */
     shm_store(&h->magic, SHM_MAGIC);
@@ -303,7 +319,9 @@ why_damaged(struct segment *s, struct shm_header *h, uint64_t file_bytes)
         h->models_off != s->models_off || h->slots_off != s->slots_off ||
         h->providers_off != s->providers_off ||
         h->endpoints_off != s->endpoints_off || h->stats_off != s->stats_off ||
-        h->rings_off != s->rings_off)
+        h->rings_off != s->rings_off || h->health_off != s->health_off ||
+        h->credentials_off != s->credentials_off ||
+        h->gates_off != s->gates_off || h->windows_off != s->windows_off)
         return "its header is damaged";
     if (file_bytes < s->bytes)
         return "it is cut short";
@@ -399,52 +417,4 @@ segment_set_aside(const char *path)
     if (len < 0 || len >= (int)sizeof(aside))
         return -ENAMETOOLONG;
     return rename(path, aside) < 0 ? -errno : 0;
-}
-
-int
-segment_allocate(struct segment *s, uint64_t off, uint64_t len)
-{
-    if (s->is_private)
-        return 0;
-    int rc;
-    do
-        rc = fallocate(s->fd, 0, (off_t)off, (off_t)len);
-    while (rc < 0 && errno == EINTR);
-    /* A folder that AIGW_SHM_DIR names may lie on a file system without it. */
-    if (rc < 0 && errno == EOPNOTSUPP)
-        return -posix_fallocate(s->fd, (off_t)off, (off_t)len);
-    return rc < 0 ? -errno : 0;
-}
-
-int
-segment_allocate_column(struct segment *s, uint32_t column)
-{
-    uint64_t slots = (uint64_t)s->slot_max * sizeof(struct shm_slot);
-    CHECK(column < s->column_max);
-    int rc = segment_allocate(s, s->slots_off + column * slots, slots);
-    if (rc < 0)
-        return rc;
-    return segment_allocate(s, s->rings_off + column * s->ring_bytes,
-                            s->ring_bytes);
-}
-
-int
-segment_allocate_entry(struct segment *s, uint32_t entry)
-{
-    CHECK(entry < s->entry_max);
-    return segment_allocate(
-        s, s->entries_off + (uint64_t)entry * s->entry_stride, s->entry_stride);
-}
-
-int
-segment_allocate_endpoint(struct segment *s, uint32_t endpoint)
-{
-    uint64_t row = s->column_max * sizeof(struct shm_stats);
-    CHECK(endpoint < s->endpoint_max);
-    int rc = segment_allocate(
-        s, s->endpoints_off + endpoint * sizeof(struct shm_endpoint),
-        sizeof(struct shm_endpoint));
-    if (rc < 0)
-        return rc;
-    return segment_allocate(s, s->stats_off + endpoint * row, row);
 }

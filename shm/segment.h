@@ -28,7 +28,8 @@ struct segment {
         endpoint_max, slot_max, entry_stride;
     uint64_t ring_bytes;
     uint64_t columns_off, buckets_off, entries_off, models_off, providers_off,
-        endpoints_off, stats_off, slots_off, rings_off;
+        endpoints_off, stats_off, slots_off, rings_off, health_off,
+        credentials_off, gates_off, windows_off;
     bool is_private; /* memory of this process: nothing to allocate */
     /* Of each column: its generation when this process took it, for the child
      * that inherits the memory (column.c). Heap; copies of the struct share it. */
@@ -83,6 +84,8 @@ int segment_allocate_column(struct segment *segment,
 int segment_allocate_entry(struct segment *segment, uint32_t entry) MUST_CHECK;
 int segment_allocate_endpoint(struct segment *segment,
                               uint32_t endpoint) MUST_CHECK;
+int segment_allocate_provider(struct segment *segment,
+                              uint32_t provider) MUST_CHECK;
 
 /* Places in the segment. `idx` is CHECKed against the sizes. */
 struct shm_column *segment_column(const struct segment *s, uint32_t column);
@@ -104,5 +107,16 @@ struct shm_stats *segment_stats(const struct segment *s, uint32_t endpoint,
 struct shm_slot *segment_slot(const struct segment *s, uint32_t column,
                               uint32_t slot);
 unsigned char *segment_ring(const struct segment *s, uint32_t column);
+struct shm_health *segment_health(const struct segment *s, uint32_t endpoint);
+struct shm_credentials *segment_credentials(const struct segment *s,
+                                            uint32_t provider);
+/* Numbers of gates, which endpoints and providers have. */
+uint32_t segment_gate_of_endpoint(const struct segment *s, uint32_t endpoint);
+uint32_t segment_gate_of_provider(const struct segment *s, uint32_t provider);
+/* Arrays over columns. */
+shm_u32 *segment_gate_busy(const struct segment *s, uint32_t gate);
+shm_u64 *segment_gate_turn(const struct segment *s, uint32_t gate);
+struct shm_window *segment_window(const struct segment *s, uint32_t endpoint,
+                                  uint32_t column);
 
 #endif

@@ -42,9 +42,9 @@ _Static_assert(offsetof(struct shm_column, ring_head) == 2 * SHM_LINE,
 _Static_assert(sizeof(struct shm_stats) == 7 * SHM_LINE, "one writer a line");
 _Static_assert(offsetof(struct shm_stats, lost) == 8 * sizeof(shm_u64),
                "counters lie densely: they are summed by number");
-_Static_assert(offsetof(struct shm_header, master_pid) == 256,
+_Static_assert(offsetof(struct shm_header, master_pid) == 320,
                "header: constants, master, accountant on lines apart");
-_Static_assert(offsetof(struct shm_header, accountant_pid) == 320,
+_Static_assert(offsetof(struct shm_header, accountant_pid) == 384,
                "header layout");
 
 /* Every field of every struct of layout.h: a build that moves one of them gets
@@ -54,6 +54,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     {SHM_LAYOUT_VERSION, SHM_UNITS}, {SHM_BUDGETS, SHM_MODELS_MAX},
     {SHM_ACL_MAX, SHM_NAME_BYTES}, {SHM_RECORD_META_MAX, SHM_RECORD_MAX},
     {SHM_LATENCY_BUCKETS, RECORD_CAUSES},
+    {HEALTH_CREDENTIALS, HEALTH_FINE}, {HEALTH_COARSE, HEALTH_RECENT},
     SIZE(shm_header),
     FIELD(shm_header, layout_version), FIELD(shm_header, layout_hash),
     FIELD(shm_header, total_bytes), FIELD(shm_header, instance_id),
@@ -67,7 +68,9 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_header, entries_off), FIELD(shm_header, models_off),
     FIELD(shm_header, providers_off), FIELD(shm_header, endpoints_off),
     FIELD(shm_header, stats_off), FIELD(shm_header, slots_off),
-    FIELD(shm_header, rings_off), FIELD(shm_header, created_ms),
+    FIELD(shm_header, rings_off), FIELD(shm_header, health_off),
+    FIELD(shm_header, credentials_off), FIELD(shm_header, gates_off),
+    FIELD(shm_header, windows_off), FIELD(shm_header, created_ms),
     FIELD(shm_header, master_pid), FIELD(shm_header, master_start),
     FIELD(shm_header, config_generation), FIELD(shm_header, column_high),
     FIELD(shm_header, draining), FIELD(shm_header, reload_failed),
@@ -132,6 +135,16 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_stats, requests), FIELD(shm_stats, prompt_missed),
     FIELD(shm_stats, duration_ms_sum), FIELD(shm_stats, duration),
     FIELD(shm_stats, first_byte),
+    SIZE(shm_breaker),
+    FIELD(shm_breaker, run), FIELD(shm_breaker, claim),
+    FIELD(shm_breaker, closed), FIELD(shm_breaker, opened),
+    SIZE(shm_health), FIELD(shm_health, breaker), FIELD(shm_health, limited),
+    SIZE(shm_credentials), FIELD(shm_credentials, check_ms),
+    FIELD(shm_credentials, checks), FIELD(shm_credentials, checks_failed),
+    FIELD(shm_credentials, breaker),
+    SIZE(shm_window_slice), FIELD(shm_window_slice, ttft),
+    FIELD(shm_window_slice, speed), SIZE(shm_window_recent),
+    SIZE(shm_window), FIELD(shm_window, coarse), FIELD(shm_window, recent),
     SIZE(shm_record),
     FIELD(shm_record, len), FIELD(shm_record, version),
     FIELD(shm_record, flags), FIELD(shm_record, key_id),
@@ -153,6 +166,11 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_record, error_len), FIELD(shm_record, tags_len),
 };
 // clang-format on
+
+_Static_assert(sizeof(struct shm_breaker) == 32, "two breakers a line");
+_Static_assert(sizeof(struct shm_health) == 2 * SHM_LINE, "an endpoint's");
+_Static_assert(sizeof(struct shm_credentials) == 5 * SHM_LINE, "a provider's");
+_Static_assert(sizeof(struct shm_window) == 4096, "a page for each column");
 
 uint64_t
 segment_layout_hash(void)
@@ -256,4 +274,58 @@ segment_ring(const struct segment *s, uint32_t column)
 {
     CHECK(column < s->column_max);
     return s->base + s->rings_off + column * s->ring_bytes;
+}
+
+struct shm_health *
+segment_health(const struct segment *s, uint32_t endpoint)
+{
+    CHECK(endpoint < s->endpoint_max);
+    return (struct shm_health *)(void *)(s->base + s->health_off) + endpoint;
+}
+
+struct shm_credentials *
+segment_credentials(const struct segment *s, uint32_t provider)
+{
+    CHECK(provider < s->provider_max);
+    return (struct shm_credentials *)(void *)(s->base + s->credentials_off) +
+           provider;
+}
+
+uint32_t
+segment_gate_of_endpoint(const struct segment *s, uint32_t endpoint)
+{
+    CHECK(endpoint < s->endpoint_max);
+    return endpoint;
+}
+
+uint32_t
+segment_gate_of_provider(const struct segment *s, uint32_t provider)
+{
+    CHECK(provider < s->provider_max);
+    return s->endpoint_max + provider;
+}
+
+shm_u64 *
+segment_gate_turn(const struct segment *s, uint32_t gate)
+{
+    CHECK(gate < s->endpoint_max + s->provider_max);
+    return (shm_u64 *)(void *)(s->base + s->gates_off +
+                               gate * places_gate_stride(s->column_max));
+}
+
+shm_u32 *
+segment_gate_busy(const struct segment *s, uint32_t gate)
+{
+    CHECK(gate < s->endpoint_max + s->provider_max);
+    return (shm_u32 *)(void *)(s->base + s->gates_off +
+                               gate * places_gate_stride(s->column_max) +
+                               s->column_max * sizeof(shm_u64));
+}
+
+struct shm_window *
+segment_window(const struct segment *s, uint32_t endpoint, uint32_t column)
+{
+    CHECK(endpoint < s->endpoint_max && column < s->column_max);
+    return (struct shm_window *)(void *)(s->base + s->windows_off) +
+           (uint64_t)endpoint * s->column_max + column;
 }

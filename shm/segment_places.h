@@ -34,6 +34,13 @@ places_entry_stride(uint32_t column_max)
     return places_cold_off(column_max) + sizeof(struct shm_entry_cold);
 }
 
+/* turn u64[C], busy u32[C], to the next line. */
+static inline uint64_t
+places_gate_stride(uint32_t column_max)
+{
+    return places_align((uint64_t)column_max * (4 + 8), SHM_LINE);
+}
+
 static inline shm_u64 *
 places_reserved(const struct segment *s, struct shm_entry_hot *hot, int unit)
 {
