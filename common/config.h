@@ -84,7 +84,8 @@ struct config_provider {
     /* Words of common/provider_quirks.h; empty: as known for its host. */
     struct config_list speaks, quirks;
     char *ca_file, *proxy;
-    bool verify;
+    bool verify, guarded;
+    struct config_list pass_headers, drop_headers; /* names; `*` at an end */
     uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
         total_timeout_ms;
     enum on_disconnect on_disconnect;

@@ -323,6 +323,22 @@ check_words(struct checker *checker, const struct config_list *list,
                   "\"%.80s\" is not known", list->items[i]);
 }
 
+/* Names of fields: letters, digits and hyphens, `*` at the end. */
+static void
+check_headers(struct checker *checker, const struct config_list *list,
+              const char *option, const struct config_origin *origin)
+{
+    for (unsigned i = 0; i < list->count; i++) {
+        const char *name = list->items[i];
+        size_t plain = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+        if (name[plain + (name[plain] == '*')] != '\0')
+            fault(checker, CONFIG_SECTION_provider, origin, option,
+                  "\"%.80s\" is no name of a field, as x-team or x-team-*",
+                  name);
+    }
+}
+
 static void
 check_provider(struct checker *checker, struct config_provider *provider,
                const struct config_origin *origin)
@@ -344,6 +360,12 @@ check_provider(struct checker *checker, struct config_provider *provider,
                 origin);
     check_words(checker, &provider->quirks, "quirks", provider_quirk_find,
                 origin);
+    check_headers(checker, &provider->pass_headers, "pass_headers", origin);
+    check_headers(checker, &provider->drop_headers, "drop_headers", origin);
+    if (provider->guarded && provider->proxy != NULL)
+        fault(checker, CONFIG_SECTION_provider, origin, "proxy",
+              "a guarded provider has none: nobody sees what stands behind a "
+              "proxy");
     for (size_t i = 0; i < ARRAY_LEN(schemes) && !proxy_good; i++) {
         size_t len = strlen(schemes[i]);
         proxy_good = strncmp(provider->proxy, schemes[i], len) == 0 &&

@@ -146,6 +146,12 @@
       "check the provider's certificate and name") \
     O(provider, proxy, proxy, URL, "", "", 0, CONFIG_TEXT, RELOAD, \
       "proxy on the way: http://HOST:PORT, socks5h://HOST:PORT") \
+    O(provider, guarded, guarded, BOOL, "", "no", 0, 0, RELOAD, \
+      "connect to addresses of the public internet only, and by no proxy") \
+    O(provider, pass_headers, pass_headers, LIST, "NAME", "", 0, 64, RELOAD, \
+      "fields of clients' heads that it gets, as x-team or x-team-*, and no others; empty: all but credentials and what concerns the connection") \
+    O(provider, drop_headers, drop_headers, LIST, "NAME", "", 0, 64, RELOAD, \
+      "fields of clients' heads that it does not get, as x-team or x-team-*") \
     O(provider, connect_timeout, connect_timeout_ms, DURATION, "", "5s", 10, CONFIG_HOUR, RELOAD, \
       "time to connect, TLS included") \
     O(provider, first_byte_timeout, first_byte_timeout_ms, DURATION, "", "120s", 10, CONFIG_DAY, RELOAD, \

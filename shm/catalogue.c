@@ -92,6 +92,8 @@ free_provider(struct catalogue_provider *provider)
     free(provider->ca_file);
     free(provider->api_version);
     free(provider->region);
+    free(provider->pass_headers);
+    free(provider->drop_headers);
     for (uint32_t i = 0; i < provider->name_count; i++) {
         free(provider->names[i].model);
         free(provider->names[i].upstream);

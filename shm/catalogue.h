@@ -27,10 +27,13 @@ struct catalogue_provider {
     uint32_t provider_idx; /* stable in the segment */
     enum provider_kind kind;
     bool tls, verify, any_model, enabled;
+    bool guarded; /* public addresses only: made by somebody who may choose it */
     char scheme[8], host[256], path[256]; /* path prefix without trailing / */
     uint16_t port;
     char *api_key, *ca_file, *proxy; /* NULL when absent */
     char *api_version, *region;      /* NULL when absent */
+    /* Names of fields, blanks between, `*` at an end: any. NULL when absent. */
+    char *pass_headers, *drop_headers;
     /* Bits of common/provider_quirks.h; 0: as known for its host. */
     uint32_t speaks, quirks;
     struct catalogue_name *names;

@@ -38,6 +38,27 @@ copy_text(char **to, const char *from)
     return from == NULL || *to != NULL;
 }
 
+/* The words of a list with blanks between; NULL for an empty one. */
+static bool
+copy_words(char **to, const struct config_list *list)
+{
+    size_t len = 0;
+    *to = NULL;
+    for (unsigned i = 0; i < list->count; i++)
+        len += strlen(list->items[i]) + 1;
+    if (len == 0)
+        return true;
+    *to = malloc(len);
+    if (*to == NULL)
+        return false;
+    char *at = *to;
+    for (unsigned i = 0; i < list->count; i++) {
+        at = stpcpy(at, list->items[i]);
+        *at++ = i + 1 < list->count ? ' ' : '\0';
+    }
+    return true;
+}
+
 static bool
 copy_part(char *to, size_t size, const char *from, size_t len)
 {
@@ -136,6 +157,7 @@ add_provider(struct build *b, unsigned i)
         return refuse(b, "provider", c->name, "its base_url is not usable");
     p->kind = c->kind;
     p->verify = c->verify;
+    p->guarded = c->guarded;
     p->any_model = lists_any(c);
     p->enabled = true;
     p->connect_timeout_ms = c->connect_timeout_ms;
@@ -153,7 +175,10 @@ add_provider(struct build *b, unsigned i)
         !copy_text(&p->ca_file, c->ca_file) ||
         !copy_text(&p->proxy, c->proxy) ||
         !copy_text(&p->api_version, c->api_version) ||
-        !copy_text(&p->region, c->region) || !copy_names(p, &c->names))
+        !copy_text(&p->region, c->region) ||
+        !copy_words(&p->pass_headers, &c->pass_headers) ||
+        !copy_words(&p->drop_headers, &c->drop_headers) ||
+        !copy_names(p, &c->names))
         return refuse(b, "provider", c->name, strerror(ENOMEM));
     return true;
 }

@@ -8,9 +8,9 @@
 
 #include "shm/catalogue_part.h"
 
-/* "AIGWCAT2". Another number with each change of the format: at an upgrade old
+/* "AIGWCAT3". Another number with each change of the format: at an upgrade old
  * workers meet a new file, and new ones an old. */
-#define CATALOGUE_MAGIC UINT64_C(0x3254414357474941)
+#define CATALOGUE_MAGIC UINT64_C(0x3354414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
@@ -38,7 +38,8 @@ static void
 put_provider(struct buf *out, const struct catalogue_provider *p)
 {
     uint64_t flags = (uint64_t)p->tls | (uint64_t)p->verify << 1 |
-                     (uint64_t)p->any_model << 2 | (uint64_t)p->enabled << 3;
+                     (uint64_t)p->any_model << 2 | (uint64_t)p->enabled << 3 |
+                     (uint64_t)p->guarded << 4;
     put_text(out, p->name);
     put_u64(out, p->provider_idx);
     put_u64(out, p->kind);
@@ -52,6 +53,8 @@ put_provider(struct buf *out, const struct catalogue_provider *p)
     put_text(out, p->proxy);
     put_text(out, p->api_version);
     put_text(out, p->region);
+    put_text(out, p->pass_headers);
+    put_text(out, p->drop_headers);
     put_u64(out, (uint64_t)p->speaks << 32 | p->quirks);
     put_u64(out, p->name_count);
     for (uint32_t i = 0; i < p->name_count; i++) {
@@ -197,6 +200,7 @@ get_provider(struct reader *r, struct catalogue_provider *p)
     p->verify = flags >> 1 & 1;
     p->any_model = flags >> 2 & 1;
     p->enabled = flags >> 3 & 1;
+    p->guarded = flags >> 4 & 1;
     get_text(r, p->scheme, sizeof(p->scheme));
     get_text(r, p->host, sizeof(p->host));
     get_text(r, p->path, sizeof(p->path));
@@ -206,6 +210,8 @@ get_provider(struct reader *r, struct catalogue_provider *p)
     p->proxy = get_heap_text(r);
     p->api_version = get_heap_text(r);
     p->region = get_heap_text(r);
+    p->pass_headers = get_heap_text(r);
+    p->drop_headers = get_heap_text(r);
     uint64_t habits = get_u64(r);
     p->speaks = (uint32_t)(habits >> 32);
     p->quirks = (uint32_t)habits;

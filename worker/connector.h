@@ -35,7 +35,8 @@ struct connect_job {
     void *easy; /* CURL *; NULL: not under way */
     struct connector *connector;
     bool host_is_address; /* the operator wrote an address, not a name */
-    bool address_refused; /* by connector_refuses_address */
+    bool guarded;         /* as the target says */
+    bool address_refused; /* that it was about to connect to */
     char text[CONNECT_TEXT_BYTES];
 };
 
@@ -45,6 +46,8 @@ struct connect_target { /* borrowed for the call */
     const char *proxy;   /* "http://[user:password@]host:port", socks5:// ...;
                           NULL: none. The environment's are never used. */
     uint64_t timeout_ms; /* 0: libcurl's own, 300 s */
+    bool guarded; /* to public addresses only, and by no proxy: somebody chose
+                     the host who may not choose those of this network */
 };
 
 /* NULL: out of memory. Nothing of libcurl is called before the fork. */
@@ -70,5 +73,14 @@ int connector_open_unix(const char *path) MUST_CHECK;
  * the operator wrote into base_url is not asked about.
  */
 bool connector_refuses_address(const struct sockaddr *address);
+/*
+ * connector_is_public - a unicast address of the public internet: the only ones
+ * that a guarded target leads to, asked of the address that is really connected
+ * to, so that no name, number form or later answer of a name server matters.
+ * Not loopback, private, shared (CGNAT), link-local, documentation, benchmark,
+ * multicast or reserved ones (IANA's special-purpose registries), nor those
+ * inside v4-mapped, NAT64 and 6to4 addresses; Teredo not at all.
+ */
+bool connector_is_public(const struct sockaddr *address);
 
 #endif

@@ -1,11 +1,10 @@
 /*
- * connector_handle.c - the options of a connecting handle, which addresses it
- * may use, and what its failure means.
+ * connector_handle.c - the options of a connecting handle, and what its failure
+ * means.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 
@@ -14,44 +13,15 @@
 
 enum { URL_BYTES = 320, HANDLE_BUFFER_BYTES = 1024 };
 
-static bool
-refuses_v4(const uint8_t a[4])
-{
-    return a[0] == 0 || (a[0] == 169 && a[1] == 254) || a[0] >= 224;
-}
-
-bool
-connector_refuses_address(const struct sockaddr *address)
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
-    static const uint8_t unspecified[16];
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in in;
-        memcpy(&in, address, sizeof(in));
-        uint8_t bytes[4];
-        memcpy(bytes, &in.sin_addr, sizeof(bytes));
-        return refuses_v4(bytes);
-    }
-    if (address->sa_family != AF_INET6)
-        return true;
-    struct sockaddr_in6 in6;
-    memcpy(&in6, address, sizeof(in6));
-    const uint8_t *a = in6.sin6_addr.s6_addr;
-    if (memcmp(a, mapped, sizeof(mapped)) == 0 ||
-        memcmp(a, nat64, sizeof(nat64)) == 0)
-        return refuses_v4(a + 12);
-    return memcmp(a, unspecified, sizeof(unspecified)) == 0 || a[0] == 0xff ||
-           (a[0] == 0xfe && (a[1] & 0xc0) == 0x80);
-}
-
 /* CURLOPT_OPENSOCKETFUNCTION: after resolution, just before connect(). */
 static curl_socket_t
 open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)purpose;
     struct connect_job *job = context;
-    if (!job->host_is_address && connector_refuses_address(&address->addr)) {
+    if (job->guarded ? !connector_is_public(&address->addr)
+                     : !job->host_is_address &&
+                           connector_refuses_address(&address->addr)) {
         job->address_refused = true;
         return CURL_SOCKET_BAD;
     }
@@ -151,9 +121,13 @@ connector_prepare(struct connector *connector, struct connect_job *job,
     char url[URL_BYTES];
     job->text[0] = '\0';
     job->address_refused = false;
+    job->guarded = target->guarded;
     int result = build_url(job, target, url);
     if (result != 0)
         return result;
+    if (target->guarded && target->proxy != NULL)
+        return refuse(job, "a guarded provider cannot be reached by a proxy: "
+                           "nobody sees what stands behind it");
     if (target->proxy != NULL) {
         if (strncasecmp(target->proxy, "https:", 6) == 0)
             return refuse(job, "a proxy that is reached by https:// is not "
@@ -196,7 +170,10 @@ connector_explain(struct connect_job *job, CURL *easy, CURLcode code)
         break;
     case CURLE_COULDNT_CONNECT:
         text = job->address_refused
-                   ? "its name leads to an address that is not allowed"
+                   ? job->guarded
+                         ? "its address is none of the public internet, and "
+                           "the provider is guarded"
+                         : "its name leads to an address that is not allowed"
                : os_error != 0 ? strerror((int)os_error)
                                : "no connection";
         break;

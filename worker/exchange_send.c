@@ -169,6 +169,7 @@ connect_provider(struct exchange *exchange)
         .port = provider->port,
         .proxy = provider->proxy,
         .timeout_ms = provider->connect_timeout_ms,
+        .guarded = provider->guarded,
     };
     exchange->state = EXCHANGE_CONNECTING;
     exchange->job.done = on_connect_done;

@@ -2,7 +2,7 @@
  * pool.h - upstream connections: those in use and those waiting for use.
  *
  * Two connections may stand for each other when they have the same place:
- * scheme, host, port, proxy, TLS settings, or unix path. Idle ones are taken
+ * scheme, host, port, proxy, TLS settings, guard, or unix path. Idle ones are taken
  * newest first, so that after a peak the rest ages and is closed. Registered
  * in epoll once, edge-triggered, for their whole life. An idle connection that
  * speaks or hangs up is closed.

@@ -33,7 +33,7 @@ struct place {
     struct connection *newest, *oldest;
     struct tls_setting *tls_setting; /* NULL: not used yet */
     /* the key */
-    bool tls, verify;
+    bool tls, verify, guarded;
     uint16_t port;
     char *host; /* of a provider, else NULL */
     char *proxy, *ca_file, *unix_path;

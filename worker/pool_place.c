@@ -38,6 +38,7 @@ is_place_of(const struct place *place,
         return place->host == NULL && same_text(place->unix_path, unix_path);
     return place->host != NULL && place->port == provider->port &&
            place->tls == provider->tls && place->verify == provider->verify &&
+           place->guarded == provider->guarded &&
            strcmp(place->host, provider->host) == 0 &&
            same_text(place->proxy, provider->proxy) &&
            same_text(place->ca_file, provider->ca_file);
@@ -82,6 +83,7 @@ place_create(struct pool *pool, const struct catalogue_provider *provider,
     if (provider != NULL) {
         place->tls = provider->tls;
         place->verify = provider->verify;
+        place->guarded = provider->guarded;
         place->port = provider->port;
     }
     struct place **chain = &pool->chains[hash % PLACE_CHAINS];

@@ -141,12 +141,7 @@ int request_keep_head(struct request *request, const struct http_head *head);
 /* Why it went wrong, for the log: the first reason stays. Never content. */
 void request_note_error(struct request *request, const char *text);
 /* What the client's metadata says under `key`; {NULL, 0}: nothing. */
-static inline struct str
-request_tag(const struct request *request, struct str key)
-{
-    return request->has_tags ? request_tags_find(&request->tags, key)
-                             : (struct str){NULL, 0};
-}
+struct str request_tag(const struct request *request, struct str key);
 /* relay: the answer has been given in full (or the client is gone); the
  * request ends. An exchange still open is aborted at the end of the turn. */
 void request_done(struct request *request);

@@ -62,6 +62,13 @@ may_be_own(struct str name)
     return begin == cf || begin == own;
 }
 
+struct str
+request_tag(const struct request *request, struct str key)
+{
+    return request->has_tags ? request_tags_find(&request->tags, key)
+                             : (struct str){NULL, 0};
+}
+
 void
 request_read_fields(struct request *request)
 {

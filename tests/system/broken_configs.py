@@ -37,6 +37,12 @@ ADDED = (
     ("[provider.x]\nbase_url = http://127.0.0.1:1\nconnect_timeout = 0",
      "connect_timeout"),
     ("[provider.x]\nbase_url = http://127.0.0.1:1\nverify = maybe", "verify"),
+    ("[provider.x]\nbase_url = http://127.0.0.1:1\npass_headers = x-a:",
+     "pass_headers"),
+    ("[provider.x]\nbase_url = http://127.0.0.1:1\ndrop_headers = *x",
+     "drop_headers"),
+    ("[provider.x]\nbase_url = http://127.0.0.1:1\nguarded = yes\n"
+     "proxy = http://127.0.0.1:2", "proxy"),
     ("[provider.]", "section header"),
     ("[model.y]\nproviders = nobody-known", "nobody-known"),
     ("[model.y]\nproviders = builtin\nprice_input = -1", "price_input"),

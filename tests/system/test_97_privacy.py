@@ -86,5 +86,62 @@ class Metadata(GatewayCase):
         self.assertEqual(sorted(row["status"] for row in rows), [200, 500])
 
 
+class Fields(GatewayCase):
+    """Lists of a provider say which fields of a client's head it gets."""
+
+    def fields(self, options):
+        provider = self.mock()
+        gw = self.gateway(provider=provider.base_url, workers=1,
+                          provider_options=options).start()
+        key = gw.create_key("fields")
+        status, _, _ = gw.http("POST", "/v1/chat/completions", chat(tokens=1), {
+            "Authorization": "Bearer " + key, "X-Team": "blue",
+            "X-Team-Id": "7", "Cookie": "session=canary", "User-Agent": "me/1"})
+        self.assertEqual(status, 200)
+        got = provider.requests[-1][2]
+        self.assertNotIn("cookie", got)
+        self.assertEqual(got["authorization"],
+                         "Bearer sk-upstream-secret-canary")
+        return {name: got[name] for name in ("x-team", "x-team-id", "user-agent")
+                if name in got}
+
+    def test_without_lists_all_pass_but_what_never_does(self):
+        self.assertEqual(self.fields(""), {
+            "x-team": "blue", "x-team-id": "7", "user-agent": "me/1"})
+
+    def test_only_those_to_be_passed_pass(self):
+        self.assertEqual(self.fields(
+            "pass_headers = x-team, cookie, authorization"),
+            {"x-team": "blue", "user-agent": "aigw"})
+
+    def test_those_to_be_dropped_do_not_pass(self):
+        self.assertEqual(self.fields("drop_headers = X-Team-*"),
+                         {"x-team": "blue", "user-agent": "me/1"})
+
+
+class Guard(GatewayCase):
+    """A guarded provider is not reached on this host, by whatever name."""
+
+    def test_local_addresses_are_refused_and_no_connection_of_others_is_lent(self):
+        provider = self.mock()
+        port = provider.base_url.split(":")[2].split("/")[0]
+        names = ("127.0.0.1", "localhost", "0x7f.1", "[::ffff:127.0.0.1]")
+        gw = self.gateway(
+            provider=provider.base_url, workers=1, extra="".join("""
+[provider.g%d]
+base_url = http://%s:%s/v1
+guarded = yes
+models = guarded-%d
+""" % (i, name, port, i) for i, name in enumerate(names))).start()
+        key = gw.create_key("guard")
+        # An idle connection to the same place, which is not for them.
+        self.assertEqual(gw.call(key, chat(tokens=1))[0], 200)
+        for i, name in enumerate(names):
+            status, _, body = gw.call(key, chat(model="guarded-%d" % i))
+            self.assertEqual(status, 502, name)
+            self.assertTrue(b"guarded" in body or b"no address" in body, body)
+        self.assertEqual(len(provider.requests), 1)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -35,6 +35,9 @@ static struct config_provider providers[] = {
      .names = LIST("gpt-a=gpt-a-2026-01-01", "gpt-b=deploy=b"),
      .speaks = LIST("chat", "messages"),
      .quirks = LIST("top-k", "google-signature"),
+     .pass_headers = LIST("x-team", "x-*"),
+     .drop_headers = LIST("cookie"),
+     .guarded = true,
      .models = LIST("gpt-a", "gpt-b"),
      .verify = true,
      .enabled = true,
@@ -307,6 +310,10 @@ other_names(void)
         CHECK_EQ(p[0].speaks, SPEAKS_CHAT | SPEAKS_MESSAGES);
         CHECK_EQ(p[0].quirks, QUIRK_TOP_K | QUIRK_GOOGLE_SIGNATURE);
         CHECK_EQ(p[1].speaks + p[1].quirks, 0);
+        CHECK_STR(str_from(p[0].pass_headers), "x-team x-*");
+        CHECK_STR(str_from(p[0].drop_headers), "cookie");
+        CHECK_TRUE(p[0].guarded && !p[1].guarded);
+        CHECK_TRUE(p[1].pass_headers == NULL && p[1].drop_headers == NULL);
         CHECK_EQ(p[1].name_count, 0);
         CHECK_STR(catalogue_upstream_name(&p[1], STR_LIT("gpt-a")), "gpt-a");
     }

@@ -250,6 +250,121 @@ TEST(a_unix_socket_is_connected_at_once)
     CHECK_EQ(connector_open_unix(too_long), -ENAMETOOLONG);
 }
 
+static bool
+asked(bool (*question)(const struct sockaddr *), const char *address)
+{
+    struct sockaddr_storage storage = {0};
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, address, &in.sin_addr) == 1)
+        memcpy(&storage, &in, sizeof(in));
+    else if (inet_pton(AF_INET6, address, &in6.sin6_addr) == 1)
+        memcpy(&storage, &in6, sizeof(in6));
+    else
+        test_fail(__FILE__, __LINE__, "%s is no address", address);
+    return question((struct sockaddr *)&storage);
+}
+
+TEST(only_addresses_of_the_internet_are_public)
+{
+    static const char *const public[] = {
+        "8.8.8.8",        "1.1.1.1",        "100.63.255.255",
+        "100.128.0.0",    "172.15.255.255", "172.32.0.0",
+        "198.17.0.1",     "198.20.0.1",     "223.255.255.255",
+        "126.0.0.1",      "2a00:1450::1",   "2606:4700::1111",
+        "2001:200::1",    "::ffff:8.8.8.8", "64:ff9b::808:808",
+        "2002:808:808::1"};
+    static const char *const others[] = {
+        "0.0.0.0",
+        "0.1.2.3",
+        "10.0.0.1",
+        "100.64.0.1",
+        "100.127.255.255",
+        "127.0.0.1",
+        "127.255.255.254",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.0.0.8",
+        "192.0.2.1",
+        "192.88.99.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "198.19.255.255",
+        "198.51.100.1",
+        "203.0.113.9",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::127.0.0.1", /* v4-compatible */
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:169.254.169.254",
+        "::ffff:0:127.0.0.1", /* translated, RFC 2765 */
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::808:808", /* of a local translator */
+        "100::1",
+        "2001::1", /* Teredo */
+        "2001:10::1",
+        "2001:db8::1",
+        "2002:7f00:1::1",
+        "2002:a9fe:a9fe::1",
+        "2002:c0a8:101::1",
+        "3fff::1",
+        "4000::1",
+        "fc00::1",
+        "fd00:ec2::254", /* a cloud's metadata */
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(public); i++)
+        if (!asked(connector_is_public, public[i]))
+            test_fail(__FILE__, __LINE__, "refused: %s", public[i]);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (asked(connector_is_public, others[i]))
+            test_fail(__FILE__, __LINE__, "public: %s", others[i]);
+    struct sockaddr local = {.sa_family = AF_UNIX};
+    CHECK_TRUE(!connector_is_public(&local));
+}
+
+TEST(a_guarded_target_leads_to_no_address_of_ours_however_it_is_written)
+{
+    static const char *const hosts[] = {
+        "127.0.0.1", "localhost",          "127.1", "2130706433",
+        "0x7f.1",    "[::ffff:127.0.0.1]", "0"};
+    struct fixture f;
+    fixture_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        struct attempt attempt = {.job = {.done = on_done}, .fd = -1};
+        struct connect_target target = {.host = hosts[i],
+                                        .port = f.port,
+                                        .timeout_ms = 5000,
+                                        .guarded = true};
+        CHECK_EQ(connector_start(f.worker->upstreams->connector, &attempt.job,
+                                 &target),
+                 0);
+        UNTIL(&f, attempt.calls == 1);
+        if (attempt.fd >= 0)
+            test_fail(__FILE__, __LINE__, "connected to %s", hosts[i]);
+        CHECK_TRUE(strstr(attempt.job.text, "guarded") != NULL ||
+                   strstr(attempt.job.text, "no address") != NULL);
+    }
+    struct attempt attempt = {.job = {.done = on_done}, .fd = -1};
+    struct connect_target target = {.host = "8.8.8.8",
+                                    .port = f.port,
+                                    .proxy = "http://127.0.0.1:1",
+                                    .guarded = true};
+    CHECK_EQ(
+        connector_start(f.worker->upstreams->connector, &attempt.job, &target),
+        -EINVAL);
+    CHECK_TRUE(strstr(attempt.job.text, "proxy") != NULL);
+    fixture_fini(&f);
+}
+
 TEST(names_must_not_lead_to_metadata_or_nowhere)
 {
     static const struct {
@@ -277,18 +392,10 @@ TEST(names_must_not_lead_to_metadata_or_nowhere)
         {"64:ff9b::a9fe:a9fe", true},
         {"64:ff9b::808:808", false},
     };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct sockaddr_storage storage = {0};
-        struct sockaddr_in in = {.sin_family = AF_INET};
-        struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-        if (inet_pton(AF_INET, cases[i].address, &in.sin_addr) == 1)
-            memcpy(&storage, &in, sizeof(in));
-        else if (inet_pton(AF_INET6, cases[i].address, &in6.sin6_addr) == 1)
-            memcpy(&storage, &in6, sizeof(in6));
-        if (connector_refuses_address((struct sockaddr *)&storage) !=
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        if (asked(connector_refuses_address, cases[i].address) !=
             cases[i].refused)
             test_fail(__FILE__, __LINE__, "%s", cases[i].address);
-    }
     struct sockaddr local = {.sa_family = AF_UNIX};
     CHECK_TRUE(connector_refuses_address(&local));
 }

@@ -42,6 +42,43 @@ make_head(struct buf *out, const struct catalogue_provider *provider,
     provider_openai.head(out, &call);
 }
 
+TEST(lists_of_a_provider_keep_fields_back)
+{
+    static const struct {
+        const char *pass, *drop, *kept, *missing;
+    } cases[] = {
+        {NULL, NULL, "x-team: a\r\nX-Team-Id: b\r\nx-other: c\r\n", "k-1"},
+        {"x-team", NULL, "x-team: a\r\n", "X-Team-Id"},
+        {"x-none X-TEAM*", NULL, "x-team: a\r\nX-Team-Id: b\r\n", "x-other"},
+        {"*", NULL, "x-other: c\r\n", "k-1"},
+        {"authorization *", NULL, "x-other: c\r\n", "k-1"},
+        {"x-team", NULL, "User-Agent: aigw\r\n", "me/1"},
+        {"user-agent", NULL, "User-Agent: me/1\r\n", "x-team"},
+        {NULL, "x-team-* user-agent", "x-team: a\r\nx-other: c\r\n", "me/1"},
+        {NULL, "x-team-*", "x-team: a\r\n", "X-Team-Id"},
+        {"x-*", "x-team", "X-Team-Id: b\r\nx-other: c\r\n", "x-team: a"},
+        {NULL, "*", "User-Agent: aigw\r\n", "x-other"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct catalogue_provider provider = make_provider("h", 80, false, "");
+        char pass[64], drop[64];
+        struct buf out;
+        buf_init(&out, 0);
+        if (cases[i].pass != NULL)
+            provider.pass_headers = strcpy(pass, cases[i].pass);
+        if (cases[i].drop != NULL)
+            provider.drop_headers = strcpy(drop, cases[i].drop);
+        make_head(&out, &provider, ENDPOINT_CHAT, false,
+                  "POST / HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer k-1\r\n"
+                  "x-team: a\r\nX-Team-Id: b\r\nUser-Agent: me/1\r\n"
+                  "x-other: c\r\nContent-Length: 0\r\n\r\n");
+        if (strstr(buf_cstr(&out), cases[i].kept) == NULL ||
+            strstr(buf_cstr(&out), cases[i].missing) != NULL)
+            test_fail(__FILE__, __LINE__, "case %zu: %s", i, buf_cstr(&out));
+        buf_fini(&out);
+    }
+}
+
 TEST(the_head_is_a_request_that_a_strict_parser_takes)
 {
     static const struct {

@@ -41,7 +41,8 @@ append_version(struct buf *out, const struct upstream_call *call)
 {
     static const struct str name = {"anthropic-version", 17};
     const char *version = call->provider->api_version;
-    if (call->client != NULL && http_field_count(call->client, name) > 0)
+    if (call->client != NULL && provider_passes(call->provider, name) &&
+        http_field_count(call->client, name) > 0)
         return;
     buf_append_str(out, STR_LIT("anthropic-version: "));
     buf_append_cstr(out, version != NULL && *version != '\0' ? version
@@ -58,7 +59,7 @@ anthropic_head(struct buf *out, const struct upstream_call *call)
     append_credential(out, provider->api_key);
     append_version(out, call);
     provider_body_fields(out, call);
-    provider_client_fields(out, call->client);
+    provider_client_fields(out, call->provider, call->client);
     buf_append_str(out, STR_LIT("\r\n"));
 }
 

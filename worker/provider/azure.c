@@ -97,7 +97,7 @@ azure_head(struct buf *out, const struct upstream_call *call)
     buf_fini(&path);
     append_credential(out, call->provider->api_key);
     provider_body_fields(out, call);
-    provider_client_fields(out, call->client);
+    provider_client_fields(out, call->provider, call->client);
     buf_append_str(out, STR_LIT("\r\n"));
 }
 

@@ -120,7 +120,7 @@ append_fields(struct buf *out, const struct upstream_call *call)
 {
     if (is_mantle(call->provider)) {
         provider_body_fields(out, call);
-        provider_client_fields(out, call->client);
+        provider_client_fields(out, call->provider, call->client);
         return;
     }
     buf_append_str(out, STR_LIT("Content-Type: application/json\r\n"
@@ -131,7 +131,7 @@ append_fields(struct buf *out, const struct upstream_call *call)
                                       "eventstream\r\n")
                             : STR_LIT("\r\nAccept: application/json\r\n"));
     buf_append_str(out, STR_LIT("Accept-Encoding: identity\r\n"));
-    provider_client_fields(out, NULL);
+    provider_client_fields(out, call->provider, NULL);
 }
 
 static void

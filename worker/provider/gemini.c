@@ -66,7 +66,7 @@ gemini_head(struct buf *out, const struct upstream_call *call)
         buf_append_str(out, STR_LIT("\r\n"));
     }
     provider_body_fields(out, call);
-    provider_client_fields(out, call->client);
+    provider_client_fields(out, call->provider, call->client);
     buf_append_str(out, STR_LIT("\r\n"));
 }
 

@@ -37,7 +37,7 @@ openai_head(struct buf *out, const struct upstream_call *call)
     }
     append_version(out, call);
     provider_body_fields(out, call);
-    provider_client_fields(out, call->client);
+    provider_client_fields(out, call->provider, call->client);
     buf_append_str(out, STR_LIT("\r\n"));
 }
 

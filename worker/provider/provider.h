@@ -64,8 +64,14 @@ struct provider_family {
 
 /* Fields of the client that may pass, and its User-Agent (never hop-by-hop,
  * host, credentials, cookie, accept-encoding, content-*, expect, forwarding
- * fields, x-aigw-*, cf-aig-*, and none that names an account). */
-void provider_client_fields(struct buf *out, const struct http_head *client);
+ * fields, x-aigw-*, cf-aig-*, and none that names an account; nor what the
+ * provider's lists keep back). */
+void provider_client_fields(struct buf *out,
+                            const struct catalogue_provider *provider,
+                            const struct http_head *client);
+/* Whether the provider's own lists let a field of that name pass. */
+bool provider_passes(const struct catalogue_provider *provider,
+                     struct str name);
 /* "host", "[::1]:8080": as the Host field has it. */
 void provider_host(struct buf *out, const struct catalogue_provider *provider);
 /* "POST " base path, `path`, " HTTP/1.1\r\nHost: ...\r\n". `path` as on the

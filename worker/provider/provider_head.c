@@ -59,6 +59,32 @@ is_withheld(struct str name)
     return false;
 }
 
+/* A word of `words` is the name, or begins it and ends with `*`. */
+static bool
+is_listed(const char *words, struct str name)
+{
+    while (*words != '\0') {
+        size_t len = strcspn(words, " ");
+        struct str word = {words, len};
+        bool begins = len > 0 && words[len - 1] == '*';
+        word.len -= begins;
+        struct str same = {name.ptr, begins ? word.len : name.len};
+        if (name.len >= word.len && str_equals_nocase(word, same))
+            return true;
+        words += len + (words[len] == ' ');
+    }
+    return false;
+}
+
+bool
+provider_passes(const struct catalogue_provider *provider, struct str name)
+{
+    return (provider->pass_headers == NULL ||
+            is_listed(provider->pass_headers, name)) &&
+           (provider->drop_headers == NULL ||
+            !is_listed(provider->drop_headers, name));
+}
+
 static void
 append_field(struct buf *out, struct str name, struct str value)
 {
@@ -69,14 +95,20 @@ append_field(struct buf *out, struct str name, struct str value)
 }
 
 void
-provider_client_fields(struct buf *out, const struct http_head *client)
+provider_client_fields(struct buf *out,
+                       const struct catalogue_provider *provider,
+                       const struct http_head *client)
 {
     struct str agent = STR_LIT("aigw");
+    bool has_lists =
+        provider->pass_headers != NULL || provider->drop_headers != NULL;
     if (client != NULL) {
         for (unsigned i = 0; i < client->field_count; i++) {
             const struct http_field *field = &client->fields[i];
             if (client->names_fields &&
                 http_field_is_hop_by_hop(client, field->name))
+                continue;
+            if (UNLIKELY(has_lists) && !provider_passes(provider, field->name))
                 continue;
             if (str_equals_nocase(field->name, STR_LIT("user-agent")))
                 agent = field->value;
