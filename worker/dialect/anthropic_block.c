@@ -103,7 +103,7 @@ enum source_key {
 };
 
 static bool
-read_source(struct str object, struct str values[SOURCE_END])
+read_source(struct str object, struct str *values)
 {
     static const struct str names[SOURCE_END] = {
         [SOURCE_TYPE] = STR_LIT("type"),
@@ -113,20 +113,7 @@ read_source(struct str object, struct str values[SOURCE_END])
         [SOURCE_FILE_ID] = STR_LIT("file_id"),
         [SOURCE_CONTENT] = STR_LIT("content"),
     };
-    struct json_reader reader;
-    struct json_token token;
-    struct str key, value;
-    enum json_type type;
-    json_reader_init(&reader, object);
-    if (json_next(&reader, &token) != JSON_OBJECT)
-        return false;
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END) {
-        unsigned which = json_key_find(key, names, SOURCE_END);
-        if (which < SOURCE_END)
-            values[which] = value;
-    }
-    return true;
+    return json_members(object, names, SOURCE_END, values);
 }
 
 static bool
@@ -141,7 +128,7 @@ static int
 read_media(struct anthropic_reading *reading, enum canon_part_kind kind,
            const struct str *block, unsigned nesting)
 {
-    struct str source[SOURCE_END] = {{NULL, 0}};
+    struct str source[SOURCE_END + 1];
     if (!read_source(block[KEY_SOURCE], source))
         return anthropic_refuse(reading->fault, "messages",
                                 "an image or document has no source");
@@ -254,12 +241,8 @@ static int
 read_block(struct anthropic_reading *reading, struct json_reader *reader,
            unsigned nesting)
 {
-    struct str values[KEY_OTHER + 1] = {{NULL, 0}};
-    struct str key, value;
-    enum json_type type;
-    while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END)
-        values[json_key_find(key, block_names, KEY_OTHER)] = value;
+    struct str values[KEY_OTHER + 1];
+    json_members_here(reader, block_names, KEY_OTHER, values);
     if (values[KEY_CACHE_CONTROL].len > 0 &&
         *values[KEY_CACHE_CONTROL].ptr != '{')
         values[KEY_CACHE_CONTROL] = str_make(NULL, 0);
@@ -283,7 +266,7 @@ read_content(struct anthropic_reading *reading, struct str content,
         drop_block(reading);
         return 0;
     }
-    while (json_next(&reader, &token) == JSON_OBJECT)
+    while (json_list_object(&reader))
         if (read_block(reading, &reader, nesting) != 0)
             return -1;
     return 0;
@@ -294,13 +277,9 @@ read_message(struct anthropic_reading *reading, struct json_reader *reader)
 {
     enum { ROLE, CONTENT, END };
     static const struct str names[END] = {STR_LIT("role"), STR_LIT("content")};
-    struct str values[END + 1] = {{NULL, 0}};
-    struct str key, value;
-    enum json_type type;
+    struct str values[END + 1];
     enum canon_role role = CANON_USER;
-    while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END)
-        values[json_key_find(key, names, END)] = value;
+    json_members_here(reader, names, END, values);
     if (values[ROLE].len == 0)
         return anthropic_refuse(reading->fault, "messages",
                                 "a message has no role");
@@ -318,25 +297,21 @@ read_message(struct anthropic_reading *reading, struct json_reader *reader)
 
 int
 anthropic_read_messages(struct anthropic_reading *reading,
-                        struct json_reader *reader)
+                        struct json_reader *reader, enum json_type type)
 {
-    struct json_token token;
-    if (json_next(reader, &token) != JSON_ARRAY)
+    if (type != JSON_ARRAY)
         return anthropic_refuse(reading->fault, "messages",
                                 "'messages' must be a list of messages");
-    while (json_next(reader, &token) == JSON_OBJECT)
+    while (json_list_object(reader))
         if (read_message(reading, reader) != 0)
             return -1;
     return 0;
 }
 
 int
-anthropic_read_system(struct anthropic_reading *reading,
-                      struct json_reader *reader)
+anthropic_read_system(struct anthropic_reading *reading, struct str value)
 {
-    struct str value;
-    enum json_type type = json_skip_value(reader, &value);
-    if (type != JSON_STRING && type != JSON_ARRAY)
+    if (*value.ptr != '"' && *value.ptr != '[')
         return 0;
     canon_message_add(reading->request, CANON_SYSTEM);
     return read_content(reading, value, 0);

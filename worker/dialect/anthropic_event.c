@@ -20,25 +20,6 @@ is_null(struct str value)
     return value.len == 0 || str_equals(value, STR_LIT("null"));
 }
 
-/* The members of an object that are wanted: values[count] is for the others,
- * and the last of several counts. False when it is no object. */
-static bool
-members_read(struct str object, const struct str *names, unsigned count,
-             struct str *values)
-{
-    struct json_reader reader;
-    struct json_token token;
-    struct str key, value;
-    enum json_type type;
-    json_reader_init(&reader, object);
-    if (json_next(&reader, &token) != JSON_OBJECT)
-        return false;
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END)
-        values[json_key_find(key, names, count)] = value;
-    return type == JSON_OBJECT_END && json_next(&reader, &token) == JSON_END;
-}
-
 /* ---- what all answers have ---- */
 
 static enum canon_stop
@@ -73,8 +54,8 @@ tell_error(struct canon_stream *stream, struct str error)
 {
     enum { TYPE, MESSAGE, END };
     static const struct str names[END] = {STR_LIT("type"), STR_LIT("message")};
-    struct str values[END + 1] = {{NULL, 0}};
-    if (members_read(error, names, END, values))
+    struct str values[END + 1];
+    if (json_members(error, names, END, values))
         canon_error(stream, inside(values[TYPE]), inside(values[MESSAGE]));
     else
         canon_error(stream, str_make(NULL, 0), inside(error));
@@ -87,8 +68,8 @@ tell_base_resp(struct canon_stream *stream, struct str base_resp)
     enum { CODE, MESSAGE, END };
     static const struct str names[END] = {STR_LIT("status_code"),
                                           STR_LIT("status_msg")};
-    struct str values[END + 1] = {{NULL, 0}};
-    if (base_resp.len == 0 || !members_read(base_resp, names, END, values) ||
+    struct str values[END + 1];
+    if (base_resp.len == 0 || !json_members(base_resp, names, END, values) ||
         values[CODE].len == 0 || str_equals(values[CODE], STR_LIT("0")))
         return false;
     canon_error(stream, STR_LIT("api_error"), inside(values[MESSAGE]));
@@ -133,7 +114,7 @@ block_read(struct str object, struct str values[BLOCK_END + 1])
         [BLOCK_NAME] = STR_LIT("name"),
         [BLOCK_INPUT] = STR_LIT("input"),
     };
-    return members_read(object, names, BLOCK_END, values) &&
+    return json_members(object, names, BLOCK_END, values) &&
            values[BLOCK_TYPE].len > 0;
 }
 
@@ -184,7 +165,7 @@ take_text(struct canon_stream *stream, const struct str *block)
 static void
 block_start(struct canon_stream *stream, uint64_t index, struct str object)
 {
-    struct str block[BLOCK_END + 1] = {{NULL, 0}};
+    struct str block[BLOCK_END + 1];
     struct answer_reader *reader = &stream->answer->reader;
     if (!block_read(object, block))
         return;
@@ -222,9 +203,9 @@ block_delta(struct canon_stream *stream, uint64_t index, struct str object)
         [DELTA_THINKING] = STR_LIT("thinking"),
         [DELTA_SIGNATURE] = STR_LIT("signature"),
     };
-    struct str delta[DELTA_END + 1] = {{NULL, 0}};
+    struct str delta[DELTA_END + 1];
     uint32_t flags = stream->answer->reader.flags;
-    if (!members_read(object, names, DELTA_END, delta))
+    if (!json_members(object, names, DELTA_END, delta))
         return;
     if (delta[DELTA_TEXT].len > 0)
         canon_text(stream, 0, inside(delta[DELTA_TEXT]));
@@ -258,8 +239,8 @@ message_start(struct canon_stream *stream, struct str object)
     enum { ID, MODEL, USAGE, END };
     static const struct str names[END] = {STR_LIT("id"), STR_LIT("model"),
                                           STR_LIT("usage")};
-    struct str message[END + 1] = {{NULL, 0}};
-    if (!members_read(object, names, END, message))
+    struct str message[END + 1];
+    if (!json_members(object, names, END, message))
         return;
     canon_start(stream, inside(message[ID]), inside(message[MODEL]));
     if (!is_null(message[USAGE]))
@@ -272,10 +253,10 @@ message_delta(struct canon_stream *stream, struct str delta, struct str usage)
     enum { REASON, SEQUENCE, END };
     static const struct str names[END] = {STR_LIT("stop_reason"),
                                           STR_LIT("stop_sequence")};
-    struct str values[END + 1] = {{NULL, 0}};
+    struct str values[END + 1];
     if (!is_null(usage))
         anthropic_read_usage(stream->answer, usage);
-    if (members_read(delta, names, END, values))
+    if (json_members(delta, names, END, values))
         finish(stream, values[REASON], values[SEQUENCE]);
 }
 
@@ -346,12 +327,12 @@ read_text(struct canon_stream *stream, struct str text, bool is_error)
         [EVENT_ERROR] = STR_LIT("error"),
         [EVENT_BASE_RESP] = STR_LIT("base_resp"),
     };
-    struct str values[EVENT_END + 1] = {{NULL, 0}};
+    struct str values[EVENT_END + 1];
     if (str_equals(str_trim(text), STR_LIT("[DONE]"))) {
         canon_done(stream);
         return;
     }
-    bool good = members_read(text, names, EVENT_END, values);
+    bool good = json_members(text, names, EVENT_END, values);
     is_error =
         is_error || (values[EVENT_TYPE].len > 0 &&
                      json_string_equals(values[EVENT_TYPE], STR_LIT("error")));
@@ -395,13 +376,11 @@ static void
 take_blocks(struct canon_stream *stream, struct str list)
 {
     struct json_reader reader;
-    struct json_token token;
     struct str object;
-    json_reader_init(&reader, list);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    if (!json_list_begin(&reader, list))
         return;
-    while (json_skip_value(&reader, &object) == JSON_OBJECT) {
-        struct str block[BLOCK_END + 1] = {{NULL, 0}};
+    while (json_item(&reader, &object) == JSON_OBJECT) {
+        struct str block[BLOCK_END + 1];
         if (!block_read(object, block))
             continue;
         if (is_type(block, "tool_use"))
@@ -425,9 +404,9 @@ anthropic_read_plain(struct canon_stream *stream, struct str body)
         [PLAIN_ERROR] = STR_LIT("error"),
         [PLAIN_BASE_RESP] = STR_LIT("base_resp"),
     };
-    struct str values[PLAIN_END + 1] = {{NULL, 0}};
+    struct str values[PLAIN_END + 1];
     struct answer *answer = stream->answer;
-    bool good = members_read(body, names, PLAIN_END, values);
+    bool good = json_members(body, names, PLAIN_END, values);
     bool facts = stream->client == NULL;
     if (good && !is_null(values[PLAIN_USAGE]))
         anthropic_read_usage(answer, values[PLAIN_USAGE]);

@@ -43,11 +43,11 @@ struct anthropic_reading {
     /* Of what is dropped again and again, each is told once. */
     bool told_blocks, told_citations;
 };
-/* Both stand where the value begins and pass it. 0, or -1 with *fault. */
+/* 0, or -1 with *fault. Messages stand in their list, which was entered, unless
+ * its type tells that it is none. */
 int anthropic_read_messages(struct anthropic_reading *reading,
-                            struct json_reader *reader);
-int anthropic_read_system(struct anthropic_reading *reading,
-                          struct json_reader *reader);
+                            struct json_reader *reader, enum json_type type);
+int anthropic_read_system(struct anthropic_reading *reading, struct str value);
 /* Whether OpenAI would take `schema` (a value) as a strict one: each object in
  * it allows no other members and requires all of its own. */
 bool anthropic_schema_is_strict(struct str schema);

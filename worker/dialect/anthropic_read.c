@@ -79,28 +79,6 @@ static const struct str top_names[KEY_OTHER] = {
     [KEY_INFERENCE_GEO] = STR_LIT("inference_geo"),
 };
 
-/* The members of an object that are wanted, as raw values; the last of several
- * counts. False when it is no object. */
-static bool
-members_read(struct str object, const struct str *names, unsigned count,
-             struct str *values)
-{
-    struct json_reader reader;
-    struct json_token token;
-    struct str key, value;
-    enum json_type type;
-    json_reader_init(&reader, object);
-    if (json_next(&reader, &token) != JSON_OBJECT)
-        return false;
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END) {
-        unsigned which = json_key_find(key, names, count);
-        if (which < count)
-            values[which] = value;
-    }
-    return type == JSON_OBJECT_END;
-}
-
 static bool
 is_null(struct str value)
 {
@@ -123,8 +101,8 @@ read_tool(struct anthropic_reading *reading, struct str object)
         STR_LIT("type"),         STR_LIT("name"),   STR_LIT("description"),
         STR_LIT("input_schema"), STR_LIT("strict"), STR_LIT("cache_control"),
     };
-    struct str values[END] = {{NULL, 0}};
-    if (!members_read(object, names, END, values))
+    struct str values[END + 1];
+    if (!json_members(object, names, END, values))
         return 0;
     if (!is_null(values[TYPE]) && !is_word(values[TYPE], "custom"))
         return anthropic_refuse(
@@ -149,12 +127,10 @@ static int
 read_tools(struct anthropic_reading *reading, struct str list)
 {
     struct json_reader reader;
-    struct json_token token;
     struct str tool;
-    json_reader_init(&reader, list);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    if (!json_list_begin(&reader, list))
         return 0;
-    while (json_skip_value(&reader, &tool) == JSON_OBJECT)
+    while (json_item(&reader, &tool) == JSON_OBJECT)
         if (read_tool(reading, tool) != 0)
             return -1;
     return 0;
@@ -166,8 +142,8 @@ read_tool_choice(struct canon_request *request, struct str object)
     enum { TYPE, NAME, ALONE, END };
     static const struct str names[END] = {STR_LIT("type"), STR_LIT("name"),
                                           STR_LIT("disable_parallel_tool_use")};
-    struct str values[END] = {{NULL, 0}};
-    if (!members_read(object, names, END, values))
+    struct str values[END + 1];
+    if (!json_members(object, names, END, values))
         return;
     if (is_word(values[TYPE], "auto")) {
         request->tool_choice = CANON_CHOICE_AUTO;
@@ -194,9 +170,9 @@ read_thinking(struct canon_request *request, struct str object)
     enum { TYPE, BUDGET, DISPLAY, END };
     static const struct str names[END] = {
         STR_LIT("type"), STR_LIT("budget_tokens"), STR_LIT("display")};
-    struct str values[END] = {{NULL, 0}};
+    struct str values[END + 1];
     uint64_t budget = 0;
-    if (!members_read(object, names, END, values))
+    if (!json_members(object, names, END, values))
         return;
     if (is_word(values[TYPE], "disabled")) {
         request->thinking = CANON_NO;
@@ -219,8 +195,8 @@ read_format(struct canon_request *request, struct str object)
 {
     enum { TYPE, SCHEMA, END };
     static const struct str names[END] = {STR_LIT("type"), STR_LIT("schema")};
-    struct str values[END] = {{NULL, 0}};
-    if (!members_read(object, names, END, values) ||
+    struct str values[END + 1];
+    if (!json_members(object, names, END, values) ||
         !is_word(values[TYPE], "json_schema") || is_null(values[SCHEMA]))
         return;
     request->format = CANON_FORMAT_SCHEMA;
@@ -236,8 +212,8 @@ read_output_config(struct canon_request *request, struct str object)
 {
     enum { EFFORT, FORMAT, END };
     static const struct str names[END] = {STR_LIT("effort"), STR_LIT("format")};
-    struct str values[END] = {{NULL, 0}};
-    if (!members_read(object, names, END, values))
+    struct str values[END + 1];
+    if (!json_members(object, names, END, values))
         return;
     request->effort =
         (uint8_t)canon_effort_find(canon_inside(values[EFFORT], NULL));
@@ -249,12 +225,11 @@ static void
 read_stops(struct canon_request *request, struct str list)
 {
     struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, list);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    struct str value;
+    if (!json_list_begin(&reader, list))
         return;
-    while (json_next(&reader, &token) == JSON_STRING) {
-        struct str stop = canon_inside(token.span, NULL);
+    while (json_item(&reader, &value) == JSON_STRING) {
+        struct str stop = canon_inside(value, NULL);
         if (stop.len == 0)
             continue;
         if (request->stop_count == CANON_STOPS_MAX) {
@@ -268,10 +243,8 @@ read_stops(struct canon_request *request, struct str list)
 static void
 read_metadata(struct canon_request *request, struct str object)
 {
-    static const struct str names[] = {STR_LIT("user_id")};
-    struct str user = {NULL, 0};
-    members_read(object, names, 1, &user);
-    if (user.len > 2 && *user.ptr == '"')
+    struct str user;
+    if (json_find(object, "user_id", &user) && user.len > 2 && *user.ptr == '"')
         request->fields[CANON_FIELD_USER] = user;
 }
 
@@ -380,6 +353,8 @@ anthropic_read_request(struct str body, const struct call *call,
     struct anthropic_reading reading = {.request = request, .fault = fault};
     struct json_reader reader;
     struct json_token token;
+    struct str name, value;
+    enum json_type type, messages_type = JSON_END;
     int rc = 0;
     request->kind = CANON_CHAT;
     request->stream = call->stream;
@@ -387,21 +362,23 @@ anthropic_read_request(struct str body, const struct call *call,
     json_reader_init(&reader, body);
     json_next(&reader, &token);
     /* The system's words go first, wherever they stand. */
-    struct json_reader messages = {.text = NULL};
-    while (rc == 0 && json_next(&reader, &token) == JSON_KEY) {
+    struct json_reader messages;
+    while (rc == 0 &&
+           (type = json_enter_member(&reader, &name, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
         enum read_key key =
-            (enum read_key)json_key_find(token.span, top_names, KEY_OTHER);
-        struct str name = token.span, value;
-        if (key == KEY_MESSAGES)
+            (enum read_key)json_key_find(name, top_names, KEY_OTHER);
+        if (key == KEY_MESSAGES) {
             messages = reader;
-        if (key == KEY_SYSTEM) {
-            rc = anthropic_read_system(&reading, &reader);
-        } else {
-            json_skip_value(&reader, &value);
-            rc = take_member(&reading, key, name, value);
+            messages_type = type;
         }
+        json_pass(&reader, type, &value);
+        if (key == KEY_SYSTEM)
+            rc = anthropic_read_system(&reading, value);
+        else
+            rc = take_member(&reading, key, name, value);
     }
-    if (rc == 0 && messages.text != NULL)
-        rc = anthropic_read_messages(&reading, &messages);
+    if (rc == 0 && messages_type != JSON_END)
+        rc = anthropic_read_messages(&reading, &messages, messages_type);
     return rc;
 }

@@ -25,7 +25,7 @@ count_in(struct str value)
                type != JSON_OBJECT_END)
             count++;
     else if (type == JSON_ARRAY)
-        while ((type = json_skip_value(&reader, &element)) == JSON_STRING)
+        while (json_item(&reader, &element) == JSON_STRING)
             count++;
     return count;
 }
@@ -53,12 +53,10 @@ static bool
 all_elements(struct str value, unsigned depth)
 {
     struct json_reader reader;
-    struct json_token token;
     struct str element;
-    json_reader_init(&reader, value);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    if (!json_list_begin(&reader, value))
         return is_strict(value, depth + 1);
-    while (json_skip_value(&reader, &element) == JSON_OBJECT)
+    while (json_item(&reader, &element) == JSON_OBJECT)
         if (!is_strict(element, depth + 1))
             return false;
     return true;
@@ -85,19 +83,12 @@ is_strict(struct str schema, unsigned depth)
         STR_LIT("items"),    STR_LIT("anyOf"),
         STR_LIT("$defs"),    STR_LIT("definitions"),
     };
-    struct str values[END + 1] = {{NULL, 0}};
-    struct json_reader reader;
-    struct json_token token;
-    struct str key, value;
-    enum json_type type;
-    json_reader_init(&reader, schema);
-    if (json_next(&reader, &token) != JSON_OBJECT)
+    struct str values[END + 1];
+    if (schema.len == 0 || *schema.ptr != '{')
         return true;
     if (depth > DEPTH_MAX)
         return false;
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END)
-        values[json_key_find(key, names, END)] = value;
+    json_members(schema, names, END, values);
     bool is_object = values[PROPERTIES].len > 0 ||
                      (values[TYPE].len > 0 &&
                       json_string_equals(values[TYPE], STR_LIT("object")));

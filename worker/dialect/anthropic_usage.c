@@ -127,15 +127,13 @@ static void
 read_iterations(struct answer *answer, struct str list)
 {
     struct json_reader reader;
-    struct json_token token;
     struct str pass;
     uint64_t *words = answer->reader.words;
     memset(&words[WORD_EXTRA_INPUT], 0,
            (WORDS_END - WORD_EXTRA_INPUT) * sizeof(*words));
-    json_reader_init(&reader, list);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    if (!json_list_begin(&reader, list))
         return;
-    while (json_skip_value(&reader, &pass) == JSON_OBJECT) {
+    while (json_item(&reader, &pass) == JSON_OBJECT) {
         struct usage_reading extra = {.odd = false};
         read_object(&extra, pass);
         complete(&extra);

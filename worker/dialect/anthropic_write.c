@@ -43,8 +43,7 @@ asks_for_audio(struct str modalities)
 {
     struct json_reader reader;
     struct json_token token;
-    json_reader_init(&reader, modalities);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    if (!json_list_begin(&reader, modalities))
         return false;
     while (json_next(&reader, &token) == JSON_STRING)
         if (!json_string_equals(token.span, STR_LIT("text")) &&

@@ -46,13 +46,11 @@ static uint64_t
 written_for_an_hour(struct str details)
 {
     struct json_reader reader;
-    struct json_token token;
     struct str element, ttl, number;
     uint64_t sum = 0;
-    json_reader_init(&reader, details);
-    if (details.len == 0 || json_next(&reader, &token) != JSON_ARRAY)
+    if (details.len == 0 || !json_list_begin(&reader, details))
         return 0;
-    while (json_skip_value(&reader, &element) == JSON_OBJECT) {
+    while (json_item(&reader, &element) == JSON_OBJECT) {
         uint64_t tokens;
         if (json_find(element, "ttl", &ttl) &&
             json_string_equals(ttl, STR_LIT("1h")) &&
@@ -78,7 +76,7 @@ bedrock_read_usage(struct answer *answer, struct str object)
     };
     struct str values[USAGE_KEYS + 1];
     uint64_t numbers[USAGE_DETAILS];
-    if (!openai_members(object, names, USAGE_KEYS, values) ||
+    if (!json_members(object, names, USAGE_KEYS, values) ||
         (values[USAGE_INPUT].len == 0 && values[USAGE_OUTPUT].len == 0))
         return false;
     for (unsigned i = 0; i < USAGE_DETAILS; i++) {
@@ -209,7 +207,7 @@ read_start(struct canon_stream *stream, const struct str *values)
                                        STR_LIT("type")};
     struct str tool, of_tool[ARRAY_LEN(names) + 1];
     if (json_find(values[EVENT_START], "toolUse", &tool) &&
-        openai_members(tool, names, ARRAY_LEN(names), of_tool) &&
+        json_members(tool, names, ARRAY_LEN(names), of_tool) &&
         of_tool[2].len == 0)
         canon_tool(stream, 0, block_index(values[EVENT_INDEX]),
                    openai_text(of_tool[0]), openai_text(of_tool[1]));
@@ -221,7 +219,7 @@ bedrock_reasoning(struct canon_stream *stream, struct str object)
     static const struct str names[] = {STR_LIT("text"), STR_LIT("signature"),
                                        STR_LIT("redactedContent")};
     struct str values[ARRAY_LEN(names) + 1];
-    if (!openai_members(object, names, ARRAY_LEN(names), values))
+    if (!json_members(object, names, ARRAY_LEN(names), values))
         return;
     canon_thinking(stream, 0, openai_text(values[0]));
     canon_signature(stream, 0, openai_text(values[1]));
@@ -234,7 +232,7 @@ read_delta(struct canon_stream *stream, const struct str *values)
     static const struct str names[] = {STR_LIT("text"), STR_LIT("toolUse"),
                                        STR_LIT("reasoningContent")};
     struct str of_delta[ARRAY_LEN(names) + 1], input;
-    if (!openai_members(values[EVENT_DELTA], names, ARRAY_LEN(names), of_delta))
+    if (!json_members(values[EVENT_DELTA], names, ARRAY_LEN(names), of_delta))
         return;
     canon_text(stream, 0, openai_text(of_delta[0]));
     if (of_delta[1].len > 0 && json_find(of_delta[1], "input", &input))
@@ -262,7 +260,7 @@ bedrock_read_event(struct canon_stream *stream, const struct sse_event *event)
         bedrock_fail(stream, event->event, event->data[0]);
         return;
     }
-    if (!openai_members(event->data[0], names, EVENT_KEYS, values))
+    if (!json_members(event->data[0], names, EVENT_KEYS, values))
         return;
     if (str_equals(event->event, STR_LIT("contentBlockDelta"))) {
         read_delta(stream, values);

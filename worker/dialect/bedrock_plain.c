@@ -23,7 +23,7 @@ read_tool_block(struct canon_stream *stream, struct str object)
     static const struct str names[] = {STR_LIT("toolUseId"), STR_LIT("name"),
                                        STR_LIT("input"), STR_LIT("type")};
     struct str values[ARRAY_LEN(names) + 1];
-    if (openai_members(object, names, ARRAY_LEN(names), values) &&
+    if (json_members(object, names, ARRAY_LEN(names), values) &&
         values[3].len == 0)
         canon_tool_whole(
             stream, 0, openai_text(values[0]), openai_text(values[1]),
@@ -60,14 +60,12 @@ static void
 read_cited_block(struct canon_stream *stream, struct str object)
 {
     struct json_reader reader;
-    struct json_token token;
     struct str list, element, text;
     if (!json_find(object, "content", &list))
         return;
-    json_reader_init(&reader, list);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    if (!json_list_begin(&reader, list))
         return;
-    while (json_skip_value(&reader, &element) == JSON_OBJECT)
+    while (json_item(&reader, &element) == JSON_OBJECT)
         if (json_find(element, "text", &text))
             canon_text(stream, 0, openai_text(text));
 }
@@ -83,7 +81,7 @@ read_block(struct canon_stream *stream, struct str block)
         [BLOCK_CITED] = STR_LIT("citationsContent"),
     };
     struct str values[BLOCK_KEYS + 1];
-    if (!openai_members(block, names, BLOCK_KEYS, values))
+    if (!json_members(block, names, BLOCK_KEYS, values))
         return;
     canon_text(stream, 0, openai_text(values[BLOCK_TEXT]));
     if (values[BLOCK_TOOL].len > 0)
@@ -105,8 +103,7 @@ bedrock_read_plain(struct canon_stream *stream, struct str body)
                                        STR_LIT("usage")};
     struct str values[ARRAY_LEN(names) + 1], content, block;
     struct json_reader reader;
-    struct json_token token;
-    if (!openai_members(body, names, ARRAY_LEN(names), values)) {
+    if (!json_members(body, names, ARRAY_LEN(names), values)) {
         stream->answer->bad = true;
         return;
     }
@@ -116,9 +113,8 @@ bedrock_read_plain(struct canon_stream *stream, struct str body)
     }
     canon_start(stream, no_text, no_text);
     if (json_find(values[0], "message.content", &content)) {
-        json_reader_init(&reader, content);
-        if (json_next(&reader, &token) == JSON_ARRAY)
-            while (json_skip_value(&reader, &block) == JSON_OBJECT)
+        if (json_list_begin(&reader, content))
+            while (json_item(&reader, &block) == JSON_OBJECT)
                 read_block(stream, block);
     }
     bedrock_finish(stream, values[1], values[2]);

@@ -49,8 +49,7 @@ canon_vector_base64(struct buf *out, struct str value)
     struct base64_out to = {.out = out};
     struct json_reader reader;
     struct json_token token;
-    json_reader_init(&reader, value);
-    if (json_next(&reader, &token) != JSON_ARRAY) {
+    if (!json_list_begin(&reader, value)) {
         buf_append_str(out, value);
         return;
     }

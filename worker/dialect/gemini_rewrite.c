@@ -60,15 +60,13 @@ static void
 rename_in_requests(struct renaming *renaming, struct str value)
 {
     struct json_reader reader;
-    struct json_token token;
     struct str element;
     enum json_type type;
-    json_reader_init(&reader, value);
-    if (json_next(&reader, &token) != JSON_ARRAY) {
+    if (!json_list_begin(&reader, value)) {
         rename_in_object(renaming, value);
         return;
     }
-    while ((type = json_skip_value(&reader, &element)) > JSON_BAD &&
+    while ((type = json_item(&reader, &element)) > JSON_BAD &&
            type != JSON_ARRAY_END)
         rename_in_object(renaming, element);
 }

@@ -25,23 +25,6 @@
 
 /* ---- small readers (openai_read_answer.c) ---- */
 
-/*
- * The values of an object's members by name; those that are null or absent are
- * empty, of duplicates the last counts. `values` has room for count + 1. False:
- * no whole object; what was read is there.
- */
-bool openai_members(struct str object, const struct str *names, unsigned count,
-                    struct str *values);
-/* The same of an object behind whose brace the reader stands. */
-bool openai_members_here(struct json_reader *reader, const struct str *names,
-                         unsigned count, struct str *values);
-/* Passes what is left of a value that began at `depth`, the token last read
- * being of `type`. False: it is no JSON. */
-bool openai_pass_rest(struct json_reader *reader, uint32_t depth,
-                      enum json_type type);
-/* The values of a list, one after the other; false: it is none, or its end. */
-bool openai_list_begin(struct json_reader *reader, struct str list);
-bool openai_list_next(struct json_reader *reader, struct str *item);
 /* A list to its last byte: what goes on as it stands must be JSON, and members
  * are not looked into while they are passed. */
 bool openai_is_list(struct str value);
@@ -54,8 +37,8 @@ void openai_read_event(struct canon_stream *stream,
                        const struct sse_event *event);
 void openai_read_plain(struct canon_stream *stream, struct str body);
 /* One of "choices": the reader stands behind its brace, then behind the closing
- * one. False: it is no JSON. */
-bool openai_read_choice(struct canon_stream *stream,
+ * one. */
+void openai_read_choice(struct canon_stream *stream,
                         struct json_reader *reader);
 /* The value of "tool_calls"; of the legacy "function_call". */
 void openai_read_tools(struct canon_stream *stream, uint32_t choice,
@@ -90,10 +73,11 @@ struct openai_reading {
     struct fault *fault;
     uint32_t made_ids; /* calls that came without one */
 };
-/* Each adds what its value holds: 0, or -1 with reading->fault. Messages and
- * tools are read where they stand, for they are most of a body. */
+/* Each adds what its value holds: 0, or -1 with reading->fault. Messages are
+ * read where they stand, for they are most of a body: of their list, which was
+ * entered, or of what else is there. */
 int openai_read_messages(struct openai_reading *reading,
-                         struct json_reader *reader);
+                         struct json_reader *reader, enum json_type type);
 int openai_read_inputs(struct openai_reading *reading, struct str value);
 int openai_read_content(struct openai_reading *reading, struct str content);
 int openai_read_tool_calls(struct openai_reading *reading, struct str list);

@@ -92,17 +92,8 @@ count_delta(struct answer *answer, struct str object)
         [DELTA_REFUSAL] = STR_LIT("refusal"),
         [DELTA_FUNCTION_CALL] = STR_LIT("function_call"),
     };
-    struct str values[DELTA_OTHER + 1] = {{NULL, 0}};
-    struct json_reader reader;
-    struct json_token token;
-    struct str key, value;
-    enum json_type type;
-    json_reader_init(&reader, object);
-    if (json_next(&reader, &token) != JSON_OBJECT)
-        return;
-    while ((type = json_member(&reader, &key, &value)) != JSON_OBJECT_END &&
-           type != JSON_BAD)
-        values[json_key_find(key, names, DELTA_OTHER)] = value;
+    struct str values[DELTA_OTHER + 1];
+    json_members(object, names, DELTA_OTHER, values);
     count_value(answer, values[DELTA_CONTENT]);
     count_value(answer, values[DELTA_REFUSAL]);
     count_value(answer, values[DELTA_TOOL_CALLS]);
@@ -142,7 +133,7 @@ enum choice_key {
 
 /* The reader stands behind the opening brace of a choice, then behind the
  * closing one. */
-static bool
+static void
 read_choice(struct answer *answer, struct json_reader *reader,
             struct openai_choices *found)
 {
@@ -153,15 +144,10 @@ read_choice(struct answer *answer, struct json_reader *reader,
         [CHOICE_INDEX] = STR_LIT("index"),
         [CHOICE_USAGE] = STR_LIT("usage"),
     };
-    struct str values[CHOICE_OTHER + 1] = {{NULL, 0}};
-    struct str key, value;
-    enum json_type type;
+    struct str values[CHOICE_OTHER + 1];
     uint64_t index = 0;
-    while ((type = json_member(reader, &key, &value)) != JSON_OBJECT_END) {
-        if (type == JSON_BAD)
-            return false;
-        values[json_key_find(key, names, CHOICE_OTHER)] = value;
-    }
+    if (!json_members_here(reader, names, CHOICE_OTHER, values))
+        return;
     count_delta(answer, values[CHOICE_DELTA]);
     count_value(answer, values[CHOICE_TEXT]);
     if (values[CHOICE_USAGE].len > 0)
@@ -172,29 +158,25 @@ read_choice(struct answer *answer, struct json_reader *reader,
         answer->choice_top = (uint8_t)index;
     if (is_finish(values[CHOICE_FINISH]))
         note_finish(answer, index);
-    return true;
 }
 
-bool
+void
 openai_choices_read(struct answer *answer, struct json_reader *reader,
                     struct openai_choices *found)
 {
-    struct json_token token;
-    uint32_t depth = reader->depth;
     uint64_t before = answer->ascii_bytes + answer->other_chars;
-    enum json_type type = json_next(reader, &token);
-    if (type == JSON_ARRAY) {
-        type = json_next(reader, &token);
-        found->is_empty_list = type == JSON_ARRAY_END;
+    enum json_type type;
+    struct str value;
+    bool any = false;
+    while ((type = json_enter_item(reader, &value)) > JSON_BAD &&
+           type != JSON_ARRAY_END) {
+        any = true;
+        if (type == JSON_OBJECT)
+            read_choice(answer, reader, found);
+        else
+            json_pass(reader, type, &value);
     }
-    while (type == JSON_OBJECT && reader->depth == depth + 2) {
-        if (!read_choice(answer, reader, found))
-            return false;
-        type = json_next(reader, &token);
-    }
-    while (reader->depth > depth && type > JSON_BAD)
-        type = json_next(reader, &token); /* a list of something else */
+    found->is_empty_list = !any && type == JSON_ARRAY_END;
     if (answer->ascii_bytes + answer->other_chars > before)
         answer->content_events++;
-    return type > JSON_BAD;
 }

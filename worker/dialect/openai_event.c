@@ -72,23 +72,13 @@ enum event_key {
     KEY_OTHER,
 };
 
-static enum event_key
-event_key_find(struct str key)
-{
-    static const struct str names[KEY_OTHER] = {
-        [KEY_CHOICES] = STR_LIT("choices"),
-        [KEY_USAGE] = STR_LIT("usage"),
-        [KEY_X_GROQ] = STR_LIT("x_groq"),
-        [KEY_ERROR] = STR_LIT("error"),
-        [KEY_BASE_RESP] = STR_LIT("base_resp"),
-        [KEY_TYPE] = STR_LIT("type"),
-        [KEY_OBJECT] = STR_LIT("object"),
-        [KEY_ID] = STR_LIT("id"),
-        [KEY_MODEL] = STR_LIT("model"),
-        [KEY_CREATED] = STR_LIT("created"),
-    };
-    return (enum event_key)json_key_find(key, names, KEY_OTHER);
-}
+static const struct str event_names[KEY_OTHER] = {
+    [KEY_CHOICES] = STR_LIT("choices"),     [KEY_USAGE] = STR_LIT("usage"),
+    [KEY_X_GROQ] = STR_LIT("x_groq"),       [KEY_ERROR] = STR_LIT("error"),
+    [KEY_BASE_RESP] = STR_LIT("base_resp"), [KEY_TYPE] = STR_LIT("type"),
+    [KEY_OBJECT] = STR_LIT("object"),       [KEY_ID] = STR_LIT("id"),
+    [KEY_MODEL] = STR_LIT("model"),         [KEY_CREATED] = STR_LIT("created"),
+};
 
 static void
 take_member(struct answer *answer, struct event_members *members,
@@ -149,19 +139,19 @@ event_json(struct answer *answer, struct str text)
 {
     struct event_members members = {0};
     struct json_reader reader;
-    struct json_token key;
+    struct json_token token;
+    struct str key, value;
+    enum json_type type;
     json_reader_init(&reader, text);
-    if (json_next(&reader, &key) != JSON_OBJECT)
+    if (json_next(&reader, &token) != JSON_OBJECT)
         return EVENT_PASS;
-    while (json_next(&reader, &key) == JSON_KEY) {
-        enum event_key which = event_key_find(key.span);
-        struct str value = {NULL, 0};
-        bool good = which == KEY_CHOICES
-                        ? openai_choices_read(answer, &reader, &members.choices)
-                        : json_skip_value(&reader, &value) != JSON_BAD;
-        if (!good)
-            break;
-        take_member(answer, &members, which, value);
+    while ((type = json_enter_member(&reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
+        unsigned which = json_key_find(key, event_names, KEY_OTHER);
+        if (which == KEY_CHOICES && type == JSON_ARRAY)
+            openai_choices_read(answer, &reader, &members.choices);
+        else if (json_pass(&reader, type, &value) > JSON_BAD)
+            take_member(answer, &members, (enum event_key)which, value);
     }
     take_usage(answer, &members);
     answer->error_seen = answer->error_seen || members.is_error;
@@ -265,27 +255,17 @@ openai_answer_piece(struct answer *answer, struct str piece)
 static bool
 read_stated(struct answer *answer, struct str body)
 {
-    struct json_reader reader;
-    struct json_token token;
-    struct str values[KEY_OTHER + 1] = {{NULL, 0}};
-    struct str key, value;
-    enum json_type type;
-    json_reader_init(&reader, body);
-    if (json_next(&reader, &token) != JSON_OBJECT)
+    struct str values[KEY_OTHER + 1];
+    if (!json_members(body, event_names, KEY_OTHER, values))
         return false;
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END)
-        values[event_key_find(key)] = value;
-    struct str usage = values[KEY_USAGE], error = values[KEY_ERROR];
-    if (type != JSON_OBJECT_END || json_next(&reader, &token) != JSON_END ||
-        usage.len == 0 || usage.len > JSON_TAP_VALUE_BYTES ||
+    struct str usage = values[KEY_USAGE];
+    if (usage.len == 0 || usage.len > JSON_TAP_VALUE_BYTES ||
         !openai_usage_read(answer, usage))
         return false;
     learn_text(answer->id, sizeof(answer->id), values[KEY_ID]);
     learn_text(answer->model, sizeof(answer->model), values[KEY_MODEL]);
     answer->error_seen =
-        (error.len > 0 && !str_equals(error, STR_LIT("null"))) ||
-        base_resp_failed(values[KEY_BASE_RESP]);
+        values[KEY_ERROR].len > 0 || base_resp_failed(values[KEY_BASE_RESP]);
     return true;
 }
 

@@ -79,9 +79,9 @@ struct openai_choices {
     bool is_empty_list;
     struct str usage; /* Moonshot puts it into choices[0] */
 };
-/* The reader stands before the value of "choices": passes it, counts its text,
- * notes finished choices. False when it is not JSON. */
-bool openai_choices_read(struct answer *answer, struct json_reader *reader,
+/* The list under "choices" was entered: counts its text, notes finished choices,
+ * up to its end. */
+void openai_choices_read(struct answer *answer, struct json_reader *reader,
                          struct openai_choices *found);
 
 /* Takes a stated usage object over into answer->stated; later calls win. False

@@ -33,58 +33,6 @@ static const struct str answer_keys[KEYS] = {
     [KEY_X_GROQ] = STR_LIT("x_groq"),   [KEY_DATA] = STR_LIT("data"),
 };
 
-bool
-openai_members_here(struct json_reader *reader, const struct str *names,
-                    unsigned count, struct str *values)
-{
-    struct str key, value;
-    enum json_type type;
-    memset(values, 0, (count + 1) * sizeof(*values));
-    while ((type = json_member(reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END)
-        if (type != JSON_NULL)
-            values[json_key_find(key, names, count)] = value;
-    return type == JSON_OBJECT_END;
-}
-
-bool
-openai_members(struct str object, const struct str *names, unsigned count,
-               struct str *values)
-{
-    struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, object);
-    if (json_next(&reader, &token) == JSON_OBJECT)
-        return openai_members_here(&reader, names, count, values);
-    memset(values, 0, (count + 1) * sizeof(*values));
-    return false;
-}
-
-bool
-openai_pass_rest(struct json_reader *reader, uint32_t depth,
-                 enum json_type type)
-{
-    struct json_token token;
-    while (reader->depth > depth && type > JSON_BAD)
-        type = json_next(reader, &token);
-    return type > JSON_BAD;
-}
-
-bool
-openai_list_begin(struct json_reader *reader, struct str list)
-{
-    struct json_token token;
-    json_reader_init(reader, list);
-    return json_next(reader, &token) == JSON_ARRAY;
-}
-
-bool
-openai_list_next(struct json_reader *reader, struct str *item)
-{
-    enum json_type type = json_skip_value(reader, item);
-    return type > JSON_BAD && type != JSON_ARRAY_END;
-}
-
 struct str
 openai_text(struct str value)
 {
@@ -118,7 +66,7 @@ static void
 tell_error(struct canon_stream *stream, struct str error)
 {
     struct str values[KEYS + 1];
-    if (!openai_members(error, answer_keys, KEYS, values)) {
+    if (!json_members(error, answer_keys, KEYS, values)) {
         canon_error(stream, str_make(NULL, 0), openai_text(error));
         return;
     }
@@ -182,49 +130,29 @@ read_start(struct canon_stream *stream, const struct str *values)
         canon_start(stream, id, openai_text(values[KEY_MODEL]));
 }
 
-/* The reader stands before the value of "choices": they are read where they
- * stand, and passed. */
-static bool
-read_choices(struct canon_stream *stream, struct json_reader *reader)
-{
-    struct json_token token;
-    uint32_t depth = reader->depth;
-    enum json_type type = json_next(reader, &token);
-    if (type == JSON_ARRAY)
-        type = json_next(reader, &token);
-    while (type == JSON_OBJECT && reader->depth == depth + 2) {
-        if (!openai_read_choice(stream, reader))
-            return false;
-        type = json_next(reader, &token);
-    }
-    return openai_pass_rest(reader, depth, type); /* a list of others */
-}
-
 /* One object of an answer, but for its data. False: it is none. */
 static bool
 read_answer(struct canon_stream *stream, struct str text, struct str *values)
 {
     struct json_reader reader;
-    struct json_token key;
-    struct str value;
+    struct json_token token;
+    struct str key, value;
+    enum json_type type;
     memset(values, 0, (KEYS + 1) * sizeof(*values));
     json_reader_init(&reader, text);
-    if (json_next(&reader, &key) != JSON_OBJECT)
+    if (json_next(&reader, &token) != JSON_OBJECT)
         return false;
-    while (json_next(&reader, &key) == JSON_KEY) {
-        unsigned which = json_key_find(key.span, answer_keys, KEYS);
-        if (which == KEY_CHOICES) {
+    while ((type = json_enter_member(&reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
+        unsigned which = json_key_find(key, answer_keys, KEYS);
+        if (which == KEY_CHOICES && type == JSON_ARRAY) {
             if (values[KEY_ID].len > 0)
                 read_start(stream, values);
-            if (!read_choices(stream, &reader))
-                break;
-            continue;
-        }
-        enum json_type type = json_skip_value(&reader, &value);
-        if (type == JSON_BAD)
-            break;
-        if (type != JSON_NULL)
+            while (json_list_object(&reader))
+                openai_read_choice(stream, &reader);
+        } else if (json_pass(&reader, type, &value) != JSON_NULL) {
             values[which] = value;
+        }
     }
     return true;
 }
@@ -259,10 +187,10 @@ read_vectors(struct canon_stream *stream, struct str data)
     struct str values[VECTOR_KEYS + 1], item;
     struct json_reader reader;
     uint64_t number = 0, index;
-    if (!openai_list_begin(&reader, data))
+    if (!json_list_begin(&reader, data))
         return;
-    for (; openai_list_next(&reader, &item); number++) {
-        openai_members(item, names, VECTOR_KEYS, values);
+    for (; json_list_next(&reader, &item); number++) {
+        json_members(item, names, VECTOR_KEYS, values);
         if (json_number_u64(values[INDEX], &index) != 0 || index > UINT32_MAX)
             index = number;
         if (openai_text(values[VECTOR]).len > 0 ||

@@ -86,10 +86,10 @@ read_images(struct canon_stream *stream, uint32_t choice, struct str list)
 {
     struct str values[PART_KEYS + 1], item;
     struct json_reader reader;
-    if (!openai_list_begin(&reader, list))
+    if (!json_list_begin(&reader, list))
         return;
-    while (openai_list_next(&reader, &item)) {
-        openai_members(item, part_keys, PART_KEYS, values);
+    while (json_list_next(&reader, &item)) {
+        json_members(item, part_keys, PART_KEYS, values);
         if (values[PART_IMAGE_URL].len > 0)
             read_image(stream, choice, values[PART_IMAGE_URL]);
     }
@@ -103,12 +103,12 @@ read_thinking(struct canon_stream *stream, uint32_t choice, struct str value)
 {
     struct str values[PART_KEYS + 1], item;
     struct json_reader reader;
-    if (!openai_list_begin(&reader, value)) {
+    if (!json_list_begin(&reader, value)) {
         canon_thinking(stream, choice, openai_text(value));
         return;
     }
-    while (openai_list_next(&reader, &item)) {
-        openai_members(item, part_keys, PART_KEYS, values);
+    while (json_list_next(&reader, &item)) {
+        json_members(item, part_keys, PART_KEYS, values);
         canon_thinking(stream, choice, openai_text(values[PART_TEXT]));
     }
 }
@@ -118,12 +118,12 @@ read_content(struct canon_stream *stream, uint32_t choice, struct str content)
 {
     struct str values[PART_KEYS + 1], item;
     struct json_reader reader;
-    if (!openai_list_begin(&reader, content)) {
+    if (!json_list_begin(&reader, content)) {
         canon_text(stream, choice, openai_text(content));
         return;
     }
-    while (openai_list_next(&reader, &item)) {
-        openai_members(item, part_keys, PART_KEYS, values);
+    while (json_list_next(&reader, &item)) {
+        json_members(item, part_keys, PART_KEYS, values);
         if (values[PART_THINKING].len > 0)
             read_thinking(stream, choice, values[PART_THINKING]);
         if (values[PART_IMAGE_URL].len > 0)
@@ -141,10 +141,10 @@ read_details(struct canon_stream *stream, uint32_t choice, struct str list,
 {
     struct str values[PART_KEYS + 1], item;
     struct json_reader reader;
-    if (!openai_list_begin(&reader, list))
+    if (!json_list_begin(&reader, list))
         return;
-    while (openai_list_next(&reader, &item)) {
-        openai_members(item, part_keys, PART_KEYS, values);
+    while (json_list_next(&reader, &item)) {
+        json_members(item, part_keys, PART_KEYS, values);
         if (!is_told) {
             canon_thinking(stream, choice, openai_text(values[PART_TEXT]));
             canon_thinking(stream, choice, openai_text(values[PART_SUMMARY]));
@@ -180,7 +180,7 @@ static void
 read_delta(struct canon_stream *stream, uint32_t choice, struct str object)
 {
     struct str values[DELTA_KEYS + 1];
-    openai_members(object, delta_keys, DELTA_KEYS, values);
+    json_members(object, delta_keys, DELTA_KEYS, values);
     read_reasoning(stream, choice, values);
     if (values[DELTA_CONTENT].len > 0)
         read_content(stream, choice, values[DELTA_CONTENT]);
@@ -273,7 +273,7 @@ read_speech(struct canon_stream *stream, uint32_t index, struct str delta,
     *spoken |= bit;
 }
 
-bool
+void
 openai_read_choice(struct canon_stream *stream, struct json_reader *reader)
 {
     static const struct str names[CHOICE_KEYS] = {
@@ -287,8 +287,8 @@ openai_read_choice(struct canon_stream *stream, struct json_reader *reader)
     };
     struct str values[CHOICE_KEYS + 1], tokens;
     uint64_t number = 0;
-    if (!openai_members_here(reader, names, CHOICE_KEYS, values))
-        return false;
+    if (!json_members_here(reader, names, CHOICE_KEYS, values))
+        return;
     if (json_number_u64(values[CHOICE_INDEX], &number) != 0)
         number = 0;
     uint32_t index =
@@ -307,5 +307,4 @@ openai_read_choice(struct canon_stream *stream, struct json_reader *reader)
         openai_usage_read(stream->answer, values[CHOICE_USAGE]);
     read_finish(stream, index, values[CHOICE_FINISH],
                 values[CHOICE_STOP_REASON]);
-    return true;
 }

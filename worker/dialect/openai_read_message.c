@@ -107,7 +107,7 @@ read_message(struct openai_reading *reading, struct json_reader *reader)
     struct str values[MESSAGE_KEYS + 1];
     uint32_t before = request->part_count;
     int rc;
-    openai_members_here(reader, message_keys, MESSAGE_KEYS, values);
+    json_members_here(reader, message_keys, MESSAGE_KEYS, values);
     struct str role = openai_text(values[MESSAGE_ROLE]);
     if (str_equals(role, STR_LIT("user"))) {
         canon_message_add(request, CANON_USER);
@@ -132,16 +132,16 @@ read_message(struct openai_reading *reading, struct json_reader *reader)
 }
 
 int
-openai_read_messages(struct openai_reading *reading, struct json_reader *reader)
+openai_read_messages(struct openai_reading *reading, struct json_reader *reader,
+                     enum json_type type)
 {
-    struct json_token token;
-    enum json_type type = json_next(reader, &token);
+    struct str item;
     if (type == JSON_NULL)
         return 0;
     if (type != JSON_ARRAY)
         return scan_refuse(reading->fault, "invalid_type", "messages",
                            "'messages' is not a list.");
-    while ((type = json_next(reader, &token)) == JSON_OBJECT)
+    while ((type = json_enter_item(reader, &item)) == JSON_OBJECT)
         if (read_message(reading, reader) != 0)
             return -1;
     if (type != JSON_ARRAY_END)
@@ -170,9 +170,9 @@ openai_read_inputs(struct openai_reading *reading, struct str value)
 {
     struct json_reader reader;
     struct str item;
-    if (!openai_list_begin(&reader, value))
+    if (!json_list_begin(&reader, value))
         return add_input(reading, value);
-    while (openai_list_next(&reader, &item))
+    while (json_list_next(&reader, &item))
         if (add_input(reading, item) != 0)
             return -1;
     return 0;

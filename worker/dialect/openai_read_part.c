@@ -77,7 +77,7 @@ read_image(struct openai_reading *reading, struct str value)
     static const struct str names[IMAGE_KEYS] = {
         [URL] = STR_LIT("url"), [DETAIL] = STR_LIT("detail")};
     struct str values[IMAGE_KEYS + 1];
-    if (!openai_members(value, names, IMAGE_KEYS, values))
+    if (!json_members(value, names, IMAGE_KEYS, values))
         values[URL] = value;
     struct canon_part *part = canon_part_add(reading->request, CANON_IMAGE);
     part->detail = openai_text(values[DETAIL]);
@@ -104,7 +104,7 @@ read_audio(struct openai_reading *reading, struct str value)
     static const struct str names[AUDIO_KEYS] = {
         [DATA] = STR_LIT("data"), [FORMAT] = STR_LIT("format")};
     struct str values[AUDIO_KEYS + 1];
-    openai_members(value, names, AUDIO_KEYS, values);
+    json_members(value, names, AUDIO_KEYS, values);
     struct str data = openai_text(values[DATA]);
     struct str format = openai_text(values[FORMAT]);
     if (data.len == 0 || format.len == 0 || format.len > 16)
@@ -131,7 +131,7 @@ read_file(struct openai_reading *reading, struct str value)
                                                 [ID] = STR_LIT("file_id"),
                                                 [NAME] = STR_LIT("filename")};
     struct str values[FILE_KEYS + 1];
-    openai_members(value, names, FILE_KEYS, values);
+    json_members(value, names, FILE_KEYS, values);
     struct str data = openai_text(values[DATA]), id = openai_text(values[ID]);
     if (data.len == 0 && id.len == 0)
         return scan_refuse(reading->fault, "invalid_value", "messages",
@@ -186,12 +186,12 @@ read_thinking(struct openai_reading *reading, const struct str *values)
     struct json_reader reader;
     struct str signature = openai_text(values[PART_SIGNATURE]);
     text = openai_text(values[PART_THINKING]);
-    if (text.len > 0 || !openai_list_begin(&reader, values[PART_THINKING])) {
+    if (text.len > 0 || !json_list_begin(&reader, values[PART_THINKING])) {
         add_thinking(reading, text, signature);
         return;
     }
-    while (openai_list_next(&reader, &item)) {
-        openai_members(item, part_keys, PART_KEYS, inner);
+    while (json_list_next(&reader, &item)) {
+        json_members(item, part_keys, PART_KEYS, inner);
         add_thinking(reading, openai_text(inner[PART_TEXT]), signature);
     }
 }
@@ -202,7 +202,7 @@ read_part(struct openai_reading *reading, struct json_reader *reader)
 {
     struct str values[PART_KEYS + 1];
     int rc = 0;
-    openai_members_here(reader, part_keys, PART_KEYS, values);
+    json_members_here(reader, part_keys, PART_KEYS, values);
     struct str type = openai_text(values[PART_TYPE]);
     uint32_t before = reading->request->part_count;
     if (str_equals(type, STR_LIT("text")))
@@ -236,7 +236,7 @@ openai_read_content(struct openai_reading *reading, struct str content)
     struct json_reader reader;
     struct json_token token;
     enum json_type type;
-    if (!openai_list_begin(&reader, content)) {
+    if (!json_list_begin(&reader, content)) {
         add_text(reading, CANON_TEXT, openai_text(content));
         return 0;
     }
@@ -264,10 +264,10 @@ read_details(struct openai_reading *reading, struct str list, struct str told)
     struct json_reader reader;
     unsigned bares = 0;
     bool has_text = false;
-    if (!openai_list_begin(&reader, list))
+    if (!json_list_begin(&reader, list))
         return false;
-    while (openai_list_next(&reader, &item)) {
-        openai_members(item, part_keys, PART_KEYS, values);
+    while (json_list_next(&reader, &item)) {
+        json_members(item, part_keys, PART_KEYS, values);
         struct str text = openai_text(values[PART_TEXT]);
         struct str signature = openai_text(values[PART_SIGNATURE]);
         if (text.len == 0)
@@ -318,7 +318,7 @@ add_call(struct openai_reading *reading, struct str id, struct str function,
     static const struct str names[FUNCTION_KEYS] = {
         [NAME] = STR_LIT("name"), [ARGUMENTS] = STR_LIT("arguments")};
     struct str values[FUNCTION_KEYS + 1], object;
-    openai_members(function, names, FUNCTION_KEYS, values);
+    json_members(function, names, FUNCTION_KEYS, values);
     struct str name = openai_text(values[NAME]);
     struct str arguments = values[ARGUMENTS];
     if (name.len == 0)
@@ -359,12 +359,11 @@ openai_read_tool_calls(struct openai_reading *reading, struct str list)
     };
     struct str values[CALL_KEYS + 1];
     struct json_reader reader;
-    struct json_token token;
-    if (!openai_list_begin(&reader, list))
+    if (!json_list_begin(&reader, list))
         return 0;
-    while (json_next(&reader, &token) == JSON_OBJECT) {
+    while (json_list_object(&reader)) {
         struct str signature = {NULL, 0};
-        openai_members_here(&reader, names, CALL_KEYS, values);
+        json_members_here(&reader, names, CALL_KEYS, values);
         if (str_equals(openai_text(values[TYPE]), STR_LIT("custom")))
             return scan_refuse(reading->fault, "unsupported_content",
                                "messages",

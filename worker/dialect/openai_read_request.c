@@ -55,7 +55,7 @@ add_tool(struct openai_reading *reading, struct str function,
         [STRICT] = STR_LIT("strict"),
     };
     struct str values[TOOL_KEYS + 1];
-    openai_members(function, names, TOOL_KEYS, values);
+    json_members(function, names, TOOL_KEYS, values);
     struct str name = openai_text(values[NAME]);
     if (name.len == 0)
         return scan_refuse(reading->fault, "invalid_value", "tools",
@@ -70,6 +70,7 @@ add_tool(struct openai_reading *reading, struct str function,
     return 0;
 }
 
+/* The list was entered. */
 static int
 read_tools(struct openai_reading *reading, struct json_reader *reader)
 {
@@ -80,15 +81,8 @@ read_tools(struct openai_reading *reading, struct json_reader *reader)
         [CACHE] = STR_LIT("cache_control"),
     };
     struct str values[LIST_KEYS + 1];
-    struct json_token token;
-    uint32_t depth = reader->depth;
-    enum json_type first = json_next(reader, &token);
-    if (first != JSON_ARRAY) {
-        openai_pass_rest(reader, depth, first);
-        return 0;
-    }
-    while (json_next(reader, &token) == JSON_OBJECT) {
-        openai_members_here(reader, names, LIST_KEYS, values);
+    while (json_list_object(reader)) {
+        json_members_here(reader, names, LIST_KEYS, values);
         struct str type = openai_text(values[TYPE]);
         if (values[FUNCTION].len == 0)
             return scan_refuse(reading->fault, "unsupported_tool", "tools",
@@ -99,7 +93,6 @@ read_tools(struct openai_reading *reading, struct json_reader *reader)
         if (add_tool(reading, values[FUNCTION], values[CACHE]) != 0)
             return -1;
     }
-    openai_pass_rest(reader, depth, token.type);
     return 0;
 }
 
@@ -108,9 +101,9 @@ read_functions(struct openai_reading *reading, struct str list)
 {
     struct json_reader reader;
     struct str item;
-    if (!openai_list_begin(&reader, list))
+    if (!json_list_begin(&reader, list))
         return 0;
-    while (openai_list_next(&reader, &item))
+    while (json_list_next(&reader, &item))
         if (add_tool(reading, item, str_make(NULL, 0)) != 0)
             return -1;
     return 0;
@@ -143,9 +136,9 @@ read_allowed_tools(struct canon_request *request, struct str allowed)
     struct json_reader reader;
     struct str item;
     request->tool_choice = choice_mode(openai_text(find(allowed, "mode")));
-    if (!openai_list_begin(&reader, find(allowed, "tools")))
+    if (!json_list_begin(&reader, find(allowed, "tools")))
         return;
-    while (openai_list_next(&reader, &item))
+    while (json_list_next(&reader, &item))
         if (*item.ptr == '{')
             add_choice_name(request, openai_text(find(item, "function.name")));
 }
@@ -220,11 +213,11 @@ read_stop(struct openai_reading *reading, struct str value)
 {
     struct json_reader reader;
     struct str item;
-    if (!openai_list_begin(&reader, value)) {
+    if (!json_list_begin(&reader, value)) {
         add_stop(reading->request, openai_text(value));
         return 0;
     }
-    while (openai_list_next(&reader, &item))
+    while (json_list_next(&reader, &item))
         add_stop(reading->request, openai_text(item));
     return 0;
 }
@@ -443,6 +436,11 @@ read_row(struct openai_reading *reading, struct str key, struct str value)
     return 0;
 }
 
+/* What is read where it stands, for it is most of a body. */
+enum { LARGE_MESSAGES, LARGE_TOOLS };
+static const struct str large[] = {
+    [LARGE_MESSAGES] = STR_LIT("messages"), [LARGE_TOOLS] = STR_LIT("tools")};
+
 int
 openai_read_request(struct str body, const struct call *call,
                     struct canon_request *request, struct fault *fault)
@@ -450,8 +448,9 @@ openai_read_request(struct str body, const struct call *call,
     struct openai_reading reading = {.request = request, .fault = fault};
     struct json_reader reader;
     struct json_token token;
-    struct str value;
+    struct str key, value;
     enum json_type type;
+    int rc = 0;
     if (call->endpoint != ENDPOINT_CHAT &&
         call->endpoint != ENDPOINT_EMBEDDINGS)
         return scan_refuse(fault, "unsupported_endpoint", NULL,
@@ -465,19 +464,17 @@ openai_read_request(struct str body, const struct call *call,
     if (json_next(&reader, &token) != JSON_OBJECT)
         return scan_refuse(fault, "invalid_json", NULL,
                            "The request body is not a JSON object.");
-    while (json_next(&reader, &token) == JSON_KEY) {
-        struct str key = token.span;
-        if (json_string_equals(key, STR_LIT("messages"))) {
-            if (openai_read_messages(&reading, &reader) != 0)
-                return -1;
-        } else if (json_string_equals(key, STR_LIT("tools"))) {
-            if (read_tools(&reading, &reader) != 0)
-                return -1;
-        } else {
-            type = json_skip_value(&reader, &value);
-            if (type != JSON_NULL && read_row(&reading, key, value) != 0)
-                return -1;
-        }
+    while (rc == 0 &&
+           (type = json_enter_member(&reader, &key, &value)) > JSON_BAD &&
+           type != JSON_OBJECT_END) {
+        unsigned which = json_key_find(key, large, ARRAY_LEN(large));
+        if (which == LARGE_MESSAGES)
+            rc = openai_read_messages(&reading, &reader, type);
+        else if (which == LARGE_TOOLS && type == JSON_ARRAY)
+            rc = read_tools(&reading, &reader);
+        else if (json_pass(&reader, type, &value) > JSON_BAD &&
+                 type != JSON_NULL && which != LARGE_TOOLS)
+            rc = read_row(&reading, key, value);
     }
-    return 0;
+    return rc;
 }

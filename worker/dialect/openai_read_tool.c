@@ -168,13 +168,13 @@ openai_read_tools(struct canon_stream *stream, uint32_t choice, struct str list)
     struct str values[CALL_KEYS + 1], function[FUNCTION_KEYS + 1], item;
     struct json_reader reader;
     uint64_t index;
-    if (!openai_list_begin(&reader, list))
+    if (!json_list_begin(&reader, list))
         return;
-    while (openai_list_next(&reader, &item)) {
+    while (json_list_next(&reader, &item)) {
         struct str signature = {NULL, 0};
-        openai_members(item, names, CALL_KEYS, values);
-        openai_members(values[CALL_FUNCTION], function_keys, FUNCTION_KEYS,
-                       function);
+        json_members(item, names, CALL_KEYS, values);
+        json_members(values[CALL_FUNCTION], function_keys, FUNCTION_KEYS,
+                     function);
         if (json_number_u64(values[CALL_INDEX], &index) != 0 ||
             index >= NO_INDEX)
             index = NO_INDEX;
@@ -197,7 +197,7 @@ openai_read_function(struct canon_stream *stream, uint32_t choice,
                      struct str object)
 {
     struct str function[FUNCTION_KEYS + 1];
-    openai_members(object, function_keys, FUNCTION_KEYS, function);
+    json_members(object, function_keys, FUNCTION_KEYS, function);
     struct piece piece = {
         .index = 0,
         .name = openai_text(function[FUNCTION_NAME]),

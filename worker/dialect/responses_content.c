@@ -120,7 +120,7 @@ take_audio(struct responses_reading *reading, struct str value)
 {
     static const struct str members[] = {STR_LIT("data"), STR_LIT("format")};
     struct str values[ARRAY_LEN(members) + 1];
-    responses_members(value, members, ARRAY_LEN(members), values);
+    json_members(value, members, ARRAY_LEN(members), values);
     struct canon_part *part = canon_part_add(reading->request, CANON_AUDIO);
     part->source = CANON_BASE64;
     part->data = responses_text(values[0]);
@@ -134,7 +134,7 @@ static int
 take_part(struct responses_reading *reading, struct str value)
 {
     struct str values[PART_MEMBERS + 1];
-    responses_members(value, part_names, PART_MEMBERS, values);
+    json_members(value, part_names, PART_MEMBERS, values);
     struct str type = values[PART_TYPE];
     if (responses_is(type, STR_LIT("input_text")) ||
         responses_is(type, STR_LIT("output_text")) ||
@@ -170,11 +170,11 @@ responses_read_content(struct responses_reading *reading, struct str content)
     }
     if (content.len == 0)
         return 0;
-    if (!responses_list_begin(&list, content))
+    if (!json_list_begin(&list, content))
         return responses_refuse(reading->fault, "input",
                                 "The content of a message is neither a string "
                                 "nor a list.");
-    while (responses_list_next(&list, &part))
+    while (json_list_next(&list, &part))
         if (take_part(reading, part) != 0)
             return -1;
     return 0;

@@ -108,10 +108,10 @@ read_parts(struct canon_stream *stream, struct str list, bool is_thinking)
     struct str part, values[ARRAY_LEN(names) + 1];
     struct json_reader parts;
     bool first = true;
-    if (!responses_list_begin(&parts, list))
+    if (!json_list_begin(&parts, list))
         return;
-    while (responses_list_next(&parts, &part)) {
-        responses_members(part, names, ARRAY_LEN(names), values);
+    while (json_list_next(&parts, &part)) {
+        json_members(part, names, ARRAY_LEN(names), values);
         struct str text = responses_text(values[0]);
         if (is_thinking) {
             if (!first && stream->client != NULL)
@@ -167,7 +167,7 @@ read_item(struct canon_stream *stream, struct str item, uint64_t index,
           bool in_pieces)
 {
     struct str values[ITEM_MEMBERS + 1];
-    responses_members(item, item_names, ITEM_MEMBERS, values);
+    json_members(item, item_names, ITEM_MEMBERS, values);
     struct str type = values[ITEM_TYPE];
     if (responses_is(type, STR_LIT("message"))) {
         if (!in_pieces)
@@ -201,9 +201,9 @@ responses_read_output(struct canon_stream *stream, struct str list)
 {
     struct json_reader items;
     struct str item;
-    if (!responses_list_begin(&items, list))
+    if (!json_list_begin(&items, list))
         return;
-    for (uint64_t i = 0; responses_list_next(&items, &item); i++)
+    for (uint64_t i = 0; json_list_next(&items, &item); i++)
         read_item(stream, item, i, false);
 }
 
@@ -211,7 +211,7 @@ static void
 begin_item(struct canon_stream *stream, const struct str *event)
 {
     struct str values[ITEM_MEMBERS + 1];
-    responses_members(event[EVENT_ITEM], item_names, ITEM_MEMBERS, values);
+    json_members(event[EVENT_ITEM], item_names, ITEM_MEMBERS, values);
     if (responses_is(values[ITEM_TYPE], STR_LIT("function_call")))
         canon_tool(stream, 0, (uint32_t)number_of(event[EVENT_OUTPUT_INDEX]),
                    responses_text(values[ITEM_CALL_ID]),
@@ -307,7 +307,7 @@ stream_error(struct canon_stream *stream, const struct str *event)
     struct str values[ARRAY_LEN(names) + 1];
     struct str code = event[EVENT_CODE], message = event[EVENT_MESSAGE];
     if (event[EVENT_ERROR].len > 0) {
-        responses_members(event[EVENT_ERROR], names, ARRAY_LEN(names), values);
+        json_members(event[EVENT_ERROR], names, ARRAY_LEN(names), values);
         code = *(values[1].len > 0 ? &values[1] : &values[0]);
         message = values[2];
     }
@@ -344,7 +344,7 @@ static void
 read_data(struct canon_stream *stream, struct str data)
 {
     struct str values[EVENT_MEMBERS + 1];
-    if (!responses_members(data, event_names, EVENT_MEMBERS, values))
+    if (!json_members(data, event_names, EVENT_MEMBERS, values))
         return; /* half an event says nothing */
     if (stream->client == NULL && values[EVENT_SEQUENCE].len > 0)
         stream->answer->sequence = number_of(values[EVENT_SEQUENCE]) + 1;

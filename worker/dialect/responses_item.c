@@ -129,10 +129,10 @@ take_reasoning(struct responses_reading *reading, const struct str *values)
     }
     uint32_t parts = request->part_count;
     for (int i = 0; i < 2; i++) {
-        if (!responses_list_begin(&list,
-                                  values[i == 0 ? ITEM_SUMMARY : ITEM_CONTENT]))
+        if (!json_list_begin(&list,
+                             values[i == 0 ? ITEM_SUMMARY : ITEM_CONTENT]))
             continue;
-        while (responses_list_next(&list, &part)) {
+        while (json_list_next(&list, &part)) {
             if (!json_find(part, "text", &text) ||
                 (text = responses_text(text)).len == 0)
                 continue;
@@ -297,7 +297,7 @@ static int
 take_item(struct responses_reading *reading, struct str item)
 {
     struct str values[ITEM_MEMBERS + 1];
-    responses_members(item, item_names, ITEM_MEMBERS, values);
+    json_members(item, item_names, ITEM_MEMBERS, values);
     if (values[ITEM_TYPE].len == 0 && values[ITEM_ROLE].len > 0)
         return take_message(reading, values);
     for (size_t i = 0; i < ARRAY_LEN(item_kinds); i++) {
@@ -326,10 +326,10 @@ responses_read_input(struct responses_reading *reading, struct str value)
     }
     if (value.len == 0)
         return 0;
-    if (!responses_list_begin(&list, value))
+    if (!json_list_begin(&list, value))
         return responses_refuse(reading->fault, "input",
                                 "'input' is neither a string nor a list.");
-    while (responses_list_next(&list, &item))
+    while (json_list_next(&list, &item))
         if (take_item(reading, item) != 0)
             return -1;
     return 0;

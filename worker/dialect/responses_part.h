@@ -30,17 +30,6 @@
 
 /* ---- small readers (responses_read.c) ---- */
 
-/*
- * The values of an object's members by name, those that are null or absent
- * empty; of duplicates the last counts. `values` has room for count + 1, and
- * the last tells whether there were others. False: no whole object; what was
- * read is there.
- */
-bool responses_members(struct str object, const struct str *names,
-                       unsigned count, struct str *values);
-/* The values of a list, one after the other; false: it is none, or its end. */
-bool responses_list_begin(struct json_reader *reader, struct str list);
-bool responses_list_next(struct json_reader *reader, struct str *item);
 /* The inside of a string; empty for any other value. */
 struct str responses_text(struct str value);
 /* Whether a value is the string `text`. */

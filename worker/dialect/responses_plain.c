@@ -53,7 +53,7 @@ void
 responses_read_begin(struct canon_stream *stream, struct str response)
 {
     struct str values[PLAIN_MEMBERS + 1];
-    responses_members(response, names, PLAIN_MEMBERS, values);
+    json_members(response, names, PLAIN_MEMBERS, values);
     take_begin(stream, values);
 }
 
@@ -64,7 +64,7 @@ take_error(struct canon_stream *stream, const struct str *values)
     static const struct str members[] = {STR_LIT("code"), STR_LIT("message"),
                                          STR_LIT("type")};
     struct str inner[ARRAY_LEN(members) + 1], error = values[PLAIN_ERROR];
-    responses_members(error, members, ARRAY_LEN(members), inner);
+    json_members(error, members, ARRAY_LEN(members), inner);
     if (error.len > 0 && *error.ptr == '"') {
         inner[0] = values[PLAIN_CODE];
         inner[1] = error;
@@ -104,7 +104,7 @@ void
 responses_read_end(struct canon_stream *stream, struct str response)
 {
     struct str values[PLAIN_MEMBERS + 1];
-    responses_members(response, names, PLAIN_MEMBERS, values);
+    json_members(response, names, PLAIN_MEMBERS, values);
     take_begin(stream, values);
     /* A stream that said nothing on its way. */
     if (stream->answer->content_events == 0)
@@ -116,7 +116,7 @@ void
 responses_read_plain(struct canon_stream *stream, struct str body)
 {
     struct str values[PLAIN_MEMBERS + 1];
-    if (!responses_members(body, names, PLAIN_MEMBERS, values)) {
+    if (!json_members(body, names, PLAIN_MEMBERS, values)) {
         stream->answer->bad = true;
         return;
     }

@@ -330,7 +330,7 @@ responses_prompt_tools(struct json_reader *reader, struct json_token *token,
     enum json_type type;
     json_reader_init(&tools, list);
     json_next(&tools, token);
-    while ((type = json_skip_value(&tools, &tool)) > JSON_BAD &&
+    while ((type = json_item(&tools, &tool)) > JSON_BAD &&
            type != JSON_ARRAY_END)
         if (type == JSON_OBJECT && json_find(tool, "type", &name) &&
             is_hosted(name))

@@ -15,40 +15,6 @@
 
 /* ---- small readers ---- */
 
-bool
-responses_members(struct str object, const struct str *names, unsigned count,
-                  struct str *values)
-{
-    struct json_reader reader;
-    struct json_token token;
-    struct str key, value;
-    enum json_type type;
-    memset(values, 0, (count + 1) * sizeof(*values));
-    json_reader_init(&reader, object);
-    if (json_next(&reader, &token) != JSON_OBJECT)
-        return false;
-    while ((type = json_member(&reader, &key, &value)) > JSON_BAD &&
-           type != JSON_OBJECT_END)
-        values[json_key_find(key, names, count)] =
-            type == JSON_NULL ? str_make(NULL, 0) : value;
-    return type == JSON_OBJECT_END;
-}
-
-bool
-responses_list_begin(struct json_reader *reader, struct str list)
-{
-    struct json_token token;
-    json_reader_init(reader, list);
-    return json_next(reader, &token) == JSON_ARRAY;
-}
-
-bool
-responses_list_next(struct json_reader *reader, struct str *item)
-{
-    enum json_type type = json_skip_value(reader, item);
-    return type > JSON_BAD && type != JSON_ARRAY_END;
-}
-
 struct str
 responses_text(struct str value)
 {
@@ -232,9 +198,9 @@ take_include(struct canon_request *request, const struct str *values)
 {
     struct json_reader list;
     struct str item;
-    if (!responses_list_begin(&list, values[MEMBER_INCLUDE]))
+    if (!json_list_begin(&list, values[MEMBER_INCLUDE]))
         return;
-    while (responses_list_next(&list, &item)) {
+    while (json_list_next(&list, &item)) {
         if (responses_is(item, STR_LIT("message.output_text.logprobs"))) {
             request->fields[CANON_FIELD_LOGPROBS] = STR_LIT("true");
             request->fields[CANON_FIELD_TOP_LOGPROBS] =
@@ -250,7 +216,7 @@ take_reasoning(struct canon_request *request, struct str value)
     static const struct str members[] = {STR_LIT("effort"), STR_LIT("summary"),
                                          STR_LIT("generate_summary")};
     struct str values[ARRAY_LEN(members) + 1];
-    responses_members(value, members, ARRAY_LEN(members), values);
+    json_members(value, members, ARRAY_LEN(members), values);
     request->effort = (uint8_t)canon_effort_find(responses_text(values[0]));
     if (values[0].len > 0 && request->effort == CANON_EFFORT_UNSET)
         responses_drop(request, "reasoning.effort");
@@ -266,7 +232,7 @@ take_format(struct canon_request *request, struct str format,
                                          STR_LIT("strict"), STR_LIT("name"),
                                          STR_LIT("description")};
     struct str values[ARRAY_LEN(members) + 1];
-    responses_members(format, members, ARRAY_LEN(members), values);
+    json_members(format, members, ARRAY_LEN(members), values);
     if (format.len == 0 || responses_is(values[0], STR_LIT("text")))
         return 0;
     if (responses_is(values[0], STR_LIT("json_object"))) {
@@ -292,7 +258,7 @@ take_text(struct canon_request *request, struct str value, struct fault *fault)
     static const struct str members[] = {STR_LIT("format"),
                                          STR_LIT("verbosity")};
     struct str values[ARRAY_LEN(members) + 1];
-    responses_members(value, members, ARRAY_LEN(members), values);
+    json_members(value, members, ARRAY_LEN(members), values);
     request->fields[CANON_FIELD_VERBOSITY] = values[1];
     return take_format(request, values[0], fault);
 }
@@ -323,7 +289,7 @@ responses_read_request(struct str body, const struct call *call,
         .request = request, .own = own, .fault = fault};
     if (own == NULL)
         return 0; /* request->failed tells */
-    responses_members(body, names, MEMBERS, values);
+    json_members(body, names, MEMBERS, values);
     memset(own, 0, sizeof(*own));
     memcpy(own->echo, values, sizeof(own->echo));
     request->own = own;

@@ -128,7 +128,7 @@ custom_description(struct responses_reading *reading, const struct str *values)
                                          STR_LIT("definition")};
     struct str format[ARRAY_LEN(members) + 1];
     struct str description = responses_text(values[TOOL_DESCRIPTION]);
-    responses_members(values[TOOL_FORMAT], members, ARRAY_LEN(members), format);
+    json_members(values[TOOL_FORMAT], members, ARRAY_LEN(members), format);
     struct str definition = responses_text(format[1]);
     if (definition.len == 0)
         return description;
@@ -205,18 +205,18 @@ take_tool(struct responses_reading *reading, struct str tool, struct str space)
 {
     struct str values[TOOL_MEMBERS + 1], inner;
     struct json_reader list;
-    responses_members(tool, tool_names, TOOL_MEMBERS, values);
+    json_members(tool, tool_names, TOOL_MEMBERS, values);
     struct str type = values[TOOL_TYPE];
     if (responses_is(type, STR_LIT("function")) ||
         responses_is(type, STR_LIT("custom")))
         return take_callable(reading, values, space);
     if (space.len == 0 && responses_is(type, STR_LIT("namespace"))) {
         struct str name = responses_text(values[TOOL_NAME]);
-        if (name.len == 0 || !responses_list_begin(&list, values[TOOL_TOOLS]))
+        if (name.len == 0 || !json_list_begin(&list, values[TOOL_TOOLS]))
             return responses_refuse(reading->fault, "tools",
                                     "A namespace in 'tools' needs 'name' and "
                                     "'tools'.");
-        while (responses_list_next(&list, &inner))
+        while (json_list_next(&list, &inner))
             if (take_tool(reading, inner, name) != 0)
                 return -1;
         return 0;
@@ -241,10 +241,10 @@ responses_read_tools(struct responses_reading *reading, struct str value)
     struct str tool;
     if (value.len == 0)
         return 0;
-    if (!responses_list_begin(&list, value))
+    if (!json_list_begin(&list, value))
         return responses_refuse(reading->fault, "tools",
                                 "'tools' is not a list.");
-    while (responses_list_next(&list, &tool))
+    while (json_list_next(&list, &tool))
         if (take_tool(reading, tool, str_make(NULL, 0)) != 0)
             return -1;
     return 0;
@@ -297,12 +297,12 @@ take_allowed(struct responses_reading *reading, const struct str *values)
     struct str inner[TOOL_MEMBERS + 1], tool;
     struct json_reader list;
     if (!choice_word(values[TOOL_MODE], &request->tool_choice) ||
-        !responses_list_begin(&list, values[TOOL_TOOLS]))
+        !json_list_begin(&list, values[TOOL_TOOLS]))
         return responses_refuse(reading->fault, "tool_choice",
                                 "'tool_choice' of type allowed_tools needs "
                                 "'mode' and 'tools'.");
-    while (responses_list_next(&list, &tool)) {
-        responses_members(tool, tool_names, TOOL_MEMBERS, inner);
+    while (json_list_next(&list, &tool)) {
+        json_members(tool, tool_names, TOOL_MEMBERS, inner);
         if (dropped_name(inner[TOOL_TYPE]) == NULL &&
             take_name(reading, inner) != 0)
             return -1;
@@ -318,7 +318,7 @@ responses_read_choice(struct responses_reading *reading, struct str value)
     if (value.len == 0)
         return 0;
     if (!choice_word(value, &request->tool_choice)) {
-        responses_members(value, tool_names, TOOL_MEMBERS, values);
+        json_members(value, tool_names, TOOL_MEMBERS, values);
         bool allowed =
             responses_is(values[TOOL_TYPE], STR_LIT("allowed_tools"));
         if (!allowed)

@@ -67,7 +67,7 @@ read_call(struct canon_stream *stream, struct str item)
     static const struct str of_call[] = {STR_LIT("id"), STR_LIT("name"),
                                          STR_LIT("arguments")};
     struct str values[ARRAY_LEN(of_call) + 1];
-    openai_members(item, of_call, ARRAY_LEN(of_call), values);
+    json_members(item, of_call, ARRAY_LEN(of_call), values);
     struct str name = openai_text(values[1]), arguments = values[2];
     if (name.len == 0)
         return;
@@ -88,16 +88,16 @@ read_calls(struct canon_stream *stream, struct str list)
     struct json_reader reader;
     struct str item, function;
     bool is_openai = false;
-    if (!openai_list_begin(&reader, list))
+    if (!json_list_begin(&reader, list))
         return;
-    while (!is_openai && openai_list_next(&reader, &item))
+    while (!is_openai && json_list_next(&reader, &item))
         is_openai = *item.ptr == '{' && json_find(item, "function", &function);
     if (is_openai) {
         openai_read_tools(stream, 0, list);
         return;
     }
-    openai_list_begin(&reader, list);
-    while (openai_list_next(&reader, &item))
+    json_list_begin(&reader, list);
+    while (json_list_next(&reader, &item))
         read_call(stream, item);
 }
 
@@ -107,7 +107,7 @@ read_errors(struct canon_stream *stream, struct str list)
 {
     struct json_reader reader;
     struct str item, message = no_text;
-    if (!openai_list_begin(&reader, list) || !openai_list_next(&reader, &item))
+    if (!json_list_begin(&reader, list) || !json_list_next(&reader, &item))
         return false;
     if (*item.ptr == '{' && json_find(item, "message", &message))
         message = openai_text(message);
@@ -137,8 +137,7 @@ workers_ai_read_event(struct canon_stream *stream,
         return;
     struct buf joined;
     buf_init(&joined, 0); /* takes memory for data of several lines only */
-    if (!openai_members(canon_event_data(event, &joined), names, KEYS,
-                        values) ||
+    if (!json_members(canon_event_data(event, &joined), names, KEYS, values) ||
         values[KEY_CHOICES].len > 0)
         openai_read_event(stream, event); /* [DONE], too */
     else if (!read_errors(stream, values[KEY_ERRORS]))
@@ -153,9 +152,9 @@ read_vectors(struct canon_stream *stream, struct str list)
     struct json_reader reader;
     struct str item;
     uint32_t number = 0;
-    if (!openai_list_begin(&reader, list))
+    if (!json_list_begin(&reader, list))
         return;
-    while (openai_list_next(&reader, &item))
+    while (json_list_next(&reader, &item))
         if (*item.ptr == '[')
             canon_vector(stream, number++, item);
 }
@@ -167,7 +166,7 @@ workers_ai_read_plain(struct canon_stream *stream, struct str body)
                                          STR_LIT("errors")};
     struct str outer[ARRAY_LEN(of_body) + 1], values[KEYS + 1];
     struct str result = body;
-    if (!openai_members(body, of_body, ARRAY_LEN(of_body), outer)) {
+    if (!json_members(body, of_body, ARRAY_LEN(of_body), outer)) {
         stream->answer->bad = true;
         return;
     }
@@ -176,7 +175,7 @@ workers_ai_read_plain(struct canon_stream *stream, struct str body)
     if (outer[0].len > 0)
         result = outer[0];
     /* Other tasks answer with lists: of them nothing is to be learnt. */
-    openai_members(result, names, KEYS, values);
+    json_members(result, names, KEYS, values);
     if (values[KEY_CHOICES].len > 0) {
         openai_read_plain(stream, result);
         return;

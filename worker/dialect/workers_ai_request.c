@@ -65,7 +65,7 @@ read_tool(struct openai_reading *reading, struct str item)
     if (item.len > 0 && *item.ptr == '{' &&
         json_find(item, "function", &function) && *function.ptr == '{')
         item = function;
-    openai_members(item, of_tool, ARRAY_LEN(of_tool), values);
+    json_members(item, of_tool, ARRAY_LEN(of_tool), values);
     struct str name = openai_text(values[0]);
     if (name.len == 0)
         return scan_refuse(reading->fault, "invalid_value", "tools",
@@ -83,9 +83,9 @@ read_tools(struct openai_reading *reading, struct str list)
 {
     struct json_reader reader;
     struct str item;
-    if (!openai_list_begin(&reader, list))
+    if (!json_list_begin(&reader, list))
         return 0;
-    while (openai_list_next(&reader, &item))
+    while (json_list_next(&reader, &item))
         if (read_tool(reading, item) != 0)
             return -1;
     return 0;
@@ -98,7 +98,7 @@ read_format(struct canon_request *request, struct str value)
     static const struct str of_format[] = {STR_LIT("type"),
                                            STR_LIT("json_schema")};
     struct str values[ARRAY_LEN(of_format) + 1], inner;
-    openai_members(value, of_format, ARRAY_LEN(of_format), values);
+    json_members(value, of_format, ARRAY_LEN(of_format), values);
     struct str type = openai_text(values[0]), schema = values[1];
     bool is_schema = str_equals(type, STR_LIT("json_schema"));
     if (!is_schema && !str_equals(type, STR_LIT("json_object")))
@@ -118,8 +118,8 @@ read_stops(struct canon_request *request, struct str value)
 {
     struct json_reader reader;
     struct str item = value;
-    bool is_list = openai_list_begin(&reader, value);
-    while (!is_list || openai_list_next(&reader, &item)) {
+    bool is_list = json_list_begin(&reader, value);
+    while (!is_list || json_list_next(&reader, &item)) {
         struct str text = openai_text(item);
         if (text.len > 0 && request->stop_count < CANON_STOPS_MAX)
             request->stops[request->stop_count++] = text;
@@ -134,8 +134,10 @@ read_prompt(struct openai_reading *reading, const struct str *values)
     struct str prompt = openai_text(values[KEY_PROMPT]);
     if (values[KEY_MESSAGES].len > 0) {
         struct json_reader reader;
+        struct json_token token;
         json_reader_init(&reader, values[KEY_MESSAGES]);
-        return openai_read_messages(reading, &reader);
+        return openai_read_messages(reading, &reader,
+                                    json_next(&reader, &token));
     }
     if (prompt.len == 0)
         return scan_refuse(
@@ -153,7 +155,7 @@ workers_ai_read_request(struct str body, const struct call *call,
 {
     struct openai_reading reading = {.request = request, .fault = fault};
     struct str values[KEYS + 1];
-    if (!openai_members(body, names, KEYS, values))
+    if (!json_members(body, names, KEYS, values))
         return scan_refuse(fault, "invalid_json", NULL,
                            "The request body is not a JSON object.");
     request->kind = CANON_CHAT;

@@ -92,8 +92,7 @@ read_content(struct builtin_question *question, struct str content,
     }
     struct json_reader reader;
     struct json_token token;
-    json_reader_init(&reader, content);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    if (!json_list_begin(&reader, content))
         return;
     while (json_next(&reader, &token) == JSON_OBJECT) {
         struct str key, value;
@@ -129,8 +128,7 @@ read_messages(struct builtin_question *question, struct str messages)
 {
     struct json_reader reader;
     struct json_token token;
-    json_reader_init(&reader, messages);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    if (!json_list_begin(&reader, messages))
         return;
     while (json_next(&reader, &token) == JSON_OBJECT)
         read_message(question, &reader);

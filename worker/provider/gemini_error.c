@@ -59,13 +59,11 @@ static void
 read_details(struct reading *reading, struct str list)
 {
     struct json_reader reader;
-    struct json_token token;
     struct str element;
     enum json_type type;
-    json_reader_init(&reader, list);
-    if (json_next(&reader, &token) != JSON_ARRAY)
+    if (!json_list_begin(&reader, list))
         return;
-    while ((type = json_skip_value(&reader, &element)) > JSON_BAD &&
+    while ((type = json_item(&reader, &element)) > JSON_BAD &&
            type != JSON_ARRAY_END)
         if (type == JSON_OBJECT)
             read_detail(reading, element);
@@ -80,7 +78,7 @@ read_body(uint16_t status, struct str body)
     struct str error, value, first;
     json_reader_init(&reader, body);
     if (json_next(&reader, &token) == JSON_ARRAY &&
-        json_skip_value(&reader, &first) == JSON_OBJECT)
+        json_item(&reader, &first) == JSON_OBJECT)
         body = first;
     if (!json_find(body, "error", &error) || *error.ptr != '{')
         return reading;
