@@ -55,7 +55,8 @@ struct config_server {
     uint64_t escrow_tokens;
     uint64_t header_timeout_ms, body_timeout_ms, keepalive_timeout_ms,
         send_timeout_ms;
-    uint64_t max_keys, max_models, max_requests, max_connections;
+    uint64_t max_keys, max_models, max_limits, max_requests,
+        max_connections;
     uint64_t ring_mib;
     uint64_t body_max_bytes, body_memory_bytes;
     uint64_t stream_slice_tokens; /* a stream's lease grows by this much */

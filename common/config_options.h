@@ -80,6 +80,8 @@
       "virtual keys and groups that the shared table has room for") \
     O(server, max_models, max_models, U64, "models", "1024", 16, 1024, RESTART, \
       "models, over all providers, that the segment has room for") \
+    O(server, max_limits, max_limits, U64, "limits", "8192", 16, 1048576, RESTART, \
+      "limits by key and model, and windows, that count at once; 256 bytes each") \
     O(server, max_requests, max_requests, U64, "requests", "4096", 16, 65536, RESTART, \
       "requests that one worker may have in progress") \
     O(server, max_connections, max_connections, U64, "connections", "16384", 16, 1048576, RELOAD, \

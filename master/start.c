@@ -153,6 +153,7 @@ create_segment(struct master *master, const char *path)
         .workers = server->workers,
         .max_keys = (uint32_t)server->max_keys,
         .max_models = (uint32_t)server->max_models,
+        .max_limits = (uint32_t)server->max_limits,
         .max_requests = (uint32_t)server->max_requests,
         .ring_mib = (uint32_t)server->ring_mib,
     };

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shm/cells_parts.h"
+#include "shm/limit.h"
 
 enum {
     /* Whoever is refused by what others have merely announced may fit a moment
@@ -101,6 +102,7 @@ explain(struct hold_refusal *why, const struct target *t, uint32_t e, int unit,
     why->is_group = e == GROUP;
     why->unit = unit;
     why->concurrency = concurrency;
+    why->by_limit = false;
 }
 
 /*
@@ -270,6 +272,33 @@ describe(struct shm_slot *slot, const struct hold *hold)
     shm_store(&slot->prompt_estimate, hold->prompt_estimate);
     shm_store(&slot->client_ip[0], ip[0]);
     shm_store(&slot->client_ip[1], ip[1]);
+    for (uint32_t i = 0; i < ARRAY_LEN(slot->limit); i++) {
+        const struct hold_limits *limits = hold->limits;
+        bool named = limits != NULL && i < limits->count;
+        shm_store(&slot->limit[i], named ? limits->rows[i].row + 1 : 0);
+    }
+}
+
+/* ---- limits beside the entries' ---- */
+
+/* H5, H6 of the rows, behind the fence; -EIDRM: one was freed meanwhile. */
+static int
+look_limits(const struct segment *s, const struct hold_limits *limits,
+            struct hold_refusal *why)
+{
+    uint32_t high = column_high(s);
+    for (uint32_t i = 0; i < limits->count; i++)
+        if (!limit_is_held(s, limits->rows[i].row, limits->rows[i].name))
+            return -EIDRM;
+    for (uint32_t i = 0; i < limits->count; i++) {
+        uint32_t max = limits->rows[i].max;
+        if (max == 0 || limit_in_flight(s, limits->rows[i].name, high) <= max)
+            continue;
+        why->by_limit = why->concurrency = true;
+        why->limit = i;
+        return -EBUSY;
+    }
+    return 0;
 }
 
 static bool
@@ -288,15 +317,21 @@ try_hold(struct seat *seat, struct shm_slot *slot, const struct target *t,
 {
     static const struct extra nothing = {0};
     shm_store(&slot->state, SHM_SLOT_HELD);
+    if (UNLIKELY(hold->limits != NULL))
+        count_limits(seat, slot, 1); /* H2 too: before the fence */
     announce(seat, t, hold->amount, 1);
     int rc = tags_hold(t, hold->key)
                  ? look(seat->segment, t, &nothing, units, true, why)
                  : -ESTALE;
+    if (UNLIKELY(hold->limits != NULL) && rc == 0)
+        rc = look_limits(seat->segment, hold->limits, why);
     if (rc == 0) {
         shm_store(&slot->state, SHM_SLOT_SENT); /* H8 */
         return 0;
     }
     retract(seat, t, hold->amount, 1); /* H7 */
+    if (UNLIKELY(hold->limits != NULL))
+        count_limits(seat, slot, UINT32_MAX);
     shm_store(&slot->state, SHM_SLOT_FREE);
     return rc;
 }
@@ -322,7 +357,7 @@ cells_hold(struct seat *seat, uint32_t slot_idx, const struct hold *hold,
             looks_first(seat) ? look(segment, &t, &extra, units, true, why) : 0;
         if (rc == 0)
             rc = try_hold(seat, slot, &t, hold, units, why);
-        if (rc == 0 || rc == -ESTALE)
+        if (rc == 0 || rc == -ESTALE || rc == -EIDRM)
             return rc;
         seat->look_first = LOOK_FIRST;
         if (is_hopeless(segment, &t, why, hold->amount))

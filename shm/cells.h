@@ -13,6 +13,16 @@
 #include "shm/column.h"
 #include "shm/key_table.h"
 
+/* Requests in flight beside those of the entries: up to two rows of limit.h. */
+struct hold_limits {
+    uint32_t count;
+    struct {
+        uint32_t row;
+        uint64_t name;
+        uint32_t max; /* in flight; 0: only counted */
+    } rows[2];
+};
+
 /* What a request asks for. */
 struct hold {
     const struct key_view *key;
@@ -24,19 +34,23 @@ struct hold {
     uint32_t dialect, stream;
     uint32_t prompt_estimate; /* tokens; splits a lost record's charge */
     uint8_t client_ip[16];
+    const struct hold_limits *limits; /* NULL: none */
 };
 
 /* Why it was refused. */
 struct hold_refusal {
     uint32_t entry; /* the key's or the group's */
     bool is_group, concurrency;
+    bool by_limit; /* concurrency of rows[limit], not of the entry */
+    uint32_t limit;
     int unit;
 };
 
 /*
  * cells_hold - H1..H8 in slot `slot` (from seat_take_slot). 0: the slot is
  * SENT, the lease granted. -EDQUOT over a ceiling, -EBUSY over max_in_flight,
- * -ESTALE the key or group changed hands: look it up again, -EAGAIN the budget
+ * -ESTALE the key or group changed hands, -EIDRM a limit's row did: look it up
+ * again, -EAGAIN the budget
  * is there, but so much is not durable in advance yet (strict). On error the slot
  * is FREE again but still the caller's (seat_give_slot). A first sum without
  * announcing refuses what cannot fit; refused only because of others'

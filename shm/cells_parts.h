@@ -80,6 +80,18 @@ my_busy(const struct seat *seat, struct shm_entry_hot *hot)
     return places_busy(seat->segment, hot) + seat->column;
 }
 
+/* `n` more, or -1, in the rows of limits that the slot names. */
+HOT_PATH void
+count_limits(const struct seat *seat, const struct shm_slot *slot, uint32_t n)
+{
+    for (uint32_t i = 0; i < ARRAY_LEN(slot->limit); i++) {
+        uint32_t row = shm_load_own(&slot->limit[i]);
+        if (row != 0)
+            add_u32(segment_limit_busy(seat->segment, row - 1) + seat->column,
+                    n);
+    }
+}
+
 /* S6, H7: back from my cells. */
 HOT_PATH void
 retract(const struct seat *seat, const struct target *t,

@@ -82,7 +82,8 @@ cells_settle(struct seat *seat, uint32_t slot_idx, struct shm_record *record,
     uint64_t amount[SHM_UNITS];
     for (int unit = 0; unit < SHM_UNITS; unit++)
         amount[unit] = shm_load_own(&slot->amount[unit]);
-    retract(seat, &t, amount, 1);           /* S6 */
+    retract(seat, &t, amount, 1); /* S6 */
+    count_limits(seat, slot, UINT32_MAX);
     shm_store(&slot->state, SHM_SLOT_FREE); /* S7 */
     seat->ring_head = end;
     seat_give_slot(seat, slot_idx);

@@ -5,6 +5,7 @@
  *   0        shm_header                                          4 KiB
  *   .        shm_column[column_max]      a worker's seat, 1 line each
  *   .        index buckets [bucket_count] u64
+ *   .        limits: names u64 [limit_max], then [limit_max] shm_limit | busy[C]
  *   .        entries [entry_max], entry_stride bytes each:
  *              shm_entry_hot | res[2][C] | used[2][C] | busy[C] | shm_entry_cold
  *   .        shm_name[model_max], shm_name[provider_max]
@@ -25,6 +26,7 @@
 #include <stdint.h>
 
 #include "shm/atomic.h"
+#include "shm/layout_limits.h"
 
 #define SHM_ENTRY_NONE 0xffffffffu
 #define SHM_GIVEN_UP   0xffffffffu /* shm_column.claim */
@@ -104,6 +106,8 @@ struct shm_header {
     uint64_t columns_off, buckets_off, entries_off, models_off, providers_off,
         endpoints_off, stats_off, slots_off, rings_off, health_off,
         credentials_off, gates_off, windows_off;
+    uint32_t limit_max, limit_stride; /* limit_max: a power of two */
+    uint64_t limit_names_off, limits_off;
     int64_t created_ms;
     /* -- master writes -- */
     _Alignas(SHM_LINE) shm_u64 master_pid;
@@ -124,6 +128,7 @@ struct shm_header {
     shm_u64 flushed_ms; /* monotonic: last flush that was durable */
     shm_u64 flush_errors, ledger_batch; /* batch: the last durable one */
     shm_u64 escrow_slack[SHM_UNITS], escrow_wants; /* wants: many writers */
+    shm_u64 limit_misses; /* names that found no place; many writers */
 };
 _Static_assert(sizeof(struct shm_header) <= 4096, "header fits its page");
 
@@ -246,6 +251,7 @@ struct shm_slot {
     shm_i64 started_wall_ms;
     shm_u32 dialect, stream, attempts, prompt_estimate;
     shm_u64 client_ip[2];
+    shm_u32 limit[2]; /* rows whose busy counts it, + 1; 0: none */
 };
 
 /* Per endpoint (model at provider) and column; the column's process writes. */

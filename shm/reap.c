@@ -192,6 +192,11 @@ zero_cells(const struct corpse *c, const struct shm_slot *slot)
             shm_store(places_reserved(c->segment, hot, unit) + c->column, 0);
         shm_store(places_busy(c->segment, hot) + c->column, 0);
     }
+    for (uint32_t i = 0; i < ARRAY_LEN(slot->limit); i++) {
+        uint32_t row = shm_load(&slot->limit[i]);
+        if (row != 0 && row <= c->segment->limit_max)
+            shm_store(segment_limit_busy(c->segment, row - 1) + c->column, 0);
+    }
 }
 
 /* R1 and R2. All committed settles first, then the charges one after the

@@ -53,7 +53,7 @@ counts_are_sane(const struct segment *s)
 {
     return s->column_max > 0 && s->column_max <= COLUMNS_MAX &&
            s->column_max % 8 == 0 && s->entry_max > 0 &&
-           s->entry_max <= 1u << 26 && s->bucket_count > s->entry_max &&
+           s->entry_max <= 1u << 25 && s->bucket_count > s->entry_max &&
            s->bucket_count <= 1u << 28 &&
            (s->bucket_count & (s->bucket_count - 1)) == 0 && s->model_max > 0 &&
            s->model_max <= SHM_MODELS_MAX && s->provider_max > 0 &&
@@ -62,7 +62,10 @@ counts_are_sane(const struct segment *s)
            s->slot_max <= 1u << 16 && s->ring_bytes >= 2 * SHM_RECORD_MAX &&
            s->ring_bytes <= 1ull << 32 &&
            (s->ring_bytes & (s->ring_bytes - 1)) == 0 &&
-           s->entry_stride == places_entry_stride(s->column_max);
+           s->entry_stride == places_entry_stride(s->column_max) &&
+           s->limit_max >= SHM_LIMIT_WAYS && s->limit_max <= 1u << 24 &&
+           (s->limit_max & (s->limit_max - 1)) == 0 &&
+           s->limit_stride == places_limit_stride(s->column_max);
 }
 
 /* Offsets and size follow from the counts alone. */
@@ -74,6 +77,10 @@ compute_places(struct segment *s)
     at = places_align(at + s->column_max * sizeof(struct shm_column), PAGE);
     s->buckets_off = at;
     at = places_align(at + s->bucket_count * sizeof(shm_u64), PAGE);
+    s->limit_names_off = at;
+    at = places_align(at + s->limit_max * sizeof(shm_u64), PAGE);
+    s->limits_off = at;
+    at = places_align(at + (uint64_t)s->limit_max * s->limit_stride, PAGE);
     s->entries_off = at;
     at = places_align(at + (uint64_t)s->entry_max * s->entry_stride, PAGE);
     s->models_off = at;
@@ -114,7 +121,7 @@ set_sizes(struct segment *s, const struct segment_sizes *sizes)
         columns < COLUMNS_MIN ? COLUMNS_MIN : columns, 8);
     /* Groups are entries too, and retired entries linger for a while. */
     s->entry_max = (uint32_t)at_most(
-        (uint64_t)sizes->max_keys + sizes->max_keys / 4 + 256, 1u << 26);
+        (uint64_t)sizes->max_keys + sizes->max_keys / 4 + 256, 1u << 25);
     s->bucket_count = (uint32_t)power_of_two_from(2ull * s->entry_max);
     s->model_max = (uint32_t)at_most(sizes->max_models, SHM_MODELS_MAX);
     s->provider_max = 256;
@@ -124,6 +131,10 @@ set_sizes(struct segment *s, const struct segment_sizes *sizes)
                                           ? (uint64_t)sizes->ring_kib << 10
                                           : (uint64_t)sizes->ring_mib << 20);
     s->entry_stride = (uint32_t)places_entry_stride(s->column_max);
+    uint64_t limits = sizes->max_limits == 0 ? 1024 : sizes->max_limits;
+    s->limit_max = (uint32_t)power_of_two_from(
+        limits < SHM_LIMIT_WAYS ? SHM_LIMIT_WAYS : limits);
+    s->limit_stride = (uint32_t)places_limit_stride(s->column_max);
     if (!counts_are_sane(s))
         return -EINVAL;
     compute_places(s);
@@ -177,6 +188,10 @@ fill_header(struct segment *s, const struct segment_sizes *sizes)
     h->credentials_off = s->credentials_off;
     h->gates_off = s->gates_off;
     h->windows_off = s->windows_off;
+    h->limit_max = s->limit_max;
+    h->limit_stride = s->limit_stride;
+    h->limit_names_off = s->limit_names_off;
+    h->limits_off = s->limits_off;
     h->created_ms = clock_wall_ms();
     /* release: whoever sees the magic sees all of the above */
     shm_store(&h->magic, SHM_MAGIC);
@@ -281,6 +296,8 @@ copy_counts(struct segment *s, const struct shm_header *h)
     s->slot_max = h->slot_max;
     s->entry_stride = h->entry_stride;
     s->ring_bytes = h->ring_bytes;
+    s->limit_max = h->limit_max;
+    s->limit_stride = h->limit_stride;
 }
 
 /* NULL, or why nothing can be lost with this file. */
@@ -321,7 +338,9 @@ why_damaged(struct segment *s, struct shm_header *h, uint64_t file_bytes)
         h->endpoints_off != s->endpoints_off || h->stats_off != s->stats_off ||
         h->rings_off != s->rings_off || h->health_off != s->health_off ||
         h->credentials_off != s->credentials_off ||
-        h->gates_off != s->gates_off || h->windows_off != s->windows_off)
+        h->gates_off != s->gates_off || h->windows_off != s->windows_off ||
+        h->limit_names_off != s->limit_names_off ||
+        h->limits_off != s->limits_off)
         return "its header is damaged";
     if (file_bytes < s->bytes)
         return "it is cut short";

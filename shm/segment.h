@@ -25,11 +25,11 @@ struct segment {
     struct shm_header *header;
     /* Copies of what never changes, so that a damaged header cannot move us. */
     uint32_t column_max, entry_max, bucket_count, model_max, provider_max,
-        endpoint_max, slot_max, entry_stride;
+        endpoint_max, slot_max, entry_stride, limit_max, limit_stride;
     uint64_t ring_bytes;
     uint64_t columns_off, buckets_off, entries_off, models_off, providers_off,
         endpoints_off, stats_off, slots_off, rings_off, health_off,
-        credentials_off, gates_off, windows_off;
+        credentials_off, gates_off, windows_off, limit_names_off, limits_off;
     bool is_private; /* memory of this process: nothing to allocate */
     /* Of each column: its generation when this process took it, for the child
      * that inherits the memory (column.c). Heap; copies of the struct share it. */
@@ -46,6 +46,7 @@ struct segment_sizes {
     uint32_t ring_mib; /* rounded up to a power of two */
     uint32_t ring_kib; /* tests: a small ring, instead of ring_mib when not 0 */
     uint64_t instance_id;
+    uint32_t max_limits; /* rounded up to a power of two; 0: 1024 */
 };
 
 uint64_t segment_layout_hash(void);
@@ -106,6 +107,10 @@ struct shm_stats *segment_stats(const struct segment *s, uint32_t endpoint,
                                 uint32_t column);
 struct shm_slot *segment_slot(const struct segment *s, uint32_t column,
                               uint32_t slot);
+shm_u64 *segment_limit_name(const struct segment *s, uint32_t limit);
+struct shm_limit *segment_limit(const struct segment *s, uint32_t limit);
+/* Over columns. */
+shm_u32 *segment_limit_busy(const struct segment *s, uint32_t limit);
 unsigned char *segment_ring(const struct segment *s, uint32_t column);
 struct shm_health *segment_health(const struct segment *s, uint32_t endpoint);
 struct shm_credentials *segment_credentials(const struct segment *s,

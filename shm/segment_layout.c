@@ -46,6 +46,9 @@ _Static_assert(offsetof(struct shm_header, master_pid) == 320,
                "header: constants, master, accountant on lines apart");
 _Static_assert(offsetof(struct shm_header, accountant_pid) == 384,
                "header layout");
+_Static_assert(sizeof(struct shm_limit) == 2 * SHM_LINE &&
+                   offsetof(struct shm_limit, rpm_tat_ns) == SHM_LINE,
+               "a limit: what the accountant writes, what everybody writes");
 
 /* Every field of every struct of layout.h: a build that moves one of them gets
  * another hash and refuses the segment of this one. */
@@ -55,6 +58,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     {SHM_ACL_MAX, SHM_NAME_BYTES}, {SHM_RECORD_META_MAX, SHM_RECORD_MAX},
     {SHM_LATENCY_BUCKETS, RECORD_CAUSES},
     {HEALTH_CREDENTIALS, HEALTH_FINE}, {HEALTH_COARSE, HEALTH_RECENT},
+    {SHM_LIMIT_WAYS, 0},
     SIZE(shm_header),
     FIELD(shm_header, layout_version), FIELD(shm_header, layout_hash),
     FIELD(shm_header, total_bytes), FIELD(shm_header, instance_id),
@@ -71,6 +75,9 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_header, rings_off), FIELD(shm_header, health_off),
     FIELD(shm_header, credentials_off), FIELD(shm_header, gates_off),
     FIELD(shm_header, windows_off), FIELD(shm_header, created_ms),
+    FIELD(shm_header, limit_max), FIELD(shm_header, limit_stride),
+    FIELD(shm_header, limit_names_off), FIELD(shm_header, limits_off),
+    FIELD(shm_header, limit_misses),
     FIELD(shm_header, master_pid), FIELD(shm_header, master_start),
     FIELD(shm_header, config_generation), FIELD(shm_header, column_high),
     FIELD(shm_header, draining), FIELD(shm_header, reload_failed),
@@ -116,6 +123,11 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_entry_cold, budget_version), FIELD(shm_entry_cold, flags),
     FIELD(shm_entry_cold, acl_count), FIELD(shm_entry_cold, origin),
     FIELD(shm_entry_cold, policy), FIELD(shm_entry_cold, budgets),
+    SIZE(shm_limit),
+    FIELD(shm_limit, rpm), FIELD(shm_limit, tpm),
+    FIELD(shm_limit, max_in_flight), FIELD(shm_limit, is_set),
+    FIELD(shm_limit, rpm_tat_ns), FIELD(shm_limit, tpm_tat_ns),
+    FIELD(shm_limit, window), FIELD(shm_limit, idle_ns),
     SIZE(shm_name), FIELD(shm_name, state), FIELD(shm_name, name),
     SIZE(shm_endpoint), FIELD(shm_endpoint, state),
     FIELD(shm_endpoint, model_idx), FIELD(shm_endpoint, provider_idx),
@@ -130,7 +142,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_slot, started_wall_ms),
     FIELD(shm_slot, dialect), FIELD(shm_slot, stream),
     FIELD(shm_slot, attempts), FIELD(shm_slot, prompt_estimate),
-    FIELD(shm_slot, client_ip),
+    FIELD(shm_slot, client_ip), FIELD(shm_slot, limit),
     SIZE(shm_stats),
     FIELD(shm_stats, requests), FIELD(shm_stats, prompt_missed),
     FIELD(shm_stats, duration_ms_sum), FIELD(shm_stats, duration),
@@ -267,6 +279,27 @@ segment_slot(const struct segment *s, uint32_t column, uint32_t slot)
     CHECK(column < s->column_max && slot < s->slot_max);
     return (struct shm_slot *)(void *)(s->base + s->slots_off) +
            (uint64_t)column * s->slot_max + slot;
+}
+
+shm_u64 *
+segment_limit_name(const struct segment *s, uint32_t limit)
+{
+    CHECK(limit < s->limit_max);
+    return (shm_u64 *)(void *)(s->base + s->limit_names_off) + limit;
+}
+
+struct shm_limit *
+segment_limit(const struct segment *s, uint32_t limit)
+{
+    CHECK(limit < s->limit_max);
+    return (struct shm_limit *)(void *)(s->base + s->limits_off +
+                                        (uint64_t)limit * s->limit_stride);
+}
+
+shm_u32 *
+segment_limit_busy(const struct segment *s, uint32_t limit)
+{
+    return (shm_u32 *)(void *)(segment_limit(s, limit) + 1);
 }
 
 unsigned char *

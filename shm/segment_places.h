@@ -61,6 +61,12 @@ places_busy(const struct segment *s, struct shm_entry_hot *hot)
                                2ull * SHM_UNITS * 8 * s->column_max);
 }
 
+static inline uint64_t
+places_limit_stride(uint32_t column_max)
+{
+    return places_align(sizeof(struct shm_limit) + 4ull * column_max, SHM_LINE);
+}
+
 /* To be there when admission comes to it: nine lines, each a miss of its own in
  * a table of many keys. */
 static inline void

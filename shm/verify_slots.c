@@ -10,7 +10,7 @@
 
 /* What is compared of a slot. */
 struct look {
-    uint32_t state, entry[2];
+    uint32_t state, entry[2], limit[2];
     uint64_t tag[2], amount[SHM_UNITS], target[2][SHM_UNITS], rec, rec_end,
         request_id[2];
 };
@@ -26,6 +26,7 @@ struct column_look {
     uint32_t column;
     struct look *slots;
     struct claim *claims;
+    uint8_t *limits; /* which rows slots name */
     uint32_t generation;
     uint64_t head, tail;
 };
@@ -36,6 +37,7 @@ look_at(const struct shm_slot *slot, struct look *look)
     look->state = shm_load(&slot->state);
     for (int e = 0; e < 2; e++) {
         look->entry[e] = shm_load(&slot->entry[e]);
+        look->limit[e] = shm_load(&slot->limit[e]);
         look->tag[e] = shm_load(&slot->tag[e]);
         look->request_id[e] = shm_load(&slot->request_id[e]);
         for (int unit = 0; unit < SHM_UNITS; unit++)
@@ -112,7 +114,12 @@ claim_slot(struct column_look *c, uint32_t i)
     const struct look *slot = &c->slots[i];
     bool incomplete = is_unpublished(c, slot);
     for (int e = 0; e < 2; e++) {
-        uint32_t entry = slot->entry[e];
+        uint32_t entry = slot->entry[e], row = slot->limit[e];
+        if (row != 0 && row <= c->v->segment->limit_max)
+            c->limits[row - 1] = 1;
+        else if (row != 0)
+            verify_violation(c->v, "column %u slot %u names limit %u of %u",
+                             c->column, i, row - 1, c->v->segment->limit_max);
         if (entry == SHM_ENTRY_NONE && e == 1)
             continue;
         if (entry >= c->v->entry_high) {
@@ -176,6 +183,21 @@ check_cells(struct column_look *c)
     }
 }
 
+/* I3 of the limits' rows. */
+static void
+check_limits(struct column_look *c)
+{
+    const struct segment *s = c->v->segment;
+    for (uint32_t row = 0; row < s->limit_max; row++) {
+        uint32_t busy = shm_load(&segment_limit_busy(s, row)[c->column]);
+        if (busy != 0 && c->limits[row] == 0)
+            verify_violation(c->v,
+                             "I3: column %u limit %u: %u in flight, no slot "
+                             "names it",
+                             c->column, row, busy);
+    }
+}
+
 static void
 check_column(struct column_look *c)
 {
@@ -183,6 +205,7 @@ check_column(struct column_look *c)
     uint64_t promised = 0;
     uint32_t incomplete = 0, in_use = 0;
     memset(c->claims, 0, c->v->entry_high * sizeof(*c->claims));
+    memset(c->limits, 0, s->limit_max);
     for (uint32_t i = 0; i < s->slot_max; i++) {
         const struct look *slot = &c->slots[i];
         if (slot->state == SHM_SLOT_FREE)
@@ -216,6 +239,7 @@ check_column(struct column_look *c)
         verify_violation(c->v, "column %u: %u slots in use in a quiet segment",
                          c->column, in_use);
     check_cells(c);
+    check_limits(c);
 }
 
 static void
@@ -242,11 +266,13 @@ verify_slots(struct verify *v)
     struct column_look c = {.v = v};
     c.slots = calloc(s->slot_max, sizeof(*c.slots));
     c.claims = calloc(v->entry_high + 1u, sizeof(*c.claims));
-    if (c.slots == NULL || c.claims == NULL)
+    c.limits = calloc(s->limit_max, 1);
+    bool good = c.slots != NULL && c.claims != NULL && c.limits != NULL;
+    if (!good)
         verify_violation(v, "not enough memory to look at the slots");
-    for (; c.slots != NULL && c.claims != NULL && c.column < v->column_high;
-         c.column++)
+    for (; good && c.column < v->column_high; c.column++)
         verify_column_slots(&c);
     free(c.slots);
     free(c.claims);
+    free(c.limits);
 }
