@@ -12,6 +12,7 @@
 
 enum {
     OBJECT_VERSION = 1,
+    OBJECT_WITH_SETTINGS = 2, /* the same, and their text behind it */
     GATEWAY_ENABLED = 1,
     GATEWAY_HOLD_WORST = 2,
     GATEWAY_CRASH_RESERVED = 4,
@@ -27,7 +28,8 @@ object_encode_gateway(const struct gateway *gateway, struct buf *out)
                      (gateway->crash_reserved ? GATEWAY_CRASH_RESERVED : 0u) |
                      (gateway->acl_enabled ? GATEWAY_ACL_ENABLED : 0u) |
                      (gateway->acl_allow ? GATEWAY_ACL_ALLOW : 0u);
-    codec_put_u8(out, OBJECT_VERSION);
+    codec_put_u8(out, gateway->settings != NULL ? OBJECT_WITH_SETTINGS
+                                                : OBJECT_VERSION);
     codec_put_u64(out, gateway->group_id);
     codec_put_cstr(out, gateway->name);
     codec_put_bytes(out, gateway->digest, sizeof(gateway->digest));
@@ -48,6 +50,8 @@ object_encode_gateway(const struct gateway *gateway, struct buf *out)
     for (uint32_t i = 0; i < gateway->acl_count; i++)
         codec_put_cstr(out, gateway->acl[i]);
     codec_put_cstr(out, gateway->tags);
+    if (gateway->settings != NULL)
+        codec_put_cstr(out, gateway->settings);
 }
 
 static int
@@ -83,7 +87,8 @@ get_sealed(struct codec_reader *reader, struct gateway *gateway)
 }
 
 static int
-get_gateway(struct codec_reader *reader, struct gateway *gateway)
+get_gateway(struct codec_reader *reader, uint8_t version,
+            struct gateway *gateway)
 {
     gateway->group_id = codec_get_u64(reader);
     codec_get_cstr(reader, gateway->name, sizeof(gateway->name));
@@ -110,6 +115,12 @@ get_gateway(struct codec_reader *reader, struct gateway *gateway)
     for (uint32_t i = 0; i < gateway->acl_count; i++)
         codec_get_cstr(reader, gateway->acl[i], sizeof(gateway->acl[i]));
     codec_get_cstr(reader, gateway->tags, sizeof(gateway->tags));
+    if (version == OBJECT_WITH_SETTINGS) {
+        gateway->settings = calloc(1, SETTINGS_TEXT_MAX);
+        if (gateway->settings == NULL)
+            return -ENOMEM;
+        codec_get_cstr(reader, gateway->settings, SETTINGS_TEXT_MAX);
+    }
     return codec_reader_done(reader) ? 0 : -EBADMSG;
 }
 
@@ -118,14 +129,15 @@ object_decode_gateway(uint64_t id, struct str bytes, struct gateway **out)
 {
     struct codec_reader reader;
     codec_reader_init(&reader, bytes);
-    if (codec_get_u8(&reader) != OBJECT_VERSION)
+    uint8_t version = codec_get_u8(&reader);
+    if (version != OBJECT_VERSION && version != OBJECT_WITH_SETTINGS)
         return -EBADMSG;
     struct gateway *gateway = calloc(1, sizeof(*gateway));
     if (gateway == NULL)
         return -ENOMEM;
     gateway->id = id;
     gateway->entry = SHM_ENTRY_NONE;
-    int rc = get_gateway(&reader, gateway);
+    int rc = get_gateway(&reader, version, gateway);
     if (rc < 0) {
         gateway_free(&gateway);
         return rc;
@@ -137,7 +149,8 @@ object_decode_gateway(uint64_t id, struct str bytes, struct gateway **out)
 void
 object_encode_group(const struct group *group, struct buf *out)
 {
-    codec_put_u8(out, OBJECT_VERSION);
+    bool has_settings = group->settings[0] != '\0';
+    codec_put_u8(out, has_settings ? OBJECT_WITH_SETTINGS : OBJECT_VERSION);
     codec_put_cstr(out, group->name);
     codec_put_u8(out, group->prepaid ? 1 : 0);
     codec_put_i64(out, group->topped_up_nano);
@@ -146,6 +159,8 @@ object_encode_group(const struct group *group, struct buf *out)
     codec_put_u64(out, group->concurrency);
     codec_put_i64(out, group->created_ms);
     codec_put_i64(out, group->updated_ms);
+    if (has_settings)
+        codec_put_cstr(out, group->settings);
 }
 
 int
@@ -153,7 +168,8 @@ object_decode_group(uint64_t id, struct str bytes, struct group **out)
 {
     struct codec_reader reader;
     codec_reader_init(&reader, bytes);
-    if (codec_get_u8(&reader) != OBJECT_VERSION)
+    uint8_t version = codec_get_u8(&reader);
+    if (version != OBJECT_VERSION && version != OBJECT_WITH_SETTINGS)
         return -EBADMSG;
     struct group *group = calloc(1, sizeof(*group));
     if (group == NULL)
@@ -168,6 +184,8 @@ object_decode_group(uint64_t id, struct str bytes, struct group **out)
     group->concurrency = (uint32_t)codec_get_max(&reader, UINT32_MAX);
     group->created_ms = codec_get_i64(&reader);
     group->updated_ms = codec_get_i64(&reader);
+    if (version == OBJECT_WITH_SETTINGS)
+        codec_get_cstr(&reader, group->settings, sizeof(group->settings));
     if (!codec_reader_done(&reader)) {
         free(group);
         return -EBADMSG;

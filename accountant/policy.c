@@ -107,6 +107,33 @@ set_models(struct segment *segment, const struct catalogue *catalogue,
     }
 }
 
+static int
+find_provider(void *context, struct str name)
+{
+    const struct catalogue *catalogue = context;
+    int found =
+        catalogue == NULL ? -1 : catalogue_find_provider(catalogue, name);
+    return found < 0 ? -1 : (int)catalogue->providers[found].provider_idx;
+}
+
+void
+policy_set_settings(const struct catalogue *catalogue, const char *text,
+                    struct entry_policy *policy)
+{
+    struct buf reason;
+    if (text == NULL || *text == '\0')
+        return;
+    buf_init(&reason, 0);
+    if (settings_read(&policy->settings, str_from(text), find_provider,
+                      (void *)(uintptr_t)catalogue, &reason) < 0)
+        log_warn("the settings of key or group id=%llu are not all "
+                 "understood: %s",
+                 (unsigned long long)policy->id, buf_cstr(&reason));
+    buf_fini(&reason);
+    if (policy->settings.set != 0)
+        policy->flags |= SHM_KEY_HAS_SETTINGS;
+}
+
 void
 policy_budgets_of_gateway(const struct gateway *gateway,
                           struct entry_policy *policy)

@@ -22,6 +22,11 @@ void policy_budgets_of_gateway(const struct gateway *gateway,
 void policy_budgets_of_group(const struct group *group,
                              struct entry_policy *policy);
 
+/* The layer that `text` is, of a key or group; providers by the catalogue, NULL:
+ * none. What is not understood any more is logged and left out. */
+void policy_set_settings(const struct catalogue *catalogue, const char *text,
+                         struct entry_policy *policy);
+
 /* "10.0.0.0/8", "::1", "192.0.2.7": 16 bytes (v4 mapped) and bits. -EINVAL. */
 int policy_parse_cidr(const char *text, uint8_t addr[16],
                       uint32_t *prefix_len) MUST_CHECK;

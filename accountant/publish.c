@@ -14,12 +14,14 @@ make_policy(struct store *store, const struct object *object,
 {
     if (object->kind == LEDGER_GROUP) {
         policy_of_group(object->group, policy);
+        policy_set_settings(store->catalogue, object->group->settings, policy);
         return;
     }
     const struct object *group =
         objects_find(&store->objects, LEDGER_GROUP, object->gateway->group_id);
     policy_of_gateway(store->segment, store->catalogue, object->gateway,
                       group == NULL ? NULL : group->group, policy);
+    policy_set_settings(store->catalogue, object->gateway->settings, policy);
 }
 
 int
@@ -66,12 +68,20 @@ publish_budgets(struct store *store, struct object *object)
 }
 
 void
-publish_models(struct store *store)
+publish_names(struct store *store)
 {
-    struct object *object = objects_next(&store->objects, LEDGER_KEY, 0);
+    struct object *object = objects_next(&store->objects, LEDGER_GROUP, 0);
+    for (; object != NULL;
+         object = objects_next(&store->objects, LEDGER_GROUP, object->id))
+        if (object->group->settings[0] != '\0' &&
+            object->group->entry != SHM_ENTRY_NONE &&
+            publish_object(store, object) < 0)
+            continue; /* logged */
+    object = objects_next(&store->objects, LEDGER_KEY, 0);
     for (; object != NULL;
          object = objects_next(&store->objects, LEDGER_KEY, object->id))
-        if (object->gateway->model_count > 0 &&
+        if ((object->gateway->model_count > 0 ||
+             object->gateway->settings != NULL) &&
             object->gateway->entry != SHM_ENTRY_NONE &&
             publish_object(store, object) < 0)
             continue; /* logged */

@@ -48,6 +48,7 @@ struct gateway {
     char acl[SHM_ACL_MAX][52]; /* CIDR text */
     uint32_t acl_count;
     char tags[GATEWAY_TAGS_BYTES]; /* JSON object text, "" = none */
+    char *settings; /* common/settings.h as text; NULL: none */
     /* live */
     uint32_t entry;
     uint64_t tag;
@@ -64,6 +65,7 @@ struct group {
     uint64_t rpm, tpm;
     uint32_t concurrency;
     int64_t created_ms, updated_ms;
+    char settings[SETTINGS_TEXT_MAX]; /* as a gateway's; "": none */
     uint32_t entry;
     uint64_t tag;
     struct ledger_total total;

@@ -93,7 +93,7 @@ on_durable(void *context, int error, const char *reason, uint64_t id)
     if (store->catalogue != reload->catalogue) {
         catalogue_put(store->catalogue);
         store->catalogue = reload->catalogue;
-        publish_models(store);
+        publish_names(store);
     }
     adopt_config(store, reload);
     log_info("catalogue %llu is published: %u models, %u providers",

@@ -101,7 +101,7 @@ void store_kick(struct store *store);
 int publish_object(struct store *store, struct object *object) MUST_CHECK;
 void publish_budgets(struct store *store, struct object *object);
 /* All keys that name models: numbers or aliases may have changed. */
-void publish_models(struct store *store);
+void publish_names(struct store *store);
 
 /* ---- store_change.c ---- */
 struct change;

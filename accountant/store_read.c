@@ -176,6 +176,12 @@ gateway_copy(const struct gateway *gateway)
     *copy = *gateway;
     copy->models = NULL;
     copy->model_count = 0;
+    copy->settings =
+        gateway->settings == NULL ? NULL : strdup(gateway->settings);
+    if (gateway->settings != NULL && copy->settings == NULL) {
+        gateway_free(&copy);
+        return NULL;
+    }
     if (gateway->model_count == 0)
         return copy;
     copy->models = calloc(gateway->model_count, sizeof(*copy->models));
@@ -200,6 +206,7 @@ gateway_free(struct gateway **pointer)
     for (uint32_t i = 0; i < gateway->model_count; i++)
         free(gateway->models[i]);
     free(gateway->models);
+    free(gateway->settings);
     free(gateway);
     *pointer = NULL;
 }

@@ -25,13 +25,15 @@ add_builtin(struct config_loader *loader)
 {
     if (config_find_provider(loader->config, "builtin") != NULL)
         return;
-    struct config_provider *provider = config_add_provider(loader, "builtin");
+    struct config_provider *provider =
+        config_add_section(loader, CONFIG_SECTION_provider, "builtin");
     if (provider == NULL)
         return;
     provider->kind = PROVIDER_BUILTIN;
     if (config_find_model(loader->config, "builtin/echo") != NULL)
         return;
-    struct config_model *model = config_add_model(loader, "builtin/echo");
+    struct config_model *model =
+        config_add_section(loader, CONFIG_SECTION_model, "builtin/echo");
     if (model == NULL)
         return;
     if (!config_list_add(&model->providers, STR_LIT("builtin")))
@@ -74,8 +76,8 @@ add_from_environment(struct config_loader *loader, unsigned row)
             loader->failed = true;
             return;
         }
-    struct config_provider *provider =
-        config_add_provider(loader, environment[row].name);
+    struct config_provider *provider = config_add_section(
+        loader, CONFIG_SECTION_provider, environment[row].name);
     if (provider == NULL)
         return;
     provider->kind = environment[row].kind;
@@ -123,8 +125,8 @@ loader_end(struct config_loader *loader, int rc)
         complete && config_check(config, &loader->origins, loader->error);
     if (!complete && buf_len(loader->error) == 0)
         buf_append_cstr(loader->error, "out of memory");
-    free(loader->origins.providers);
-    free(loader->origins.models);
+    for (int i = 0; i < CONFIG_SECTION_COUNT; i++)
+        free(loader->origins.named[i]);
     for (unsigned i = 0; i < loader->file_count; i++)
         free(loader->files[i]);
     free(loader->files);
@@ -170,19 +172,17 @@ config_free(struct config *config)
 {
     if (config == NULL)
         return;
-    config_section_free(CONFIG_SECTION_server, &config->server);
-    config_section_free(CONFIG_SECTION_admin, &config->admin);
-    config_section_free(CONFIG_SECTION_log, &config->log);
-    for (unsigned i = 0; i < config->provider_count; i++) {
-        config_section_free(CONFIG_SECTION_provider, &config->providers[i]);
-        free(config->providers[i].name);
-    }
-    for (unsigned i = 0; i < config->model_count; i++) {
-        config_section_free(CONFIG_SECTION_model, &config->models[i]);
-        free(config->models[i].name);
-    }
+    for (enum config_section s = 0; s < CONFIG_SECTION_COUNT; s++)
+        for (unsigned i = 0; i < config_section_count(config, s); i++) {
+            void *fields = config_section(config, s, i);
+            config_section_free(s, fields);
+            if (s >= CONFIG_SECTION_NAMED)
+                free(*(char **)fields);
+        }
     free(config->providers);
     free(config->models);
+    free(config->endpoints);
+    free(config->gateways);
     free(config->path);
     free(config);
 }
@@ -191,21 +191,20 @@ int
 config_check_reload(const struct config *running, const struct config *next,
                     struct buf *error)
 {
-    const void *const old_fields[] = {&running->server, &running->admin,
-                                      &running->log};
-    const void *const new_fields[] = {&next->server, &next->admin, &next->log};
     int rc = 0;
     for (size_t i = 0; i < config_option_count; i++) {
         const struct config_option *option = &config_options[i];
-        /* Options of providers and models all apply at a reload. */
+        /* Options of sections with a name all apply at a reload. */
         if (option->applies != CONFIG_RESTART ||
-            option->section >= ARRAY_LEN(old_fields))
+            option->section >= CONFIG_SECTION_NAMED)
             continue;
         struct buf was, is;
         buf_init(&was, 0);
         buf_init(&is, 0);
-        config_value_print(option, old_fields[option->section], true, &was);
-        config_value_print(option, new_fields[option->section], true, &is);
+        config_value_print(option, config_section(running, option->section, 0),
+                           true, &was);
+        config_value_print(option, config_section(next, option->section, 0),
+                           true, &is);
         if (!str_equals(buf_view(&was), buf_view(&is))) {
             config_fault(error, next->path != NULL ? next->path : "reload", 0,
                          "[%s] %s cannot change without a restart (is \"%s\", "

@@ -15,6 +15,7 @@
 
 #include "common/buf.h"
 #include "common/money.h"
+#include "common/settings.h"
 
 enum {
     CONFIG_NAME_BYTES = 128,
@@ -64,6 +65,7 @@ struct config_server {
     bool idempotency;
     uint64_t idempotency_ttl_ms;
     char *timezone, *currency;
+    char *settings[SETTINGS]; /* the lowest layer; "": the row's default */
 };
 struct config_admin {
     struct config_list listen, tls_listen;
@@ -101,6 +103,19 @@ struct config_model {
     uint64_t context, max_output; /* tokens; 0 = not stated */
     struct prices prices;
 };
+/* PROVIDER/MODEL: what differs from the provider's and the model's. */
+struct config_endpoint {
+    char *name;
+    struct prices prices; /* one that is set: all of them are these */
+    uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
+        total_timeout_ms; /* 0: the provider's */
+    bool enabled;
+};
+/* A profile: settings for the calls that name it. */
+struct config_gateway {
+    char *name;
+    char *settings[SETTINGS]; /* NULL: says nothing of it */
+};
 
 struct config {
     char *path;
@@ -111,6 +126,10 @@ struct config {
     unsigned provider_count;
     struct config_model *models;
     unsigned model_count;
+    struct config_endpoint *endpoints;
+    unsigned endpoint_count;
+    struct config_gateway *gateways;
+    unsigned gateway_count;
 };
 
 /*

@@ -36,22 +36,12 @@ static void PRINTF_LIKE(5, 6)
           const char *format, ...)
 {
     char reason[512];
-    const char *file = origin->file;
-    int line = origin->line;
-    int idx = option == NULL ? -1 : config_find_option(section, option);
     va_list args;
     va_start(args, format);
     vsnprintf(reason, sizeof(reason), format, args);
     va_end(args);
-    if (idx >= 0 && origin->options[idx].line > 0) {
-        file = origin->options[idx].file;
-        line = origin->options[idx].line;
-    }
-    if (file == NULL)
-        file = checker->origins->path;
-    config_fault(checker->error, file, line, "%s%s%s",
-                 option != NULL ? option : "", option != NULL ? ": " : "",
-                 reason);
+    config_fault_at(checker->error, checker->origins->path, section, origin,
+                    option, reason);
     checker->faults++;
 }
 
@@ -130,7 +120,8 @@ static void
 check_sizes(struct checker *checker)
 {
     const struct config_server *server = &checker->config->server;
-    const struct config_origin *origin = &checker->origins->server;
+    const struct config_origin *origin =
+        &checker->origins->single[CONFIG_SECTION_server];
     uint64_t ring = server->ring_mib << 20;
     uint64_t need = server->max_requests * CONFIG_RING_RECORD_BYTES;
     if ((server->ring_mib & (server->ring_mib - 1)) != 0)
@@ -157,7 +148,8 @@ static void
 check_server(struct checker *checker)
 {
     const struct config_server *server = &checker->config->server;
-    const struct config_origin *origin = &checker->origins->server;
+    const struct config_origin *origin =
+        &checker->origins->single[CONFIG_SECTION_server];
     const enum config_section section = CONFIG_SECTION_server;
     if (server->listen.count + server->tls_listen.count == 0)
         fault(checker, section, origin, "listen",
@@ -442,8 +434,8 @@ check_model_names(struct checker *checker)
     for (size_t i = 1; i < n; i++)
         if (strcmp(uses[i - 1].name, uses[i].name) == 0)
             fault(checker, CONFIG_SECTION_model,
-                  &checker->origins->models[uses[i].model], "alias",
-                  "\"%.127s\" is also %s model %.127s", uses[i].name,
+                  &checker->origins->named[CONFIG_SECTION_model][uses[i].model],
+                  "alias", "\"%.127s\" is also %s model %.127s", uses[i].name,
                   uses[i - 1].is_alias ? "an alias of" : "the name of",
                   config->models[uses[i - 1].model].name);
     free(uses);
@@ -471,14 +463,18 @@ config_check(struct config *config, const struct config_origins *origins,
     struct checker checker = {
         .config = config, .origins = origins, .error = error};
     check_server(&checker);
-    check_addresses(&checker, CONFIG_SECTION_admin, &origins->admin, "listen",
+    check_addresses(&checker, CONFIG_SECTION_admin,
+                    &origins->single[CONFIG_SECTION_admin], "listen",
                     &config->admin.listen);
-    check_addresses(&checker, CONFIG_SECTION_admin, &origins->admin,
-                    "tls_listen", &config->admin.tls_listen);
+    check_addresses(&checker, CONFIG_SECTION_admin,
+                    &origins->single[CONFIG_SECTION_admin], "tls_listen",
+                    &config->admin.tls_listen);
     for (unsigned i = 0; i < config->provider_count; i++)
-        check_provider(&checker, &config->providers[i], &origins->providers[i]);
+        check_provider(&checker, &config->providers[i],
+                       &origins->named[CONFIG_SECTION_provider][i]);
     for (unsigned i = 0; i < config->model_count; i++)
-        check_model(&checker, &config->models[i], &origins->models[i]);
+        check_model(&checker, &config->models[i],
+                    &origins->named[CONFIG_SECTION_model][i]);
     check_model_names(&checker);
-    return checker.faults == 0;
+    return config_check_layers(config, origins, error) && checker.faults == 0;
 }

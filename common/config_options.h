@@ -103,7 +103,8 @@
     O(server, timezone, timezone, STRING, "", "UTC", 1, 64, RELOAD, \
       "zone in which the days, weeks and months of budgets begin, as Europe/Berlin") \
     O(server, currency, currency, STRING, "", "USD", 3, 3, RELOAD, \
-      "currency of prices and budgets, three letters")
+      "currency of prices and budgets, three letters") \
+    SETTINGS_ROWS(CONFIG_SERVER_SETTING, O, server)
 
 #define CONFIG_ADMIN_OPTIONS(O) \
     O(admin, listen, listen, LIST, "ADDRESS:PORT", "127.0.0.1:8081", 0, CONFIG_LISTEN_MAX, RELOAD, \
@@ -169,6 +170,28 @@
     O(provider, delay, builtin_delay_ms, DURATION, "", "0ms", 0, CONFIG_HOUR, RELOAD, \
       "builtin only: pause before each event of an answer")
 
+#define CONFIG_PRICE_OPTIONS(O, section) \
+    O(section, price_input, prices.input, PRICE, "per million tokens", "", 0, 0, RELOAD, \
+      "prompt, not from a cache") \
+    O(section, price_output, prices.output, PRICE, "per million tokens", "", 0, 0, RELOAD, \
+      "answer") \
+    O(section, price_cached, prices.cached, PRICE, "per million tokens", "", 0, 0, RELOAD, \
+      "prompt read from a cache; else as price_input") \
+    O(section, price_cache_creation, prices.cache_creation, PRICE, "per million tokens", "", 0, 0, RELOAD, \
+      "prompt written to a cache; else as price_input") \
+    O(section, price_cache_creation_1h, prices.cache_creation_1h, PRICE, "per million tokens", "", 0, 0, RELOAD, \
+      "prompt written to a cache for an hour; else as price_cache_creation") \
+    O(section, price_reasoning, prices.reasoning, PRICE, "per million tokens", "", 0, 0, RELOAD, \
+      "hidden part of the answer; else as price_output") \
+    O(section, price_audio_in, prices.audio_in, PRICE, "per million tokens", "", 0, 0, RELOAD, \
+      "audio in the prompt; else as price_input") \
+    O(section, price_audio_out, prices.audio_out, PRICE, "per million tokens", "", 0, 0, RELOAD, \
+      "audio in the answer; else as price_output") \
+    O(section, price_image, prices.image, UNIT_PRICE, "per image", "", 0, 0, RELOAD, \
+      "image sent or made") \
+    O(section, price_request, prices.request, UNIT_PRICE, "per request", "", 0, 0, RELOAD, \
+      "each call")
+
 #define CONFIG_MODEL_OPTIONS(O) \
     O(model, providers, providers, LIST, "", "", 0, CONFIG_MODEL_PROVIDERS_MAX, RELOAD, \
       "providers that serve it, in this order; empty: those that list it") \
@@ -180,33 +203,38 @@
       "tokens of prompt and answer together; 0: not stated") \
     O(model, max_output, max_output, U64, "tokens", "0", 0, CONFIG_TOKENS, RELOAD, \
       "most tokens of an answer; 0: not stated") \
-    O(model, price_input, prices.input, PRICE, "per million tokens", "", 0, 0, RELOAD, \
-      "prompt, not from a cache") \
-    O(model, price_output, prices.output, PRICE, "per million tokens", "", 0, 0, RELOAD, \
-      "answer") \
-    O(model, price_cached, prices.cached, PRICE, "per million tokens", "", 0, 0, RELOAD, \
-      "prompt read from a cache; else as price_input") \
-    O(model, price_cache_creation, prices.cache_creation, PRICE, "per million tokens", "", 0, 0, RELOAD, \
-      "prompt written to a cache; else as price_input") \
-    O(model, price_cache_creation_1h, prices.cache_creation_1h, PRICE, "per million tokens", "", 0, 0, RELOAD, \
-      "prompt written to a cache for an hour; else as price_cache_creation") \
-    O(model, price_reasoning, prices.reasoning, PRICE, "per million tokens", "", 0, 0, RELOAD, \
-      "hidden part of the answer; else as price_output") \
-    O(model, price_audio_in, prices.audio_in, PRICE, "per million tokens", "", 0, 0, RELOAD, \
-      "audio in the prompt; else as price_input") \
-    O(model, price_audio_out, prices.audio_out, PRICE, "per million tokens", "", 0, 0, RELOAD, \
-      "audio in the answer; else as price_output") \
-    O(model, price_image, prices.image, UNIT_PRICE, "per image", "", 0, 0, RELOAD, \
-      "image sent or made") \
-    O(model, price_request, prices.request, UNIT_PRICE, "per request", "", 0, 0, RELOAD, \
-      "each call")
+    CONFIG_PRICE_OPTIONS(O, model)
+
+#define CONFIG_ENDPOINT_OPTIONS(O) \
+    O(endpoint, enabled, enabled, BOOL, "", "yes", 0, 0, RELOAD, \
+      "no: the provider is not asked for this model") \
+    CONFIG_PRICE_OPTIONS(O, endpoint) \
+    O(endpoint, connect_timeout, connect_timeout_ms, DURATION, "", "0ms", 0, CONFIG_HOUR, RELOAD, \
+      "time to connect, TLS included; 0ms: the provider's") \
+    O(endpoint, first_byte_timeout, first_byte_timeout_ms, DURATION, "", "0ms", 0, CONFIG_DAY, RELOAD, \
+      "time from the request sent to the first byte of the answer; 0ms: the provider's") \
+    O(endpoint, idle_timeout, idle_timeout_ms, DURATION, "", "0ms", 0, CONFIG_DAY, RELOAD, \
+      "time between two pieces of the answer; 0ms: the provider's") \
+    O(endpoint, total_timeout, total_timeout_ms, DURATION, "", "0ms", 0, CONFIG_DAY, RELOAD, \
+      "time for the whole call; 0ms: the provider's")
+
+/* A value of each setting; as the lowest layer, its default. */
+#define CONFIG_SERVER_SETTING(O, section, id, name, type, words, min, max, otherwise, cf, own, text) \
+    O(section, name, settings[SETTING_##id], SETTING, words, otherwise, SETTING_##id, 0, RELOAD, text)
+#define CONFIG_LAYER_SETTING(O, section, id, name, type, words, min, max, otherwise, cf, own, text) \
+    O(section, name, settings[SETTING_##id], SETTING, words, "", SETTING_##id, 0, RELOAD, text)
+
+#define CONFIG_GATEWAY_OPTIONS(O) \
+    SETTINGS_ROWS(CONFIG_LAYER_SETTING, O, gateway)
 
 #define CONFIG_OPTIONS(O) \
     CONFIG_SERVER_OPTIONS(O) \
     CONFIG_ADMIN_OPTIONS(O) \
     CONFIG_LOG_OPTIONS(O) \
     CONFIG_PROVIDER_OPTIONS(O) \
-    CONFIG_MODEL_OPTIONS(O)
+    CONFIG_MODEL_OPTIONS(O) \
+    CONFIG_ENDPOINT_OPTIONS(O) \
+    CONFIG_GATEWAY_OPTIONS(O)
 // clang-format on
 
 #endif

@@ -26,6 +26,7 @@ enum config_type {
     CONFIG_SIZE,       /* uint64_t, bytes */
     CONFIG_PRICE,      /* int64_t, pico per token, written per million */
     CONFIG_UNIT_PRICE, /* int64_t, pico per unit, written per unit */
+    CONFIG_SETTING, /* char *, a value of the setting whose number is `min` */
 };
 
 enum config_applies { CONFIG_RELOAD, CONFIG_RESTART };
@@ -37,7 +38,11 @@ enum config_section {
     CONFIG_SECTION_log,
     CONFIG_SECTION_provider,
     CONFIG_SECTION_model,
+    CONFIG_SECTION_endpoint,
+    CONFIG_SECTION_gateway,
     CONFIG_SECTION_COUNT,
+    CONFIG_SECTION_NAMED =
+        CONFIG_SECTION_provider, /* from here on [type.NAME] */
 };
 
 struct config_option {
@@ -55,7 +60,7 @@ extern const struct config_option config_options[];
 extern const size_t config_option_count;
 extern const char *const config_section_names[CONFIG_SECTION_COUNT];
 
-enum { CONFIG_SECTION_OPTIONS_MAX = 64 };
+enum { CONFIG_SECTION_OPTIONS_MAX = 128 };
 
 /* Where the header and the options of one section were read. Values that are
  * defaults have line 0. */
@@ -70,8 +75,9 @@ struct config_origin {
 
 struct config_origins {
     const char *path;
-    struct config_origin server, admin, log;
-    struct config_origin *providers, *models; /* as many as in the config */
+    struct config_origin single[CONFIG_SECTION_NAMED];
+    /* As many as the config has of that section; of single ones NULL. */
+    struct config_origin *named[CONFIG_SECTION_COUNT];
 };
 
 /* Index of an option among those of its section, -1 when there is none. */
@@ -119,6 +125,13 @@ bool config_address_is_loopback(const struct config_address *address);
 void config_fault(struct buf *error, const char *file, int line,
                   const char *format, ...) PRINTF_LIKE(4, 5);
 
+/* The same at the line of an option; at the section's where that is a default,
+ * or `option` NULL; at `path` where the section is one. */
+void config_fault_at(struct buf *error, const char *path,
+                     enum config_section section,
+                     const struct config_origin *origin, const char *option,
+                     const char *reason);
+
 /* A configuration while it is read. */
 struct config_loader {
     struct config *config;
@@ -133,11 +146,21 @@ struct config_loader {
     unsigned file_count;
 };
 
-/* NULL: out of memory, and the loader knows it. */
-struct config_provider *config_add_provider(struct config_loader *loader,
-                                            const char *name);
-struct config_model *config_add_model(struct config_loader *loader,
-                                      const char *name);
+/* Sections by number: of single ones there is one, `idx` 0. Those with a name
+ * begin with it. */
+void *config_section(const struct config *config, enum config_section section,
+                     unsigned idx);
+unsigned config_section_count(const struct config *config,
+                              enum config_section section);
+static inline const char *
+config_section_name(const void *fields)
+{
+    return *(char *const *)fields;
+}
+/* One more section with a name, all at its default, and loader->origin for it.
+ * NULL: out of memory, and the loader knows it. */
+void *config_add_section(struct config_loader *loader,
+                         enum config_section section, const char *name);
 const struct config_provider *config_find_provider(const struct config *config,
                                                    const char *name);
 const struct config_model *config_find_model(const struct config *config,
@@ -150,5 +173,8 @@ int config_on_entry(const struct ini_entry *entry, void *context,
  * canonical form. False when a line was added to `error`. */
 bool config_check(struct config *config, const struct config_origins *origins,
                   struct buf *error);
+bool config_check_layers(struct config *config,
+                         const struct config_origins *origins,
+                         struct buf *error);
 
 #endif

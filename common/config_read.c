@@ -57,67 +57,92 @@ grow(void **array, unsigned count, size_t bytes)
     return memset(grown + count * bytes, 0, bytes);
 }
 
-struct config_provider *
-config_add_provider(struct config_loader *loader, const char *name)
+/* Where a configuration has its sections of one kind. */
+static const struct section_place {
+    size_t items, count; /* offsets; count 0: there is one, at `items` */
+    size_t bytes;
+} places[CONFIG_SECTION_COUNT] = {
+#define SINGLE(name)                                                           \
+    [CONFIG_SECTION_##name] = {offsetof(struct config, name), 0, 0}
+#define NAMED(name)                                                            \
+    [CONFIG_SECTION_##name] = {offsetof(struct config, name##s),               \
+                               offsetof(struct config, name##_count),          \
+                               sizeof(struct config_##name)}
+    SINGLE(server), SINGLE(admin),   SINGLE(log),    NAMED(provider),
+    NAMED(model),   NAMED(endpoint), NAMED(gateway),
+};
+
+unsigned
+config_section_count(const struct config *config, enum config_section section)
 {
-    struct config *config = loader->config;
-    unsigned count = config->provider_count;
-    void *providers = config->providers, *origins = loader->origins.providers;
-    struct config_provider *provider =
-        grow(&providers, count, sizeof(*config->providers));
-    loader->origin = grow(&origins, count, sizeof(*loader->origin));
-    config->providers = providers;
-    loader->origins.providers = origins;
-    if (provider == NULL || loader->origin == NULL) {
-        loader->out_of_memory = true;
-        return NULL;
-    }
-    config->provider_count++;
-    provider->name = strdup(name);
-    if (provider->name == NULL ||
-        !config_section_init(CONFIG_SECTION_provider, provider))
-        loader->out_of_memory = true;
-    return loader->out_of_memory ? NULL : provider;
+    const struct section_place *place = &places[section];
+    unsigned count;
+    if (place->bytes == 0)
+        return 1;
+    memcpy(&count, (const char *)config + place->count, sizeof(count));
+    return count;
 }
 
-struct config_model *
-config_add_model(struct config_loader *loader, const char *name)
+void *
+config_section(const struct config *config, enum config_section section,
+               unsigned idx)
 {
-    struct config *config = loader->config;
-    unsigned count = config->model_count;
-    void *models = config->models, *origins = loader->origins.models;
-    struct config_model *model = grow(&models, count, sizeof(*config->models));
+    const struct section_place *place = &places[section];
+    char *at = (char *)(uintptr_t)config + place->items, *items;
+    if (place->bytes == 0)
+        return at;
+    memcpy(&items, at, sizeof(items));
+    return items + idx * place->bytes;
+}
+
+void *
+config_add_section(struct config_loader *loader, enum config_section section,
+                   const char *name)
+{
+    const struct section_place *place = &places[section];
+    char *at = (char *)loader->config + place->items;
+    unsigned count = config_section_count(loader->config, section);
+    void *items, *origins = loader->origins.named[section];
+    memcpy(&items, at, sizeof(items));
+    char *fields = grow(&items, count, place->bytes);
+    memcpy(at, &items, sizeof(items));
     loader->origin = grow(&origins, count, sizeof(*loader->origin));
-    config->models = models;
-    loader->origins.models = origins;
-    if (model == NULL || loader->origin == NULL) {
+    loader->origins.named[section] = origins;
+    if (fields == NULL || loader->origin == NULL) {
         loader->out_of_memory = true;
         return NULL;
     }
-    config->model_count++;
-    model->name = strdup(name);
-    if (model->name == NULL ||
-        !config_section_init(CONFIG_SECTION_model, model))
+    count++;
+    memcpy((char *)loader->config + place->count, &count, sizeof(count));
+    *(char **)(void *)fields = strdup(name);
+    if (config_section_name(fields) == NULL ||
+        !config_section_init(section, fields))
         loader->out_of_memory = true;
-    return loader->out_of_memory ? NULL : model;
+    return loader->out_of_memory ? NULL : fields;
+}
+
+static void *
+find_section(const struct config *config, enum config_section section,
+             const char *name)
+{
+    for (unsigned i = 0; i < config_section_count(config, section); i++) {
+        void *fields = config_section(config, section, i);
+        if (strcmp(config_section_name(fields), name) == 0)
+            return fields;
+    }
+    return NULL;
 }
 
 const struct config_provider *
 config_find_provider(const struct config *config, const char *name)
 {
-    for (unsigned i = 0; i < config->provider_count; i++)
-        if (strcmp(config->providers[i].name, name) == 0)
-            return &config->providers[i];
-    return NULL;
+    return find_section(config, CONFIG_SECTION_provider, name);
 }
 
 const struct config_model *
 config_find_model(const struct config *config, const char *name)
 {
-    for (unsigned i = 0; i < config->model_count; i++)
-        if (strcmp(config->models[i].name, name) == 0)
-            return &config->models[i];
-    return NULL;
+    return find_section(config, CONFIG_SECTION_model, name);
 }
 
 /* ---- one entry of the file ---- */
@@ -140,30 +165,19 @@ refuse_section(struct config_loader *loader, const struct ini_entry *entry)
 static void
 open_named_section(struct config_loader *loader, const struct ini_entry *entry)
 {
-    bool is_model = loader->section == CONFIG_SECTION_model;
-    if (*entry->name == '\0') {
+    if (*entry->name == '\0')
         loader_fault(loader, entry, "the section is [%s.NAME]", entry->section);
-        return;
-    }
-    if (is_model ? config_find_model(loader->config, entry->name) != NULL
-                 : config_find_provider(loader->config, entry->name) != NULL) {
+    else if (find_section(loader->config, loader->section, entry->name) != NULL)
         loader_fault(loader, entry, "section [%s.%.127s] stands here twice",
                      entry->section, entry->name);
-        return;
-    }
-    if (is_model)
-        loader->fields = config_add_model(loader, entry->name);
     else
-        loader->fields = config_add_provider(loader, entry->name);
+        loader->fields =
+            config_add_section(loader, loader->section, entry->name);
 }
 
 static void
 read_header(struct config_loader *loader, const struct ini_entry *entry)
 {
-    void *const single[] = {&loader->config->server, &loader->config->admin,
-                            &loader->config->log};
-    struct config_origin *const origins[] = {
-        &loader->origins.server, &loader->origins.admin, &loader->origins.log};
     size_t i = 0;
     loader->fields = NULL;
     while (i < CONFIG_SECTION_COUNT &&
@@ -174,14 +188,14 @@ read_header(struct config_loader *loader, const struct ini_entry *entry)
         return;
     }
     loader->section = (enum config_section)i;
-    if (i >= ARRAY_LEN(single)) {
+    if (i >= CONFIG_SECTION_NAMED) {
         open_named_section(loader, entry);
     } else if (*entry->name != '\0') {
         loader_fault(loader, entry, "section [%s] has no name behind it",
                      entry->section);
     } else {
-        loader->fields = single[i];
-        loader->origin = origins[i];
+        loader->fields = config_section(loader->config, loader->section, 0);
+        loader->origin = &loader->origins.single[i];
     }
     if (loader->fields != NULL && loader->origin->line == 0) {
         loader->origin->file = keep_file_name(loader, entry->file);

@@ -41,6 +41,7 @@ enum {
     BYTES_SIZE = sizeof(uint64_t),
     BYTES_PRICE = sizeof(int64_t),
     BYTES_UNIT_PRICE = sizeof(int64_t),
+    BYTES_SETTING = sizeof(char *),
 };
 #define OPTION_SIZE(section_, name_, field_, type_, unit_, default_, min_,     \
                     max_, applies_, text_)                                     \
@@ -55,7 +56,7 @@ _Static_assert(0 CONFIG_SERVER_OPTIONS(OPTION_COUNT) <=
                "one struct config_origin has room for all options");
 
 const char *const config_section_names[CONFIG_SECTION_COUNT] = {
-    "server", "admin", "log", "provider", "model"};
+    "server", "admin", "log", "provider", "model", "endpoint", "gateway"};
 
 const struct config_option *
 config_option_at(enum config_section section, int idx)
@@ -114,6 +115,22 @@ config_fault(struct buf *error, const char *file, int line, const char *format,
     vsnprintf(reason, sizeof(reason), format, args);
     va_end(args);
     ini_fault(error, file, line, reason);
+}
+
+void
+config_fault_at(struct buf *error, const char *path,
+                enum config_section section, const struct config_origin *origin,
+                const char *option, const char *reason)
+{
+    const char *file = origin->file != NULL ? origin->file : path;
+    int line = origin->line;
+    int idx = option == NULL ? -1 : config_find_option(section, option);
+    if (idx >= 0 && origin->options[idx].line > 0) {
+        file = origin->options[idx].file;
+        line = origin->options[idx].line;
+    }
+    config_fault(error, file, line, "%s%s%s", option != NULL ? option : "",
+                 option != NULL ? ": " : "", reason);
 }
 
 static unsigned

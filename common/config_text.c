@@ -11,13 +11,15 @@ static const char *const section_texts[CONFIG_SECTION_COUNT] = {
     "What is logged, and where to.",
     "One section for each provider; NAME is what models are reached by.",
     "One section for each model that needs more than its name.",
+    "PROVIDER/MODEL: one section for each pair that differs from both.",
+    "Profiles: settings of the calls that come by a gateway's path, name it in "
+    "a field, or whose key does.",
 };
 
 static bool
 section_has_names(enum config_section section)
 {
-    return section == CONFIG_SECTION_provider ||
-           section == CONFIG_SECTION_model;
+    return section >= CONFIG_SECTION_NAMED;
 }
 
 static void
@@ -50,18 +52,37 @@ print_section(enum config_section section, const char *name, const void *fields,
 void
 config_serialize(const struct config *config, bool mask, struct buf *out)
 {
-    print_section(CONFIG_SECTION_server, NULL, &config->server, mask, out);
-    print_section(CONFIG_SECTION_admin, NULL, &config->admin, mask, out);
-    print_section(CONFIG_SECTION_log, NULL, &config->log, mask, out);
-    for (unsigned i = 0; i < config->provider_count; i++)
-        print_section(CONFIG_SECTION_provider, config->providers[i].name,
-                      &config->providers[i], mask, out);
-    for (unsigned i = 0; i < config->model_count; i++)
-        print_section(CONFIG_SECTION_model, config->models[i].name,
-                      &config->models[i], mask, out);
+    for (enum config_section s = 0; s < CONFIG_SECTION_COUNT; s++)
+        for (unsigned i = 0; i < config_section_count(config, s); i++) {
+            const void *fields = config_section(config, s, i);
+            const char *name =
+                section_has_names(s) ? config_section_name(fields) : NULL;
+            print_section(s, name, fields, mask, out);
+        }
 }
 
 /* ---- the table ---- */
+
+static const char *
+setting_type_text(const struct setting_row *row)
+{
+    switch (row->type) {
+    case SETTING_TYPE_ENUM:
+        return row->words;
+    case SETTING_TYPE_UINT:
+        return "number";
+    case SETTING_TYPE_BOOL:
+        return "yes|no";
+    case SETTING_TYPE_MS:
+    case SETTING_TYPE_SECONDS:
+        return "duration";
+    case SETTING_TYPE_PROVIDERS:
+        return "list of providers";
+    case SETTING_TYPE_GATEWAY:
+        return "gateway";
+    }
+    UNREACHABLE();
+}
 
 static const char *
 type_text(const struct config_option *option)
@@ -91,6 +112,8 @@ type_text(const struct config_option *option)
     case CONFIG_PRICE:
     case CONFIG_UNIT_PRICE:
         return "price";
+    case CONFIG_SETTING:
+        return setting_type_text(&setting_rows[option->min]);
     }
     UNREACHABLE();
 }

@@ -289,6 +289,22 @@ set_list(const struct config_option *option, struct config_list *list,
     return true;
 }
 
+/* Whether the providers it names are there is seen when it is used. */
+static bool
+set_setting(const struct config_option *option, char **field, const char *text,
+            struct buf *reason)
+{
+    struct settings layer = {0};
+    *field = NULL;
+    if (*text == '\0')
+        return true;
+    if (settings_put(&layer, (enum setting)option->min, str_from(text), NULL,
+                     NULL, reason) < 0)
+        return false;
+    *field = strdup(text);
+    return *field != NULL || out_of_memory(reason);
+}
+
 bool
 config_value_set(const struct config_option *option, void *section,
                  const char *text, bool quote, struct buf *reason)
@@ -315,6 +331,8 @@ config_value_set(const struct config_option *option, void *section,
     case CONFIG_PRICE:
     case CONFIG_UNIT_PRICE:
         return set_price(option, field, text, quote, reason);
+    case CONFIG_SETTING:
+        return set_setting(option, field, text, reason);
     }
     UNREACHABLE();
 }
@@ -328,6 +346,7 @@ config_value_free(const struct config_option *option, void *section)
     case CONFIG_URL:
     case CONFIG_SECRET:
     case CONFIG_CHOICE:
+    case CONFIG_SETTING:
         if (*(char **)field != NULL)
             explicit_bzero(*(char **)field, strlen(*(char **)field));
         free(*(char **)field);
@@ -416,6 +435,7 @@ config_value_print(const struct config_option *option, const void *section,
     case CONFIG_URL:
     case CONFIG_SECRET:
     case CONFIG_CHOICE:
+    case CONFIG_SETTING:
         print_text(option, *(char *const *)field, mask, out);
         return;
     case CONFIG_ENUM:

@@ -114,6 +114,7 @@ catalogue_free(struct catalogue *catalogue)
     }
     free(catalogue->providers);
     free(catalogue->models);
+    free(catalogue->gateways);
     free(catalogue->index);
     free(catalogue);
 }
@@ -148,6 +149,26 @@ is_served_by(const struct catalogue_model *model, uint32_t provider)
         if (model->endpoints[i].provider == provider)
             return true;
     return false;
+}
+
+bool
+catalogue_make_tables(struct catalogue *catalogue, size_t providers,
+                      size_t models, size_t gateways)
+{
+    catalogue->providers = calloc(providers + 1, sizeof(*catalogue->providers));
+    catalogue->models = calloc(models + 1, sizeof(*catalogue->models));
+    catalogue->gateways = calloc(gateways + 1, sizeof(*catalogue->gateways));
+    return catalogue->providers != NULL && catalogue->models != NULL &&
+           catalogue->gateways != NULL;
+}
+
+const struct catalogue_gateway *
+catalogue_find_gateway(const struct catalogue *catalogue, uint32_t hash)
+{
+    for (uint32_t i = 0; i < catalogue->gateway_count; i++)
+        if (settings_name_hash(str_from(catalogue->gateways[i].name)) == hash)
+            return &catalogue->gateways[i];
+    return NULL;
 }
 
 int

@@ -22,6 +22,11 @@ struct catalogue_name {
     char *model, *upstream;
 };
 
+/* Milliseconds; of a call's connection, first byte, pauses and whole. */
+struct call_timeouts {
+    uint64_t connect_ms, first_byte_ms, idle_ms, total_ms;
+};
+
 struct catalogue_provider {
     char name[SHM_NAME_BYTES];
     uint32_t provider_idx; /* stable in the segment */
@@ -38,14 +43,28 @@ struct catalogue_provider {
     uint32_t speaks, quirks;
     struct catalogue_name *names;
     uint32_t name_count;
-    uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
-        total_timeout_ms, builtin_delay_ms;
+    struct call_timeouts timeouts;
+    uint64_t builtin_delay_ms;
     enum on_disconnect on_disconnect;
 };
 
+/* Set in the version of prices that are an endpoint's own: they stand in the
+ * ledger under "MODEL@PROVIDER". */
+#define CATALOGUE_ENDPOINT_PRICE 0x80000000u
+
+/* What it does not have of its own is the provider's and the model's. */
 struct catalogue_endpoint {
     uint32_t provider;     /* index into catalogue.providers */
     uint32_t endpoint_idx; /* stats row */
+    uint32_t price_version;
+    struct prices prices;
+    struct call_timeouts timeouts;
+};
+
+/* A profile of settings. */
+struct catalogue_gateway {
+    char name[SHM_NAME_BYTES];
+    struct settings settings; /* one layer */
 };
 
 struct catalogue_model {
@@ -65,10 +84,12 @@ struct catalogue_model {
 struct catalogue {
     uint64_t generation;
     uint32_t references; /* process-local; catalogue_put frees at 0 */
-    uint32_t provider_count, model_count;
+    uint32_t provider_count, model_count, gateway_count;
     struct catalogue_provider *providers;
     struct catalogue_model *models;
-    uint32_t *index; /* private: hash of names and aliases */
+    struct catalogue_gateway *gateways;
+    struct settings settings; /* the lowest layer, whole */
+    uint32_t *index;          /* private: hash of names and aliases */
     uint32_t index_size;
     int64_t created_ms;
 };
@@ -115,6 +136,9 @@ struct str catalogue_upstream_name(const struct catalogue_provider *provider,
 const struct catalogue_model *
 catalogue_find_at(const struct catalogue *catalogue, int provider,
                   struct str name, struct str *upstream);
+/* The profile whose name has that settings_name_hash(), or NULL. */
+const struct catalogue_gateway *
+catalogue_find_gateway(const struct catalogue *catalogue, uint32_t hash);
 /* Index of the provider of that name, or -1. */
 int catalogue_find_provider(const struct catalogue *catalogue, struct str name);
 

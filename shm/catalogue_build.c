@@ -160,10 +160,12 @@ add_provider(struct build *b, unsigned i)
     p->guarded = c->guarded;
     p->any_model = lists_any(c);
     p->enabled = true;
-    p->connect_timeout_ms = c->connect_timeout_ms;
-    p->first_byte_timeout_ms = c->first_byte_timeout_ms;
-    p->idle_timeout_ms = c->idle_timeout_ms;
-    p->total_timeout_ms = c->total_timeout_ms;
+    p->timeouts = (struct call_timeouts){
+        .connect_ms = c->connect_timeout_ms,
+        .first_byte_ms = c->first_byte_timeout_ms,
+        .idle_ms = c->idle_timeout_ms,
+        .total_ms = c->total_timeout_ms,
+    };
     p->builtin_delay_ms = c->builtin_delay_ms;
     p->on_disconnect = c->on_disconnect;
     for (unsigned n = 0; n < c->speaks.count; n++)
@@ -199,8 +201,8 @@ add_endpoint(struct build *b, struct catalogue_model *model, unsigned i)
     if (idx < 0)
         return refuse(b, "model", model->name,
                       "too many pairs of model and provider (max_models)");
-    model->endpoints[model->endpoint_count++] =
-        (struct catalogue_endpoint){(uint32_t)provider, (uint32_t)idx};
+    model->endpoints[model->endpoint_count++] = (struct catalogue_endpoint){
+        .provider = (uint32_t)provider, .endpoint_idx = (uint32_t)idx};
     return true;
 }
 
@@ -381,6 +383,10 @@ fill(struct build *b)
     for (unsigned i = 0; i < config->provider_count; i++)
         if (!add_wildcard(b, i))
             return false;
+    if (!catalogue_add_endpoints(b->catalogue, config, b->price_version,
+                                 b->context, b->error) ||
+        !catalogue_add_settings(b->catalogue, config, b->error))
+        return false;
     return catalogue_make_index(b->catalogue) ||
            refuse(b, "catalogue", "index", strerror(ENOMEM));
 }
@@ -403,12 +409,10 @@ catalogue_build(struct segment *segment, const struct config *config,
     if (b.catalogue != NULL) {
         b.catalogue->references = 1;
         b.catalogue->created_ms = clock_wall_ms();
-        b.catalogue->providers =
-            calloc(config->provider_count + 1, sizeof(*b.catalogue->providers));
-        b.catalogue->models = calloc(models, sizeof(*b.catalogue->models));
     }
     bool ok = b.catalogue != NULL && b.provider_idx != NULL &&
-              b.catalogue->providers != NULL && b.catalogue->models != NULL;
+              catalogue_make_tables(b.catalogue, config->provider_count, models,
+                                    config->gateway_count);
     if (!ok)
         refuse(&b, "catalogue", "tables", strerror(ENOMEM));
     ok = ok && fill(&b);

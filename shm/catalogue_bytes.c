@@ -61,10 +61,7 @@ put_provider(struct buf *out, const struct catalogue_provider *p)
         put_text(out, p->names[i].model);
         put_text(out, p->names[i].upstream);
     }
-    put_u64(out, p->connect_timeout_ms);
-    put_u64(out, p->first_byte_timeout_ms);
-    put_u64(out, p->idle_timeout_ms);
-    put_u64(out, p->total_timeout_ms);
+    buf_append(out, &p->timeouts, sizeof(p->timeouts));
     put_u64(out, p->builtin_delay_ms);
     put_u64(out, p->on_disconnect);
 }
@@ -84,10 +81,21 @@ put_model(struct buf *out, const struct catalogue_model *m)
     for (uint32_t i = 0; i < m->endpoint_count; i++) {
         put_u64(out, m->endpoints[i].provider);
         put_u64(out, m->endpoints[i].endpoint_idx);
+        put_u64(out, m->endpoints[i].price_version);
+        buf_append(out, &m->endpoints[i].prices, sizeof(m->prices));
+        buf_append(out, &m->endpoints[i].timeouts,
+                   sizeof(m->endpoints[i].timeouts));
     }
     put_u64(out, m->alias_count);
     for (uint32_t i = 0; i < m->alias_count; i++)
         put_text(out, m->aliases[i]);
+}
+
+static void
+put_gateway(struct buf *out, const struct catalogue_gateway *g)
+{
+    put_text(out, g->name);
+    buf_append(out, &g->settings, sizeof(g->settings));
 }
 
 void
@@ -97,10 +105,14 @@ catalogue_write(const struct catalogue *catalogue, struct buf *out)
     put_u64(out, (uint64_t)catalogue->created_ms);
     put_u64(out, catalogue->provider_count);
     put_u64(out, catalogue->model_count);
+    put_u64(out, catalogue->gateway_count);
+    buf_append(out, &catalogue->settings, sizeof(catalogue->settings));
     for (uint32_t i = 0; i < catalogue->provider_count; i++)
         put_provider(out, &catalogue->providers[i]);
     for (uint32_t i = 0; i < catalogue->model_count; i++)
         put_model(out, &catalogue->models[i]);
+    for (uint32_t i = 0; i < catalogue->gateway_count; i++)
+        put_gateway(out, &catalogue->gateways[i]);
 }
 
 /* ---- reading ---- */
@@ -216,10 +228,7 @@ get_provider(struct reader *r, struct catalogue_provider *p)
     p->speaks = (uint32_t)(habits >> 32);
     p->quirks = (uint32_t)habits;
     get_names(r, p);
-    p->connect_timeout_ms = get_u64(r);
-    p->first_byte_timeout_ms = get_u64(r);
-    p->idle_timeout_ms = get_u64(r);
-    p->total_timeout_ms = get_u64(r);
+    get_bytes(r, &p->timeouts, sizeof(p->timeouts));
     p->builtin_delay_ms = get_u64(r);
     p->on_disconnect = (enum on_disconnect)get_below(r, 256);
 }
@@ -239,6 +248,10 @@ get_model(struct reader *r, struct catalogue_model *m, uint32_t providers)
     for (uint32_t i = 0; i < m->endpoint_count; i++) {
         m->endpoints[i].provider = get_below(r, providers);
         m->endpoints[i].endpoint_idx = get_below(r, COUNT_MAX);
+        m->endpoints[i].price_version = get_below(r, UINT64_C(1) << 32);
+        get_bytes(r, &m->endpoints[i].prices, sizeof(m->prices));
+        get_bytes(r, &m->endpoints[i].timeouts,
+                  sizeof(m->endpoints[i].timeouts));
     }
     uint32_t aliases = get_below(r, COUNT_MAX);
     if (r->bad || aliases == 0)
@@ -253,6 +266,22 @@ get_model(struct reader *r, struct catalogue_model *m, uint32_t providers)
     r->bad = r->bad || m->alias_count != aliases;
 }
 
+static void
+get_settings(struct reader *r, struct settings *settings)
+{
+    get_bytes(r, settings, sizeof(*settings));
+    for (int i = 0; i < SETTINGS_LISTS; i++)
+        if (settings->lists[i].count > SETTINGS_LIST_MAX)
+            r->bad = true;
+}
+
+static void
+get_gateway(struct reader *r, struct catalogue_gateway *g)
+{
+    get_text(r, g->name, sizeof(g->name));
+    get_settings(r, &g->settings);
+}
+
 struct catalogue *
 catalogue_read(struct str bytes)
 {
@@ -265,15 +294,16 @@ catalogue_read(struct str bytes)
     catalogue->created_ms = (int64_t)get_u64(&r);
     uint32_t providers = get_below(&r, COUNT_MAX);
     uint32_t models = get_below(&r, COUNT_MAX);
-    catalogue->providers =
-        calloc(providers + 1u, sizeof(*catalogue->providers));
-    catalogue->models = calloc(models + 1u, sizeof(*catalogue->models));
-    if (catalogue->providers == NULL || catalogue->models == NULL)
+    uint32_t gateways = get_below(&r, COUNT_MAX);
+    get_settings(&r, &catalogue->settings);
+    if (!catalogue_make_tables(catalogue, providers, models, gateways))
         r.bad = true;
     while (!r.bad && catalogue->provider_count < providers)
         get_provider(&r, &catalogue->providers[catalogue->provider_count++]);
     while (!r.bad && catalogue->model_count < models)
         get_model(&r, &catalogue->models[catalogue->model_count++], providers);
+    while (!r.bad && catalogue->gateway_count < gateways)
+        get_gateway(&r, &catalogue->gateways[catalogue->gateway_count++]);
     if (!r.bad && r.left.len == 0 && catalogue_make_index(catalogue))
         return catalogue;
     catalogue_put(catalogue);

@@ -32,6 +32,15 @@ store_acl(struct shm_acl *row, const uint8_t addr[16], uint32_t prefix_len)
     shm_store(&row->prefix_len, prefix_len);
 }
 
+static void
+store_settings(struct shm_policy *copy, const struct settings *settings)
+{
+    uint64_t words[SETTINGS_WORDS];
+    memcpy(words, settings, sizeof(words));
+    for (int i = 0; i < SETTINGS_WORDS; i++)
+        shm_store(&copy->settings[i], words[i]);
+}
+
 void
 key_policy_store(struct shm_entry_cold *cold, const struct entry_policy *policy)
 {
@@ -53,6 +62,7 @@ key_policy_store(struct shm_entry_cold *cold, const struct entry_policy *policy)
                   policy->acl[i].prefix_len);
     for (int i = 0; i < 8; i++)
         shm_store(&copy->name[i], name[i]);
+    store_settings(copy, &policy->settings);
     /* release: who sees the version sees its copy */
     shm_store(&cold->policy_version, version);
 }
@@ -177,6 +187,36 @@ key_policy_group(const struct segment *segment, struct key_view *view)
     return -EAGAIN;
 }
 
+/* Damage shows nobody a list longer than it is. */
+static void
+load_settings(const struct shm_policy *copy, struct settings *settings)
+{
+    uint64_t words[SETTINGS_WORDS];
+    for (int i = 0; i < SETTINGS_WORDS; i++)
+        words[i] = shm_load(&copy->settings[i]);
+    memcpy(settings, words, sizeof(words));
+    for (int i = 0; i < SETTINGS_LISTS; i++)
+        if (settings->lists[i].count > SETTINGS_LIST_MAX)
+            settings->lists[i].count = SETTINGS_LIST_MAX;
+}
+
+int
+key_table_settings(const struct segment *segment, const struct key_view *view,
+                   bool of_group, struct settings *settings)
+{
+    uint32_t entry = of_group ? view->group_entry : view->entry;
+    uint64_t tag = of_group ? view->group_tag : view->tag;
+    const struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    const struct shm_entry_cold *cold = cold_of(segment, entry);
+    for (int tries = 0; tries < LATCH_TRIES; tries++) {
+        uint32_t version = shm_load(&cold->policy_version);
+        load_settings(&cold->policy[version % 2], settings);
+        if (shm_load(&cold->policy_version) == version)
+            return shm_load(&hot->tag) == tag ? 0 : -ESTALE;
+    }
+    return -EAGAIN;
+}
+
 /* ---- all of it ---- */
 
 static void
@@ -216,6 +256,7 @@ copy_policy(const struct shm_entry_cold *cold, uint32_t from,
     }
     for (int i = 0; i < 8; i++)
         name[i] = shm_load(&copy->name[i]);
+    load_settings(copy, &policy->settings);
     memcpy(policy->name, name, sizeof(policy->name));
     policy->name[sizeof(policy->name) - 1] = '\0';
 }

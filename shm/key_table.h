@@ -30,6 +30,7 @@ struct entry_policy {
         uint32_t prefix_len;
     } acl[SHM_ACL_MAX];
     char name[64];
+    struct settings settings; /* a layer; SHM_KEY_HAS_SETTINGS where set */
     struct entry_budget {
         uint32_t unit, period; /* SHM_PERIOD_NONE: row unused */
         int64_t limit, baseline, period_no, resets_ms;
@@ -66,6 +67,11 @@ int key_table_model_allowed(const struct segment *segment,
 int key_table_address_allowed(const struct segment *segment,
                               const struct key_view *view,
                               const uint8_t addr[16]);
+
+/* The layer of the view's key, or of its group. 0; -ESTALE, -EAGAIN as above. */
+int key_table_settings(const struct segment *segment,
+                       const struct key_view *view, bool of_group,
+                       struct settings *settings) MUST_CHECK;
 
 /* ---- Any process. ---- */
 /*

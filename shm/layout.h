@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/settings.h"
 #include "shm/atomic.h"
 #include "shm/layout_limits.h"
 
@@ -88,6 +89,7 @@ enum shm_entry_flags {
     SHM_KEY_ACL_ALLOW = 16,     /* acl lists who may; else who may not */
     SHM_KEY_IS_GROUP = 32,
     SHM_KEY_HAS_MONEY_BUDGET = 64, /* itself or its group: needs a price */
+    SHM_KEY_HAS_SETTINGS = 128,    /* policy.settings says something */
 };
 
 struct shm_header {
@@ -198,7 +200,8 @@ struct shm_policy {
     shm_u32 group_entry, pad;
     shm_u64 models[SHM_MODELS_MAX / 64];
     struct shm_acl acl[SHM_ACL_MAX];
-    shm_u64 name[8]; /* 63 bytes + NUL, for dump */
+    shm_u64 name[8];                  /* 63 bytes + NUL, for dump */
+    shm_u64 settings[SETTINGS_WORDS]; /* a struct settings: this layer */
 };
 
 /*

@@ -118,6 +118,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_policy, group_id), FIELD(shm_policy, group_tag),
     FIELD(shm_policy, group_entry), FIELD(shm_policy, models),
     FIELD(shm_policy, acl), FIELD(shm_policy, name),
+    FIELD(shm_policy, settings),
     SIZE(shm_entry_cold),
     FIELD(shm_entry_cold, seq), FIELD(shm_entry_cold, policy_version),
     FIELD(shm_entry_cold, budget_version), FIELD(shm_entry_cold, flags),

@@ -21,22 +21,21 @@ enum {
 static uint64_t
 phase_limit(const struct exchange *exchange, const char **text)
 {
-    const struct catalogue_provider *provider = exchange->request.provider;
+    const struct call_timeouts *timeouts = exchange->request.timeouts;
     switch (exchange->state) {
     case EXCHANGE_CONNECTING:
     case EXCHANGE_HANDSHAKE:
         *text = "no connection in time";
-        return provider ? provider->connect_timeout_ms : UNIX_CONNECT_MS;
+        return timeouts ? timeouts->connect_ms : UNIX_CONNECT_MS;
     case EXCHANGE_OPEN:
         if (exchange->paused)
             return 0;
         if (!exchange->head_given) {
             *text = "no answer in time";
-            return provider ? provider->first_byte_timeout_ms
-                            : UNIX_FIRST_BYTE_MS;
+            return timeouts ? timeouts->first_byte_ms : UNIX_FIRST_BYTE_MS;
         }
         *text = "silent for too long in mid-answer";
-        return provider ? provider->idle_timeout_ms : UNIX_IDLE_MS;
+        return timeouts ? timeouts->idle_ms : UNIX_IDLE_MS;
     default:
         return 0;
     }
@@ -54,9 +53,8 @@ deadline(const struct exchange *exchange, const char **text)
         *text = "no answer in the time that the call allows";
         due = exchange->started_ms + first;
     }
-    uint64_t total = exchange->request.provider
-                         ? exchange->request.provider->total_timeout_ms
-                         : 0;
+    const struct call_timeouts *timeouts = exchange->request.timeouts;
+    uint64_t total = timeouts ? timeouts->total_ms : 0;
     if (total > 0 && (due == 0 || exchange->started_ms + total < due)) {
         *text = "the whole exchange took too long";
         due = exchange->started_ms + total;
@@ -239,6 +237,8 @@ exchange_start(struct worker *worker, const struct exchange_request *request,
     if (exchange == NULL)
         return NULL;
     exchange->request = *request;
+    if (request->timeouts == NULL && request->provider != NULL)
+        exchange->request.timeouts = &request->provider->timeouts;
     exchange->events = events;
     exchange->owner = owner;
     exchange->started_ms = exchange->phase_ms = loop_now_ms(worker->loop);

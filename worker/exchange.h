@@ -43,6 +43,8 @@ struct exchange_events {
 
 struct exchange_request {
     const struct catalogue_provider *provider; /* NULL: the unix socket below */
+    const struct call_timeouts
+        *timeouts;         /* NULL: the provider's; they live on */
     const char *unix_path; /* accountant's socket (management), else NULL */
     const struct iovec *pieces; /* head and body; alive until `end` */
     int piece_count;

@@ -168,7 +168,7 @@ connect_provider(struct exchange *exchange)
         .host = provider->host,
         .port = provider->port,
         .proxy = provider->proxy,
-        .timeout_ms = provider->connect_timeout_ms,
+        .timeout_ms = exchange->request.timeouts->connect_ms,
         .guarded = provider->guarded,
     };
     exchange->state = EXCHANGE_CONNECTING;

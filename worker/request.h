@@ -61,6 +61,11 @@ struct request {
     struct rate_answer rpm, tpm;
     uint64_t tpm_taken[2]; /* of key and group, to be corrected */
 
+    /* how: settings.h */
+    uint32_t gateway_hash; /* settings_name_hash() of the path's; 0: none */
+    const struct settings *settings;         /* NULL: not routed yet */
+    const struct catalogue_gateway *gateway; /* its profile, or NULL */
+
     /* where it goes */
     const struct dialect *dialect;
     uint8_t endpoint;
@@ -111,6 +116,7 @@ struct request {
     /* ---- what stands below is not cleared for a new request ---- */
     struct call call;
     struct request_tags tags;           /* where has_tags */
+    struct settings own_settings;
     char path_provider[SHM_NAME_BYTES]; /* a provider's name, not ended */
     char content_type_text[MULTIPART_TYPE_BYTES];
     struct http_head head; /* the client's; spans point into head_copy */

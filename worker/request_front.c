@@ -111,6 +111,8 @@ request_on_head(struct client *client, const struct http_head *head,
               scratch, &match);
     request->path = match.row;
     request->plane = match.plane;
+    if (match.gateway.len > 0)
+        request->gateway_hash = settings_name_hash(match.gateway);
     request->dialect = request_dialect(&match, head);
     int r = -1;
     if (request->path == NULL)

@@ -247,6 +247,8 @@ path_find(struct str path, enum http_method method, bool admin_listener,
         match->plane = match->row->plane;
     if (match->row->rest == REST_MODEL)
         match->model = found.rest;
+    if (match->plane == PLANE_CF_GATEWAY && found.count >= 2)
+        match->gateway = found.segments[1];
     if (match->row->rest == REST_PATH) {
         if (found.count == 3)
             match->provider = found.segments[2];

@@ -53,6 +53,7 @@ struct path_match {
     struct str rest;     /* what `*` stood for, as sent */
     struct str model;    /* named by the path, as sent; len 0: it names none */
     struct str provider; /* named by the path; len 0: any */
+    struct str gateway;  /* of Cloudflare's paths; len 0: none */
     uint8_t plane;
 };
 

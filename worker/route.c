@@ -6,6 +6,7 @@
 #include "worker/cloudflare.h"
 #include "worker/error_reply.h"
 #include "worker/request_path.h"
+#include "worker/settings.h"
 
 /* The same words for unknown and not allowed: nobody learns what exists. */
 static int
@@ -137,7 +138,7 @@ route_find(struct request *request, struct fault *fault)
         fault_set_overloaded(fault, "the gateway is starting");
         return -1;
     }
-    if (find_model(request, fault) < 0)
+    if (settings_resolve(request, fault) < 0 || find_model(request, fault) < 0)
         return -1;
     int allowed = auth_model_allowed(request, request->model->model_idx, fault);
     if (allowed < 0)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "accountant/admin/budget_fields.h"
+#include "accountant/admin/settings_fields.h"
 #include "accountant/admin/value.h"
 #include "common/clock.h"
 #include "common/json_write.h"
@@ -360,6 +361,22 @@ apply_tags(struct key_edit *edit, const cJSON *value)
                                      GATEWAY_TAGS_BYTES - 1);
 }
 
+static bool
+apply_settings(struct key_edit *edit, const cJSON *value)
+{
+    char text[SETTINGS_TEXT_MAX];
+    if (!settings_apply(value, edit->store, edit->key->settings, text,
+                        edit->error))
+        return false;
+    free(edit->key->settings);
+    edit->key->settings = NULL;
+    if (text[0] == '\0')
+        return true;
+    edit->key->settings = strdup(text);
+    return edit->key->settings != NULL ||
+           admin_error_set(edit->error, 500, "internal", "out of memory");
+}
+
 static const struct key_field {
     const char *name;
     bool (*apply)(struct key_edit *edit, const cJSON *value);
@@ -380,6 +397,7 @@ static const struct key_field {
     {"hold", apply_hold},
     {"crash_charge", apply_crash_charge},
     {"tags", apply_tags},
+    {"settings", apply_settings},
 };
 
 bool
@@ -390,7 +408,7 @@ key_fields_apply(const cJSON *body, const struct store *store,
     if (!value_members(body, "",
                        "name group enabled budgets set_budget expires_at "
                        "expires_in_days rpm tpm concurrency models ip_acl "
-                       "on_exhausted hold crash_charge tags",
+                       "on_exhausted hold crash_charge tags settings",
                        error))
         return false;
     for (unsigned i = 0; i < ARRAY_LEN(key_fields); i++) {

@@ -4,6 +4,7 @@
  */
 #include "accountant/admin/object_json.h"
 
+#include "accountant/admin/settings_fields.h"
 #include "accountant/admin/words.h"
 #include "common/clock.h"
 
@@ -172,6 +173,7 @@ key_policy_to_json(struct json_writer *json, const struct gateway *key)
     json_cstring(json, word_text(words_hold, key->hold_worst));
     json_key(json, "crash_charge");
     json_cstring(json, word_text(words_crash_charge, key->crash_reserved));
+    settings_to_json(json, key->settings);
 }
 
 const char *
@@ -240,6 +242,7 @@ group_to_json(struct json_writer *json, const struct store *store,
     key_limit(json, "rpm", group->rpm);
     key_limit(json, "tpm", group->tpm);
     key_limit(json, "concurrency", group->concurrency);
+    settings_to_json(json, group->settings);
     totals_to_json(json, &use);
     json_key(json, "created_at");
     json_time(json, group->created_ms);

@@ -8,6 +8,7 @@
 #include "accountant/admin/budget_fields.h"
 #include "accountant/admin/key_fields.h"
 #include "accountant/admin/object_json.h"
+#include "accountant/admin/settings_fields.h"
 #include "accountant/admin/value.h"
 
 enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000, NOTE_MAX = 200 };
@@ -25,12 +26,13 @@ group_of_path(struct call *call)
 }
 
 static bool
-group_fields_apply(const cJSON *body, struct group *group,
-                   struct admin_error *error)
+group_fields_apply(const cJSON *body, const struct store *store,
+                   struct group *group, struct admin_error *error)
 {
     uint64_t concurrency = group->concurrency;
     if (!value_members(body, "",
-                       "name prepaid budgets set_budget rpm tpm concurrency",
+                       "name prepaid budgets set_budget rpm tpm concurrency "
+                       "settings",
                        error))
         return false;
     const cJSON *prepaid = cJSON_GetObjectItemCaseSensitive(body, "prepaid");
@@ -50,6 +52,13 @@ group_fields_apply(const cJSON *body, struct group *group,
          value_limit(tpm, "tpm", LIMIT_MAX, &group->tpm, error)) &&
         (most == NULL ||
          value_limit(most, "concurrency", 1000000, &concurrency, error));
+    const cJSON *settings = cJSON_GetObjectItemCaseSensitive(body, "settings");
+    char text[SETTINGS_TEXT_MAX];
+    if (good && settings != NULL) {
+        good = settings_apply(settings, store, group->settings, text, error);
+        if (good)
+            memcpy(group->settings, text, sizeof(text));
+    }
     group->concurrency = (uint32_t)concurrency;
     return good;
 }
@@ -90,7 +99,7 @@ op_groups_create(struct call *call)
     struct group group = {.entry = SHM_ENTRY_NONE};
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(call->body, "name");
     if (!name_is_valid(name, "name", group.name, &call->error) ||
-        !group_fields_apply(call->body, &group, &call->error))
+        !group_fields_apply(call->body, call->store, &group, &call->error))
         call_refuse(call);
     else if (store_group_named(call->store, group.name) != NULL)
         call_fail(call, 409, "group_exists", "Group '%s' already exists.",
@@ -150,7 +159,7 @@ op_groups_update(struct call *call)
         call_fail(call, 400, "invalid_field",
                   "A group cannot be renamed: its name is in logs and "
                   "scripts.");
-    else if (!group_fields_apply(call->body, &group, &call->error))
+    else if (!group_fields_apply(call->body, call->store, &group, &call->error))
         call_refuse(call);
     else
         store_group_put(call->store, &group, group_changed, call);

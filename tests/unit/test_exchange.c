@@ -261,9 +261,9 @@ TEST(silence_ends_in_a_timeout_of_its_phase)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct fixture f;
         fixture_init(&f);
-        f.provider.first_byte_timeout_ms = cases[i].first_ms;
-        f.provider.idle_timeout_ms = cases[i].idle_ms;
-        f.provider.total_timeout_ms = cases[i].total_ms;
+        f.provider.timeouts.first_byte_ms = cases[i].first_ms;
+        f.provider.timeouts.idle_ms = cases[i].idle_ms;
+        f.provider.timeouts.total_ms = cases[i].total_ms;
         f.first_byte_ms = cases[i].call_ms;
         fixture_start(&f);
         int fd = fixture_accept(&f);
@@ -281,7 +281,7 @@ TEST(a_paused_exchange_reads_nothing_and_has_no_idle_timeout)
 {
     struct fixture f;
     fixture_init(&f);
-    f.provider.idle_timeout_ms = 20;
+    f.provider.timeouts.idle_ms = 20;
     fixture_start(&f);
     int fd = fixture_accept(&f);
     f.record.pause_in_body = true;

@@ -259,7 +259,7 @@ TEST(a_silent_tls_server_is_a_timeout)
     struct fixture f;
     struct server server;
     server_init(&f, &server);
-    f.provider.connect_timeout_ms = 50;
+    f.provider.timeouts.connect_ms = 50;
     fixture_start(&f);
     server.stream.fd = fixture_accept(&f);
     UNTIL(&f, f.record.ends == 1);

@@ -140,9 +140,9 @@ fixture_init(struct fixture *f)
     snprintf(f->provider.host, sizeof(f->provider.host), "127.0.0.1");
     f->provider.kind = PROVIDER_OPENAI;
     f->provider.port = f->port;
-    f->provider.connect_timeout_ms = 5000;
-    f->provider.first_byte_timeout_ms = 5000;
-    f->provider.idle_timeout_ms = 5000;
+    f->provider.timeouts.connect_ms = 5000;
+    f->provider.timeouts.first_byte_ms = 5000;
+    f->provider.timeouts.idle_ms = 5000;
     f->call = (struct call){.endpoint = ENDPOINT_CHAT, .n = 1};
     static char request[] = "POST /x HTTP/1.1\r\nHost: a\r\n"
                             "Content-Length: 2\r\n\r\n{}";

@@ -1,0 +1,138 @@
+/*
+ * test_settings.c - the table of settings: values, layers, texts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "common/settings.h"
+
+#include <errno.h>
+
+#include "tests/test.h"
+
+static int
+find_provider(void *context, struct str name)
+{
+    (void)context;
+    if (str_equals(name, STR_LIT("a")))
+        return 3;
+    return str_equals(name, STR_LIT("b")) ? 7 : -1;
+}
+
+static int
+put(struct settings *settings, enum setting setting, const char *text)
+{
+    struct buf reason;
+    buf_init(&reason, 0);
+    int r = settings_put(settings, setting, str_from(text), find_provider, NULL,
+                         &reason);
+    CHECK_EQ(r<0, buf_len(&reason)> 0);
+    buf_fini(&reason);
+    return r;
+}
+
+TEST(defaults_are_whole)
+{
+    struct settings s;
+    settings_init(&s);
+    CHECK_EQ(s.set, 0);
+    CHECK_EQ(s.values[SETTING_SORT], SORT_ORDER);
+    CHECK_EQ(s.values[SETTING_ALLOW_FALLBACKS], 1);
+    CHECK_EQ(s.values[SETTING_RETRY_DELAY], 500);
+    CHECK_EQ(s.values[SETTING_COLLECT_LOG], 1);
+    for (int i = 0; i < SETTINGS; i++)
+        CHECK_EQ(settings_find(str_from(setting_rows[i].name)), i);
+    CHECK_EQ(settings_find(STR_LIT("no_such")), -1);
+}
+
+TEST(values_of_each_type)
+{
+    static const struct {
+        enum setting setting;
+        const char *text;
+        int64_t value; /* -1: refused */
+    } cases[] = {
+        {SETTING_SORT, "price", SORT_PRICE},
+        {SETTING_SORT, "pric", -1},
+        {SETTING_SORT, "", -1},
+        {SETTING_SORT, "order|draw", -1},
+        {SETTING_SHADOW, "true", 1},
+        {SETTING_SHADOW, "no", 0},
+        {SETTING_SHADOW, "1", -1},
+        {SETTING_MAX_ATTEMPTS, "5", 5},
+        {SETTING_MAX_ATTEMPTS, "11", -1},
+        {SETTING_MAX_ATTEMPTS, "-1", -1},
+        {SETTING_MAX_ATTEMPTS, "5s", -1},
+        {SETTING_RETRY_DELAY, "250", 250},
+        {SETTING_RETRY_DELAY, "2s", 2000},
+        {SETTING_RETRY_DELAY, "6s", -1},
+        {SETTING_RETRY_DELAY, "2 s", -1},
+        {SETTING_CACHE_TTL, "90", 90},
+        {SETTING_CACHE_TTL, "10m", 600},
+        {SETTING_CACHE_TTL, "1500ms", 1},
+        {SETTING_CACHE_TTL, "99999999999999999999", -1},
+        {SETTING_CACHE_TTL, "4294967296", -1},
+        {SETTING_CACHE_TTL, "", -1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct settings s = {0};
+        int r = put(&s, cases[i].setting, cases[i].text);
+        CHECK_EQ(r, cases[i].value < 0 ? -EINVAL : 0);
+        CHECK_EQ(settings_has(&s, cases[i].setting), r == 0);
+        if (r == 0)
+            CHECK_EQ(s.values[cases[i].setting], cases[i].value);
+    }
+}
+
+TEST(lists_of_providers)
+{
+    struct settings s = {0};
+    CHECK_EQ(put(&s, SETTING_PROVIDERS, "b, a"), 0);
+    CHECK_EQ(s.lists[SETTINGS_ORDER].count, 2);
+    CHECK_EQ(s.lists[SETTINGS_ORDER].idx[0], 7);
+    CHECK_EQ(s.lists[SETTINGS_ORDER].idx[1], 3);
+    CHECK_EQ(put(&s, SETTING_ONLY, "c"), -EINVAL);
+    CHECK_EQ(put(&s, SETTING_ONLY, "a,,b"), -EINVAL);
+    CHECK_EQ(put(&s, SETTING_ONLY, "a,a,a,a,a,a,a,a,a"), -EINVAL);
+    CHECK_TRUE(!settings_has(&s, SETTING_ONLY));
+}
+
+TEST(upper_layers_win)
+{
+    struct settings low, up = {0};
+    settings_init(&low);
+    CHECK_EQ(put(&low, SETTING_SORT, "price"), 0);
+    CHECK_EQ(put(&low, SETTING_ONLY, "a"), 0);
+    CHECK_EQ(put(&up, SETTING_CACHE_TTL, "60"), 0);
+    CHECK_EQ(put(&up, SETTING_ONLY, "b"), 0);
+    settings_merge(&low, &up);
+    CHECK_EQ(low.values[SETTING_SORT], SORT_PRICE);
+    CHECK_EQ(low.values[SETTING_CACHE_TTL], 60);
+    CHECK_EQ(low.lists[SETTINGS_ONLY].idx[0], 7);
+    CHECK_EQ(low.values[SETTING_ALLOW_FALLBACKS], 1);
+}
+
+TEST(texts_that_are_kept)
+{
+    struct settings s = {0};
+    struct buf reason;
+    buf_init(&reason, 0);
+    /* A provider that is gone leaves its list; an empty one allows nobody. */
+    CHECK_EQ(settings_read(&s,
+                           STR_LIT("sort = latency\nproviders = gone, a\n"
+                                   "only=gone\n\n  shadow = yes"),
+                           find_provider, NULL, &reason),
+             0);
+    CHECK_EQ(s.values[SETTING_SORT], SORT_LATENCY);
+    CHECK_EQ(s.lists[SETTINGS_ORDER].count, 1);
+    CHECK_TRUE(settings_has(&s, SETTING_ONLY));
+    CHECK_EQ(s.lists[SETTINGS_ONLY].count, 0);
+    CHECK_EQ(s.values[SETTING_SHADOW], 1);
+    CHECK_EQ(settings_read(&s, STR_LIT("sort"), find_provider, NULL, &reason),
+             -EINVAL);
+    CHECK_EQ(
+        settings_read(&s, STR_LIT("srt = price"), find_provider, NULL, &reason),
+        -EINVAL);
+    buf_fini(&reason);
+    CHECK_TRUE(settings_name_hash(STR_LIT("main")) != 0);
+    CHECK_EQ(settings_name_hash(STR_LIT("main")),
+             settings_name_hash(STR_LIT("main")));
+}

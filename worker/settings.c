@@ -1,0 +1,158 @@
+/*
+ * settings.c - see settings.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/settings.h"
+
+#include <errno.h>
+
+#include "worker/error_reply.h"
+
+enum { KEY_TRIES = 16 };
+
+/* ---- the head's layer ---- */
+
+/* Names that clients of Cloudflare's had before, and still send. */
+static const struct {
+    struct str name;
+    enum setting setting;
+} old_names[] = {
+    {STR_LIT("cf-cache-ttl"), SETTING_CACHE_TTL},
+    {STR_LIT("cf-skip-cache"), SETTING_SKIP_CACHE},
+};
+
+/* Nearly all fields are none of ours: "cf-" or "x-aigw-". */
+static bool
+may_be_setting(struct str name)
+{
+    if (name.len < 10)
+        return false;
+    const char *p = name.ptr;
+    return p[2] == '-' ? (p[0] | 0x20) == 'c' && (p[1] | 0x20) == 'f'
+                       : p[6] == '-' && p[1] == '-' && (p[0] | 0x20) == 'x';
+}
+
+static int
+find_setting(struct str name)
+{
+    for (int i = 0; i < SETTINGS; i++)
+        if (str_equals_nocase(name, str_from(setting_rows[i].cf_header)) ||
+            str_equals_nocase(name, str_from(setting_rows[i].own_header)))
+            return i;
+    for (size_t i = 0; i < ARRAY_LEN(old_names); i++)
+        if (str_equals_nocase(name, old_names[i].name))
+            return (int)old_names[i].setting;
+    return -1;
+}
+
+static int
+find_provider(void *context, struct str name)
+{
+    const struct catalogue *catalogue = context;
+    int found = catalogue_find_provider(catalogue, name);
+    return found < 0 ? -1 : (int)catalogue->providers[found].provider_idx;
+}
+
+static int
+put_field(struct request *request, struct settings *layer, int setting,
+          const struct http_field *field, struct fault *fault)
+{
+    struct buf reason;
+    buf_init(&reason, 0);
+    int r = settings_put(layer, (enum setting)setting, field->value,
+                         find_provider, request->catalogue, &reason);
+    if (r < 0) {
+        fault_set(fault, 400, "invalid_request_error", "invalid_field", NULL,
+                  "the field `%.*s` is not understood: %s",
+                  STR_ARG(field->name), buf_cstr(&reason));
+        fault->no_retry = true;
+    }
+    buf_fini(&reason);
+    return r;
+}
+
+/* 0 with what the head says, mostly nothing; -1 with *fault. */
+static int
+read_head(struct request *request, struct settings *layer, struct fault *fault)
+{
+    const struct http_head *head = &request->head;
+    for (unsigned i = 0; i < head->field_count; i++) {
+        const struct http_field *field = &head->fields[i];
+        if (!may_be_setting(field->name))
+            continue;
+        int setting = find_setting(field->name);
+        if (setting >= 0 &&
+            put_field(request, layer, setting, field, fault) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- the layers below ---- */
+
+static int
+read_entry(struct request *request, bool of_group, struct settings *layer,
+           struct fault *fault)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    uint32_t flags = of_group ? request->key.group_flags : request->key.flags;
+    layer->set = 0;
+    int r = -ESTALE;
+    for (int tries = 0; tries < KEY_TRIES && r == -ESTALE; tries++) {
+        if ((flags & SHM_KEY_HAS_SETTINGS) == 0)
+            return 0;
+        r = key_table_settings(segment, &request->key, of_group, layer);
+        if (r == 0)
+            return 0;
+        if (r == -ESTALE && auth_check_again(request, fault) < 0)
+            return -1;
+        flags = of_group ? request->key.group_flags : request->key.flags;
+    }
+    fault_set_overloaded(fault, "the key is being changed");
+    return -1;
+}
+
+/* By the call, its path, its key, its group or the server: the first that names
+ * one. */
+static const struct catalogue_gateway *
+find_gateway(const struct request *request, const struct settings *call,
+             const struct settings *key, const struct settings *group)
+{
+    const struct settings *const layers[] = {key, group,
+                                             &request->catalogue->settings};
+    uint32_t hash = settings_has(call, SETTING_GATEWAY)
+                        ? call->values[SETTING_GATEWAY]
+                        : request->gateway_hash;
+    for (size_t i = 0; hash == 0 && i < ARRAY_LEN(layers); i++)
+        if (settings_has(layers[i], SETTING_GATEWAY))
+            hash = layers[i]->values[SETTING_GATEWAY];
+    return hash == 0 ? NULL : catalogue_find_gateway(request->catalogue, hash);
+}
+
+int
+settings_resolve(struct request *request, struct fault *fault)
+{
+    const uint32_t flags = request->key.flags | request->key.group_flags;
+    struct settings call, key, group;
+    call.set = key.set = group.set = 0;
+    request->settings = &request->catalogue->settings;
+    request->gateway = NULL;
+    if (read_head(request, &call, fault) < 0)
+        return -1;
+    if ((flags & SHM_KEY_HAS_SETTINGS) != 0 &&
+        (read_entry(request, false, &key, fault) < 0 ||
+         read_entry(request, true, &group, fault) < 0))
+        return -1;
+    if (request->catalogue->gateway_count > 0)
+        request->gateway = find_gateway(request, &call, &key, &group);
+    if ((call.set | key.set | group.set) == 0 && request->gateway == NULL)
+        return 0;
+    request->own_settings = request->catalogue->settings;
+    settings_merge(&request->own_settings, &group);
+    if (request->gateway != NULL)
+        settings_merge(&request->own_settings, &request->gateway->settings);
+    settings_merge(&request->own_settings, &key);
+    settings_merge(&request->own_settings, &call);
+    request->settings = &request->own_settings;
+    return 0;
+}
