@@ -21,8 +21,8 @@ enum {
     RELAY_EVENT_MAX = 64 * 1024,  /* a longer event passes as it comes */
     RELAY_PLAIN_MAX = 256 * 1024, /* a longer answer passes as it comes */
     RELAY_TAIL_BYTES = 64,        /* of a long answer: sent when settled */
-    RELAY_TRANSLATE_MAX =
-        64 * 1024 * 1024, /* of an answer in another dialect */
+    /* All that an answer in another dialect takes at a time. */
+    RELAY_TRANSLATE_MAX = 64 * 1024 * 1024,
 };
 
 enum relay_kind { RELAY_NONE, RELAY_STREAM, RELAY_PLAIN, RELAY_ERROR };
@@ -101,6 +101,8 @@ void relay_translate_head(struct request *request);
 void relay_translate_body(struct request *request, struct str bytes);
 void relay_translate_flush(struct request *request);
 void relay_translate_end(struct request *request);
+/* Whether what has come of the answer can be held; false: the call has failed. */
+bool relay_translate_fits(struct request *request);
 /* All of a plain answer is in request->held. */
 void relay_translate_plain(struct request *request);
 

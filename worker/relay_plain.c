@@ -179,16 +179,6 @@ relay_plain_end(struct request *request)
         finish_plain(request);
 }
 
-/* It can be translated only as a whole. */
-static void
-fail_too_long(struct request *request)
-{
-    struct fault fault;
-    fault_set(&fault, 502, "server_error", "upstream_error", NULL,
-              "the provider's answer is too long to be translated");
-    relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
-}
-
 void
 relay_plain_flush(struct request *request)
 {
@@ -207,8 +197,7 @@ relay_plain_flush(struct request *request)
     if (relay->kind == RELAY_ERROR)
         return;
     if (request->translation != NULL) {
-        if (buf_len(held) > RELAY_TRANSLATE_MAX)
-            fail_too_long(request);
+        (void)relay_translate_fits(request); /* as a whole only, or not */
         return;
     }
     if (!relay->is_passing && buf_len(held) <= RELAY_PLAIN_MAX)

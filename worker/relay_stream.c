@@ -139,27 +139,6 @@ relay_is_covered(struct request *request)
     return true;
 }
 
-/* What has been counted, to forget what is cut off and not passed. */
-struct counted {
-    uint64_t events, ascii, other, sequence;
-};
-
-static struct counted
-counted_now(const struct answer *answer)
-{
-    return (struct counted){answer->content_events, answer->ascii_bytes,
-                            answer->other_chars, answer->sequence};
-}
-
-static void
-counted_back(struct answer *answer, const struct counted *before)
-{
-    answer->content_events = before->events;
-    answer->ascii_bytes = before->ascii;
-    answer->other_chars = before->other;
-    answer->sequence = before->sequence;
-}
-
 /* Complete events of `bytes`, which stand at `off` of held where `in_held`.
  * Returns how many bytes are done with. */
 static size_t
@@ -172,11 +151,11 @@ take_events(struct request *request, struct str bytes, bool in_held, size_t off,
     while (used < bytes.len && sse_next(&relay->scan, bytes.ptr + used,
                                         bytes.len - used, at_end, &event)) {
         relay->scan.scanned = 0;
-        struct counted before = counted_now(&request->answer);
+        struct answer_counted before = answer_counted(&request->answer);
         enum event_verdict verdict =
             request->dialect->answer_event(&request->answer, &event);
         if (!relay_is_covered(request)) {
-            counted_back(&request->answer, &before);
+            answer_count_back(&request->answer, &before);
             request->cut = true;
             return bytes.len;
         }
@@ -206,11 +185,11 @@ start_long_event(struct request *request)
     relay->in_long_event = true;
     relay->long_state = LONG_LINE_START;
     relay->scan.scanned = 0;
-    struct counted before = counted_now(&request->answer);
+    struct answer_counted before = answer_counted(&request->answer);
     size_t passed = pass_long_event(relay, &request->answer, bytes);
     CHECK(passed == bytes.len);
     if (!relay_is_covered(request)) {
-        counted_back(&request->answer, &before);
+        answer_count_back(&request->answer, &before);
         relay->in_long_event = false; /* nothing of it has passed */
         relay->partial = buf_len(held);
         request->cut = true;
@@ -232,10 +211,10 @@ relay_stream_body(struct request *request, struct str bytes)
     if (request->cut)
         return;
     if (relay->in_long_event) {
-        struct counted before = counted_now(&request->answer);
+        struct answer_counted before = answer_counted(&request->answer);
         size_t len = pass_long_event(relay, &request->answer, bytes);
         if (!relay_is_covered(request)) {
-            counted_back(&request->answer, &before);
+            answer_count_back(&request->answer, &before);
             relay->in_long_event = true;
             request->cut = true;
             return;

@@ -1,56 +1,84 @@
 /*
- * relay_translate.c - calls whose client and provider speak different dialects:
- * the request on its way up, the answer on its way down.
+ * relay_translate.c - answers of calls whose client and provider speak different
+ * dialects.
  *
  *   upstream's bytes -> whole events -> read_event -> stream -> out -> one send
  *   per read; order as in relay_stream.c: lease grown before a piece beyond it
  *   is written, progress into the slot before the send, settled before the last.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "worker/relay_parts.h"
+#include "worker/relay_translation.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/net/eventstream.h"
 #include "common/net/http_reply.h"
-#include "worker/dialect/canon.h"
-#include "worker/dialect/canon_stream.h"
 #include "worker/error_reply.h"
 #include "worker/provider/credential.h"
 
-/* Owner: the request, from relay_translate_request() until its provider is
- * another or it is freed. */
-struct translation {
-    struct canon_request *asked;
-    struct canon_stream stream;
-    struct buf body;  /* for the provider */
-    struct buf out;   /* for the client, not yet sent */
-    struct call call; /* what the provider is asked, for the builtin one */
-};
+/* ---- memory ---- */
 
-void
-relay_translation_end(struct request *request)
+/*
+ * All that an answer takes at a time is bounded and booked: what has come and
+ * is not read, what is kept of it, what is written and not sent.
+ */
+static bool
+hold_answer(struct request *request, uint64_t bytes)
 {
     struct translation *translation = request->translation;
-    if (translation == NULL)
-        return;
-    canon_request_destroy(&translation->asked);
-    canon_stream_fini(&translation->stream);
-    buf_fini(&translation->body);
-    buf_fini(&translation->out);
-    free(translation);
-    request->translation = NULL;
+    uint64_t want = bytes + STEP_BYTES;
+    if (bytes <= translation->answer_bytes)
+        return true;
+    if (bytes > RELAY_TRANSLATE_MAX)
+        translation->full = FULL_TOO_LONG;
+    else if (!request_book_canon(request, translation->asked_bytes + want))
+        translation->full = FULL_NO_ROOM;
+    else
+        translation->answer_bytes = want;
+    return translation->full == NOT_FULL;
 }
 
-/* ---- the way up ---- */
-
-static int
-no_memory(struct fault *fault)
+/* canon_stream.hold */
+static bool
+hold_stream(void *owner, uint64_t bytes)
 {
-    fault_set_overloaded(fault, "out of memory");
-    return -1;
+    struct request *request = owner;
+    struct translation *translation = request->translation;
+    uint64_t held = buf_len(&request->held);
+    if (!hold_answer(request, held + bytes))
+        return false;
+    translation->stream.room = translation->answer_bytes - held;
+    return true;
 }
+
+static void
+fail_full(struct request *request)
+{
+    struct fault fault;
+    if (request->translation->full == FULL_NO_ROOM) {
+        fault_set_overloaded(&fault, "answers under translation fill the "
+                                     "memory meant for them");
+        relay_fail(request, RECORD_REFUSED, &fault);
+        return;
+    }
+    fault_set(&fault, 502, "server_error", "upstream_error", NULL,
+              "the provider's answer is too long to be translated");
+    relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
+}
+
+bool
+relay_translate_fits(struct request *request)
+{
+    const struct canon_stream *stream = &request->translation->stream;
+    if (request->translation->full == NOT_FULL &&
+        hold_answer(request, buf_len(&request->held) + stream->collected +
+                                 buf_len(stream->out)))
+        return true;
+    fail_full(request);
+    return false;
+}
+
+/* ---- the answer ---- */
 
 static bool
 is_covered(void *owner)
@@ -58,14 +86,17 @@ is_covered(void *owner)
     return relay_is_covered(owner);
 }
 
-static void
-prepare_stream(struct request *request, struct translation *translation)
+void
+relay_translate_stream(struct request *request)
 {
+    struct translation *translation = request->translation;
     struct canon_stream *stream = &translation->stream;
     canon_stream_reset(stream);
     stream->answer = &request->answer;
     stream->client = request->dialect;
     stream->is_covered = request->call.stream ? is_covered : NULL;
+    stream->hold = hold_stream;
+    stream->room = translation->answer_bytes = FREE_BYTES;
     stream->owner = request;
     stream->plain = !request->call.stream;
     stream->collect = stream->plain || request->dialect->collects;
@@ -75,82 +106,6 @@ prepare_stream(struct request *request, struct translation *translation)
     stream->request_id = request->id;
     stream->created_s = request->started_wall_ms / 1000;
     stream->out = &translation->out;
-}
-
-int
-relay_translate_request(struct request *request, uint32_t quirks,
-                        struct fault *fault)
-{
-    const struct dialect *from = request->dialect;
-    const struct dialect *to = request->answer.dialect;
-    if (from->read_request == NULL || to->write_request == NULL) {
-        fault_set(fault, 400, "invalid_request_error", "unsupported_endpoint",
-                  NULL, "the provider of this model does not serve this API");
-        return -1;
-    }
-    struct translation *translation = calloc(1, sizeof(*translation));
-    if (translation == NULL)
-        return no_memory(fault);
-    request->translation = translation;
-    buf_init(&translation->body, 0);
-    buf_init(&translation->out, 0);
-    translation->asked = canon_request_create();
-    if (translation->asked == NULL)
-        return no_memory(fault);
-    struct canon_request *asked = translation->asked;
-    asked->stream = request->call.stream;
-    asked->max_tokens = request->call.max_tokens;
-    if (from->read_request(buf_view(&request->body), &request->call, asked,
-                           fault) < 0)
-        return -1;
-    struct canon_target target = {
-        .model = request->upstream_model,
-        .max_tokens = request->max_tokens > 0 ? request->max_tokens
-                                              : request->call.max_tokens,
-        .max_output = request->model->max_output,
-        .endpoint = request->answer.endpoint,
-        .stream = request->call.stream,
-        .quirks = quirks,
-    };
-    if (!asked->failed &&
-        to->write_request(asked, &target, &translation->body, fault) < 0)
-        return -1;
-    if (asked->failed || !buf_ok(&translation->body))
-        return no_memory(fault);
-    prepare_stream(request, translation);
-    return 0;
-}
-
-struct str
-relay_translated_body(const struct request *request)
-{
-    return buf_view(&request->translation->body);
-}
-
-const struct call *
-relay_translated_call(struct request *request)
-{
-    struct call *call = &request->translation->call;
-    *call = request->call;
-    call->endpoint = request->answer.endpoint;
-    call->include_usage = true;
-    return call;
-}
-
-/* ---- the way down ---- */
-
-void
-relay_dropped_field(const struct request *request, struct buf *out)
-{
-    const struct canon_request *asked = request->translation->asked;
-    if (asked->dropped_count == 0)
-        return;
-    buf_append_str(out, STR_LIT("x-aigw-dropped: "));
-    for (uint32_t i = 0; i < asked->dropped_count; i++) {
-        buf_append_str(out, i > 0 ? STR_LIT(", ") : STR_LIT(""));
-        buf_append_cstr(out, asked->dropped[i]);
-    }
-    buf_append_str(out, STR_LIT("\r\n"));
 }
 
 void
@@ -303,6 +258,8 @@ ends_otherwise(struct request *request)
 {
     struct canon_stream *stream = &request->translation->stream;
     struct fault fault;
+    if (!relay_translate_fits(request))
+        return true;
     if (stream->failed || !buf_ok(&request->held) ||
         !buf_ok(&request->translation->out)) {
         fail_without_memory(request);
@@ -325,13 +282,6 @@ ends_otherwise(struct request *request)
             send_out(request, false);
         fault_set(&fault, 502, "server_error", "upstream_error", NULL,
                   "the provider's answer is not understood (a damaged frame)");
-        relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
-        return true;
-    }
-    if (buf_len(&request->held) > RELAY_TRANSLATE_MAX ||
-        stream->collected > RELAY_TRANSLATE_MAX) {
-        fault_set(&fault, 502, "server_error", "upstream_error", NULL,
-                  "the provider's answer is too long to be translated");
         relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
         return true;
     }
@@ -395,8 +345,13 @@ void
 relay_translate_plain(struct request *request)
 {
     struct canon_stream *stream = &request->translation->stream;
+    if (!relay_translate_fits(request))
+        return;
     request->answer.dialect->read_plain(stream, buf_view(&request->held));
-    buf_reset(&request->held);
+    if (request->held.cap > FREE_BYTES)
+        buf_fini(&request->held);
+    else
+        buf_reset(&request->held);
     if ((request->answer.bad || says_nothing(stream)) && !stream->has_error &&
         !stream->is_cut && !stream->failed) {
         struct fault fault;

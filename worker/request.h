@@ -91,9 +91,9 @@ struct request {
     struct universal *universal; /* its calls, one of which is this; NULL */
 
     /* its body */
-    uint8_t coding;             /* http_coding, until it is decoded */
-    uint64_t body_booked;       /* of worker->body_bytes_held */
-    struct body_decode *decode; /* under way; NULL: none */
+    uint8_t coding;                     /* http_coding, until it is decoded */
+    uint64_t body_booked, canon_booked; /* of worker->..._bytes_held */
+    struct body_decode *decode;         /* under way; NULL: none */
 
     /* the answer */
     struct exchange *exchange;
@@ -178,12 +178,12 @@ void request_reply(struct request *request, uint16_t status,
                    struct str content_type, struct str body);
 
 /* ---- request_body.c, request_decode.c ---- */
-/*
- * request_book - takes `bytes` in all of the memory meant for bodies, in place
- * of what it had: announced ones before the first has come, and at decoding
- * both texts and the decoder. False: there is not so much left, nothing changes.
- */
+/* Takes `bytes` in all of the memory meant for bodies, in place of what it had:
+ * announced ones before the first has come, and at decoding both texts and the
+ * decoder. False: there is not so much left, nothing changes. */
 bool request_book(struct request *request, uint64_t bytes) MUST_CHECK;
+/* The same for what translating takes beside the body: as much again, at most. */
+bool request_book_canon(struct request *request, uint64_t bytes) MUST_CHECK;
 /* The body is there as it was sent: decodes it, over several turns where it is
  * long, and goes on with request_begin_call(), or refuses it. */
 void request_decode(struct request *request);

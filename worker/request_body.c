@@ -11,18 +11,31 @@
 #include "worker/error_reply.h"
 #include "worker/request.h"
 
+static bool
+book(uint64_t *held, uint64_t max, uint64_t *booked, uint64_t bytes)
+{
+    uint64_t others = *held - *booked;
+    if (bytes > *booked && (others > max || bytes > max - others))
+        return false;
+    *held = others + bytes;
+    *booked = bytes;
+    return true;
+}
+
 bool
 request_book(struct request *request, uint64_t bytes)
 {
     struct worker *worker = request->worker;
-    uint64_t others = worker->body_bytes_held - request->body_booked;
-    if (bytes > request->body_booked &&
-        (others > worker->body_bytes_max ||
-         bytes > worker->body_bytes_max - others))
-        return false;
-    worker->body_bytes_held = others + bytes;
-    request->body_booked = bytes;
-    return true;
+    return book(&worker->body_bytes_held, worker->body_bytes_max,
+                &request->body_booked, bytes);
+}
+
+bool
+request_book_canon(struct request *request, uint64_t bytes)
+{
+    struct worker *worker = request->worker;
+    return book(&worker->canon_bytes_held, worker->canon_bytes_max,
+                &request->canon_booked, bytes);
 }
 
 static void

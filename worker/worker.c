@@ -201,6 +201,10 @@ worker_init(struct worker_process *process, const struct heritage *heritage)
     worker->body_bytes_max = share(config->body_memory_bytes, config->workers);
     if (worker->body_bytes_max < config->body_max_bytes)
         worker->body_bytes_max = config->body_max_bytes;
+    /* As much again for translating, and room for one body in both forms. */
+    worker->canon_bytes_max = worker->body_bytes_max;
+    if (worker->canon_bytes_max < 2 * config->body_max_bytes)
+        worker->canon_bytes_max = 2 * config->body_max_bytes;
     crypto_random(worker->request_id_base, sizeof(worker->request_id_base));
     buf_init(&worker->reply, 0);
     int len = snprintf(worker->admin_path, sizeof(worker->admin_path),

@@ -42,7 +42,8 @@ struct worker {
     bool draining;        /* no accept; a successor may have taken over */
     bool stopping;        /* the whole server ends */
     bool ring_woken;      /* the accountant was told that the ring fills */
-    uint64_t body_bytes_held, body_bytes_max; /* this worker's share */
+    uint64_t body_bytes_held, body_bytes_max;   /* this worker's share */
+    uint64_t canon_bytes_held, canon_bytes_max; /* of calls between dialects */
     uint32_t connection_count;
     uint64_t request_id_base[2]; /* random; the counter is added */
     uint64_t request_count;

@@ -141,6 +141,7 @@ front_open_with(struct front *f, struct certificate *certificate)
     worker->catalogue = f->catalogue;
     worker->seat = f->shm.seat[0];
     worker->body_bytes_max = f->config->server.body_memory_bytes;
+    worker->canon_bytes_max = f->config->server.body_memory_bytes;
     worker->loop = loop_create();
     worker->requests = requests_create();
     worker->auth_cache = auth_cache_create();
@@ -166,6 +167,7 @@ front_close(struct front *f)
     loop_turn(worker->loop, 0);
     CHECK_EQ(requests_running(worker), 0);
     CHECK_EQ(worker->body_bytes_held, 0);
+    CHECK_EQ(worker->canon_bytes_held, 0);
     struct entry_sums sums;
     entry_sum(&f->shm.segment, f->key, &sums);
     CHECK_EQ(sums.reserved[SHM_TOKENS], 0);

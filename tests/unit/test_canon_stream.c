@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tests/test.h"
 #include "worker/dialect/canon.h"
@@ -85,6 +86,7 @@ struct fixture {
     struct answer answer;
     struct buf out;
     uint64_t covered; /* tokens */
+    uint64_t memory;  /* hold_some() allows */
 };
 
 static bool
@@ -258,6 +260,208 @@ TEST(a_piece_that_is_not_covered_is_taken_back_and_ends_the_answer)
     check_end(&f, "START(,) 0text([one]) 1tool(#0 a f [{}]) FINISH3 END");
 }
 
+/* All ways in which what a model made can reach a client. */
+static void
+say(struct canon_stream *stream, int way, struct str content)
+{
+    switch (way) {
+    case 0:
+        canon_text(stream, 0, content);
+        break;
+    case 1:
+        canon_thinking(stream, 0, content);
+        break;
+    case 2:
+        canon_refusal(stream, 0, content);
+        break;
+    case 3:
+        canon_signature(stream, 0, content);
+        break;
+    case 4:
+        canon_redacted(stream, 0, content);
+        break;
+    case 5:
+        canon_image(stream, 0, STR_LIT("image/png"), content);
+        break;
+    case 6:
+        canon_image(stream, 0, content, STR_LIT("d"));
+        break;
+    case 7:
+        canon_tool(stream, 0, 1, STR_LIT("i"), content);
+        break;
+    case 8:
+        canon_tool(stream, 0, 1, content, STR_LIT("n"));
+        break;
+    case 9:
+        canon_tool(stream, 0, 1, STR_LIT("i"), STR_LIT("n"));
+        canon_tool_piece(stream, 0, 1, content);
+        break;
+    case 10:
+        canon_tool_whole(stream, 0, STR_LIT("i"), STR_LIT("n"), STR_LIT("{}"),
+                         content);
+        break;
+    case 11:
+        canon_finish(stream, 0, CANON_STOP_SEQUENCE, content);
+        break;
+    default:
+        canon_text(stream, CANON_CHOICES_MAX, content); /* counted only */
+    }
+}
+enum { WAYS = 13 };
+
+TEST(whatever_a_model_makes_is_asked_for_by_its_bytes)
+{
+    enum { BYTES = 4000 };
+    char content[BYTES + 1];
+    memset(content, 'Q', BYTES);
+    content[BYTES] = '\0';
+    for (int way = 0; way < WAYS; way++)
+        for (int enough = 0; enough < 2; enough++) {
+            struct fixture f, facts;
+            begin(&f, false);
+            f.covered = enough ? BYTES / 4 + 10 : BYTES / 8;
+            say(&f.stream, way, str_make(content, BYTES));
+            uint64_t seen = answer_output_estimate(&f.answer);
+            CHECK_EQ(f.stream.is_cut, !enough);
+            CHECK_TRUE(seen <= f.covered);
+            CHECK_TRUE(!enough || seen >= (BYTES - 128) / 4);
+            canon_stream_end(&f.stream);
+            bool passed = strstr(buf_cstr(&f.out), content) != NULL;
+            if (passed && !enough)
+                test_fail(__FILE__, __LINE__, "way %d passed unasked", way);
+            canon_stream_fini(&f.stream);
+            buf_fini(&f.out);
+            /* Where bytes pass as they are, the same is counted. */
+            begin(&facts, false);
+            facts.stream.client = NULL;
+            say(&facts.stream, way, str_make(content, BYTES));
+            if (enough)
+                CHECK_EQ(answer_output_estimate(&facts.answer), seen);
+            canon_stream_fini(&facts.stream);
+        }
+}
+
+TEST(a_picture_asks_for_no_more_than_the_dearest_costs)
+{
+    enum { BYTES = 1 << 20 };
+    struct fixture f;
+    char *data = malloc(BYTES);
+    memset(data, 'A', BYTES);
+    begin(&f, false);
+    canon_image(&f.stream, 0, STR_LIT("image/png"), STR_LIT("abcd"));
+    CHECK_EQ(answer_output_estimate(&f.answer), 1);
+    canon_image(&f.stream, 0, STR_LIT("image/png"), str_make(data, BYTES));
+    CHECK_EQ(answer_output_estimate(&f.answer), 1 + ANSWER_PICTURE_TOKENS);
+    canon_count(&f.stream, ANSWER_SOUND, str_make(data, ANSWER_SOUND_BYTES));
+    CHECK_EQ(f.answer.media_tokens, 1 + ANSWER_PICTURE_TOKENS + 2);
+    canon_stream_fini(&f.stream);
+    buf_fini(&f.out);
+    free(data);
+}
+
+TEST(lists_of_tokens_are_the_same_tokens_as_the_text)
+{
+    struct fixture f;
+    begin(&f, false);
+    f.covered = 4;
+    canon_text(&f.stream, 0, STR_LIT("some text"));
+    canon_logprobs(&f.stream, 0,
+                   STR_LIT("[{\"token\":\"some\"},{},{\"a\":[1]}]"));
+    CHECK_EQ(answer_output_estimate(&f.answer), 3);
+    canon_logprobs(&f.stream, 0, STR_LIT("[{},{}]")); /* 5 in all */
+    CHECK_TRUE(f.stream.is_cut);
+    CHECK_EQ(f.answer.listed_tokens, 3);
+    canon_stream_fini(&f.stream);
+    buf_fini(&f.out);
+    /* One element cannot hold what it likes. */
+    enum { BYTES = 1 << 20 };
+    char *list = malloc(BYTES);
+    memset(list, 'a', BYTES);
+    memcpy(list, "[\"", 2);
+    memcpy(list + BYTES - 2, "\"]", 2);
+    begin(&f, false);
+    canon_logprobs(&f.stream, 0, str_make(list, BYTES));
+    CHECK_EQ(answer_output_estimate(&f.answer), BYTES / 4096);
+    canon_stream_fini(&f.stream);
+    buf_fini(&f.out);
+    free(list);
+}
+
+/* ---- memory ---- */
+
+static bool
+hold_some(void *owner, uint64_t bytes)
+{
+    struct fixture *f = owner;
+    if (bytes > f->memory)
+        return false;
+    f->stream.room = bytes;
+    return true;
+}
+
+/* What is said again and again until it is too much: never more than allowed,
+ * and nothing behind it. */
+static void
+check_bound(bool plain, int way)
+{
+    enum { ALLOWED = 1 << 20, PIECE = 1000, TIMES = 20000 };
+    struct fixture f;
+    char content[PIECE];
+    memset(content, 'Q', PIECE);
+    begin(&f, plain);
+    f.stream.collect = true;
+    f.memory = ALLOWED;
+    f.stream.hold = hold_some;
+    int times = 0;
+    for (; times < TIMES && !f.stream.is_cut; times++) {
+        say(&f.stream, way, str_make(content, PIECE));
+        canon_block_end(&f.stream, 0);
+        buf_reset(&f.out);
+    }
+    CHECK_TRUE(times > 100 && times < TIMES);
+    /* Bufs double: the last one may have done so. */
+    CHECK_TRUE(f.stream.collected <= 2 * ALLOWED);
+    uint64_t kept = f.stream.collected;
+    say(&f.stream, way, str_make(content, PIECE));
+    CHECK_EQ(f.stream.collected, kept);
+    canon_stream_fini(&f.stream);
+    buf_fini(&f.out);
+}
+
+TEST(what_is_kept_of_an_answer_is_bounded_whatever_it_is)
+{
+    static const int ways[] = {0, 1, 2, 3, 4, 5, 6, 10};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+        for (int plain = 0; plain < 2; plain++)
+            check_bound(plain, ways[i]);
+}
+
+TEST(calls_that_wait_are_bounded_too_and_their_memory_comes_back)
+{
+    struct fixture f;
+    begin(&f, false);
+    f.memory = 100000;
+    f.stream.hold = hold_some;
+    canon_tool(&f.stream, 0, 0, STR_LIT("a"), STR_LIT("f"));
+    canon_tool_piece(&f.stream, 0, 0, STR_LIT("{"));
+    uint64_t before = f.stream.collected;
+    canon_tool(&f.stream, 0, 1, STR_LIT("b"), STR_LIT("g"));
+    canon_tool_piece(&f.stream, 0, 1, STR_LIT("{}"));
+    CHECK_TRUE(f.stream.collected > before + 250);
+    canon_tool_piece(&f.stream, 0, 0, STR_LIT("}"));
+    CHECK_EQ(f.stream.collected, 2 * before); /* of a call each */
+    canon_tool(&f.stream, 0, 2, STR_LIT("c"), STR_LIT("h"));
+    canon_tool_piece(&f.stream, 0, 2, STR_LIT("{"));
+    canon_tool(&f.stream, 0, 3, STR_LIT("d"), STR_LIT("i"));
+    for (int i = 0; i < 10000 && !f.stream.is_cut; i++)
+        canon_tool_piece(&f.stream, 0, 3,
+                         STR_LIT("forty bytes of arguments, no end"));
+    CHECK_TRUE(f.stream.is_cut);
+    CHECK_TRUE(f.stream.collected <= 2 * 100000);
+    canon_stream_fini(&f.stream);
+    buf_fini(&f.out);
+}
+
 /* ---- collected ---- */
 
 TEST(a_plain_answer_has_its_blocks_together)
@@ -323,10 +527,11 @@ read_words(struct canon_stream *stream, const struct sse_event *event)
                      STR_LIT("s"));
     canon_block_end(stream, 0);
     canon_finish(stream, 0, CANON_STOP_END, STR_LIT(""));
-    canon_usage(stream, &(struct usage){.prompt_missed = 3,
-                                        .cached = 4,
-                                        .completion = 5,
-                                        .reasoning = 6});
+    answer_state_split(stream->answer, &(struct usage){.prompt_missed = 3,
+                                                       .cached = 4,
+                                                       .completion = 5,
+                                                       .reasoning = 6});
+    answer_note_stated(stream->answer);
     canon_error(stream, STR_LIT("x"), STR_LIT("y"));
     canon_done(stream);
 }
@@ -342,7 +547,7 @@ TEST(facts_are_learnt_without_a_client)
     CHECK_EQ(canon_answer_event(&answer, &event), EVENT_PASS);
     CHECK_EQ(canon_answer_event(&answer, &event), EVENT_PASS);
     CHECK_TRUE(answer.finish_seen && answer.done_seen && answer.error_seen);
-    CHECK_EQ(answer.content_events, 5);
+    CHECK_EQ(answer.content_events, 6);
     answer_usage(&answer, &call, &usage, &estimated, &ambiguous);
     CHECK_TRUE(!estimated && !ambiguous);
     CHECK_EQ(usage.prompt_missed, 3);
@@ -435,6 +640,38 @@ TEST(a_call_is_found_by_its_id_however_far_behind)
     CHECK_STR(canon_call_name(request, 2 * CALLS + 1, STR_LIT("c5")), "again");
     canon_request_reset(request);
     CHECK_EQ(canon_call_find(request, 0, STR_LIT("c5")), UINT32_MAX);
+    canon_request_destroy(&request);
+}
+
+static bool
+hold_up_to(void *owner, uint64_t bytes)
+{
+    return bytes <= *(const uint64_t *)owner;
+}
+
+TEST(an_arena_asks_before_it_grows_and_its_arrays_have_an_end)
+{
+    struct canon_request *request = canon_request_create();
+    uint64_t most = 100000;
+    for (int round = 0; round < 2; round++) {
+        request->hold = hold_up_to;
+        request->owner = &most;
+        canon_message_add(request, CANON_USER);
+        for (int i = 0; i < 2000; i++)
+            canon_part_add(request, CANON_TEXT);
+        CHECK_TRUE(request->failed && request->refused && !request->too_many);
+        CHECK_TRUE(request->arena_bytes <= most);
+        CHECK_TRUE(canon_alloc(request, 200000) == NULL);
+        canon_request_reset(request);
+    }
+    canon_message_add(request, CANON_USER);
+    for (int i = 0; i < 65536; i++)
+        canon_part_add(request, CANON_TEXT);
+    CHECK_TRUE(!request->failed);
+    canon_part_add(request, CANON_TEXT);
+    CHECK_TRUE(request->failed && request->too_many && !request->refused);
+    CHECK_TRUE(request->arena_bytes <
+               65536 * sizeof(struct canon_part) * 5 / 2);
     canon_request_destroy(&request);
 }
 

@@ -284,6 +284,44 @@ TEST(a_stream_that_breaks_off_costs_what_was_seen_of_it)
     CHECK_EQ(usage.completion, 10);
 }
 
+/* message_start states an output of 1 or so: what no later event states is
+ * charged by what was seen. */
+TEST(output_that_was_stated_before_the_text_is_no_end)
+{
+    static const struct {
+        const char *usage; /* of message_delta */
+        uint64_t completion;
+        bool estimated;
+    } cases[] = {
+        {"null", 10, true},
+        {"{\"input_tokens\":7}", 10, true},
+        {"{\"output_tokens\":0}", 0, false},
+        {"{\"output_tokens\":9}", 9, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (int passes = 0; passes < 2; passes++) {
+            char delta[200];
+            bool estimated;
+            snprintf(delta, sizeof(delta),
+                     "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+                     "\"end_turn\"},\"usage\":%s}",
+                     cases[i].usage);
+            const char *const events[] = {
+                START,
+                OPEN_TEXT(0),
+                TEXT(0, "forty characters of text and no end....."),
+                delta,
+                END,
+                NULL};
+            begin(passes ? NULL : &dialect_anthropic, true);
+            feed(events);
+            struct usage usage = settled(&estimated);
+            CHECK_EQ(usage.prompt_missed, 7);
+            CHECK_EQ(usage.completion, cases[i].completion);
+            CHECK_EQ(estimated, cases[i].estimated);
+        }
+}
+
 TEST(usage_that_no_call_can_have_is_odd)
 {
     static const char *const events[] = {
@@ -365,7 +403,8 @@ TEST(what_only_others_say_has_a_place_too)
     canon_tool_whole(stream, 0, STR_LIT("call_1"), STR_LIT("f"), STR_LIT("{}"), STR_LIT("gemini's"));
     canon_finish(stream, 0, CANON_STOP_LENGTH, STR_LIT(""));
     struct usage usage = {.prompt_missed = 3, .audio_in = 4, .cached = 5, .cache_creation = 6, .completion = 7, .reasoning = 8, .audio_out = 9};
-    canon_usage(stream, &usage);
+    answer_state_split(stream->answer, &usage);
+    answer_note_stated(stream->answer);
     struct str out = canon_path_end(&path);
     CHECK_TRUE(strstr(buf_cstr(&path.out), "\"id\":\"msg_7\"") != NULL);
     CHECK_TRUE(strstr(buf_cstr(&path.out), "another") == NULL);
@@ -412,7 +451,7 @@ TEST(collected_answers_are_written_as_one_message)
 {
     begin(&dialect_anthropic, false);
     dialect_anthropic.read_plain(&path.stream, str_from(plains[1].body));
-    canon_usage(&path.stream, &(struct usage){.prompt_missed = 3, .completion = 4});
+    answer_state_split(&path.answer, &(struct usage){.prompt_missed = 3, .completion = 4});
     CHECK_STR(canon_path_end(&path),
         "{\"id\":\"msg_7\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"asked\",\"content\":["
         "{\"type\":\"thinking\",\"thinking\":\"h\",\"signature\":\"S\"},{\"type\":\"redacted_thinking\",\"data\":\"D\"},"

@@ -250,6 +250,82 @@ TEST(usage_that_states_nothing_is_none)
     }
 }
 
+#define FORTY          "forty characters of text and no end....."
+#define SAYS(text)     "\"candidates\":[{\"content\":{\"parts\":[" text "]}}]"
+#define STATES(counts) "\"usageMetadata\":{\"promptTokenCount\":4" counts "}"
+
+TEST(a_chunk_states_what_it_says_in_either_order_and_no_later_one)
+{
+    static const struct {
+        const char *first, *last;
+        uint64_t completion;
+        bool estimated;
+    } cases[] = {
+        {"{" SAYS("{\"text\":\"" FORTY "\"}") "}",
+         "{" STATES(",\"candidatesTokenCount\":2") "," SAYS(
+             "{\"text\":\"and more\"}") "}",
+         2, false},
+        {"{" STATES(",\"candidatesTokenCount\":2") "}",
+         "{" SAYS("{\"text\":\"" FORTY "\"}") "}", 10, true},
+        /* which says nothing of the candidates */
+        {"{" SAYS("{\"text\":\"" FORTY "\"}") "}",
+         "{" STATES(",\"totalTokenCount\":4") "}", 10, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct call call = {.n = 1};
+        struct usage usage;
+        bool estimated, ambiguous;
+        char body[1024];
+        snprintf(body, sizeof(body),
+                 "data: %s\n\ndata: %s\n\ndata: {\"candidates\":[{"
+                 "\"finishReason\":\"STOP\"}]}\n\n",
+                 cases[i].first, cases[i].last);
+        traced(body, true);
+        answer_usage(&path.answer, &call, &usage, &estimated, &ambiguous);
+        if (usage.completion != cases[i].completion ||
+            estimated != cases[i].estimated)
+            test_fail(__FILE__, __LINE__, "%zu: %llu%s", i,
+                      (unsigned long long)usage.completion,
+                      estimated ? " (estimated)" : "");
+    }
+}
+
+TEST(what_passes_unread_is_counted_too)
+{
+    static const struct {
+        const char *part;
+        uint64_t tokens;
+    } cases[] = {
+        {"{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"" FORTY "\"}}",
+         10},
+        {"{\"inlineData\":{\"mimeType\":\"audio/L16\",\"data\":\"" FORTY "\"}}",
+         1},
+        {"{\"text\":\"\",\"thought\":true,\"thoughtSignature\":\"" FORTY "\"}",
+         10},
+        {"{\"functionCall\":{\"name\":\"" FORTY "\"}}", 11}, /* and {} */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char body[512];
+        struct answer answer = {.dialect = &dialect_gemini, .stream = true};
+        struct sse_event event = {.data_count = 1};
+        snprintf(body, sizeof(body),
+                 "{\"candidates\":[{\"content\":{\"parts\":[%s]}}]}",
+                 cases[i].part);
+        event.data[0] = str_from(body);
+        canon_answer_event(&answer, &event);
+        CHECK_EQ(answer_output_estimate(&answer), cases[i].tokens);
+    }
+    /* Log probabilities: the list with the alternatives is the longer one. */
+    struct answer answer = {.dialect = &dialect_gemini, .stream = true};
+    struct sse_event event = {
+        .data_count = 1,
+        .data = {STR_LIT("{\"candidates\":[{\"logprobsResult\":{"
+                         "\"chosenCandidates\":[{},{}],\"topCandidates\":[{},"
+                         "{\"candidates\":[{}]}]}}]}")}};
+    canon_answer_event(&answer, &event);
+    CHECK_EQ(answer.listed_tokens, 2);
+}
+
 /* ---- for clients ---- */
 
 static void
@@ -274,7 +350,8 @@ say_something(struct canon_request *request)
     canon_finish(stream, 0, CANON_STOP_END, str_make(NULL, 0));
     struct usage usage = {
         .prompt_missed = 5, .cached = 2, .completion = 4, .reasoning = 3};
-    canon_usage(stream, &usage);
+    answer_state_split(stream->answer, &usage);
+    answer_note_stated(stream->answer);
 }
 
 static const char names[] =

@@ -57,6 +57,85 @@ settled(bool *estimated, bool *ambiguous)
 
 /* ---- events ---- */
 
+TEST(pictures_sound_and_lists_of_tokens_are_counted)
+{
+    static const struct {
+        const char *choice;
+        uint64_t events, media, listed;
+    } cases[] = {
+        {"\"delta\":{\"images\":[{\"image_url\":{\"url\":"
+         "\"data:image/png;base64,AAAA\"}}]}",
+         1, 7, 0},
+        {"\"delta\":{\"content\":[{\"image_url\":{\"url\":\"abcd\"}}]}", 1, 1,
+         0},
+        {"\"delta\":{\"audio\":{\"id\":\"a\",\"data\":\"AAAA\"}}", 1, 1, 0},
+        {"\"delta\":{\"content\":\"ab\"},\"logprobs\":{\"content\":["
+         "{\"token\":\"a\"},{\"token\":\"b\"}],\"refusal\":null}",
+         1, 0, 2},
+        {"\"text\":\"ab\",\"logprobs\":{\"tokens\":[\"a\",\"b\",\"c\"],"
+         "\"text_offset\":[0,1,2]}",
+         1, 0, 3},
+        {"\"delta\":{\"content\":\"ab\"},\"logprobs\":null", 1, 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[512];
+        snprintf(text, sizeof(text), "{\"choices\":[{%s}]}", cases[i].choice);
+        begin(ENDPOINT_CHAT, true);
+        CHECK_EQ(feed_data(text), EVENT_PASS);
+        if (answer.content_events != cases[i].events ||
+            answer.media_tokens != cases[i].media ||
+            answer.listed_tokens != cases[i].listed)
+            test_fail(__FILE__, __LINE__, "%s: %d %d %d", cases[i].choice,
+                      (int)answer.content_events, (int)answer.media_tokens,
+                      (int)answer.listed_tokens);
+    }
+}
+
+TEST(usage_that_was_stated_before_the_last_words_is_not_the_end_of_it)
+{
+    static const char words[] =
+        "{\"choices\":[{\"delta\":{\"content\":\"forty characters of text, and "
+        "no more...\"},\"finish_reason\":\"stop\"}]}";
+    static const struct {
+        const char *first, *last; /* around the words */
+        uint64_t want;
+        bool estimated;
+    } cases[] = {
+        {"{\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+         "\"completion_tokens\":1}}",
+         "[DONE]", 10, true},
+        {"{\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+         "\"completion_tokens\":30}}",
+         "[DONE]", 30, true},
+        {"{\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+         "\"completion_tokens\":1}}",
+         "{\"choices\":[],\"usage\":{\"prompt_tokens\":5}}", 10, true},
+        {"{\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+         "\"completion_tokens\":1}}",
+         "{\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+         "\"completion_tokens\":9}}",
+         9, false},
+        /* in the same event, in either order, it is of them */
+        {"{}",
+         "{\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1},"
+         "\"choices\":[{\"delta\":{\"content\":\"more\"}}]}",
+         1, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        bool estimated, ambiguous;
+        begin(ENDPOINT_CHAT, true);
+        feed_data(cases[i].first);
+        feed_data(words);
+        feed_data(cases[i].last);
+        struct usage usage = settled(&estimated, &ambiguous);
+        if (usage.completion != cases[i].want ||
+            estimated != cases[i].estimated)
+            test_fail(__FILE__, __LINE__, "%zu: %llu%s", i,
+                      (unsigned long long)usage.completion,
+                      estimated ? " (estimated)" : "");
+    }
+}
+
 TEST(a_delta_with_text_counts_as_one_event)
 {
     static const struct {
@@ -84,7 +163,11 @@ TEST(a_delta_with_text_counts_as_one_event)
          1, 4, 0},
         {"{\"delta\":{\"reasoning_details\":[{\"type\":"
          "\"reasoning.encrypted\",\"data\":\"abcd\"}]}}",
-         0, 0, 0},
+         1, 4, 0},
+        {"{\"delta\":{\"reasoning\":\"h\",\"reasoning_details\":[{"
+         "\"text\":\"h\"}]}}",
+         1, 1, 0},
+        {"{\"delta\":{\"audio\":{\"transcript\":\"abc\"}}}", 1, 3, 0},
         {"{\"delta\":{\"refusal\":\"no\"}}", 1, 2, 0},
         {"{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"call_1\",\"type\":"
          "\"function\",\"function\":{\"name\":\"ab\",\"arguments\":\"{}\"}}]}}",

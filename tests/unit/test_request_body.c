@@ -73,6 +73,22 @@ TEST(a_chunked_body_is_weighed_as_it_comes)
     buf_fini(&answer);
 }
 
+TEST(translation_has_memory_of_its_own)
+{
+    struct worker worker = {.body_bytes_max = 100,
+                            .body_bytes_held = 100,
+                            .canon_bytes_max = 50,
+                            .canon_bytes_held = 20};
+    struct request request = {.worker = &worker, .body_booked = 50};
+    CHECK_TRUE(request_book_canon(&request, 30));
+    CHECK_TRUE(!request_book_canon(&request, 31));
+    CHECK_EQ(worker.canon_bytes_held, 50);
+    CHECK_EQ(worker.body_bytes_held, 100);
+    CHECK_TRUE(request_book_canon(&request, 0));
+    CHECK_EQ(worker.canon_bytes_held, 20);
+    CHECK_EQ(request.body_booked, 50);
+}
+
 TEST(what_cannot_be_booked_leaves_what_was)
 {
     struct worker worker = {.body_bytes_max = 100, .body_bytes_held = 60};

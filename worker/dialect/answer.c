@@ -53,8 +53,37 @@ answer_body_kind(struct str type)
 uint64_t
 answer_output_estimate(const struct answer *answer)
 {
-    uint64_t by_text = (answer->ascii_bytes + 3) / 4 + answer->other_chars;
-    return answer->content_events > by_text ? answer->content_events : by_text;
+    uint64_t by_text = (answer->ascii_bytes + 3) / 4 + answer->other_chars +
+                       answer->media_tokens;
+    uint64_t least = answer->content_events > answer->listed_tokens
+                         ? answer->content_events
+                         : answer->listed_tokens;
+    return least > by_text ? least : by_text;
+}
+
+struct answer_counted
+answer_counted(const struct answer *answer)
+{
+    return (struct answer_counted){answer->content_events, answer->ascii_bytes,
+                                   answer->other_chars,    answer->media_tokens,
+                                   answer->listed_tokens,  answer->sequence};
+}
+
+void
+answer_count_back(struct answer *answer, const struct answer_counted *before)
+{
+    answer->content_events = before->events;
+    answer->ascii_bytes = before->ascii;
+    answer->other_chars = before->other;
+    answer->media_tokens = before->media;
+    answer->listed_tokens = before->listed;
+    answer->sequence = before->sequence;
+}
+
+void
+answer_note_stated(struct answer *answer)
+{
+    answer->output_when_stated = answer_output_estimate(answer);
 }
 
 /*
@@ -97,6 +126,26 @@ estimate_usage(const struct answer *answer, const struct call *call,
     usage->audio_out = call->output_estimate;
 }
 
+/*
+ * Stated along the way, as Anthropic's message_start has it, and something has
+ * come since: it is not cheaper than what was seen of it. Nor is what broke off,
+ * whose provider may count in steps.
+ */
+static void
+complete_stated(const struct answer *answer, struct usage *usage,
+                bool *estimated)
+{
+    uint64_t seen = answer_output_estimate(answer);
+    uint64_t output = usage->completion + usage->reasoning + usage->audio_out;
+    bool is_over = answer->done_seen || answer->finish_seen;
+    bool is_old = seen > answer->output_when_stated;
+    if (seen > output && (is_old || !is_over))
+        usage->completion += seen - output;
+    else if (!is_old)
+        return;
+    *estimated = true;
+}
+
 void
 answer_usage(const struct answer *answer, const struct call *call,
              struct usage *usage, bool *estimated, bool *ambiguous)
@@ -110,16 +159,8 @@ answer_usage(const struct answer *answer, const struct call *call,
             *usage = answer->split;
         else
             usage_from_stated(&answer->stated, usage, ambiguous);
-        /* Stated along the way, and text has passed since: what broke off
-         * there is not cheaper than what was seen of it. */
-        uint64_t seen = answer_output_estimate(answer);
-        uint64_t output =
-            usage->completion + usage->reasoning + usage->audio_out;
-        if (answer->stream && !answer->done_seen && !answer->finish_seen &&
-            seen > output) {
-            usage->completion += seen - output;
-            *estimated = true;
-        }
+        if (answer->stream)
+            complete_stated(answer, usage, estimated);
     } else {
         estimate_usage(answer, call, usage);
     }
@@ -200,6 +241,46 @@ answer_count_part(struct answer *answer, struct text_count *state,
             state->escape_left = 5;
             p++;
         }
+    }
+}
+
+/* An element for each token, with its alternatives: of more than ELEMENT_BYTES
+ * it is none that a model makes. */
+static void
+count_list(struct answer *answer, struct str list)
+{
+    enum { ELEMENT_BYTES = 4096 };
+    struct json_reader reader;
+    struct str element;
+    uint64_t tokens = 0;
+    if (!json_list_begin(&reader, list))
+        return;
+    while (json_list_next(&reader, &element))
+        tokens++;
+    uint64_t by_bytes = list.len / ELEMENT_BYTES;
+    answer->listed_tokens += tokens > by_bytes ? tokens : by_bytes;
+}
+
+void
+answer_count(struct answer *answer, enum answer_content kind, struct str piece)
+{
+    struct text_count state = {0};
+    uint64_t tokens;
+    switch (kind) {
+    case ANSWER_WORDS:
+        answer_count_part(answer, &state, piece);
+        break;
+    case ANSWER_PICTURE:
+        tokens = (piece.len + 3) / 4;
+        answer->media_tokens +=
+            tokens < ANSWER_PICTURE_TOKENS ? tokens : ANSWER_PICTURE_TOKENS;
+        break;
+    case ANSWER_SOUND:
+        answer->media_tokens += piece.len / ANSWER_SOUND_BYTES + 1;
+        break;
+    case ANSWER_LIST:
+        count_list(answer, piece);
+        break;
     }
 }
 

@@ -25,6 +25,23 @@ enum answer_body_kind {
 };
 enum answer_body_kind answer_body_kind(struct str content_type);
 
+/*
+ * What a model makes, by how many tokens its bytes stand for. Where a provider
+ * states no usage that is charged, and a stream's lease must cover it before it
+ * passes: so it errs high, but not by so much that pictures cost a budget.
+ */
+enum answer_content {
+    ANSWER_WORDS,   /* text, thoughts (readable or not), arguments */
+    ANSWER_PICTURE, /* base64: as text, yet no more than the dearest costs */
+    ANSWER_SOUND,   /* base64 */
+    ANSWER_LIST,    /* a JSON list with an element for each token */
+};
+
+/* What an answer has counted: to forget what is cut off and not passed. */
+struct answer_counted {
+    uint64_t events, ascii, other, media, listed, sequence;
+};
+
 /* Where a count of string content stands, so that text may come in pieces cut
  * anywhere, escapes and UTF-8 included. All zero: outside of any escape. */
 struct text_count {
@@ -33,12 +50,20 @@ struct text_count {
 };
 
 enum { ANSWER_KEY_BYTES = 24, ANSWER_TAPPED = 5 };
+enum {
+    /* OpenAI's largest at its best is 6,240, Google's 2,520. */
+    ANSWER_PICTURE_TOKENS = 8192,
+    /* 8 bits at 8 kHz, in base64, have 530 bytes a token. */
+    ANSWER_SOUND_BYTES = 256,
+};
 
 /* Where the count of a plain answer's text stands (answer_plain.c). */
 struct plain_count {
     uint8_t state;
     uint8_t key_len;
-    bool counting;              /* the string under way is output text */
+    bool counting;           /* the string under way is output */
+    uint32_t left;           /* of its bytes, those that still count */
+    bool is_sound, in_sound; /* the last name is "audio"; inside of its value */
     char key[ANSWER_KEY_BYTES]; /* the last string, until it proves a key */
     struct text_count text;
 };
@@ -73,6 +98,9 @@ struct answer {
     bool usage_seen, finish_seen, done_seen, error_seen;
     bool usage_odd; /* a stated number was no count at all (beyond 2^53) */
     uint64_t content_events, ascii_bytes, other_chars;
+    uint64_t media_tokens;        /* of pictures and sound, at most */
+    uint64_t listed_tokens;       /* of lists of tokens: the same as the text */
+    uint64_t output_when_stated;  /* answer_output_estimate() at that time */
     uint8_t choice_top;           /* highest choice index seen */
     uint64_t choices_finished[2]; /* a bit per choice index */
     char id[96], model[CALL_MODEL_BYTES];
@@ -90,16 +118,29 @@ struct answer {
     struct answer_tap *tap; /* NULL until a plain answer comes in pieces */
 };
 
-/* Output so far: max(events, ascii / 4 rounded up + other characters). */
+/* Output so far: max(events, ascii / 4 rounded up + other characters + media,
+ * listed). */
 uint64_t answer_output_estimate(const struct answer *answer);
+struct answer_counted answer_counted(const struct answer *answer);
+void answer_count_back(struct answer *answer,
+                       const struct answer_counted *before);
+/* A piece of content: a string's inside, or a list as it stood. */
+void answer_count(struct answer *answer, enum answer_content kind,
+                  struct str piece);
+/* Its output was stated: what is counted from now on, it does not include. */
+void answer_note_stated(struct answer *answer);
 /* Whether it stated a usage that a call can have. */
 bool answer_states_usage(const struct answer *answer, const struct call *call);
 /* The provider's own split into classes, whole: a later one replaces it. */
 void answer_state_split(struct answer *answer, const struct usage *usage);
 /* Gives back what a plain answer in pieces made necessary. */
 void answer_release(struct answer *answer);
-/* The six classes when the provider stated usage; else the estimate (prompt
- * estimate + output so far) and *estimated. */
+/*
+ * The six classes when the provider stated usage; else the estimate (prompt
+ * estimate + output so far) and *estimated. What a stream stated before its last
+ * words is no more than a lower bound: then the greater of that and what was
+ * seen, and *estimated.
+ */
 void answer_usage(const struct answer *answer, const struct call *call,
                   struct usage *usage, bool *estimated, bool *ambiguous);
 /* Counts a decoded-length estimate of a JSON string span (with its quotes)
@@ -108,9 +149,9 @@ void answer_count_text(struct answer *answer, struct str json_string);
 /* The same for a part of a string's inside, cut anywhere. */
 void answer_count_part(struct answer *answer, struct text_count *state,
                        struct str part);
-/* Counts the output text in a piece of a plain answer: the strings under
- * "content", "text", "arguments" and the names of hidden text. Any split gives
- * the same. */
+/* Counts the output in a piece of a plain answer: the strings under "content",
+ * "text", "arguments" and the names of hidden text, and under "data" as of a
+ * picture. Any split gives the same. */
 void answer_count_plain(struct answer *answer, struct str piece);
 /* The same in a piece of an answer that is no JSON. */
 void answer_count_other(struct answer *answer, struct str piece);

@@ -14,18 +14,33 @@ enum plain_state {
     PLAIN_ESCAPE, /* behind a backslash in a string */
 };
 
-/* Members whose strings are output, at any depth. */
-static bool
-is_output(struct str name)
+/* Members whose strings are output, at any depth: how many of their bytes count.
+ * "data" are thoughts that only the provider can read, or a picture. */
+static uint32_t
+output_bytes(struct str name)
 {
     static const struct str names[] = {
-        STR_LIT("content"),   STR_LIT("text"),    STR_LIT("reasoning_content"),
-        STR_LIT("arguments"), STR_LIT("refusal"), STR_LIT("reasoning"),
+        STR_LIT("content"),          STR_LIT("text"),
+        STR_LIT("arguments"),        STR_LIT("reasoning_content"),
+        STR_LIT("refusal"),          STR_LIT("reasoning"),
+        STR_LIT("thinking"),         STR_LIT("signature"),
+        STR_LIT("transcript"),       STR_LIT("encrypted_content"),
+        STR_LIT("thoughtSignature"),
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (str_equals(names[i], name))
-            return true;
-    return false;
+            return UINT32_MAX;
+    return str_equals(name, STR_LIT("data")) ? 4 * ANSWER_PICTURE_TOKENS : 0;
+}
+
+static void
+begin_value(struct plain_count *plain, struct str name)
+{
+    plain->is_sound = str_equals(name, STR_LIT("audio"));
+    plain->left = output_bytes(name);
+    /* What was said is in the transcript beside it. */
+    plain->counting =
+        plain->left == UINT32_MAX || (plain->left > 0 && !plain->in_sound);
 }
 
 /* Between strings: a colon makes the last string the name of what follows, for
@@ -34,10 +49,14 @@ static const char *
 pass_between(struct plain_count *plain, const char *p, const char *end)
 {
     for (; p < end && *p != '"'; p++) {
-        if (*p == ':')
-            plain->counting = is_output(str_make(plain->key, plain->key_len));
-        else if (*p == ',' || *p == '{')
+        if (*p == ':') {
+            begin_value(plain, str_make(plain->key, plain->key_len));
+        } else if (*p == ',' || *p == '{' || *p == '}') {
             plain->counting = false;
+            plain->in_sound =
+                *p == '{' ? plain->is_sound : *p == ',' && plain->in_sound;
+            plain->is_sound = false;
+        }
     }
     if (p == end)
         return p;
@@ -52,8 +71,11 @@ take_part(struct answer *answer, const char *from, const char *to)
 {
     struct plain_count *plain = &answer->plain;
     size_t len = (size_t)(to - from);
-    if (plain->counting)
-        answer_count_part(answer, &plain->text, str_make(from, len));
+    if (plain->counting) {
+        size_t counts = len < plain->left ? len : plain->left;
+        answer_count_part(answer, &plain->text, str_make(from, counts));
+        plain->left -= plain->left == UINT32_MAX ? 0 : (uint32_t)counts;
+    }
     size_t room = sizeof(plain->key) - plain->key_len;
     if (len > room)
         len = room; /* a name that long is none of ours */

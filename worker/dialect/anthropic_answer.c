@@ -247,14 +247,11 @@ write_block_end(struct canon_stream *stream, const struct canon_event *event)
 static void
 note_finish(struct canon_stream *stream, struct str sequence)
 {
-    size_t off = buf_len(&stream->bytes);
     if (sequence.len == 0 || sequence.len > UINT16_MAX)
         return;
-    buf_append_str(&stream->bytes, sequence);
-    if (!buf_ok(&stream->bytes))
-        stream->failed = true;
-    stream->writer_words[WRITER_SEQUENCE_OFF] = off;
-    stream->writer_words[WRITER_SEQUENCE_LEN] = sequence.len;
+    struct span32 kept = canon_keep(stream, sequence);
+    stream->writer_words[WRITER_SEQUENCE_OFF] = kept.off;
+    stream->writer_words[WRITER_SEQUENCE_LEN] = kept.len;
 }
 
 static struct str

@@ -76,17 +76,6 @@ tell_base_resp(struct canon_stream *stream, struct str base_resp)
     return true;
 }
 
-/* Output that no other dialect has a place for. */
-static void
-count_only(struct canon_stream *stream, struct str text)
-{
-    struct text_count state = {0};
-    if (text.len == 0 || stream->answer->done_seen)
-        return;
-    stream->answer->content_events++;
-    answer_count_part(stream->answer, &state, text);
-}
-
 /* ---- blocks ---- */
 
 enum block_key {
@@ -158,7 +147,7 @@ take_text(struct canon_stream *stream, const struct str *block)
         canon_redacted(stream, 0, inside(block[BLOCK_DATA]));
     } else if (is_type(block, "server_tool_use") ||
                is_type(block, "mcp_tool_use")) {
-        count_only(stream, inside(block[BLOCK_NAME]));
+        canon_count(stream, ANSWER_WORDS, inside(block[BLOCK_NAME]));
     }
 }
 
@@ -216,7 +205,7 @@ block_delta(struct canon_stream *stream, uint64_t index, struct str object)
     else if (delta[DELTA_JSON].len > 0 && (flags & FLAG_CALL) != 0)
         canon_tool_piece(stream, 0, (uint32_t)index, inside(delta[DELTA_JSON]));
     else if (delta[DELTA_JSON].len > 0 && (flags & FLAG_CALL_WHOLE) == 0)
-        count_only(stream, inside(delta[DELTA_JSON]));
+        canon_count(stream, ANSWER_WORDS, inside(delta[DELTA_JSON]));
 }
 
 /* ---- events ---- */

@@ -208,6 +208,8 @@ anthropic_read_usage(struct answer *answer, struct str object)
     if (top->prompt_missed + top->cached + top->cache_creation == 0)
         return false;
     state_split(answer);
+    if (reading.stated[FIELD_OUTPUT])
+        answer_note_stated(answer);
     return true;
 }
 

@@ -101,6 +101,8 @@ bedrock_read_usage(struct answer *answer, struct str object)
         .completion = numbers[USAGE_OUTPUT],
     };
     answer_state_split(answer, &usage);
+    if (values[USAGE_OUTPUT].len > 0)
+        answer_note_stated(answer);
     return true;
 }
 

@@ -7,14 +7,12 @@
  *   provider's     -> read_event or -> canon_stream  -> write_event or -> client
  *   events or body    read_plain       (canon_stream.h) write_plain
  *
- * Nothing is decoded that need not be. A `struct str` is one of three, said at
- * each field:
+ * Nothing is decoded that need not be. A `struct str` is, as each field says:
  *   text   the inside of a JSON string as it stood, without the quotes: valid
  *          inside any JSON string, escapes and lone surrogate halves included
  *   value  a whole JSON value as it stood ("0.7", "[...]", "\"a\"")
  *   plain  bytes of ours
- * len 0: not there. All point into the client's body or into the request's
- * arena, and live as long as the canon_request.
+ * len 0: not there. All point into the client's body or the request's arena.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AIGW_WORKER_DIALECT_CANON_H
@@ -140,7 +138,12 @@ enum { CANON_STOPS_MAX = 16, CANON_NAMES_MAX = 128, CANON_DROPPED_MAX = 16 };
 struct canon_request {
     struct canon_arena *arena;
     uint8_t kind;
-    bool failed; /* out of memory: nothing in here may be used */
+    bool failed; /* out of memory, or the next: nothing in here may be used */
+    bool too_many, refused; /* messages, parts or tools; by hold() */
+    /* Whether the arena may have so many bytes beyond its first; NULL: it may. */
+    bool (*hold)(void *owner, uint64_t bytes);
+    void *owner;
+    uint64_t arena_bytes;
 
     struct canon_message *messages;
     uint32_t message_count, message_room;
@@ -171,8 +174,7 @@ struct canon_request {
     uint8_t show_thinking;   /* canon_flag: summaries, includeThoughts */
     const void *own; /* what its reader keeps for the client's writers */
 
-    /* Fields that the writer could not carry and that change nothing but style
-     * or accounting: told in `x-aigw-dropped`. Names of ours. */
+    /* Not carried, of style or accounting only: told in `x-aigw-dropped`. */
     const char *dropped[CANON_DROPPED_MAX];
     uint32_t dropped_count;
 };

@@ -8,8 +8,10 @@
 
 #include "worker/dialect/canon_part.h"
 
-/* Vectors of one answer; more are not kept. */
-enum { VECTORS_MAX = 65536 };
+enum {
+    VECTORS_MAX = 65536, /* of one answer; more are not kept */
+    REPEATS = 3, /* of a text, in the events that end a stream's block */
+};
 
 struct span32
 canon_keep(struct canon_stream *stream, struct str text)
@@ -25,10 +27,11 @@ canon_keep(struct canon_stream *stream, struct str text)
                      (uintptr_t)text.ptr >= (uintptr_t)base &&
                      (uintptr_t)text.ptr < (uintptr_t)base + stream->bytes.cap;
     size_t at = is_inside ? (size_t)(text.ptr - base) : 0;
+    size_t cap = stream->bytes.cap;
     if (is_inside && buf_reserve(&stream->bytes, text.len) == 0)
         text.ptr = stream->bytes.data + at;
-    stream->collected += text.len;
     buf_append_str(&stream->bytes, text);
+    stream->collected += stream->bytes.cap - cap;
     stream->failed = stream->failed || !buf_ok(&stream->bytes);
     return (struct span32){(uint32_t)off, (uint32_t)text.len};
 }
@@ -67,6 +70,8 @@ add_block(struct canon_stream *stream, const struct canon_event *event)
         stream->blocks = grown;
     }
     struct canon_block *block = &stream->blocks[stream->block_count++];
+    stream->choices[event->choice].last_block = stream->block_count;
+    stream->collected += sizeof(*block);
     *block = (struct canon_block){
         .kind = event->block,
         .choice = event->choice,
@@ -83,18 +88,33 @@ add_block(struct canon_stream *stream, const struct canon_event *event)
 static struct canon_block *
 last_block(struct canon_stream *stream, uint32_t choice)
 {
-    for (uint32_t i = stream->block_count; i-- > 0;)
-        if (stream->blocks[i].choice == choice)
-            return &stream->blocks[i];
-    return NULL;
+    uint32_t number = stream->choices[choice].last_block;
+    return number > 0 ? &stream->blocks[number - 1] : NULL;
 }
 
+void
+canon_kept_add(struct canon_stream *stream, struct buf *buf, struct str text)
+{
+    size_t cap = buf->cap;
+    buf_append_str(buf, text);
+    stream->collected += buf->cap - cap;
+    stream->failed = stream->failed || !buf_ok(buf);
+}
+
+void
+canon_kept_free(struct canon_stream *stream, struct buf *buf)
+{
+    stream->collected -= buf->cap;
+    buf_fini(buf);
+}
+
+/* Of a stream that is collected, too, with what its last events will take. */
 static void
 add_text(struct canon_stream *stream, struct buf *buf, struct str text)
 {
-    stream->collected += text.len;
-    buf_append_str(buf, text);
-    stream->failed = stream->failed || !buf_ok(buf);
+    if (!stream->plain)
+        stream->collected += (REPEATS - 1) * text.len;
+    canon_kept_add(stream, buf, text);
 }
 
 static void

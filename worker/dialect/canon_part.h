@@ -20,8 +20,14 @@ enum {
     CANON_LEX_ESCAPE = 4, /* behind a backslash of it */
 };
 
-/* Counts a text, asks whether it is covered. Whether it goes to a client. */
-bool canon_take(struct canon_stream *stream, struct str text);
+/*
+ * The one door for what a model makes: all of it is counted, and a client gets
+ * it where the budget covers it and there is memory for it. `word`: an id, a
+ * type ... that goes with it, of which only what is longer than any such word
+ * counts. Whether it goes to a client.
+ */
+bool canon_take(struct canon_stream *stream, enum answer_content kind,
+                struct str content, struct str word);
 /* To the writer and the collection; START before the first. */
 void canon_emit(struct canon_stream *stream, struct canon_event *event);
 /* NULL beyond those that are kept apart. */
@@ -39,8 +45,10 @@ void canon_tools_next(struct canon_stream *stream, uint32_t choice);
 /* All that wait are given, complete or not. */
 void canon_tools_flush(struct canon_stream *stream, uint32_t choice);
 
-/* A copy of a text that lives as long as the stream. */
-struct span32 canon_keep(struct canon_stream *stream, struct str text);
+/* A text into a buf that is kept, and its memory back. */
+void canon_kept_add(struct canon_stream *stream, struct buf *buf,
+                    struct str text);
+void canon_kept_free(struct canon_stream *stream, struct buf *buf);
 void canon_collect(struct canon_stream *stream,
                    const struct canon_event *event);
 

@@ -17,7 +17,7 @@
 enum {
     BLOCK_BYTES = 12 * 1024,
     FIRST_ROOM = 8,
-    ELEMENTS_MAX = 65536, /* of each array: 16 MiB at most */
+    ELEMENTS_MAX = 65536, /* of each array; of parts they take 10 MB */
 };
 
 struct canon_arena {
@@ -50,6 +50,27 @@ canon_request_create(void)
         return NULL;
     }
     return request;
+}
+
+/* A block more, which its owner may not have room for. */
+static struct canon_arena *
+block_add(struct canon_request *request, size_t bytes)
+{
+    uint64_t all = request->arena_bytes +
+                   (bytes > BLOCK_BYTES ? bytes : (size_t)BLOCK_BYTES);
+    struct canon_arena *block = NULL;
+    if (request->hold != NULL && !request->hold(request->owner, all))
+        request->refused = true;
+    else
+        block = block_create(bytes);
+    if (block == NULL) {
+        request->failed = true;
+        return NULL;
+    }
+    request->arena_bytes = all;
+    block->next = request->arena;
+    request->arena = block;
+    return block;
 }
 
 /* All blocks but the oldest, which has the usual size. */
@@ -90,13 +111,9 @@ canon_alloc(struct canon_request *request, size_t bytes)
     struct canon_arena *block = request->arena;
     size_t at = (block->used + 15) & ~(size_t)15;
     if (at > block->size || block->size - at < bytes) {
-        block = block_create(bytes);
-        if (block == NULL) {
-            request->failed = true;
+        block = block_add(request, bytes);
+        if (block == NULL)
             return NULL;
-        }
-        block->next = request->arena;
-        request->arena = block;
         at = 0;
     }
     block->used = at + bytes;
@@ -112,7 +129,7 @@ array_add(struct canon_request *request, void **array, uint32_t *count,
           uint32_t *room, size_t size)
 {
     if (*count >= ELEMENTS_MAX) {
-        request->failed = true;
+        request->failed = request->too_many = true;
         return NULL;
     }
     if (*count == *room) {

@@ -12,29 +12,42 @@
 #include "common/json_scan.h"
 #include "common/json_write.h"
 
+static const struct str no_word;
+
 /* ---- facts ---- */
 
+/* Beyond this a word is content. Ids of calls have 20 to 64 bytes. */
+enum { WORD_BYTES = 128 };
+
+/* Memory for a piece, where it is kept, and for what will be written of it. */
+static bool
+has_room(struct canon_stream *stream, struct str content)
+{
+    uint64_t bytes = stream->collected + buf_len(stream->out) + content.len;
+    return LIKELY(bytes <= stream->room) || stream->hold == NULL ||
+           stream->hold(stream->owner, bytes);
+}
+
 bool
-canon_take(struct canon_stream *stream, struct str text)
+canon_take(struct canon_stream *stream, enum answer_content kind,
+           struct str content, struct str word)
 {
     struct answer *answer = stream->answer;
-    if (text.len == 0 || answer->done_seen || stream->is_cut)
+    if (content.len == 0 || answer->done_seen || stream->is_cut)
         return false;
-    uint64_t events = answer->content_events, ascii = answer->ascii_bytes,
-             other = answer->other_chars;
-    struct text_count state = {0};
-    answer->content_events++;
-    answer_count_part(answer, &state, text);
+    struct answer_counted before = answer_counted(answer);
+    answer->content_events += kind != ANSWER_LIST; /* it is the text's */
+    answer_count(answer, kind, content);
+    if (UNLIKELY(word.len > WORD_BYTES))
+        answer_count(answer, ANSWER_WORDS, str_skip(word, WORD_BYTES));
     if (stream->client == NULL)
         return false;
-    if (stream->is_covered != NULL && !stream->is_covered(stream->owner)) {
-        answer->content_events = events;
-        answer->ascii_bytes = ascii;
-        answer->other_chars = other;
-        stream->is_cut = true;
-        return false;
-    }
-    return true;
+    if (has_room(stream, content) &&
+        (stream->is_covered == NULL || stream->is_covered(stream->owner)))
+        return true;
+    answer_count_back(answer, &before);
+    stream->is_cut = true;
+    return false;
 }
 
 static bool
@@ -179,21 +192,21 @@ canon_start(struct canon_stream *stream, struct str id, struct str model)
 void
 canon_text(struct canon_stream *stream, uint32_t choice, struct str text)
 {
-    if (canon_take(stream, text))
+    if (canon_take(stream, ANSWER_WORDS, text, no_word))
         text_piece(stream, choice, CANON_BLOCK_TEXT, text);
 }
 
 void
 canon_thinking(struct canon_stream *stream, uint32_t choice, struct str text)
 {
-    if (canon_take(stream, text))
+    if (canon_take(stream, ANSWER_WORDS, text, no_word))
         text_piece(stream, choice, CANON_BLOCK_THINKING, text);
 }
 
 void
 canon_refusal(struct canon_stream *stream, uint32_t choice, struct str text)
 {
-    if (canon_take(stream, text))
+    if (canon_take(stream, ANSWER_WORDS, text, no_word))
         text_piece(stream, choice, CANON_BLOCK_REFUSAL, text);
 }
 
@@ -201,7 +214,7 @@ void
 canon_signature(struct canon_stream *stream, uint32_t choice, struct str text)
 {
     struct canon_choice *c = NULL;
-    if (text.len > 0 && goes_on(stream))
+    if (canon_take(stream, ANSWER_WORDS, text, no_word))
         c = canon_choice_of(stream, choice);
     if (c == NULL)
         return;
@@ -219,7 +232,7 @@ void
 canon_redacted(struct canon_stream *stream, uint32_t choice, struct str data)
 {
     struct canon_event event = {.block = CANON_BLOCK_REDACTED, .data = data};
-    if (data.len > 0 && goes_on(stream))
+    if (canon_take(stream, ANSWER_WORDS, data, no_word))
         whole_block(stream, choice, &event);
 }
 
@@ -229,10 +242,7 @@ canon_image(struct canon_stream *stream, uint32_t choice, struct str media_type,
 {
     struct canon_event event = {
         .block = CANON_BLOCK_IMAGE, .data = data, .media_type = media_type};
-    if (data.len == 0 || stream->answer->done_seen || stream->is_cut)
-        return;
-    stream->answer->content_events++; /* what it cost is stated, or unknown */
-    if (stream->client != NULL)
+    if (canon_take(stream, ANSWER_PICTURE, data, media_type))
         whole_block(stream, choice, &event);
 }
 
@@ -248,7 +258,8 @@ canon_block_end(struct canon_stream *stream, uint32_t choice)
 void
 canon_logprobs(struct canon_stream *stream, uint32_t choice, struct str value)
 {
-    if (value.len <= 2 || *value.ptr != '[' || !goes_on(stream) ||
+    if (value.len <= 2 || *value.ptr != '[' ||
+        !canon_take(stream, ANSWER_LIST, value, no_word) ||
         canon_choice_of(stream, choice) == NULL)
         return;
     /* A plain answer may have line ends in it, an event may not. */
@@ -274,6 +285,8 @@ canon_finish(struct canon_stream *stream, uint32_t choice, enum canon_stop stop,
              struct str stop_text)
 {
     struct answer *answer = stream->answer;
+    if (stop_text.len > WORD_BYTES)
+        canon_take(stream, ANSWER_WORDS, stop_text, no_word);
     if (answer->done_seen || stream->is_cut)
         return;
     answer->finish_seen = true;
@@ -310,14 +323,23 @@ canon_vector(struct canon_stream *stream, uint32_t number, struct str value)
 {
     struct canon_event event = {
         .kind = CANON_EVENT_VECTOR, .number = number, .value = value};
-    if (value.len > 0 && goes_on(stream))
+    if (value.len == 0 || !goes_on(stream))
+        return;
+    if (has_room(stream, value)) /* it is the prompt that is paid for */
         canon_emit(stream, &event);
+    else
+        stream->is_cut = true;
 }
 
 void
-canon_usage(struct canon_stream *stream, const struct usage *usage)
+canon_count(struct canon_stream *stream, enum answer_content kind,
+            struct str content)
 {
-    answer_state_split(stream->answer, usage);
+    struct answer *answer = stream->answer;
+    if (content.len == 0 || answer->done_seen)
+        return;
+    answer->content_events++;
+    answer_count(answer, kind, content);
 }
 
 void

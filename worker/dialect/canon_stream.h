@@ -104,6 +104,7 @@ struct canon_choice {
     uint8_t block, stop;    /* of the open block; canon_stop */
     uint32_t blocks, tools; /* begun so far */
     uint32_t key;           /* of the open tool call, the provider's */
+    uint32_t last_block;    /* collected: its number, from 1; 0: none */
     /* How far the open call's arguments have come (canon_tool.c). */
     uint8_t lex;
     uint32_t lex_depth;
@@ -118,6 +119,10 @@ struct canon_stream {
     /* Whether the budget covers what the answer has counted now; NULL: it
      * does. False: the piece is taken back and the stream is cut. */
     bool (*is_covered)(void *owner);
+    /* Asked where what is kept and written would pass `room` (bytes): raises
+     * it, or false, which cuts the stream: the owner knows why. NULL: none. */
+    bool (*hold)(void *owner, uint64_t bytes);
+    uint64_t room;
     void *owner;
 
     bool is_cut;        /* nothing more goes to the client */
@@ -146,7 +151,7 @@ struct canon_stream {
     uint32_t block_count, block_room;
     struct span32 *vectors; /* collected: values, by their numbers */
     uint32_t vector_count, vector_room;
-    uint64_t collected;       /* bytes of it all: the owner bounds them */
+    uint64_t collected;       /* bytes of memory of what is kept */
     struct buf bytes;         /* what collected spans lie in */
     struct canon_call *calls; /* private */
     uint32_t call_count, call_room;
@@ -155,9 +160,12 @@ struct canon_stream {
 
 /* ---- what a reader says (canon_reader.c, canon_stream.c) ---- */
 
-/* Texts without quotes; empty ones are passed over. Each may come at any time;
+/*
+ * Texts without quotes; empty ones are passed over. Each may come at any time;
  * choices from CANON_CHOICES_MAX on are only counted. After canon_done() or a
- * cut nothing is taken. */
+ * cut nothing is taken. Whatever a model makes is counted by its bytes and asked
+ * for before it is passed, readable or not (canon_take() in canon_stream.c).
+ */
 void canon_start(struct canon_stream *stream, struct str id, struct str model);
 void canon_text(struct canon_stream *stream, uint32_t choice, struct str text);
 void canon_thinking(struct canon_stream *stream, uint32_t choice,
@@ -191,9 +199,10 @@ void canon_finish(struct canon_stream *stream, uint32_t choice,
                   enum canon_stop stop, struct str stop_text);
 void canon_vector(struct canon_stream *stream, uint32_t number,
                   struct str value);
-/* Usage, whole: a later one replaces an earlier one. (OpenAI's chat form:
- * openai_usage_read() into stream->answer instead.) */
-void canon_usage(struct canon_stream *stream, const struct usage *usage);
+/* Output that no other dialect has a place for, but that is paid for. (Usage is
+ * told to stream->answer: answer_state_split(), openai_usage_read().) */
+void canon_count(struct canon_stream *stream, enum answer_content kind,
+                 struct str content);
 /* The provider told of a failure in its stream or under status 200: the owner
  * ends the answer with it (stream_error, or an error reply). `type`, `message`:
  * texts or empty. */
@@ -211,6 +220,8 @@ void canon_stream_fini(struct canon_stream *stream);
 /* The provider's answer is over, or was cut by us (is_cut: as if the model had
  * reached its length): open blocks end, choices finish, END; or write_plain. */
 void canon_stream_end(struct canon_stream *stream);
+/* A copy of a text that lives as long as the stream. */
+struct span32 canon_keep(struct canon_stream *stream, struct str text);
 /* A collected span as it now lies. */
 struct str canon_collected(const struct canon_stream *stream,
                            struct span32 span);

@@ -104,6 +104,7 @@ call_add(struct canon_stream *stream, uint32_t choice, uint32_t key)
         stream->call_room = room;
     }
     struct canon_call *call = &stream->calls[stream->call_count++];
+    stream->collected += sizeof(*call);
     *call = (struct canon_call){.choice = choice, .key = key};
     buf_init(&call->bytes, 0);
     return call;
@@ -158,7 +159,7 @@ call_give(struct canon_stream *stream, struct canon_call *call)
     bytes = str_skip(bytes, call->id_len + call->name_len);
     if (bytes.len > 0)
         open_piece(stream, call->choice, bytes);
-    buf_fini(&call->bytes);
+    canon_kept_free(stream, &call->bytes);
 }
 
 static struct canon_call *
@@ -203,7 +204,8 @@ canon_tool(struct canon_stream *stream, uint32_t choice, uint32_t key,
            struct str id, struct str name)
 {
     /* The name is output as well; a call without arguments is not for free. */
-    if (!canon_take(stream, name.len > 0 ? name : STR_LIT("x")))
+    if (!canon_take(stream, ANSWER_WORDS, name.len > 0 ? name : STR_LIT("x"),
+                    id))
         return;
     struct canon_choice *c = canon_choice_of(stream, choice);
     if (c == NULL || call_find(stream, choice, key) != NULL)
@@ -221,9 +223,8 @@ canon_tool(struct canon_stream *stream, uint32_t choice, uint32_t key,
         call->waiting = true;
         call->id_len = (uint32_t)id.len;
         call->name_len = (uint32_t)name.len;
-        buf_append_str(&call->bytes, id);
-        buf_append_str(&call->bytes, name);
-        stream->failed = stream->failed || !buf_ok(&call->bytes);
+        canon_kept_add(stream, &call->bytes, id);
+        canon_kept_add(stream, &call->bytes, name);
         return;
     }
     canon_close(stream, choice);
@@ -234,7 +235,8 @@ void
 canon_tool_piece(struct canon_stream *stream, uint32_t choice, uint32_t key,
                  struct str text)
 {
-    if (!canon_take(stream, text) || canon_choice_of(stream, choice) == NULL)
+    if (!canon_take(stream, ANSWER_WORDS, text, str_make(NULL, 0)) ||
+        canon_choice_of(stream, choice) == NULL)
         return;
     struct canon_choice *c = &stream->choices[choice];
     if (c->is_open && c->block == CANON_BLOCK_TOOL && c->key == key) {
@@ -245,8 +247,7 @@ canon_tool_piece(struct canon_stream *stream, uint32_t choice, uint32_t key,
     struct canon_call *call = call_find(stream, choice, key);
     if (call == NULL || !call->waiting)
         return; /* of a call that never began, or has ended */
-    buf_append_str(&call->bytes, text);
-    stream->failed = stream->failed || !buf_ok(&call->bytes);
+    canon_kept_add(stream, &call->bytes, text);
 }
 
 void

@@ -88,7 +88,7 @@ read_inline(struct canon_stream *stream, uint32_t choice, struct str object)
     if (str_starts_with(type, STR_LIT("image/")))
         canon_image(stream, choice, type, inside(values[1]));
     else /* sound is asked for by none but this dialect's clients */
-        stream->answer->content_events++;
+        canon_count(stream, ANSWER_SOUND, inside(values[1]));
 }
 
 /* The reader stands behind its opening brace. */
@@ -316,16 +316,6 @@ read_feedback(struct canon_stream *stream, struct str value)
         canon_finish(stream, 0, CANON_STOP_FILTER, nothing);
 }
 
-static void
-read_usage(struct canon_stream *stream, struct json_reader *reader)
-{
-    struct usage usage;
-    bool odd;
-    if (gemini_usage(reader, &usage, &odd))
-        canon_usage(stream, &usage);
-    stream->answer->usage_odd = stream->answer->usage_odd || odd;
-}
-
 /* Names stand behind the text that they belong to: looked for ahead, once. */
 static void
 read_names(struct canon_stream *stream, struct str text)
@@ -365,7 +355,7 @@ read_answer(struct canon_stream *stream, struct str text)
     struct json_token token;
     struct str key, value, feedback = nothing;
     enum json_type type;
-    bool any = false;
+    bool any = false, states_output = false;
     json_reader_init(&reader, text);
     if (json_next(&reader, &token) != JSON_OBJECT)
         return false;
@@ -377,7 +367,7 @@ read_answer(struct canon_stream *stream, struct str text)
         if (which == ANSWER_CANDIDATES && type == JSON_ARRAY) {
             any = read_candidates(stream, &reader) || any;
         } else if (which == ANSWER_USAGE && type == JSON_OBJECT) {
-            read_usage(stream, &reader);
+            states_output = gemini_usage(&reader, stream->answer);
         } else {
             json_pass(&reader, type, &value);
             if (which == ANSWER_FEEDBACK)
@@ -386,6 +376,8 @@ read_answer(struct canon_stream *stream, struct str text)
                 read_other(stream, which, value);
         }
     }
+    if (states_output) /* of all that stands here, in whichever order */
+        answer_note_stated(stream->answer);
     if (!any && feedback.len > 0)
         read_feedback(stream, feedback);
     return type == JSON_OBJECT_END;

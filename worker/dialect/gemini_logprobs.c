@@ -78,8 +78,14 @@ gemini_logprobs_read(struct canon_stream *stream, uint32_t choice,
     struct token_values values;
     struct str list, element, tops;
     struct buf out;
-    if (stream->client == NULL || !json_find(value, "chosenCandidates", &list))
+    if (!json_find(value, "chosenCandidates", &list))
         return;
+    if (stream->client == NULL) { /* the longer list has all, too */
+        if (json_find(value, "topCandidates", &tops) && tops.len > list.len)
+            list = tops;
+        canon_logprobs(stream, choice, list);
+        return;
+    }
     buf_init(&out, 0);
     json_writer_init(&json, &out);
     json_array_begin(&json);

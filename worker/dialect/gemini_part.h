@@ -101,9 +101,9 @@ void gemini_read_event(struct canon_stream *stream,
                        const struct sse_event *event);
 void gemini_read_plain(struct canon_stream *stream, struct str body);
 bool gemini_read_usage(struct answer *answer, struct str object);
-/* As read_usage, into *usage; the reader stands behind the opening brace. False:
- * it states nothing. */
-bool gemini_usage(struct json_reader *reader, struct usage *usage, bool *odd);
+/* As read_usage; the reader stands behind the opening brace. Whether it states
+ * the output: noted by the caller, who knows what it belongs to. */
+bool gemini_usage(struct json_reader *reader, struct answer *answer);
 void gemini_write_usage(struct json_writer *json, const struct usage *usage);
 
 void gemini_write_event(struct canon_stream *stream,

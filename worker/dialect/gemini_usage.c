@@ -35,6 +35,7 @@ struct counts {
     uint64_t values[COUNTS];
     uint64_t audio[3]; /* prompt, cache, candidates */
     bool any, odd;
+    bool has_output;
 };
 
 static uint64_t
@@ -88,6 +89,7 @@ read_counts(struct counts *counts, struct json_reader *reader)
         if (values[i].len > 0 && is_number(values[i])) {
             counts->values[i] = read_number(counts, values[i]);
             counts->any = true;
+            counts->has_output = counts->has_output || i == COUNT_CANDIDATES;
         }
     for (unsigned i = COUNTS; i < NAMES; i++)
         if (values[i].len > 0)
@@ -102,26 +104,31 @@ at_most(uint64_t n, uint64_t most)
 }
 
 bool
-gemini_usage(struct json_reader *reader, struct usage *usage, bool *odd)
+gemini_usage(struct json_reader *reader, struct answer *answer)
 {
     struct counts counts = {0};
     bool states = read_counts(&counts, reader);
-    *odd = counts.odd;
-    *usage = (struct usage){0};
+    answer->usage_odd = answer->usage_odd || counts.odd;
     if (!states)
         return false;
     uint64_t prompt = counts.values[COUNT_PROMPT];
-    usage->cached = at_most(counts.values[COUNT_CACHED], prompt);
+    uint64_t cached = at_most(counts.values[COUNT_CACHED], prompt);
     uint64_t audio =
         counts.audio[0] - at_most(counts.audio[1], counts.audio[0]);
-    usage->audio_in = at_most(audio, prompt - usage->cached);
-    usage->prompt_missed = prompt - usage->cached - usage->audio_in +
-                           counts.values[COUNT_TOOL_USE];
+    uint64_t audio_in = at_most(audio, prompt - cached);
     uint64_t candidates = counts.values[COUNT_CANDIDATES];
-    usage->audio_out = at_most(counts.audio[2], candidates);
-    usage->completion = candidates - usage->audio_out;
-    usage->reasoning = counts.values[COUNT_THOUGHTS];
-    return true;
+    uint64_t audio_out = at_most(counts.audio[2], candidates);
+    const struct usage usage = {
+        .prompt_missed =
+            prompt - cached - audio_in + counts.values[COUNT_TOOL_USE],
+        .cached = cached,
+        .audio_in = audio_in,
+        .completion = candidates - audio_out,
+        .audio_out = audio_out,
+        .reasoning = counts.values[COUNT_THOUGHTS],
+    };
+    answer_state_split(answer, &usage);
+    return counts.has_output;
 }
 
 bool
@@ -129,16 +136,11 @@ gemini_read_usage(struct answer *answer, struct str object)
 {
     struct json_reader reader;
     struct json_token token;
-    struct usage usage;
-    bool odd;
     json_reader_init(&reader, object);
     if (json_next(&reader, &token) != JSON_OBJECT)
         return false;
-    bool states = gemini_usage(&reader, &usage, &odd);
-    answer->usage_odd = answer->usage_odd || odd;
-    if (states)
-        answer_state_split(answer, &usage);
-    return states;
+    gemini_usage(&reader, answer);
+    return answer->usage_seen;
 }
 
 /* ---- back ---- */

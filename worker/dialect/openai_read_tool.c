@@ -106,11 +106,7 @@ take_id(struct canon_stream *stream, struct canon_numbered *entry,
     entry->id_mark = mark_of(id);
     if (entry->begun || id.len > CALL_MODEL_BYTES || stream->client == NULL)
         return;
-    entry->id = (struct span32){.off = (uint32_t)buf_len(&stream->bytes),
-                                .len = (uint32_t)id.len};
-    buf_append_str(&stream->bytes, id);
-    if (!buf_ok(&stream->bytes))
-        stream->failed = true;
+    entry->id = canon_keep(stream, id);
 }
 
 static void

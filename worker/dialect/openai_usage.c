@@ -167,6 +167,8 @@ read_usage(struct answer *answer, struct str object,
         .audio_out = reading.values[FIELD_AUDIO_OUT],
     };
     answer->usage_seen = true;
+    if (reading.stated[FIELD_COMPLETION] || reading.stated[FIELD_TOTAL])
+        answer_note_stated(answer);
     return true;
 }
 

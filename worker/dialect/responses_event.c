@@ -130,10 +130,9 @@ read_parts(struct canon_stream *stream, struct str list, bool is_thinking)
 static void
 read_secret(struct canon_stream *stream, struct str secret)
 {
-    if (stream->client == NULL || secret.len == 0)
-        return;
     const struct canon_choice *choice = &stream->choices[0];
-    if (!choice->is_open || choice->block != CANON_BLOCK_THINKING) {
+    if (stream->client == NULL || !choice->is_open ||
+        choice->block != CANON_BLOCK_THINKING) {
         canon_redacted(stream, 0, secret);
         return;
     }
@@ -151,14 +150,6 @@ read_image(struct canon_stream *stream, const struct str *values)
                 : webp ? STR_LIT("image/webp")
                        : STR_LIT("image/png"),
                 responses_text(values[ITEM_RESULT]));
-}
-
-/* Output that no other dialect has a place for, but that was paid for. */
-static void
-count_only(struct canon_stream *stream, struct str text)
-{
-    if (stream->client == NULL)
-        canon_text(stream, 0, text);
 }
 
 /* An item at its end: what did not come in pieces. */
@@ -190,9 +181,10 @@ read_item(struct canon_stream *stream, struct str item, uint64_t index,
     } else if (responses_is(type, STR_LIT("image_generation_call"))) {
         read_image(stream, values);
     } else if (!in_pieces) {
-        count_only(stream, responses_text(values[ITEM_ARGUMENTS]));
-        count_only(stream, responses_text(values[ITEM_INPUT]));
-        count_only(stream, responses_text(values[ITEM_CODE]));
+        canon_count(stream, ANSWER_WORDS,
+                    responses_text(values[ITEM_ARGUMENTS]));
+        canon_count(stream, ANSWER_WORDS, responses_text(values[ITEM_INPUT]));
+        canon_count(stream, ANSWER_WORDS, responses_text(values[ITEM_CODE]));
     }
 }
 
@@ -280,7 +272,7 @@ static void
 hosted_delta(struct canon_stream *stream, const struct str *event)
 {
     note_pieces(stream, number_of(event[EVENT_OUTPUT_INDEX]));
-    count_only(stream, responses_text(event[EVENT_DELTA]));
+    canon_count(stream, ANSWER_WORDS, responses_text(event[EVENT_DELTA]));
 }
 
 /* ---- ends ---- */
