@@ -91,7 +91,7 @@
     O(server, body_max, body_max_bytes, SIZE, "", "32m", CONFIG_KIB, CONFIG_GIB, RELOAD, \
       "largest body of a request") \
     O(server, body_memory, body_memory_bytes, SIZE, "", "512m", CONFIG_MIB, 1024 * CONFIG_GIB, RELOAD, \
-      "bodies that all workers may hold in memory; each has its part, and room for one of body_max") \
+      "bodies that all workers may hold in memory, and translation as much again; each has its part, and room for one of body_max") \
     O(server, stream_slice, stream_slice_tokens, U64, "tokens", "256", 1, CONFIG_TOKENS, RELOAD, \
       "tokens by which the lease of a running stream grows") \
     O(server, log_retention, log_retention_ms, DURATION, "", "30d", CONFIG_DAY, 36500 * CONFIG_DAY, RELOAD, \
