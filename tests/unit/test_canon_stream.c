@@ -206,6 +206,69 @@ TEST(interleaved_calls_come_one_after_the_other)
 }
 
 /* A hostile provider: each call waits for one that is never complete. */
+TEST(what_comes_in_the_midst_of_arguments_waits_for_their_end)
+{
+    struct fixture f;
+    begin(&f, false);
+    canon_tool(&f.stream, 0, 0, STR_LIT("a"), STR_LIT("f"));
+    canon_tool_piece(&f.stream, 0, 0, STR_LIT("{\\\"a\\\":"));
+    canon_text(&f.stream, 0, STR_LIT("in the "));
+    canon_text(&f.stream, 0, STR_LIT("midst"));
+    canon_tool(&f.stream, 0, 1, STR_LIT("b"), STR_LIT("g"));
+    canon_tool_signature(&f.stream, 0, 1, STR_LIT("of b"));
+    canon_tool_piece(&f.stream, 0, 1, STR_LIT("{}"));
+    canon_thinking(&f.stream, 0, STR_LIT("t"));
+    canon_signature(&f.stream, 0, STR_LIT("of t"));
+    canon_redacted(&f.stream, 0, STR_LIT("r"));
+    canon_redacted(&f.stream, 0, STR_LIT("s"));
+    canon_image(&f.stream, 0, STR_LIT("image/png"), STR_LIT("i"));
+    canon_tool_signature(&f.stream, 0, 0, STR_LIT("of a"));
+    canon_tool_piece(&f.stream, 0, 0, STR_LIT("1}"));
+    canon_refusal(&f.stream, 0, STR_LIT("x"));
+    canon_finish(&f.stream, 0, CANON_STOP_END, STR_LIT(""));
+    check_end(&f,
+              "START(,) 0tool(#0 a f [{\\\"a\\\":]<of a>[1}]) 1text([in the "
+              "midst]) 2tool(#1 b g [{}]<of b>) 3thinking([t]<of t>) "
+              "4redacted(r) 5redacted(s) 6image(i) 7refusal([x]) FINISH5 "
+              "END");
+}
+
+TEST(what_waits_for_arguments_that_never_end_is_told_at_the_end)
+{
+    struct fixture f;
+    begin(&f, true);
+    canon_tool(&f.stream, 0, 0, STR_LIT("a"), STR_LIT("f"));
+    canon_tool_piece(&f.stream, 0, 0, STR_LIT("{"));
+    for (int i = 0; i < 1000; i++)
+        canon_text(&f.stream, 0, STR_LIT("w"));
+    CHECK_EQ(f.stream.call_count, 2);
+    /* many blocks do not wait for ever */
+    for (int i = 0; i < 1000; i++)
+        canon_redacted(&f.stream, 0, STR_LIT("r"));
+    CHECK_TRUE(f.stream.call_count < 400);
+    CHECK_EQ(f.stream.choices[0].blocks, 1002);
+    canon_stream_end(&f.stream);
+    CHECK_TRUE(!f.stream.failed);
+    CHECK_EQ(f.stream.block_count, 1002);
+    CHECK_EQ(buf_len(&f.stream.blocks[1].text), 1000);
+    canon_stream_fini(&f.stream);
+    buf_fini(&f.out);
+}
+
+TEST(empty_lists_of_logprobs_leave_no_commas)
+{
+    struct fixture f;
+    begin(&f, true);
+    canon_text(&f.stream, 0, STR_LIT("a"));
+    canon_logprobs(&f.stream, 0, STR_LIT("[ ]"));
+    canon_logprobs(&f.stream, 0, STR_LIT("[1]"));
+    canon_logprobs(&f.stream, 0, STR_LIT("[\t\n]"));
+    canon_logprobs(&f.stream, 0, STR_LIT("[ 2 ]"));
+    canon_logprobs(&f.stream, 0, STR_LIT("[   ]"));
+    CHECK_STR(buf_view(&f.stream.choices[0].logprobs), "1,2 ");
+    check_end(&f, "0text=a;stop=0");
+}
+
 TEST(many_calls_cost_no_more_than_their_number)
 {
     enum { CALLS = 20000 };

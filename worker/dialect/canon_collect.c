@@ -122,6 +122,10 @@ add_logprobs(struct canon_stream *stream, const struct canon_event *event)
 {
     struct buf *buf = &stream->choices[event->choice].logprobs;
     struct str inside = str_make(event->value.ptr + 1, event->value.len - 2);
+    while (inside.len > 0 && strchr(" \t\r\n", *inside.ptr) != NULL)
+        inside = str_skip(inside, 1);
+    if (inside.len == 0)
+        return;
     if (buf_len(buf) > 0)
         add_text(stream, buf, STR_LIT(","));
     add_text(stream, buf, inside);
@@ -182,8 +186,10 @@ drop_small(struct canon_stream *stream)
         buf_fini(&stream->blocks[i].text);
         buf_fini(&stream->blocks[i].signature);
     }
-    for (uint32_t i = 0; i < stream->call_count; i++)
+    for (uint32_t i = 0; i < stream->call_count; i++) {
         buf_fini(&stream->calls[i].bytes);
+        buf_fini(&stream->calls[i].signature);
+    }
     for (uint32_t i = 0; i < CANON_CHOICES_MAX; i++)
         buf_fini(&stream->choices[i].logprobs);
 }

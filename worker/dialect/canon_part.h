@@ -39,6 +39,17 @@ void canon_open(struct canon_stream *stream, uint32_t choice,
 void canon_piece(struct canon_stream *stream, uint32_t choice, struct str text);
 void canon_close(struct canon_stream *stream, uint32_t choice);
 
+/* Whether a block that comes now must wait for a call that is not complete. */
+bool canon_must_wait(struct canon_stream *stream, uint32_t choice);
+/* What came of such a block (event->block, data, media_type, text): `goes_on`,
+ * where it may be more of the last one that waits. */
+void canon_wait(struct canon_stream *stream, uint32_t choice,
+                const struct canon_event *event, bool goes_on);
+/* What signs the last one that waits; false: none does. */
+bool canon_wait_signature(struct canon_stream *stream, uint32_t choice,
+                          struct str text);
+/* Of the open block. */
+void canon_sign(struct canon_stream *stream, uint32_t choice, struct str text);
 /* The next call that waits becomes the open one; while such a one is complete,
  * the one after it. */
 void canon_tools_next(struct canon_stream *stream, uint32_t choice);

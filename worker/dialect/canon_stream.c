@@ -151,10 +151,14 @@ text_piece(struct canon_stream *stream, uint32_t choice, uint8_t block,
     struct canon_choice *c = canon_choice_of(stream, choice);
     if (c == NULL)
         return;
+    struct canon_event event = {.block = block, .text = text};
+    if ((!c->is_open || c->block != block) && canon_must_wait(stream, choice)) {
+        canon_wait(stream, choice, &event, true);
+        return;
+    }
     if (!c->is_open || c->block != block) {
-        canon_tools_flush(stream, choice);
         canon_close(stream, choice);
-        struct canon_event event = {.block = block};
+        event.text = no_word;
         canon_open(stream, choice, &event);
     }
     canon_piece(stream, choice, text);
@@ -167,10 +171,22 @@ whole_block(struct canon_stream *stream, uint32_t choice,
 {
     if (canon_choice_of(stream, choice) == NULL)
         return;
-    canon_tools_flush(stream, choice);
+    if (canon_must_wait(stream, choice)) {
+        canon_wait(stream, choice, event, false);
+        return;
+    }
     canon_close(stream, choice);
     canon_open(stream, choice, event);
     canon_close(stream, choice);
+}
+
+void
+canon_sign(struct canon_stream *stream, uint32_t choice, struct str text)
+{
+    struct canon_event event =
+        of_block(&stream->choices[choice], choice, CANON_EVENT_SIGNATURE);
+    event.text = text;
+    canon_emit(stream, &event);
 }
 
 /* ---- what readers say ---- */
@@ -216,16 +232,13 @@ canon_signature(struct canon_stream *stream, uint32_t choice, struct str text)
     struct canon_choice *c = NULL;
     if (canon_take(stream, ANSWER_WORDS, text, no_word))
         c = canon_choice_of(stream, choice);
-    if (c == NULL)
+    if (c == NULL || canon_wait_signature(stream, choice, text))
         return;
     if (!c->is_open) {
         struct canon_event open = {.block = CANON_BLOCK_THINKING};
-        canon_tools_flush(stream, choice);
         canon_open(stream, choice, &open);
     }
-    struct canon_event event = of_block(c, choice, CANON_EVENT_SIGNATURE);
-    event.text = text;
-    canon_emit(stream, &event);
+    canon_sign(stream, choice, text);
 }
 
 void

@@ -16,8 +16,8 @@
  * dialect pass through unchanged (canon_answer_event, canon_answer_whole).
  *
  * Blocks of one choice come strictly one after the other, each
- * BLOCK_START, PIECE*, [SIGNATURE], BLOCK_END. Pieces of a tool call that is
- * not the open one wait until the open one's arguments are complete.
+ * BLOCK_START, PIECE*, [SIGNATURE], BLOCK_END. What comes of other blocks in the
+ * midst of a tool call's arguments waits until those are complete.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AIGW_WORKER_DIALECT_CANON_STREAM_H
@@ -79,12 +79,15 @@ struct canon_block {
     struct buf text, signature;               /* texts */
 };
 
-/* A tool call that was begun (canon_stream.c). */
+/* A tool call that was begun, or another block that came behind one whose
+ * arguments were not complete (canon_tool.c). */
 struct canon_call {
-    uint32_t choice, key;
+    uint32_t choice, key; /* key: of tool calls */
+    uint8_t block;
     bool waiting; /* not given to the writer yet: what came of it */
     uint32_t id_len, name_len;
-    struct buf bytes; /* id, name, pieces */
+    struct buf bytes; /* id, name (or data, media type), pieces */
+    struct buf signature;
 };
 
 enum { CANON_CHOICES_MAX = 8, CANON_NUMBERED_MAX = 16 };
@@ -186,6 +189,9 @@ void canon_tool(struct canon_stream *stream, uint32_t choice, uint32_t key,
 /* A piece of its arguments, a text. No piece at all: "{}" when it ends. */
 void canon_tool_piece(struct canon_stream *stream, uint32_t choice,
                       uint32_t key, struct str text);
+/* What signs a call, be it open or one that waits. */
+void canon_tool_signature(struct canon_stream *stream, uint32_t choice,
+                          uint32_t key, struct str text);
 /* A whole call whose arguments are a JSON value. */
 void canon_tool_whole(struct canon_stream *stream, uint32_t choice,
                       struct str id, struct str name, struct str value,

@@ -2,7 +2,9 @@
  * canon_tool.c - tool calls of an answer, one after the other.
  *
  * A call begins when the one before it is complete: the provider ended it, or
- * its arguments are a whole JSON text. Until then what comes of it waits.
+ * its arguments are a whole JSON text. Until then what comes of it waits, and so
+ * does any other block: were the open call ended, the rest of its arguments would
+ * be lost.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -84,13 +86,15 @@ call_find(const struct canon_stream *stream, uint32_t choice, uint32_t key)
     uint32_t end = stream->call_count;
     uint32_t least = end > REMEMBERED ? end - REMEMBERED : 0;
     for (uint32_t i = end; i-- > least;)
-        if (stream->calls[i].choice == choice && stream->calls[i].key == key)
+        if (stream->calls[i].choice == choice && stream->calls[i].key == key &&
+            stream->calls[i].block == CANON_BLOCK_TOOL)
             return &stream->calls[i];
     return NULL;
 }
 
 static struct canon_call *
-call_add(struct canon_stream *stream, uint32_t choice, uint32_t key)
+call_add(struct canon_stream *stream, uint32_t choice, uint32_t key,
+         uint8_t block)
 {
     if (stream->call_count == stream->call_room) {
         uint32_t room = stream->call_room == 0 ? 8 : stream->call_room * 2;
@@ -105,8 +109,9 @@ call_add(struct canon_stream *stream, uint32_t choice, uint32_t key)
     }
     struct canon_call *call = &stream->calls[stream->call_count++];
     stream->collected += sizeof(*call);
-    *call = (struct canon_call){.choice = choice, .key = key};
+    *call = (struct canon_call){.choice = choice, .key = key, .block = block};
     buf_init(&call->bytes, 0);
+    buf_init(&call->signature, 0);
     return call;
 }
 
@@ -148,18 +153,30 @@ open_piece(struct canon_stream *stream, uint32_t choice, struct str text)
     canon_piece(stream, choice, text);
 }
 
-/* A call that waited is the open one now. */
+/* A call or another block that waited is the open one now. */
 static void
 call_give(struct canon_stream *stream, struct canon_call *call)
 {
     struct str bytes = buf_view(&call->bytes);
-    call->waiting = false;
-    call_begin(stream, call, str_make(bytes.ptr, call->id_len),
-               str_make(bytes.ptr + call->id_len, call->name_len));
+    struct str id = {bytes.ptr, call->id_len};
+    struct str name = {bytes.ptr + call->id_len, call->name_len};
     bytes = str_skip(bytes, call->id_len + call->name_len);
-    if (bytes.len > 0)
-        open_piece(stream, call->choice, bytes);
+    call->waiting = false;
+    if (call->block == CANON_BLOCK_TOOL) {
+        call_begin(stream, call, id, name);
+        if (bytes.len > 0)
+            open_piece(stream, call->choice, bytes);
+    } else {
+        struct canon_event event = {
+            .block = call->block, .data = id, .media_type = name};
+        canon_open(stream, call->choice, &event);
+        if (bytes.len > 0)
+            canon_piece(stream, call->choice, bytes);
+    }
+    if (buf_len(&call->signature) > 0)
+        canon_sign(stream, call->choice, buf_view(&call->signature));
     canon_kept_free(stream, &call->bytes);
+    canon_kept_free(stream, &call->signature);
 }
 
 static struct canon_call *
@@ -197,6 +214,68 @@ canon_tools_flush(struct canon_stream *stream, uint32_t choice)
     }
 }
 
+/* ---- what waits ---- */
+
+bool
+canon_must_wait(struct canon_stream *stream, uint32_t choice)
+{
+    const struct canon_choice *c = &stream->choices[choice];
+    bool waits = first_waiting(stream, choice) != NULL;
+    if (!waits &&
+        (!c->is_open || c->block != CANON_BLOCK_TOOL || is_complete(c)))
+        return false;
+    if (stream->call_count - stream->call_given < REMEMBERED)
+        return true;
+    /* What is open has waited long enough. */
+    for (uint32_t i = 0; i < CANON_CHOICES_MAX; i++)
+        canon_tools_flush(stream, i);
+    return false;
+}
+
+static struct canon_call *
+last_waiting(struct canon_stream *stream, uint32_t choice)
+{
+    for (uint32_t i = stream->call_count; i-- > stream->call_given;)
+        if (stream->calls[i].waiting && stream->calls[i].choice == choice)
+            return &stream->calls[i];
+    return NULL;
+}
+
+static void
+wait_begin(struct canon_stream *stream, struct canon_call *call, struct str id,
+           struct str name)
+{
+    call->waiting = true;
+    call->id_len = (uint32_t)id.len;
+    call->name_len = (uint32_t)name.len;
+    canon_kept_add(stream, &call->bytes, id);
+    canon_kept_add(stream, &call->bytes, name);
+}
+
+void
+canon_wait(struct canon_stream *stream, uint32_t choice,
+           const struct canon_event *event, bool goes_on)
+{
+    struct canon_call *call = last_waiting(stream, choice);
+    if (!goes_on || call == NULL || call->block != event->block) {
+        call = call_add(stream, choice, 0, event->block);
+        if (call == NULL)
+            return;
+        wait_begin(stream, call, event->data, event->media_type);
+    }
+    canon_kept_add(stream, &call->bytes, event->text);
+}
+
+bool
+canon_wait_signature(struct canon_stream *stream, uint32_t choice,
+                     struct str text)
+{
+    struct canon_call *call = last_waiting(stream, choice);
+    if (call != NULL)
+        canon_kept_add(stream, &call->signature, text);
+    return call != NULL;
+}
+
 /* ---- what readers say ---- */
 
 void
@@ -210,21 +289,12 @@ canon_tool(struct canon_stream *stream, uint32_t choice, uint32_t key,
     struct canon_choice *c = canon_choice_of(stream, choice);
     if (c == NULL || call_find(stream, choice, key) != NULL)
         return;
-    struct canon_call *call = call_add(stream, choice, key);
+    bool must_wait = canon_must_wait(stream, choice);
+    struct canon_call *call = call_add(stream, choice, key, CANON_BLOCK_TOOL);
     if (call == NULL)
         return;
-    bool busy = c->is_open && c->block == CANON_BLOCK_TOOL && !is_complete(c);
-    if (stream->call_count - stream->call_given > REMEMBERED) {
-        for (uint32_t i = 0; i < CANON_CHOICES_MAX; i++)
-            canon_tools_flush(stream, i);
-        busy = false; /* what is open has waited long enough */
-    }
-    if (busy || first_waiting(stream, choice) != NULL) {
-        call->waiting = true;
-        call->id_len = (uint32_t)id.len;
-        call->name_len = (uint32_t)name.len;
-        canon_kept_add(stream, &call->bytes, id);
-        canon_kept_add(stream, &call->bytes, name);
+    if (must_wait) {
+        wait_begin(stream, call, id, name);
         return;
     }
     canon_close(stream, choice);
@@ -248,6 +318,21 @@ canon_tool_piece(struct canon_stream *stream, uint32_t choice, uint32_t key,
     if (call == NULL || !call->waiting)
         return; /* of a call that never began, or has ended */
     canon_kept_add(stream, &call->bytes, text);
+}
+
+void
+canon_tool_signature(struct canon_stream *stream, uint32_t choice, uint32_t key,
+                     struct str text)
+{
+    if (!canon_take(stream, ANSWER_WORDS, text, str_make(NULL, 0)) ||
+        canon_choice_of(stream, choice) == NULL)
+        return;
+    const struct canon_choice *c = &stream->choices[choice];
+    struct canon_call *call = call_find(stream, choice, key);
+    if (c->is_open && c->block == CANON_BLOCK_TOOL && c->key == key)
+        canon_sign(stream, choice, text);
+    else if (call != NULL && call->waiting)
+        canon_kept_add(stream, &call->signature, text);
 }
 
 void

@@ -139,7 +139,7 @@ read_piece(struct canon_stream *stream, uint32_t choice,
     if (!entry->begun && (piece->name.len > 0 || text.len > 0 || is_object))
         begin(stream, choice, key, piece->name);
     if (entry->begun)
-        canon_signature(stream, choice, piece->signature);
+        canon_tool_signature(stream, choice, key, piece->signature);
     canon_tool_piece(stream, choice, key, text);
     if (is_object) {
         struct buf escaped;
