@@ -5,20 +5,8 @@
  * and writing it again must give the same bytes.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdlib.h>
-
-#include "common/buf.h"
-#include "worker/dialect/canon.h"
-#include "worker/dialect/dialect.h"
+#include "tests/fuzz/fuzz.h"
 #include "worker/provider/provider.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                        \
-    do {                                                                       \
-        if (!(condition))                                                      \
-            abort();                                                           \
-    } while (0)
 
 static struct canon_request *request;
 
@@ -34,17 +22,9 @@ check_splices(struct str body, const struct call *call, uint8_t choice)
                                    : str_make(NULL, 0),
         .max_tokens = (choice & 4) != 0 ? 77 : 0,
     };
-    size_t from = 0;
     buf_init(&out, 0);
     dialect_anthropic.rewrite(body, call, &rewrite, &splices);
-    for (uint32_t i = 0; i < splices.count; i++) {
-        const struct splice *s = &splices.items[i];
-        MUST(s->off >= from && (size_t)s->off + s->len <= body.len);
-        buf_append(&out, body.ptr + from, s->off - from);
-        buf_append(&out, splices.text + s->text_off, s->text_len);
-        from = s->off + s->len;
-    }
-    buf_append(&out, body.ptr + from, body.len - from);
+    apply_splices(&out, body, &splices);
     MUST(dialect_anthropic.scan(buf_view(&out), call->endpoint, &again,
                                 &fault) == 0);
     MUST(again.prompt_bound == call->prompt_bound);
@@ -62,14 +42,9 @@ carry(struct str body, const struct canon_target *target, struct buf *out)
     struct fault fault = {0};
     /* Without a model (it may be empty) a written body is none to a client. */
     MUST(dialect_anthropic.scan(body, ENDPOINT_MESSAGES, &call, &fault) == 0);
-    canon_request_reset(request);
-    if (dialect_anthropic.read_request(body, &call, request, &fault) != 0 ||
-        dialect_anthropic.write_request(request, target, out, &fault) != 0) {
-        MUST(fault.status == 400 && fault.code != NULL);
-        MUST(fault.message[0] != '\0');
+    if (!carry_request(&dialect_anthropic, &dialect_anthropic, body, &call,
+                       request, target, out))
         return false;
-    }
-    MUST(!request->failed && buf_ok(out));
     for (uint32_t i = 0; i < request->dropped_count; i++)
         for (const char *p = request->dropped[i]; *p != '\0'; p++)
             MUST(*p > ' ' && *p < 0x7f);

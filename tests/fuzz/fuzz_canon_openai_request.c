@@ -4,32 +4,7 @@
  * What is written is JSON, and is read again as what it was.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdlib.h>
-
-#include "common/json_scan.h"
-#include "worker/dialect/canon.h"
-#include "worker/dialect/dialect.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                        \
-    do {                                                                       \
-        if (!(condition))                                                      \
-            abort();                                                           \
-    } while (0)
-
-static bool
-is_json(struct str text)
-{
-    struct json_reader reader;
-    struct json_token token;
-    enum json_type type;
-    json_reader_init(&reader, text);
-    do
-        type = json_next(&reader, &token);
-    while (type > JSON_BAD);
-    return type == JSON_END;
-}
+#include "tests/fuzz/fuzz.h"
 
 /* True when it was carried. */
 static bool
@@ -47,13 +22,8 @@ carry(struct canon_request *request, struct str body, uint8_t endpoint,
         .stream = call.stream,
         .quirks = quirks,
     };
-    if (dialect_openai.read_request(body, &call, request, &fault) != 0 ||
-        dialect_openai.write_request(request, &target, out, &fault) != 0) {
-        MUST(fault.status == 400 && fault.code != NULL);
-        return false;
-    }
-    MUST(!request->failed && buf_ok(out));
-    return true;
+    return carry_request(&dialect_openai, &dialect_openai, body, &call, request,
+                         &target, out);
 }
 
 int
@@ -72,12 +42,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_init(&again, 0);
     if (carry(request, body, endpoint, quirks, &out)) {
         uint32_t messages = request->message_count, tools = request->tool_count;
-        MUST(is_json(buf_view(&out)));
         /* Not refused now, what was not before; but members that only some
          * providers know may be in it. */
-        canon_request_reset(request);
         if (carry(request, buf_view(&out), endpoint, quirks, &again)) {
-            MUST(is_json(buf_view(&again)));
             MUST(request->message_count <= 2 * messages + 2);
             MUST(request->tool_count <= tools);
         }

@@ -5,18 +5,7 @@
  * event: its name, a blank, its payload; "!" before the name: an exception.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdlib.h>
-
-#include "worker/dialect/canon.h"
-#include "worker/dialect/canon_stream.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                        \
-    do {                                                                       \
-        if (!(condition))                                                      \
-            abort();                                                           \
-    } while (0)
+#include "tests/fuzz/fuzz.h"
 
 static struct answer facts, told;
 static struct canon_stream stream;
@@ -26,28 +15,6 @@ static const struct call call = {.endpoint = ENDPOINT_CHAT,
                                  .model_len = 5,
                                  .prompt_bound = 1000,
                                  .prompt_estimate = 3};
-
-static void
-begin(struct answer *answer, const struct dialect *dialect, bool streams)
-{
-    answer->dialect = dialect;
-    answer->endpoint =
-        dialect == &dialect_bedrock ? ENDPOINT_CONVERSE : ENDPOINT_RUN;
-    answer->stream = streams;
-    answer->withhold_usage = false;
-    dialect->answer_begin(answer);
-}
-
-/* To the stream, or for the facts only. */
-static void
-give_event(struct answer *answer, struct canon_stream *to,
-           const struct sse_event *event)
-{
-    if (to == NULL)
-        answer->dialect->answer_event(answer, event);
-    else if (!to->has_error)
-        answer->dialect->read_event(to, event);
-}
 
 static void
 feed_lines(struct answer *answer, struct canon_stream *to, struct str text)
@@ -67,56 +34,24 @@ feed_lines(struct answer *answer, struct canon_stream *to, struct str text)
         if (blank != NULL)
             event.event.len = (size_t)(blank - line.ptr);
         event.data[0] = str_skip(line, event.event.len + (blank != NULL));
-        give_event(answer, to, &event);
+        if (to == NULL)
+            answer->dialect->answer_event(answer, &event);
+        else if (!to->has_error)
+            answer->dialect->read_event(to, &event);
     }
 }
 
 static void
 feed(struct answer *answer, struct canon_stream *to, struct str text)
 {
-    struct sse_scan scan = {0};
-    struct sse_event event;
-    if (!answer->stream && to != NULL) {
+    if (!answer->stream && to != NULL)
         answer->dialect->read_plain(to, text);
-    } else if (!answer->stream) {
+    else if (!answer->stream)
         answer->dialect->answer_whole(answer, text);
-    } else if (answer->dialect == &dialect_bedrock) {
+    else if (answer->dialect == &dialect_bedrock)
         feed_lines(answer, to, text);
-    } else {
-        while (sse_next(&scan, text.ptr, text.len, true, &event)) {
-            give_event(answer, to, &event);
-            text = str_skip(text, event.bytes);
-            scan = (struct sse_scan){.started = true};
-        }
-    }
-}
-
-static void
-must_be_json(struct str text)
-{
-    struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, text);
-    while (json_next(&reader, &token) > JSON_BAD)
-        continue;
-    MUST(token.type == JSON_END);
-}
-
-static void
-check_written(struct str text, bool plain)
-{
-    struct sse_scan scan = {0};
-    struct sse_event event;
-    if (plain) {
-        must_be_json(text);
-        return;
-    }
-    while (sse_next(&scan, text.ptr, text.len, true, &event)) {
-        if (event.data_count > 0 && *event.data[0].ptr == '{')
-            must_be_json(event.data[0]);
-        text = str_skip(text, event.bytes);
-        scan = (struct sse_scan){.started = true};
-    }
+    else
+        feed_events(answer, to, text, text.len);
 }
 
 int
@@ -131,20 +66,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (data[0] & 2) != 0 ? &dialect_workers_ai : &dialect_bedrock;
     const struct dialect *client =
         (data[0] & 4) != 0 ? &dialect_workers_ai : &dialect_openai;
+    uint8_t endpoint =
+        provider == &dialect_bedrock ? ENDPOINT_CONVERSE : ENDPOINT_RUN;
     struct str text = {(const char *)data + 1, size - 1};
-    begin(&facts, provider, streams);
+    begin_answer(&facts, provider, endpoint, streams);
     feed(&facts, NULL, text);
-    begin(&told, provider, streams);
-    canon_stream_reset(&stream);
+    begin_answer(&told, provider, endpoint, streams);
     buf_init(&out, 0);
-    stream.answer = &told;
-    stream.client = client;
+    begin_stream(&stream, &told, client, &call, &out);
     stream.plain = plain;
     stream.collect = plain || client->collects;
-    stream.call = &call;
     stream.request = &json_mode;
-    stream.request_id = "req_1";
-    stream.out = &out;
     feed(&told, &stream, text);
     if (!stream.has_error) { /* a client changes nothing in what is learnt */
         MUST(told.ascii_bytes == facts.ascii_bytes);
@@ -156,7 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     answer_usage(&told, &call, &stream.usage, &estimated, &ambiguous);
     canon_stream_end(&stream);
     MUST(!stream.failed && buf_ok(&out));
-    check_written(buf_view(&out), plain);
+    must_be_given(buf_view(&out), plain);
     buf_fini(&out);
     canon_stream_fini(&stream);
     return 0;

@@ -5,18 +5,7 @@
  * The first byte chooses the model, and whether the path names it.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdlib.h>
-
-#include "worker/dialect/canon.h"
-#include "worker/dialect/dialect.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                        \
-    do {                                                                       \
-        if (!(condition))                                                      \
-            abort();                                                           \
-    } while (0)
+#include "tests/fuzz/fuzz.h"
 
 static struct canon_request *request;
 
@@ -39,32 +28,13 @@ check_splices(struct str body, const struct call *call)
     struct splices splices;
     struct call again;
     struct buf out;
-    uint32_t at = 0;
     buf_init(&out, 0);
     dialect_workers_ai.rewrite(body, call, &rewrite, &splices);
-    for (uint32_t i = 0; i < splices.count; i++) {
-        const struct splice *splice = &splices.items[i];
-        MUST(splice->off >= at && splice->off + splice->len <= body.len);
-        buf_append(&out, body.ptr + at, splice->off - at);
-        buf_append(&out, splices.text + splice->text_off, splice->text_len);
-        at = splice->off + splice->len;
-    }
-    buf_append(&out, body.ptr + at, body.len - at);
+    apply_splices(&out, body, &splices);
     MUST(scan(buf_view(&out), call->model_in_path, &again) == 0);
     MUST(again.max_tokens == 77 && again.stream == call->stream);
     MUST(call->model_in_path || strcmp(again.model, "up") == 0);
     buf_fini(&out);
-}
-
-static void
-must_be_json(struct str text)
-{
-    struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, text);
-    while (json_next(&reader, &token) > JSON_BAD)
-        continue;
-    MUST(token.type == JSON_END);
 }
 
 static void
@@ -73,20 +43,13 @@ translate(struct str body, const struct call *call, const char *model)
     const struct canon_target target = {.model = str_from(model),
                                         .endpoint = ENDPOINT_CONVERSE,
                                         .max_tokens = call->max_tokens};
-    struct fault fault = {0};
     struct buf out;
     if (request == NULL)
         request = canon_request_create();
     MUST(request != NULL);
-    canon_request_reset(request);
     buf_init(&out, 0);
-    if (dialect_workers_ai.read_request(body, call, request, &fault) == 0 &&
-        dialect_bedrock.write_request(request, &target, &out, &fault) == 0) {
-        MUST(!request->failed && buf_ok(&out));
-        must_be_json(buf_view(&out));
-    } else {
-        MUST(fault.status == 400 && fault.message[0] != '\0');
-    }
+    carry_request(&dialect_workers_ai, &dialect_bedrock, body, call, request,
+                  &target, &out);
     buf_fini(&out);
 }
 

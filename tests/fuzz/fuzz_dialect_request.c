@@ -6,38 +6,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <cjson/cJSON.h>
-#include <stdlib.h>
 
-#include "worker/dialect/dialect.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                        \
-    do {                                                                       \
-        if (!(condition))                                                      \
-            abort();                                                           \
-    } while (0)
-
-static struct str
-apply(struct str body, const struct splices *splices)
-{
-    size_t room = body.len + SPLICES_BYTES + 1;
-    size_t from = 0, len = 0;
-    char *out = malloc(room);
-    MUST(out != NULL);
-    for (uint32_t i = 0; i < splices->count; i++) {
-        const struct splice *splice = &splices->items[i];
-        MUST(splice->off >= from && splice->text_len > 0);
-        MUST((size_t)splice->off + splice->len <= body.len);
-        memcpy(out + len, body.ptr + from, splice->off - from);
-        len += splice->off - from;
-        memcpy(out + len, splices->text + splice->text_off, splice->text_len);
-        len += splice->text_len;
-        from = splice->off + splice->len;
-    }
-    memcpy(out + len, body.ptr + from, body.len - from);
-    return str_make(out, len + body.len - from);
-}
+#include "tests/fuzz/fuzz.h"
 
 /* Takes the members that may change off. */
 static cJSON *
@@ -113,7 +83,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (endpoint == ENDPOINT_EMBEDDINGS)
         rewrite.max_tokens = 0, rewrite.want_usage = false;
     dialect_openai.rewrite(body, &call, &rewrite, &splices);
-    struct str spliced = apply(body, &splices);
+    struct buf out;
+    buf_init(&out, 0);
+    apply_splices(&out, body, &splices);
+    struct str spliced = buf_view(&out);
     MUST(dialect_openai.scan(spliced, endpoint, &again, &fault) == 0);
     MUST(str_equals(str_from(again.model),
                     str_from(rewrite.model.ptr != NULL ? model : call.model)));
@@ -123,6 +96,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(again.stream == call.stream && again.n == call.n);
     MUST(again.prompt_bound == call.prompt_bound);
     check_the_rest_is_equal(body, spliced);
-    free((void *)(uintptr_t)spliced.ptr);
+    buf_fini(&out);
     return 0;
 }

@@ -7,7 +7,8 @@
 #ifndef AIGW_TESTS_UNIT_RECORDING_H
 #define AIGW_TESTS_UNIT_RECORDING_H
 
-#include <dirent.h>
+#include <cjson/cJSON.h>
+#include <glob.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,15 +18,15 @@
 #include "common/usage.h"
 #include "tests/test.h"
 
-#define RECORDINGS "../shared/recordings"
-
 /* One recorded answer. Views of the file, but for the body. */
 struct recording {
     const char *name; /* of the file */
     uint64_t status;
     bool is_stream;
-    struct str file; /* all of it: JSON */
-    struct str body; /* decoded */
+    struct str file;       /* all of it: JSON */
+    struct str body;       /* decoded; a NUL behind it */
+    const cJSON *api;      /* a string */
+    const cJSON *expected; /* expected_usage, or NULL */
 };
 
 static inline bool
@@ -55,7 +56,7 @@ recording_decode(struct str value, bool is_base64)
     }
     if (!is_base64)
         return str_make(bytes, (size_t)len);
-    unsigned char *plain = malloc((size_t)len + 1);
+    unsigned char *plain = calloc(1, (size_t)len + 1);
     int plain_len = EVP_DecodeBlock(plain, (const unsigned char *)bytes, len);
     for (int i = len; i > 0 && bytes[i - 1] == '='; i--)
         plain_len--;
@@ -119,6 +120,21 @@ recording_is(struct str file, const char *member, const char *want)
            json_string_equals(value, str_from(want));
 }
 
+/* A number among the members of a JSON object; 0 where there is none. */
+static inline uint64_t
+recording_count(const cJSON *object, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsNumber(item) ? (uint64_t)item->valuedouble : 0;
+}
+
+static inline bool
+recording_is_api(const struct recording *recording, const char *api)
+{
+    return cJSON_IsString(recording->api) &&
+           strcmp(recording->api->valuestring, api) == 0;
+}
+
 static inline bool
 recording_visit_file(const char *name, struct str file, const char *api,
                      uint64_t status,
@@ -126,7 +142,7 @@ recording_visit_file(const char *name, struct str file, const char *api,
 {
     struct recording recording = {.name = name, .file = file};
     struct str value, body;
-    if (!recording_is(file, "api", api) ||
+    if ((api != NULL && !recording_is(file, "api", api)) ||
         !json_find(file, "response.status", &value) ||
         json_number_u64(value, &recording.status) != 0 ||
         recording.status != status || !json_find(file, "response.body", &body))
@@ -136,37 +152,46 @@ recording_visit_file(const char *name, struct str file, const char *api,
     recording.body = recording_decode(
         body, recording_is(file, "response.body_encoding", "base64"));
     CHECK_TRUE(recording.body.ptr != NULL);
+    cJSON *json = cJSON_ParseWithLength(file.ptr, file.len);
+    if (json == NULL)
+        test_fail(__FILE__, __LINE__, "%s: not readable", name);
+    recording.api = cJSON_GetObjectItemCaseSensitive(json, "api");
+    recording.expected =
+        cJSON_GetObjectItemCaseSensitive(json, "expected_usage");
     visit(&recording);
+    cJSON_Delete(json);
     free((void *)(uintptr_t)recording.body.ptr);
     return true;
 }
 
-/* Each answer of `provider` in that API with that status; how many there were.
- * None, and a line of text, where there are no recordings. */
+/*
+ * Each answer of `provider` ("*": of all) in that API (NULL: in any) with that
+ * status; how many there were. None, and a line of text, where there are no
+ * recordings.
+ */
 static inline unsigned
 recordings_visit(const char *provider, const char *api, uint64_t status,
                  void (*visit)(const struct recording *recording))
 {
-    char path[512];
+    const char *shared = getenv("AIGW_SHARED");
+    char pattern[512];
+    glob_t files;
     unsigned count = 0;
-    snprintf(path, sizeof(path), RECORDINGS "/%s", provider);
-    DIR *dir = opendir(path);
-    if (dir == NULL) {
-        printf("skipped: there is no " RECORDINGS "/%s\n", provider);
+    snprintf(pattern, sizeof(pattern), "%s/recordings/%s/*.json",
+             shared != NULL ? shared : "../shared", provider);
+    if (glob(pattern, 0, NULL, &files) != 0) {
+        printf("skipped: there is no %s\n", pattern);
         return 0;
     }
-    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+    for (size_t i = 0; i < files.gl_pathc; i++) {
         struct buf file;
-        if (strstr(e->d_name, ".json") == NULL)
-            continue;
-        snprintf(path, sizeof(path), RECORDINGS "/%s/%s", provider, e->d_name);
         buf_init(&file, 0);
-        CHECK_TRUE(recording_read_file(path, &file));
-        count += recording_visit_file(e->d_name, buf_view(&file), api, status,
-                                      visit);
+        CHECK_TRUE(recording_read_file(files.gl_pathv[i], &file));
+        count += recording_visit_file(strrchr(files.gl_pathv[i], '/') + 1,
+                                      buf_view(&file), api, status, visit);
         buf_fini(&file);
     }
-    closedir(dir);
+    globfree(&files);
     return count;
 }
 

@@ -5,10 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tests/unit/canon_trace.h"
-
-#include <cjson/cJSON.h>
-#include <dirent.h>
-#include <stdio.h>
+#include "tests/unit/recording.h"
 
 static struct canon_path path;
 
@@ -567,25 +564,16 @@ TEST(errors_have_the_type_of_their_status)
     }
 }
 
-/* ---- recorded answers ---- */
-
-static uint64_t
-number_of(const cJSON *object, const char *name)
-{
-    const cJSON *n = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNumber(n) ? (uint64_t)n->valuedouble : 0;
-}
-
 static void
 add_counts(struct usage *want, const cJSON *counts)
 {
     const cJSON *detail = cJSON_GetObjectItemCaseSensitive(counts, "detail");
-    want->prompt_missed += number_of(counts, "prompt_missed");
-    want->cached += number_of(counts, "cached");
-    want->cache_creation += number_of(counts, "cache_creation");
-    want->cache_creation_1h += number_of(detail, "cache_creation_1h");
-    want->completion += number_of(counts, "completion");
-    want->reasoning += number_of(counts, "reasoning");
+    want->prompt_missed += recording_count(counts, "prompt_missed");
+    want->cached += recording_count(counts, "cached");
+    want->cache_creation += recording_count(counts, "cache_creation");
+    want->cache_creation_1h += recording_count(detail, "cache_creation_1h");
+    want->completion += recording_count(counts, "completion");
+    want->reasoning += recording_count(counts, "reasoning");
 }
 
 /* Passes beside the answer are billed as well; the one that answered instead of
@@ -711,85 +699,26 @@ check_round_trip(const char *file, struct str body, bool stream)
 }
 
 static void
-replay(const char *file, const cJSON *recording, unsigned *replayed)
+replay(const struct recording *recording)
 {
-    const char *api = cJSON_GetStringValue(
-        cJSON_GetObjectItemCaseSensitive(recording, "api"));
-    const cJSON *response =
-        cJSON_GetObjectItemCaseSensitive(recording, "response");
-    const char *text = cJSON_GetStringValue(
-        cJSON_GetObjectItemCaseSensitive(response, "body"));
-    const cJSON *usage =
-        cJSON_GetObjectItemCaseSensitive(recording, "expected_usage");
-    if (api == NULL || strcmp(api, "messages") != 0 ||
-        number_of(response, "status") != 200 || !cJSON_IsObject(usage))
+    struct str body = recording->body;
+    if (!cJSON_IsObject(recording->expected))
         return;
-    struct usage want =
-        expected(cJSON_GetObjectItemCaseSensitive(usage, "normalised"));
-    bool stream =
-        cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(recording, "stream"));
+    struct usage want = expected(
+        cJSON_GetObjectItemCaseSensitive(recording->expected, "normalised"));
     /* One recording is of several messages; its usage is the last one's. */
-    const char *next = text;
-    while (stream && (next = strstr(next + 1, "event: message_start")) != NULL)
-        text = next;
-    if (stream)
-        replay_stream(file, str_from(text), &want);
+    const char *next = body.ptr;
+    while (recording->is_stream &&
+           (next = strstr(next + 1, "event: message_start")) != NULL)
+        body = str_from(next);
+    if (recording->is_stream)
+        replay_stream(recording->name, body, &want);
     else
-        replay_plain(file, str_from(text), &want);
-    check_round_trip(file, str_from(text), stream);
-    ++*replayed;
-}
-
-static void
-replay_file(const char *name, unsigned *replayed)
-{
-    FILE *file = fopen(name, "rb");
-    if (file == NULL)
-        return;
-    fseek(file, 0, SEEK_END);
-    long size = ftell(file);
-    rewind(file);
-    char *text = malloc((size_t)size + 1);
-    size_t got = fread(text, 1, (size_t)size, file);
-    fclose(file);
-    cJSON *recording = cJSON_ParseWithLength(text, got);
-    if (recording == NULL)
-        test_fail(__FILE__, __LINE__, "%s: not readable", name);
-    replay(name, recording, replayed);
-    cJSON_Delete(recording);
-    free(text);
-}
-
-static void
-replay_folder(const char *folder, unsigned depth, unsigned *replayed)
-{
-    DIR *dir = opendir(folder);
-    if (dir == NULL)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL) {
-        char name[4096];
-        size_t len = strlen(entry->d_name);
-        if (entry->d_name[0] == '.')
-            continue;
-        int n = snprintf(name, sizeof(name), "%s/%s", folder, entry->d_name);
-        CHECK_TRUE(n > 0 && (size_t)n < sizeof(name));
-        if (len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0)
-            replay_file(name, replayed);
-        else if (depth > 0)
-            replay_folder(name, depth - 1, replayed);
-    }
-    closedir(dir);
+        replay_plain(recording->name, body, &want);
+    check_round_trip(recording->name, body, recording->is_stream);
 }
 
 TEST(recorded_answers_give_their_recorded_usage_and_say_the_same_again)
 {
-    const char *shared = getenv("AIGW_SHARED");
-    char folder[512];
-    unsigned replayed = 0;
-    snprintf(folder, sizeof(folder), "%s/recordings",
-             shared != NULL ? shared : "../shared");
-    replay_folder(folder, 1, &replayed);
-    if (replayed == 0)
-        fprintf(stderr, "skipped: no recordings in %s\n", folder);
+    recordings_visit("*", "messages", 200, replay);
 }

@@ -3,12 +3,8 @@
  * and in pieces, and answers written for its clients.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <cjson/cJSON.h>
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "tests/unit/canon_trace.h"
+#include "tests/unit/recording.h"
 
 static struct canon_path path;
 
@@ -85,6 +81,33 @@ TEST(a_plain_answer_is_read)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CHECK_STR(traced(cases[i].body, false), cases[i].trace);
         CHECK_TRUE(!path.answer.bad);
+    }
+}
+
+/* Where one answer was asked for, contents are told where they stand. */
+TEST(the_only_candidate_is_the_first_one)
+{
+    static const struct said cases[] = {
+        {"{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{"
+         "\"text\":\"a\"},7,{\"text\":\"b\"}]},\"finishReason\":\"STOP\","
+         "\"index\":0}]}",
+         "start [0t +\"a\" +\"b\" ] (fin 0 1) end"},
+        {"{\"candidates\":[{\"index\":3,\"finishReason\":\"MAX_TOKENS\","
+         "\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}",
+         "start [0t +\"a\" ] (fin 0 3) end"},
+        {"{\"candidates\":[{\"content\":null,\"finishReason\":\"STOP\"}]}",
+         "start (fin 0 1) end"},
+        {"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}",
+         "start [0t +\"a\" ] (fin 0 0) end"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        canon_path_begin(&path, &dialect_gemini, &canon_trace,
+                         ENDPOINT_GENERATE, false);
+        path.stream.plain = path.stream.collect = false;
+        path.call.n = 1;
+        canon_path_feed(&path, str_from(cases[i].body));
+        CHECK_STR(canon_path_end(&path), cases[i].trace);
+        CHECK_EQ(path.answer.choice_top, 0);
     }
 }
 
@@ -589,15 +612,6 @@ TEST(a_stream_that_was_cut_ends_with_its_length_and_usage)
     buf_fini(&out);
 }
 
-/* ---- recordings ---- */
-
-static uint64_t
-number_of(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNumber(item) ? (uint64_t)item->valuedouble : 0;
-}
-
 static void
 compare(const char *name, const struct usage *usage, bool estimated,
         const cJSON *expected)
@@ -610,13 +624,14 @@ compare(const char *name, const struct usage *usage, bool estimated,
             test_fail(__FILE__, __LINE__, "%s: usage out of nothing", name);
         return;
     }
-    bool same = usage->prompt_missed == number_of(want, "prompt_missed") &&
-                usage->cached == number_of(want, "cached") &&
-                usage->cache_creation == number_of(want, "cache_creation") &&
-                usage->completion == number_of(want, "completion") &&
-                usage->reasoning == number_of(want, "reasoning") &&
-                usage->audio_in == number_of(detail, "audio_in") &&
-                usage->audio_out == number_of(detail, "audio_out");
+    bool same =
+        usage->prompt_missed == recording_count(want, "prompt_missed") &&
+        usage->cached == recording_count(want, "cached") &&
+        usage->cache_creation == recording_count(want, "cache_creation") &&
+        usage->completion == recording_count(want, "completion") &&
+        usage->reasoning == recording_count(want, "reasoning") &&
+        usage->audio_in == recording_count(detail, "audio_in") &&
+        usage->audio_out == recording_count(detail, "audio_out");
     if (!same || estimated)
         test_fail(__FILE__, __LINE__,
                   "%s: missed %llu cached %llu completion %llu reasoning %llu "
@@ -737,26 +752,18 @@ replay_translated(const char *name, struct str body, bool stream)
 }
 
 static void
-replay(const char *name, const cJSON *recording, unsigned *replayed)
+replay(const struct recording *recording)
 {
     static const size_t pieces[] = {1, 3, 17, 256, 4096, 1 << 24};
-    const cJSON *response =
-        cJSON_GetObjectItemCaseSensitive(recording, "response");
-    const char *body = cJSON_GetStringValue(
-        cJSON_GetObjectItemCaseSensitive(response, "body"));
-    const char *api = cJSON_GetStringValue(
-        cJSON_GetObjectItemCaseSensitive(recording, "api"));
-    bool stream =
-        cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(recording, "stream"));
-    if (api == NULL || strcmp(api, "chat") == 0 || body == NULL ||
-        number_of(response, "status") != 200)
-        return;
-    struct str text = str_from(body);
-    const cJSON *expected =
-        cJSON_GetObjectItemCaseSensitive(recording, "expected_usage");
+    struct str text = recording->body;
+    bool stream = recording->is_stream;
     char *lines = NULL;
-    if (*body == '[') { /* an array: its elements as the events they would be */
-        cJSON *list = cJSON_Parse(body), *element;
+    if (recording_is_api(recording, "chat"))
+        return;
+    if (text.len > 0 &&
+        *text.ptr ==
+            '[') { /* an array: its elements as the events they would be */
+        cJSON *list = cJSON_Parse(text.ptr), *element;
         struct buf events;
         buf_init(&events, 0);
         cJSON_ArrayForEach(element, list)
@@ -772,50 +779,15 @@ replay(const char *name, const cJSON *recording, unsigned *replayed)
         stream = true;
     }
     for (size_t i = 0; i < ARRAY_LEN(pieces); i++)
-        replay_passing(name, text, stream, pieces[i], expected);
-    if (strcmp(api, "generate") == 0)
-        replay_translated(name, text, stream);
+        replay_passing(recording->name, text, stream, pieces[i],
+                       recording->expected);
+    if (recording_is_api(recording, "generate"))
+        replay_translated(recording->name, text, stream);
     free(lines);
-    ++*replayed;
-}
-
-static void
-replay_file(const char *folder, const char *name, unsigned *replayed)
-{
-    char file_name[1024];
-    snprintf(file_name, sizeof(file_name), "%s/%s", folder, name);
-    FILE *file = fopen(file_name, "rb");
-    if (file == NULL)
-        return;
-    fseek(file, 0, SEEK_END);
-    long size = ftell(file);
-    rewind(file);
-    char *text = malloc((size_t)size + 1);
-    size_t got = fread(text, 1, (size_t)size, file);
-    fclose(file);
-    cJSON *recording = cJSON_ParseWithLength(text, got);
-    if (recording == NULL)
-        test_fail(__FILE__, __LINE__, "%s: not readable", name);
-    replay(name, recording, replayed);
-    cJSON_Delete(recording);
-    free(text);
 }
 
 TEST(recorded_answers_give_their_recorded_usage_and_all_their_text)
 {
-    const char *shared = getenv("AIGW_SHARED");
-    char folder[512];
-    unsigned replayed = 0;
-    snprintf(folder, sizeof(folder), "%s/recordings/gemini",
-             shared != NULL ? shared : "../shared");
-    DIR *dir = opendir(folder);
-    struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.')
-            replay_file(folder, entry->d_name, &replayed);
-    if (dir != NULL)
-        closedir(dir);
-    if (replayed == 0)
-        fprintf(stderr, "skipped: no recordings in %s\n", folder);
+    recordings_visit("gemini", NULL, 200, replay);
     canon_path_fini(&path);
 }

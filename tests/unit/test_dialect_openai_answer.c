@@ -3,13 +3,7 @@
  * made ones for each oddity, then the recorded ones of many providers.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "tests/test.h"
-
-#include <cjson/cJSON.h>
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "tests/unit/recording.h"
 #include "worker/dialect/dialect.h"
 
 static struct answer answer; /* too large for comfort on a stack */
@@ -622,13 +616,6 @@ feed_stream(struct str body, size_t piece)
     }
 }
 
-static uint64_t
-number_of(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNumber(item) ? (uint64_t)item->valuedouble : 0;
-}
-
 static void
 compare(const char *path, const cJSON *expected)
 {
@@ -642,14 +629,15 @@ compare(const char *path, const cJSON *expected)
             test_fail(__FILE__, __LINE__, "%s: usage out of nothing", path);
         return;
     }
-    bool same = usage.prompt_missed == number_of(want, "prompt_missed") &&
-                usage.cached == number_of(want, "cached") &&
-                usage.cache_creation == number_of(want, "cache_creation") &&
-                usage.completion == number_of(want, "completion") &&
-                usage.reasoning == number_of(want, "reasoning") &&
-                usage_audio(&usage) == number_of(want, "audio") &&
-                usage.audio_in == number_of(detail, "audio_in") &&
-                usage.audio_out == number_of(detail, "audio_out");
+    bool same =
+        usage.prompt_missed == recording_count(want, "prompt_missed") &&
+        usage.cached == recording_count(want, "cached") &&
+        usage.cache_creation == recording_count(want, "cache_creation") &&
+        usage.completion == recording_count(want, "completion") &&
+        usage.reasoning == recording_count(want, "reasoning") &&
+        usage_audio(&usage) == recording_count(want, "audio") &&
+        usage.audio_in == recording_count(detail, "audio_in") &&
+        usage.audio_out == recording_count(detail, "audio_out");
     if (!same || estimated)
         test_fail(__FILE__, __LINE__,
                   "%s: missed %llu cached %llu created %llu completion %llu "
@@ -667,103 +655,42 @@ compare(const char *path, const cJSON *expected)
 }
 
 static uint8_t
-endpoint_of(const cJSON *recording)
+endpoint_of(const struct recording *recording)
 {
-    const char *api = cJSON_GetStringValue(
-        cJSON_GetObjectItemCaseSensitive(recording, "api"));
-    if (api == NULL)
-        return 0;
-    if (strcmp(api, "chat") == 0)
-        return ENDPOINT_CHAT;
-    if (strcmp(api, "completions") == 0)
-        return ENDPOINT_COMPLETIONS;
-    return strcmp(api, "embeddings") == 0 ? ENDPOINT_EMBEDDINGS : 0;
+    return recording_is_api(recording, "chat")          ? ENDPOINT_CHAT
+           : recording_is_api(recording, "completions") ? ENDPOINT_COMPLETIONS
+           : recording_is_api(recording, "embeddings")  ? ENDPOINT_EMBEDDINGS
+                                                        : 0;
 }
 
 static void
-replay(const char *path, const cJSON *recording, unsigned *replayed)
+replay(const struct recording *recording)
 {
     static const size_t pieces[] = {1, 3, 17, 256, 4096, 1 << 24};
     uint8_t endpoint = endpoint_of(recording);
-    const cJSON *response =
-        cJSON_GetObjectItemCaseSensitive(recording, "response");
-    const char *body = cJSON_GetStringValue(
-        cJSON_GetObjectItemCaseSensitive(response, "body"));
-    if (endpoint == 0 || number_of(response, "status") != 200 || body == NULL)
+    if (endpoint == 0)
         return;
-    bool stream =
-        cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(recording, "stream"));
     for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
-        begin(endpoint, stream);
-        if (stream)
-            feed_stream(str_from(body), pieces[i]);
+        begin(endpoint, recording->is_stream);
+        if (recording->is_stream)
+            feed_stream(recording->body, pieces[i]);
         else
-            feed_plain(body, pieces[i]);
-        compare(path,
-                cJSON_GetObjectItemCaseSensitive(recording, "expected_usage"));
+            feed_plain(recording->body.ptr, pieces[i]);
+        compare(recording->name, recording->expected);
         if (answer.bad)
-            test_fail(__FILE__, __LINE__, "%s: taken for bad JSON", path);
+            test_fail(__FILE__, __LINE__, "%s: taken for bad JSON",
+                      recording->name);
     }
     /* The estimate is for answers without usage; it should be of their size. */
     uint64_t output = answer_output_estimate(&answer);
     if (answer.usage_seen && endpoint != ENDPOINT_EMBEDDINGS &&
         output > 4 * answer.stated.total + 16)
-        test_fail(__FILE__, __LINE__, "%s: estimate %llu of %llu", path,
-                  (unsigned long long)output,
+        test_fail(__FILE__, __LINE__, "%s: estimate %llu of %llu",
+                  recording->name, (unsigned long long)output,
                   (unsigned long long)answer.stated.completion);
-    ++*replayed;
-}
-
-static void
-replay_file(const char *path, unsigned *replayed)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return;
-    fseek(file, 0, SEEK_END);
-    long size = ftell(file);
-    rewind(file);
-    char *text = malloc((size_t)size + 1);
-    size_t got = fread(text, 1, (size_t)size, file);
-    fclose(file);
-    cJSON *recording = cJSON_ParseWithLength(text, got);
-    if (recording == NULL)
-        test_fail(__FILE__, __LINE__, "%s: not readable", path);
-    replay(path, recording, replayed);
-    cJSON_Delete(recording);
-    free(text);
-}
-
-static void
-replay_folder(const char *folder, unsigned depth, unsigned *replayed)
-{
-    DIR *dir = opendir(folder);
-    if (dir == NULL)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL) {
-        char path[4096];
-        size_t len = strlen(entry->d_name);
-        if (entry->d_name[0] == '.')
-            continue;
-        int n = snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-        CHECK_TRUE(n > 0 && (size_t)n < sizeof(path));
-        if (len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0)
-            replay_file(path, replayed);
-        else if (depth > 0)
-            replay_folder(path, depth - 1, replayed);
-    }
-    closedir(dir);
 }
 
 TEST(recorded_answers_of_all_providers_give_their_recorded_usage)
 {
-    const char *shared = getenv("AIGW_SHARED");
-    char folder[512];
-    unsigned replayed = 0;
-    snprintf(folder, sizeof(folder), "%s/recordings",
-             shared != NULL ? shared : "../shared");
-    replay_folder(folder, 1, &replayed);
-    if (replayed == 0)
-        fprintf(stderr, "skipped: no recordings in %s\n", folder);
+    recordings_visit("*", NULL, 200, replay);
 }

@@ -8,8 +8,6 @@
 #include "tests/unit/recording.h"
 #include "worker/provider/provider.h"
 
-#include <cjson/cJSON.h>
-
 static struct canon_path path;
 
 static const cJSON *
@@ -24,37 +22,6 @@ tree_text(const cJSON *object, const char *name)
 {
     const char *text = cJSON_GetStringValue(tree_item(object, name));
     return text != NULL ? text : "";
-}
-
-static uint64_t
-tree_number(const cJSON *object, const char *name)
-{
-    const cJSON *item = tree_item(object, name);
-    return cJSON_IsNumber(item) ? (uint64_t)item->valuedouble : 0;
-}
-
-/* Answers under status 200 of that API; how many there were. */
-static unsigned
-visit_all(const char *api, void (*visit)(const struct recording *recording))
-{
-    static const char *const providers[] = {
-        "avian",      "azure",      "bedrock-mantle", "cerebras", "deepseek",
-        "gemini",     "groq",       "huggingface",    "llamacpp", "mimo",
-        "minimax",    "mistral",    "moonshot",       "ollama",   "openai",
-        "openrouter", "perplexity", "qwen",           "together", "vllm",
-        "xai",        "zai",
-    };
-    unsigned count = 0;
-    DIR *dir = opendir(RECORDINGS);
-    if (dir == NULL) {
-        printf("skipped: there is no " RECORDINGS "\n");
-        return 0;
-    }
-    closedir(dir);
-    for (size_t i = 0; i < ARRAY_LEN(providers); i++)
-        count += recordings_visit(providers[i], api, 200, visit);
-    CHECK_TRUE(count > 0);
-    return count;
 }
 
 /* What a chat client has in hand at the end, of its first choice. */
@@ -177,7 +144,7 @@ add_chunk(struct got *got, const cJSON *chunk, bool stream)
     const cJSON *choice;
     cJSON_ArrayForEach(choice, tree_item(chunk, "choices"))
     {
-        uint64_t index = tree_number(choice, "index");
+        uint64_t index = recording_count(choice, "index");
         const cJSON *delta = tree_item(choice, "delta");
         const char *finish = tree_text(choice, "finish_reason");
         if (index >= got->choices)
@@ -332,7 +299,7 @@ replay_vectors(const struct recording *recording)
     cJSON_ArrayForEach(item, from)
     {
         const cJSON *told =
-            cJSON_GetArrayItem(to, (int)tree_number(item, "index"));
+            cJSON_GetArrayItem(to, (int)recording_count(item, "index"));
         const cJSON *was = tree_item(item, "embedding");
         const cJSON *is = tree_item(told, "embedding");
         CHECK_TRUE(cJSON_IsArray(is) && cJSON_GetArraySize(is) > 0);
@@ -345,8 +312,8 @@ replay_vectors(const struct recording *recording)
 
 TEST(recorded_answers_say_the_same_when_translated)
 {
-    visit_all("chat", replay_chat);
-    visit_all("embeddings", replay_vectors);
+    recordings_visit("*", "chat", 200, replay_chat);
+    recordings_visit("*", "embeddings", 200, replay_vectors);
     canon_path_fini(&path);
     got_fini(&want);
     got_fini(&have);
@@ -427,7 +394,7 @@ carry(const struct recording *recording)
 TEST(recorded_requests_are_carried)
 {
     request = canon_request_create();
-    visit_all("chat", carry);
+    recordings_visit("*", "chat", 200, carry);
     canon_request_destroy(&request);
     buf_fini(&sent);
 }

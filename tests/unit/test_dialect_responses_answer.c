@@ -5,11 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tests/unit/canon_trace.h"
-
-#include <cjson/cJSON.h>
-#include <glob.h>
-#include <stdio.h>
-
+#include "tests/unit/recording.h"
 #include "worker/dialect/responses_part.h"
 
 static struct canon_path path;
@@ -387,15 +383,6 @@ TEST(a_passing_stream_is_counted_and_can_be_ended)
     buf_fini(&out);
 }
 
-/* ---- recordings ---- */
-
-static uint64_t
-number_of(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNumber(item) ? (uint64_t)item->valuedouble : 0;
-}
-
 static void
 check_usage(const char *file, const struct answer *answer, const cJSON *stated)
 {
@@ -411,11 +398,11 @@ check_usage(const char *file, const struct answer *answer, const cJSON *stated)
     }
     const cJSON *flag = cJSON_GetObjectItemCaseSensitive(want, "ambiguous");
     if (estimated || ambiguous != (bool)cJSON_IsTrue(flag) ||
-        usage.prompt_missed != number_of(want, "prompt_missed") ||
-        usage.cached != number_of(want, "cached") ||
-        usage.cache_creation != number_of(want, "cache_creation") ||
-        usage.completion != number_of(want, "completion") ||
-        usage.reasoning != number_of(want, "reasoning"))
+        usage.prompt_missed != recording_count(want, "prompt_missed") ||
+        usage.cached != recording_count(want, "cached") ||
+        usage.cache_creation != recording_count(want, "cache_creation") ||
+        usage.completion != recording_count(want, "completion") ||
+        usage.reasoning != recording_count(want, "reasoning"))
         test_fail(__FILE__, __LINE__, "%s: %d %d %d %d %d%s%s", file,
                   (int)usage.prompt_missed, (int)usage.cached,
                   (int)usage.cache_creation, (int)usage.completion,
@@ -535,64 +522,27 @@ check_translated(const char *file, struct str body, bool from_stream)
 }
 
 static void
-replay(const char *file, const cJSON *recording, unsigned *replayed)
+replay(const struct recording *recording)
 {
     static const size_t pieces[] = {1, 7, 4096, 1 << 24};
-    const char *api = cJSON_GetStringValue(
-        cJSON_GetObjectItemCaseSensitive(recording, "api"));
-    const cJSON *response =
-        cJSON_GetObjectItemCaseSensitive(recording, "response");
-    const char *text = cJSON_GetStringValue(
-        cJSON_GetObjectItemCaseSensitive(response, "body"));
-    if (api == NULL || strcmp(api, "responses") != 0 || text == NULL ||
-        number_of(response, "status") != 200)
-        return;
-    bool stream =
-        cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(recording, "stream"));
-    const cJSON *usage =
-        cJSON_GetObjectItemCaseSensitive(recording, "expected_usage");
+    const char *name = recording->name;
+    bool stream = recording->is_stream;
     for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
-        (stream ? pass_stream : pass_plain)(str_from(text), pieces[i]);
-        check_usage(file, &passing, usage);
+        (stream ? pass_stream : pass_plain)(recording->body, pieces[i]);
+        check_usage(name, &passing, recording->expected);
     }
     if (!stream) {
         pass_begin(false);
-        dialect_responses.answer_whole(&passing, str_from(text));
-        check_usage(file, &passing, usage);
+        dialect_responses.answer_whole(&passing, recording->body);
+        check_usage(name, &passing, recording->expected);
     }
-    check_translated(file, str_from(text), stream);
-    ++*replayed;
+    check_translated(name, recording->body, stream);
 }
 
 TEST(recorded_answers_give_their_recorded_usage_and_their_texts)
 {
-    const char *shared = getenv("AIGW_SHARED");
-    char pattern[512];
-    unsigned replayed = 0;
-    glob_t files;
-    snprintf(pattern, sizeof(pattern), "%s/recordings/*/*-responses-*.json",
-             shared != NULL ? shared : "../shared");
-    if (glob(pattern, 0, NULL, &files) != 0) {
-        fprintf(stderr, "skipped: no recordings in %s\n", pattern);
-        return;
-    }
-    for (size_t i = 0; i < files.gl_pathc; i++) {
-        FILE *file = fopen(files.gl_pathv[i], "rb");
-        if (file == NULL)
-            continue;
-        fseek(file, 0, SEEK_END);
-        size_t size = (size_t)ftell(file);
-        rewind(file);
-        char *text = malloc(size + 1);
-        size = fread(text, 1, size, file);
-        fclose(file);
-        cJSON *recording = cJSON_ParseWithLength(text, size);
-        replay(files.gl_pathv[i], recording, &replayed);
-        cJSON_Delete(recording);
-        free(text);
-    }
-    CHECK_TRUE(replayed > 50);
-    globfree(&files);
+    unsigned replayed = recordings_visit("*", "responses", 200, replay);
+    CHECK_TRUE(replayed == 0 || replayed > 50);
     answer_release(&passing);
     canon_path_fini(&path);
 }
