@@ -91,6 +91,12 @@ struct config_provider {
     struct config_list pass_headers, drop_headers; /* names; `*` at an end */
     uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
         total_timeout_ms;
+    unsigned fails; /* 0: never cools down */
+    uint64_t cooldown_ms, cooldown_max_ms;
+    char *health_check; /* a path, or "off" */
+    uint64_t health_check_interval_ms;
+    unsigned max_concurrency, max_queue; /* concurrency 0: no limit */
+    uint64_t queue_timeout_ms;
     enum on_disconnect on_disconnect;
     bool enabled;
     uint64_t builtin_delay_ms; /* builtin: pause before each event */
@@ -101,6 +107,7 @@ struct config_model {
     struct config_list alias;
     char *type;                   /* chat, embedding, ... */
     uint64_t context, max_output; /* tokens; 0 = not stated */
+    unsigned max_concurrency;     /* 0: no limit */
     struct prices prices;
 };
 /* PROVIDER/MODEL: what differs from the provider's and the model's. */

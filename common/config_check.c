@@ -227,6 +227,20 @@ check_base_url(struct checker *checker, struct config_provider *provider,
         provider->base_url[--len] = '\0';
 }
 
+static void
+check_health_check(struct checker *checker,
+                   const struct config_provider *provider,
+                   const struct config_origin *origin)
+{
+    const char *path = provider->health_check;
+    bool good = path == NULL || strcmp(path, "off") == 0 || path[0] == '/';
+    for (const char *p = path; good && p != NULL && *p != '\0'; p++)
+        good = *p > ' ' && *p < 0x7f && *p != '#';
+    if (!good)
+        fault(checker, CONFIG_SECTION_provider, origin, "health_check",
+              "neither \"off\" nor a path as /models");
+}
+
 /* A model's name can be listed, sent, and kept in the segment. */
 static const char *
 model_name_fault(const char *name)
@@ -346,6 +360,7 @@ check_provider(struct checker *checker, struct config_provider *provider,
               "and \"-\"");
     if (provider->kind != PROVIDER_BUILTIN)
         check_base_url(checker, provider, origin);
+    check_health_check(checker, provider, origin);
     check_provider_models(checker, provider, origin);
     check_provider_names(checker, provider, origin);
     check_words(checker, &provider->speaks, "speaks", provider_api_find,

@@ -163,6 +163,22 @@
       "time between two pieces of the answer") \
     O(provider, total_timeout, total_timeout_ms, DURATION, "", "15m", 10, CONFIG_DAY, RELOAD, \
       "time for the whole call") \
+    O(provider, fails, fails, UINT, "failures", "3", 0, 100, RELOAD, \
+      "failures one after the other that make a model at it cool down; 0: never") \
+    O(provider, cooldown, cooldown_ms, DURATION, "", "30s", 10, CONFIG_DAY, RELOAD, \
+      "time that it is sent nothing then; doubled each time that it has not helped") \
+    O(provider, cooldown_max, cooldown_max_ms, DURATION, "", "10m", 10, CONFIG_DAY, RELOAD, \
+      "longest cool-down, and the most of a Retry-After that is believed") \
+    O(provider, health_check, health_check, STRING, "path", "off", 1, CONFIG_TEXT, RELOAD, \
+      "\"off\", or what is fetched below base_url to find out whether it is back, as /models") \
+    O(provider, health_check_interval, health_check_interval_ms, DURATION, "", "10s", 100, CONFIG_HOUR, RELOAD, \
+      "time between two of them, while it cools down") \
+    O(provider, max_concurrency, max_concurrency, UINT, "calls", "0", 0, 1000000, RELOAD, \
+      "calls that it is sent at once, over all workers; more wait; 0: any number") \
+    O(provider, max_queue, max_queue, UINT, "calls", "1000", 0, 1000000, RELOAD, \
+      "calls that may wait for it in one worker, and for one of its models") \
+    O(provider, queue_timeout, queue_timeout_ms, DURATION, "", "30s", 10, CONFIG_HOUR, RELOAD, \
+      "longest wait; then 503") \
     O(provider, on_disconnect, on_disconnect, ENUM, "abort|drain", "abort", 0, 0, RELOAD, \
       "when the client goes: stop the call, or read its answer to the end") \
     O(provider, enabled, enabled, BOOL, "", "yes", 0, 0, RELOAD, \
@@ -203,6 +219,8 @@
       "tokens of prompt and answer together; 0: not stated") \
     O(model, max_output, max_output, U64, "tokens", "0", 0, CONFIG_TOKENS, RELOAD, \
       "most tokens of an answer; 0: not stated") \
+    O(model, max_concurrency, max_concurrency, UINT, "calls", "0", 0, 1000000, RELOAD, \
+      "calls at once to it at each of its providers; more wait; 0: any number") \
     CONFIG_PRICE_OPTIONS(O, model)
 
 #define CONFIG_ENDPOINT_OPTIONS(O) \

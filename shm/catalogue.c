@@ -94,6 +94,7 @@ free_provider(struct catalogue_provider *provider)
     free(provider->region);
     free(provider->pass_headers);
     free(provider->drop_headers);
+    free(provider->health_check);
     for (uint32_t i = 0; i < provider->name_count; i++) {
         free(provider->names[i].model);
         free(provider->names[i].upstream);

@@ -45,6 +45,11 @@ struct catalogue_provider {
     uint32_t name_count;
     struct call_timeouts timeouts;
     uint64_t builtin_delay_ms;
+    uint32_t fails; /* 0: never cools down */
+    uint64_t cooldown_ms, cooldown_max_ms, health_check_interval_ms;
+    char *health_check; /* a path below `path`; NULL: none */
+    uint32_t max_concurrency, max_queue; /* concurrency 0: no limit */
+    uint64_t queue_timeout_ms;
     enum on_disconnect on_disconnect;
 };
 
@@ -73,6 +78,7 @@ struct catalogue_model {
     bool is_wildcard; /* named PROVIDER + "/" + "*": any model, by name */
     char type[16];
     uint64_t context, max_output;
+    uint32_t max_concurrency; /* at each endpoint; 0: no limit */
     struct prices prices;
     uint32_t price_version;
     uint32_t endpoint_count;

@@ -137,6 +137,14 @@ copy_names(struct catalogue_provider *p, const struct config_list *names)
     return p->names != NULL;
 }
 
+static const char *
+checked_path(const struct config_provider *c)
+{
+    if (c->health_check == NULL || strcmp(c->health_check, "off") == 0)
+        return NULL;
+    return c->health_check;
+}
+
 static bool
 add_provider(struct build *b, unsigned i)
 {
@@ -167,6 +175,15 @@ add_provider(struct build *b, unsigned i)
         .total_ms = c->total_timeout_ms,
     };
     p->builtin_delay_ms = c->builtin_delay_ms;
+    p->fails = c->fails;
+    p->cooldown_ms = c->cooldown_ms;
+    p->cooldown_max_ms = c->cooldown_max_ms > c->cooldown_ms
+                             ? c->cooldown_max_ms
+                             : c->cooldown_ms;
+    p->health_check_interval_ms = c->health_check_interval_ms;
+    p->max_concurrency = c->max_concurrency;
+    p->max_queue = c->max_queue;
+    p->queue_timeout_ms = c->queue_timeout_ms;
     p->on_disconnect = c->on_disconnect;
     for (unsigned n = 0; n < c->speaks.count; n++)
         p->speaks |= provider_api_find(c->speaks.items[n]);
@@ -180,6 +197,7 @@ add_provider(struct build *b, unsigned i)
         !copy_text(&p->region, c->region) ||
         !copy_words(&p->pass_headers, &c->pass_headers) ||
         !copy_words(&p->drop_headers, &c->drop_headers) ||
+        !copy_text(&p->health_check, checked_path(c)) ||
         !copy_names(p, &c->names))
         return refuse(b, "provider", c->name, strerror(ENOMEM));
     return true;
@@ -289,6 +307,7 @@ add_config_model(struct build *b, const struct config_model *c)
         return refuse(b, "model", c->name, "its type is too long");
     model->context = c->context;
     model->max_output = c->max_output;
+    model->max_concurrency = c->max_concurrency;
     model->prices = c->prices;
     bool ok = c->providers.count > 0 ? add_named_endpoints(b, model, c)
                                      : add_listing_endpoints(b, model);

@@ -8,9 +8,9 @@
 
 #include "shm/catalogue_part.h"
 
-/* "AIGWCAT3". Another number with each change of the format: at an upgrade old
+/* "AIGWCAT5". Another number with each change of the format: at an upgrade old
  * workers meet a new file, and new ones an old. */
-#define CATALOGUE_MAGIC UINT64_C(0x3354414357474941)
+#define CATALOGUE_MAGIC UINT64_C(0x3554414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
@@ -63,6 +63,14 @@ put_provider(struct buf *out, const struct catalogue_provider *p)
     }
     buf_append(out, &p->timeouts, sizeof(p->timeouts));
     put_u64(out, p->builtin_delay_ms);
+    put_u64(out, p->fails);
+    put_u64(out, p->cooldown_ms);
+    put_u64(out, p->cooldown_max_ms);
+    put_text(out, p->health_check);
+    put_u64(out, p->health_check_interval_ms);
+    put_u64(out, p->max_concurrency);
+    put_u64(out, p->max_queue);
+    put_u64(out, p->queue_timeout_ms);
     put_u64(out, p->on_disconnect);
 }
 
@@ -75,6 +83,7 @@ put_model(struct buf *out, const struct catalogue_model *m)
     put_text(out, m->type);
     put_u64(out, m->context);
     put_u64(out, m->max_output);
+    put_u64(out, m->max_concurrency);
     buf_append(out, &m->prices, sizeof(m->prices));
     put_u64(out, m->price_version);
     put_u64(out, m->endpoint_count);
@@ -230,6 +239,14 @@ get_provider(struct reader *r, struct catalogue_provider *p)
     get_names(r, p);
     get_bytes(r, &p->timeouts, sizeof(p->timeouts));
     p->builtin_delay_ms = get_u64(r);
+    p->fails = get_below(r, UINT64_C(1) << 32);
+    p->cooldown_ms = get_u64(r);
+    p->cooldown_max_ms = get_u64(r);
+    p->health_check = get_heap_text(r);
+    p->health_check_interval_ms = get_u64(r);
+    p->max_concurrency = get_below(r, UINT64_C(1) << 32);
+    p->max_queue = get_below(r, UINT64_C(1) << 32);
+    p->queue_timeout_ms = get_u64(r);
     p->on_disconnect = (enum on_disconnect)get_below(r, 256);
 }
 
@@ -242,6 +259,7 @@ get_model(struct reader *r, struct catalogue_model *m, uint32_t providers)
     get_text(r, m->type, sizeof(m->type));
     m->context = get_u64(r);
     m->max_output = get_u64(r);
+    m->max_concurrency = get_below(r, UINT64_C(1) << 32);
     get_bytes(r, &m->prices, sizeof(m->prices));
     m->price_version = get_below(r, UINT64_C(1) << 32);
     m->endpoint_count = get_below(r, CONFIG_MODEL_PROVIDERS_MAX + 1);

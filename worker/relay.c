@@ -142,10 +142,19 @@ copy_value(char *out, size_t size, struct str value)
     out[len] = '\0';
 }
 
+/* x-ratelimit-..., anthropic-ratelimit-..., retry-after-ms */
+static inline bool
+may_be_limit(struct str name)
+{
+    char first = name.ptr[0] | 0x20;
+    return name.len >= 14 && (first == 'x' || first == 'a' || first == 'r');
+}
+
 /* One pass; the length tells the names apart. */
 static bool
-keep_fields(struct relay *relay, const struct http_head *head)
+keep_fields(struct request *request, const struct http_head *head)
 {
+    struct relay *relay = request->relay;
     relay->content_type[0] = relay->upstream_id[0] = '\0';
     relay->processing_ms[0] = relay->retry_after[0] = '\0';
     for (unsigned i = 0; i < head->field_count; i++) {
@@ -157,9 +166,10 @@ keep_fields(struct relay *relay, const struct http_head *head)
                            value);
             break;
         case 11:
-            if (str_equals_nocase(name, STR_LIT("retry-after")))
-                copy_value(relay->retry_after, sizeof(relay->retry_after),
-                           value);
+            if (!str_equals_nocase(name, STR_LIT("retry-after")))
+                break;
+            copy_value(relay->retry_after, sizeof(relay->retry_after), value);
+            relay_limit_field(request, name, value);
             break;
         case 12:
             if (str_equals_nocase(name, STR_LIT("content-type")))
@@ -183,6 +193,8 @@ keep_fields(struct relay *relay, const struct http_head *head)
                            value);
             break;
         default:
+            if (UNLIKELY(may_be_limit(name)))
+                relay_limit_field(request, name, value);
             break;
         }
     }
@@ -224,7 +236,7 @@ on_head(void *owner, const struct http_head *head)
     relay->length = head->body_kind == HTTP_BODY_LENGTH
                         ? (int64_t)head->content_length
                         : -1;
-    if (!keep_fields(relay, head)) {
+    if (!keep_fields(request, head)) {
         struct fault fault;
         fault_set(&fault, 502, "server_error", "upstream_error", NULL,
                   "the provider sent a compressed answer that nobody asked "
@@ -237,6 +249,7 @@ on_head(void *owner, const struct http_head *head)
         type_is(relay, STR_LIT("application/vnd.amazon.eventstream"));
     relay->kind = kind_of(request, relay);
     request->upstream_refused = relay->kind == RELAY_ERROR;
+    relay_health_head(request);
     if (request->answer.stream != (relay->kind == RELAY_STREAM)) {
         request->answer.stream = relay->kind == RELAY_STREAM;
         request->answer.dialect->answer_begin(&request->answer);
@@ -330,6 +343,10 @@ on_end(void *owner, enum exchange_result result, const char *text)
     request->exchange = NULL;
     if (request->step == REQUEST_DONE)
         return;
+    if (elsewhere)
+        relay_attempt_end(request, result == EXCHANGE_TIMEOUT
+                                       ? RECORD_UPSTREAM_TIMEOUT
+                                       : RECORD_UPSTREAM_FAILED);
     if (elsewhere && route_next(request)) {
         log_info("request=%s while connecting: %s, trying provider %s",
                  request->id, text, request->provider->name);

@@ -56,6 +56,8 @@ struct relay {
     uint8_t long_state;
     uint64_t covered_tokens; /* of output, in events that may pass */
     struct relay_array array;
+    struct health_limit_fields limits; /* of the provider's head */
+    bool has_limits;
     unsigned piece_count;
     size_t piece_bytes;
     struct relay_piece pieces[RELAY_PIECES];
@@ -81,6 +83,13 @@ void relay_fail(struct request *request, uint8_t cause,
 
 /* The events of an exchange that a request started. */
 const struct exchange_events *relay_events(void);
+
+/* ---- relay_health.c ---- */
+/* A field that may say something of the credential's limits. */
+void relay_limit_field(struct request *request, struct str name,
+                       struct str value);
+/* The head has been read. */
+void relay_health_head(struct request *request);
 
 /* ---- relay_up.c ---- */
 /* To the provider chosen, or, where it cannot take the call, the next one. 0;

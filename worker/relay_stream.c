@@ -82,6 +82,14 @@ relay_note_delivery(struct request *request)
 {
     if (request->client != NULL)
         request->delivered_tokens = request->relay->covered_tokens;
+    if (UNLIKELY(request->first_token_ms == 0) &&
+        request->relay->covered_tokens > 0) {
+        uint64_t now_ms = loop_now_ms(request->worker->loop);
+        request->first_token_ms =
+            now_ms > request->health.started_ms
+                ? (uint32_t)(now_ms - request->health.started_ms)
+                : 1;
+    }
     if (!request->settled)
         usage_progress(request);
 }

@@ -184,18 +184,37 @@ send_once(struct request *request, struct fault *fault)
     return -1;
 }
 
+/* Where the endpoint was taken from us meanwhile (it cools, or another one
+ * probes), the next one; the last one whatever is known of it. */
+static void
+begin_attempt(struct request *request)
+{
+    do {
+        if (health_may_send(request->worker, request->provider,
+                            request->endpoint_idx, 0,
+                            &request->health) != HEALTH_COOLING)
+            return;
+    } while (route_next(request));
+    health_send_anyway(request->worker, request->provider,
+                       request->endpoint_idx, 0, &request->health);
+}
+
 int
 relay_send_upstream(struct request *request, struct fault *fault)
 {
     struct fault first;
+    begin_attempt(request);
     if (send_once(request, &first) == 0)
         return 0;
+    relay_attempt_end(request, RECORD_REFUSED);
     while (route_next(request)) {
         log_info("request=%s while translating: %s; trying provider %s",
                  request->id, first.code == NULL ? "refused" : first.code,
                  request->provider->name);
+        begin_attempt(request);
         if (send_once(request, fault) == 0)
             return 0;
+        relay_attempt_end(request, RECORD_REFUSED);
     }
     *fault = first;
     return -1;

@@ -22,6 +22,7 @@
 #include "worker/dialect/multipart.h"
 #include "worker/exchange.h"
 #include "worker/fault.h"
+#include "worker/health.h"
 #include "worker/request_tags.h"
 
 enum request_step {
@@ -77,6 +78,7 @@ struct request {
     int route_only;        /* index of the only provider allowed, or -1 */
     uint32_t attempts;     /* exchanges started */
     struct str upstream_model;
+    struct health_attempt health; /* the exchange that runs */
 
     /* the lease */
     bool admitted, settled; /* has a slot; has given it back */
@@ -104,6 +106,7 @@ struct request {
     bool answer_started, chunked, paused, cut;
     uint8_t cause; /* record_cause */
     uint32_t first_byte_ms;
+    uint32_t first_token_ms; /* of a stream; 0: none yet */
     uint64_t delivered_tokens;
     struct prompt_guess guess; /* the scan's, before calibration */
     struct usage usage;        /* after usage_settle() */
@@ -239,5 +242,9 @@ void relay_cut(struct request *request);
 /* What a call between dialects needed; NULL: nothing. */
 void relay_translation_end(struct request *request);
 void relay_destroy(struct relay **relay);
+/* relay_health.c: the attempt that runs has ended so (enum record_cause): before
+ * another one begins, and when the request is settled. Nothing to do where none
+ * runs. */
+void relay_attempt_end(struct request *request, uint8_t cause);
 
 #endif

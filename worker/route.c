@@ -36,9 +36,10 @@ leads_elsewhere(struct str name)
     return false;
 }
 
-/* The next endpoint of the model that is enabled and was not tried. */
+/* The next endpoint of the model that is enabled and was not tried; `healthy`:
+ * and may be sent calls now. */
 static bool
-take_endpoint(struct request *request)
+take_endpoint_if(struct request *request, bool healthy)
 {
     const struct catalogue_model *model = request->model;
     for (uint32_t i = 0; i < model->endpoint_count; i++) {
@@ -50,6 +51,10 @@ take_endpoint(struct request *request)
         if (request->route_only >= 0 &&
             (uint32_t)request->route_only != endpoint->provider)
             continue;
+        if (healthy &&
+            health_look(request->worker, provider, endpoint->endpoint_idx, 0) ==
+                HEALTH_COOLING)
+            continue;
         request->route_tried |= 1u << i;
         request->provider = provider;
         request->endpoint_idx = endpoint->endpoint_idx;
@@ -60,6 +65,13 @@ take_endpoint(struct request *request)
         return true;
     }
     return false;
+}
+
+/* Those that cool down come last: better than nothing. */
+static bool
+take_endpoint(struct request *request)
+{
+    return take_endpoint_if(request, true) || take_endpoint_if(request, false);
 }
 
 bool

@@ -139,6 +139,7 @@ usage_settle(struct request *request)
         is_free(request)
             ? 0
             : money_cost_nano(&request->model->prices, &request->usage);
+    relay_attempt_end(request, request->cause);
     fill_usage(request, &record);
     uint64_t now_ms = loop_now_ms(worker->loop);
     record.flags = flags_of(request, estimated, ambiguous);

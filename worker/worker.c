@@ -22,6 +22,7 @@
 #include "worker/auth_cache.h"
 #include "worker/client.h"
 #include "worker/exchange.h"
+#include "worker/health.h"
 #include "worker/request.h"
 
 enum {
@@ -220,8 +221,9 @@ worker_init(struct worker_process *process, const struct heritage *heritage)
     worker->requests = requests_create();
     worker->upstreams = upstreams_create(worker);
     worker->auth_cache = auth_cache_create();
+    worker->health = health_create(worker);
     if (worker->requests == NULL || worker->upstreams == NULL ||
-        worker->auth_cache == NULL)
+        worker->auth_cache == NULL || worker->health == NULL)
         return -ENOMEM;
     upstreams_set_idle_max(worker->upstreams, heritage_idle_upstream(heritage));
     struct catalogue *catalogue = worker_catalogue(worker);
@@ -277,6 +279,7 @@ worker_fini(struct worker_process *process)
     client_fini(worker);
     requests_destroy(&worker->requests);
     auth_cache_destroy(&worker->auth_cache);
+    health_destroy(&worker->health);
     body_pool_fini(&worker->body_pool);
     if (worker->catalogue != NULL)
         catalogue_put(worker->catalogue);

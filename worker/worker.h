@@ -19,6 +19,7 @@ struct upstreams; /* exchange.c */
 struct clients;   /* client.c: listeners, connections, spare ones */
 struct requests;  /* request.c: requests in flight, spare ones */
 struct auth_cache;
+struct health; /* health.c */
 
 /* The struct that `member` at `pointer` is embedded in. */
 #define OWNER_OF(pointer, type, member)                                        \
@@ -36,6 +37,7 @@ struct worker {
     struct clients *clients;
     struct requests *requests;
     struct auth_cache *auth_cache;
+    struct health *health;
     struct body_pool body_pool;
     char admin_path[108]; /* the accountant's unix socket */
     struct buf reply;     /* scratch of whoever writes an answer right now */

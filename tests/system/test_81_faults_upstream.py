@@ -636,7 +636,8 @@ class Down(UpstreamCase):
         text = provider_text("nowhere", "http://no-such-host.invalid/v1",
                              "connect_timeout = 3s")
         for i, url in enumerate(closed):
-            text += "[provider.down%d]\nkind = openai\nbase_url = %s\n" % (i, url)
+            text += ("[provider.down%d]\nkind = openai\nbase_url = %s\n"
+                     "fails = 0\n" % (i, url))
         text += "[model.down]\nproviders = down0, down1\n"
         self.start(extra=text, key_args=("--quota", "1000", "--period", "daily"))
         for stream in (False, True):

@@ -145,6 +145,7 @@ front_open_with(struct front *f, struct certificate *certificate)
     worker->loop = loop_create();
     worker->requests = requests_create();
     worker->auth_cache = auth_cache_create();
+    worker->health = health_create(worker);
     worker->upstreams = upstreams_create(worker);
     buf_init(&worker->reply, 0);
     CHECK_EQ(client_listen(worker), 0);
@@ -175,6 +176,7 @@ front_close(struct front *f)
     if (!worker->draining)
         client_drain(worker);
     upstreams_destroy(&worker->upstreams);
+    health_destroy(&worker->health);
     loop_destroy(&worker->loop);
     client_fini(worker);
     requests_destroy(&worker->requests);

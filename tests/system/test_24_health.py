@@ -1,0 +1,199 @@
+"""Cool-downs and probes: what a provider that fails is still sent, counted by the
+provider. Expectations are over all workers, which know what one has learnt."""
+import asyncio
+import json
+import time
+import unittest
+
+from gateway import GatewayCase, wait_for
+from load import Connection, chat
+
+WORKERS, CLIENTS, SUSPECT_CALLS = 2, 16, 3
+
+
+class Moody:
+    """A mock's handler: answers as it is told, and keeps when it was asked."""
+
+    def __init__(self, case, name):
+        self.mode, self.asked, self.fields = "good", [], ""
+        self.mock = case.mock(handler=self.handle)
+        self.name = name
+
+    async def handle(self, method, path, headers, body, writer):
+        self.asked.append((time.monotonic(), self.mode, path))
+        if self.mode == "good":
+            if method == "GET":
+                data, status = b'{"data":[]}', 200
+            else:
+                return await self.mock.answer(path, body, writer)
+        elif self.mode == "hang":
+            await asyncio.sleep(3600)
+        else:
+            status = int(self.mode)
+            data = json.dumps({"error": {"message": "moody", "type": "x",
+                                         "code": "moody"}}).encode()
+        writer.write(("HTTP/1.1 %d X\r\nContent-Type: application/json\r\n"
+                      "Content-Length: %d\r\n%s\r\n" %
+                      (status, len(data), self.fields)).encode() + data)
+        await writer.drain()
+        return True
+
+    def count(self, mode=None):
+        return sum(1 for _, m, _ in list(self.asked) if mode in (None, m))
+
+
+class HealthCase(GatewayCase):
+    def start(self, options="", workers=WORKERS):
+        self.a, self.b = Moody(self, "a"), Moody(self, "b")
+        text = ""
+        for moody in (self.a, self.b):
+            text += "[provider.%s]\nkind = openai\nbase_url = %s\n%s\n" % (
+                moody.name, moody.mock.base_url, options)
+        text += "[model.m]\nproviders = a, b\n"
+        self.gw = self.gateway(workers=workers, extra=text).start()
+        self.key = self.gw.create_key("k")
+        self.outcomes = []
+
+    def call(self, **kw):
+        return self.gw.call(self.key, chat(model="m", **kw))
+
+    async def load(self, story, clients=CLIENTS):
+        """Runs the story while clients call one after the other."""
+        over = False
+
+        async def client():
+            connection = Connection(self.gw.port)
+            while not over:
+                self.outcomes.append(await connection.call(
+                    self.key, chat(tokens=2, model="m")))
+            connection.close()
+        tasks = [asyncio.create_task(client()) for _ in range(clients)]
+        try:
+            await story
+        finally:
+            over = True
+            await asyncio.gather(*tasks)
+
+    async def until(self, condition, what, seconds=60):
+        end = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), end, what)
+            await asyncio.sleep(0.005)
+
+
+class Death(HealthCase):
+    def test_one_that_dies_is_sent_few_calls_more_and_single_probes(self):
+        self.start("cooldown = 500ms\ncooldown_max = 500ms")
+
+        async def story():
+            await self.until(lambda: self.a.count() > 200, "load")
+            self.a.mode = "500"
+            await self.until(lambda: self.b.count() > 200, "the other has it")
+            first = self.a.count("500")
+            await self.until(lambda: self.a.count("500") >= first + 3, "probes")
+            self.a.mode = "good"
+            back = self.a.count("good")
+            await self.until(lambda: self.a.count("good") > back + 200, "back")
+        asyncio.run(self.load(story()))
+        bad = [t for t, mode, _ in self.a.asked if mode == "500"]
+        # Those that were under way when the first had failed, and so many more.
+        burst = [t for t in bad if t < bad[0] + 0.4]
+        print("%d calls in all, %d to the dead one before it cooled, %d probes" %
+              (len(self.outcomes), len(burst), len(bad) - len(burst)), flush=True)
+        self.assertLessEqual(len(burst), 1 + SUSPECT_CALLS * WORKERS + CLIENTS)
+        # Half a second apart, each alone.
+        probes = bad[len(burst):]
+        for before, after in zip(probes, probes[1:]):
+            self.assertGreater(after - before, 0.45)
+        self.assertEqual({o.status for o in self.outcomes} - {200, 500}, set())
+        failed = sum(1 for o in self.outcomes if o.status == 500)
+        self.assertLessEqual(failed, len(bad))
+        self.gw.verify()
+
+    def test_a_probe_whose_worker_dies_keeps_nobody_from_trying_again(self):
+        self.start("cooldown = 300ms\ncooldown_max = 300ms")
+        self.a.mode = "500"
+        for _ in range(4):
+            self.call()
+        self.a.mode = "hang"
+
+        def asked():
+            asyncio.run(self.brief())
+            return self.a.count("hang") >= 1
+        wait_for(asked, 60, "a probe hangs")
+        import os
+        import signal
+        for pid in self.gw.children("worker"):
+            os.kill(pid, signal.SIGKILL)
+        self.a.mode = "good"
+        self.gw.wait_ready()
+
+        def back():
+            before = self.a.count("good")
+            self.call()
+            return self.a.count("good") > before
+        wait_for(back, 60, "another probe")
+
+    async def brief(self):
+        connection = Connection(self.gw.port)
+        try:
+            await asyncio.wait_for(connection.call(
+                self.key, chat(tokens=2, model="m")), 0.5)
+        except asyncio.TimeoutError:
+            pass
+        connection.close()
+
+
+class Credential(HealthCase):
+    def test_429_with_retry_after_is_kept_for_as_long(self):
+        self.start()
+        self.a.mode, self.a.fields = "429", "retry-after: 2\r\n"
+        self.assertEqual(self.call()[0], 429)
+        began = self.a.asked[-1][0]
+        for _ in range(20):
+            self.assertEqual(self.call()[0], 200)
+        self.a.mode, self.a.fields = "good", ""
+
+        def again():
+            self.call()
+            return self.a.count() > 1
+        wait_for(again, 60, "after two seconds")
+        self.assertGreater(self.a.asked[1][0] - began, 1.9)
+
+    def test_one_that_has_none_left_is_left_alone_until_its_reset(self):
+        self.start()
+        self.a.mode = "400"
+        self.a.fields = ("x-ratelimit-remaining-requests: 0\r\n"
+                         "x-ratelimit-reset-requests: 2s\r\n")
+        self.assertEqual(self.call()[0], 400)
+        began = self.a.asked[-1][0]
+        for _ in range(20):
+            self.assertEqual(self.call()[0], 200)
+        self.assertEqual(self.a.count(), 1)
+        self.a.mode, self.a.fields = "good", ""
+
+        def again():
+            self.call()
+            return self.a.count() > 1
+        wait_for(again, 60, "after the reset")
+        self.assertGreater(self.a.asked[1][0] - began, 1.9)
+
+    def test_a_credential_that_is_refused_is_not_used_with_any_model(self):
+        self.start()
+        self.a.mode = "401"
+        self.call()
+        for _ in range(20):
+            self.assertEqual(self.call()[0], 200)
+        self.assertEqual(self.a.count(), 1)
+        wait_for(lambda: "refuses credential 0" in self.gw.log(), 30, "the log")
+
+    def test_what_a_client_did_wrong_is_no_failure_of_the_provider(self):
+        self.start()
+        self.a.mode = "400"
+        for _ in range(20):
+            self.assertEqual(self.call()[0], 400)
+        self.assertEqual(self.a.count(), 20)
+
+
+if __name__ == "__main__":
+    unittest.main()

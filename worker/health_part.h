@@ -1,0 +1,32 @@
+/*
+ * health_part.h - what the files of health*.c share.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_WORKER_HEALTH_PART_H
+#define AIGW_WORKER_HEALTH_PART_H
+
+#include "worker/health.h"
+
+enum {
+    HEALTH_SUSPECT_CALLS = 3, /* of this worker, in a run's first second */
+    HEALTH_FIGURES_MS = 500,  /* so old a figure may be */
+    HEALTH_PROBE_SLACK_MS = 1000,
+};
+
+/* What this worker keeps of an endpoint. */
+struct health_row {
+    struct health_figures figures;
+    uint64_t figures_ms;    /* of when they are; 0: there are none */
+    uint64_t suspect_since; /* the run that `suspect_sent` is of */
+    uint32_t suspect_sent;
+};
+
+struct health {
+    struct worker *worker;
+    uint32_t row_count;
+    struct health_row *rows; /* by endpoint */
+};
+
+struct breaker_rules health_rules(const struct catalogue_provider *provider);
+
+#endif
