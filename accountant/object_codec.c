@@ -20,6 +20,39 @@ enum {
     GATEWAY_ACL_ALLOW = 16,
 };
 
+/*
+ * What came later stands behind the rest as a letter and bytes, and only where
+ * there is something: so objects that do not use it are read by programs that
+ * do not know it.
+ */
+enum { EXTRA_MODEL_LIMITS = 'm' };
+
+static void
+put_model_limits(struct buf *out, const struct model_limits *limits)
+{
+    struct buf bytes;
+    if (limits == NULL || limits->count == 0)
+        return;
+    buf_init(&bytes, 0);
+    model_limits_encode(limits, &bytes);
+    codec_put_u8(out, EXTRA_MODEL_LIMITS);
+    codec_put_bytes(out, buf_ptr(&bytes), buf_len(&bytes));
+    if (!buf_ok(&bytes))
+        out->failed = true;
+    buf_fini(&bytes);
+}
+
+/* The next letter, 0 at the end. */
+static uint8_t
+next_extra(struct codec_reader *reader, struct str *bytes)
+{
+    if (reader->bad || reader->left == 0)
+        return 0;
+    uint8_t letter = codec_get_u8(reader);
+    *bytes = codec_get_bytes(reader);
+    return reader->bad ? 0 : letter;
+}
+
 void
 object_encode_gateway(const struct gateway *gateway, struct buf *out)
 {
@@ -52,6 +85,7 @@ object_encode_gateway(const struct gateway *gateway, struct buf *out)
     codec_put_cstr(out, gateway->tags);
     if (gateway->settings != NULL)
         codec_put_cstr(out, gateway->settings);
+    put_model_limits(out, gateway->model_limits);
 }
 
 static int
@@ -84,6 +118,23 @@ get_sealed(struct codec_reader *reader, struct gateway *gateway)
     }
     memcpy(gateway->sealed, sealed.ptr, sealed.len);
     gateway->sealed_len = (uint32_t)sealed.len;
+}
+
+static int
+get_gateway_extras(struct codec_reader *reader, struct gateway *gateway)
+{
+    struct str bytes;
+    uint8_t letter;
+    while ((letter = next_extra(reader, &bytes)) != 0) {
+        if (letter != EXTRA_MODEL_LIMITS || gateway->model_limits != NULL)
+            return -EBADMSG;
+        gateway->model_limits = malloc(sizeof(*gateway->model_limits));
+        if (gateway->model_limits == NULL)
+            return -ENOMEM;
+        if (!model_limits_decode(bytes, gateway->model_limits))
+            return -EBADMSG;
+    }
+    return codec_reader_done(reader) ? 0 : -EBADMSG;
 }
 
 static int
@@ -121,7 +172,7 @@ get_gateway(struct codec_reader *reader, uint8_t version,
             return -ENOMEM;
         codec_get_cstr(reader, gateway->settings, SETTINGS_TEXT_MAX);
     }
-    return codec_reader_done(reader) ? 0 : -EBADMSG;
+    return get_gateway_extras(reader, gateway);
 }
 
 int
@@ -161,6 +212,19 @@ object_encode_group(const struct group *group, struct buf *out)
     codec_put_i64(out, group->updated_ms);
     if (has_settings)
         codec_put_cstr(out, group->settings);
+    put_model_limits(out, &group->model_limits);
+}
+
+static bool
+get_group_extras(struct codec_reader *reader, struct group *group)
+{
+    struct str bytes;
+    uint8_t letter;
+    while ((letter = next_extra(reader, &bytes)) != 0)
+        if (letter != EXTRA_MODEL_LIMITS ||
+            !model_limits_decode(bytes, &group->model_limits))
+            return false;
+    return codec_reader_done(reader);
 }
 
 int
@@ -186,7 +250,7 @@ object_decode_group(uint64_t id, struct str bytes, struct group **out)
     group->updated_ms = codec_get_i64(&reader);
     if (version == OBJECT_WITH_SETTINGS)
         codec_get_cstr(&reader, group->settings, sizeof(group->settings));
-    if (!codec_reader_done(&reader)) {
+    if (!get_group_extras(&reader, group)) {
         free(group);
         return -EBADMSG;
     }

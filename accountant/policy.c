@@ -154,10 +154,14 @@ policy_of_gateway(struct segment *segment, const struct catalogue *catalogue,
     policy->id = gateway->id;
     policy->group_id = gateway->group_id;
     memcpy(policy->digest, gateway->digest, sizeof(policy->digest));
-    policy->flags |= (usable ? SHM_KEY_ENABLED : 0u) |
-                     (gateway->model_count == 0 ? SHM_KEY_ALL_MODELS : 0u) |
-                     (gateway->hold_worst ? SHM_KEY_HOLD_WORST : 0u) |
-                     (gateway->crash_reserved ? SHM_KEY_CRASH_RESERVED : 0u);
+    policy->flags |=
+        (usable ? SHM_KEY_ENABLED : 0u) |
+        (gateway->model_count == 0 ? SHM_KEY_ALL_MODELS : 0u) |
+        (gateway->hold_worst ? SHM_KEY_HOLD_WORST : 0u) |
+        (gateway->crash_reserved ? SHM_KEY_CRASH_RESERVED : 0u) |
+        (gateway->model_limits != NULL && gateway->model_limits->count > 0
+             ? SHM_KEY_HAS_MODEL_LIMITS
+             : 0u);
     policy->on_exhausted = gateway->on_exhausted;
     policy->expires_ms = gateway->expires_ms;
     policy->max_in_flight = gateway->concurrency;
@@ -206,7 +210,9 @@ policy_of_group(const struct group *group, struct entry_policy *policy)
     policy_budgets_of_group(group, policy);
     policy->id = group->id;
     policy->group_id = group->id;
-    policy->flags |= SHM_KEY_IS_GROUP | SHM_KEY_ENABLED | SHM_KEY_ALL_MODELS;
+    policy->flags |=
+        SHM_KEY_IS_GROUP | SHM_KEY_ENABLED | SHM_KEY_ALL_MODELS |
+        (group->model_limits.count > 0 ? SHM_KEY_HAS_MODEL_LIMITS : 0u);
     policy->max_in_flight = group->concurrency;
     policy->group_entry = SHM_ENTRY_NONE;
     policy->rpm = group->rpm;

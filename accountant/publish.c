@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "accountant/model_limits.h"
 #include "accountant/policy.h"
 #include "accountant/store_private.h"
 #include "common/log.h"
@@ -24,6 +25,32 @@ make_policy(struct store *store, const struct object *object,
     policy_set_settings(store->catalogue, object->gateway->settings, policy);
 }
 
+static const struct model_limits *
+limits_of(const struct object *object)
+{
+    return object->kind == LEDGER_GROUP ? &object->group->model_limits
+                                        : object->gateway->model_limits;
+}
+
+/* Rows of the entry, with the policy's flag where not all of them found room:
+ * rather no call than one without its limit. */
+static void
+publish_limits(struct store *store, const struct object *object, uint32_t entry,
+               uint64_t tag, struct entry_policy *policy)
+{
+    uint32_t had = shm_load(&segment_entry_hot(store->segment, entry)->flags);
+    if (((had | policy->flags) & SHM_KEY_HAS_MODEL_LIMITS) == 0)
+        return;
+    if (model_limits_publish(store->segment, store->catalogue,
+                             limits_of(object), entry, tag) == 0)
+        return;
+    policy->flags |= SHM_KEY_LIMITS_LOST;
+    log_error("%s=%llu has limits with models that find no room in the "
+              "segment: its calls are refused; raise [server] max_limits",
+              object->kind == LEDGER_GROUP ? "group" : "key",
+              (unsigned long long)object->id);
+}
+
 int
 publish_object(struct store *store, struct object *object)
 {
@@ -35,6 +62,7 @@ publish_object(struct store *store, struct object *object)
     make_policy(store, object, &policy);
     escrow_of_object(store, object, &policy);
     if (*entry != SHM_ENTRY_NONE) {
+        publish_limits(store, object, *entry, *tag, &policy);
         entry_update(store->segment, *entry, &policy);
         return 0;
     }
@@ -48,6 +76,9 @@ publish_object(struct store *store, struct object *object)
                   is_group ? "group" : "key", (unsigned long long)object->id);
         return -ENOSPC;
     }
+    publish_limits(store, object, *entry, *tag, &policy);
+    if ((policy.flags & SHM_KEY_LIMITS_LOST) != 0)
+        entry_update(store->segment, *entry, &policy);
     return 0;
 }
 
@@ -67,22 +98,32 @@ publish_budgets(struct store *store, struct object *object)
     entry_publish_budgets(store->segment, entry, &policy);
 }
 
+static bool
+names_things(const struct object *object)
+{
+    if (object->kind == LEDGER_GROUP)
+        return object->group->entry != SHM_ENTRY_NONE &&
+               (object->group->model_limits.count > 0 ||
+                object->group->settings[0] != '\0');
+    return object->gateway->entry != SHM_ENTRY_NONE &&
+           (object->gateway->model_count > 0 ||
+            object->gateway->model_limits != NULL ||
+            object->gateway->settings != NULL);
+}
+
+static void
+publish_names_of(struct store *store, enum ledger_kind kind)
+{
+    struct object *object = objects_next(&store->objects, kind, 0);
+    for (; object != NULL;
+         object = objects_next(&store->objects, kind, object->id))
+        if (names_things(object) && publish_object(store, object) < 0)
+            continue; /* logged */
+}
+
 void
 publish_names(struct store *store)
 {
-    struct object *object = objects_next(&store->objects, LEDGER_GROUP, 0);
-    for (; object != NULL;
-         object = objects_next(&store->objects, LEDGER_GROUP, object->id))
-        if (object->group->settings[0] != '\0' &&
-            object->group->entry != SHM_ENTRY_NONE &&
-            publish_object(store, object) < 0)
-            continue; /* logged */
-    object = objects_next(&store->objects, LEDGER_KEY, 0);
-    for (; object != NULL;
-         object = objects_next(&store->objects, LEDGER_KEY, object->id))
-        if ((object->gateway->model_count > 0 ||
-             object->gateway->settings != NULL) &&
-            object->gateway->entry != SHM_ENTRY_NONE &&
-            publish_object(store, object) < 0)
-            continue; /* logged */
+    publish_names_of(store, LEDGER_GROUP);
+    publish_names_of(store, LEDGER_KEY);
 }

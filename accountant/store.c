@@ -114,6 +114,7 @@ on_tick(struct loop_timer *timer)
     if (store->restored) {
         escrow_tick(store);
         sweep(store, now_ms);
+        limit_keeper_tick(store, now_ms);
         retention_tick(&store->retention, now_ms);
         exporter_tick(&store->exporter, now_ms);
     }

@@ -11,6 +11,7 @@
 #define AIGW_ACCOUNTANT_STORE_H
 
 #include "accountant/ledger/ledger.h"
+#include "accountant/model_limits.h"
 #include "common/heritage.h"
 #include "common/net/loop.h"
 #include "shm/key_table.h"
@@ -48,7 +49,8 @@ struct gateway {
     char acl[SHM_ACL_MAX][52]; /* CIDR text */
     uint32_t acl_count;
     char tags[GATEWAY_TAGS_BYTES]; /* JSON object text, "" = none */
-    char *settings; /* common/settings.h as text; NULL: none */
+    char *settings;                /* common/settings.h as text; NULL: none */
+    struct model_limits *model_limits; /* NULL: none */
     /* live */
     uint32_t entry;
     uint64_t tag;
@@ -64,6 +66,7 @@ struct group {
     struct budget budgets[SHM_BUDGETS];
     uint64_t rpm, tpm;
     uint32_t concurrency;
+    struct model_limits model_limits;
     int64_t created_ms, updated_ms;
     char settings[SETTINGS_TEXT_MAX]; /* as a gateway's; "": none */
     uint32_t entry;

@@ -18,6 +18,7 @@
 #include "accountant/exporter.h"
 #include "accountant/flush.h"
 #include "accountant/ledger_thread.h"
+#include "accountant/limit_keeper.h"
 #include "accountant/objects.h"
 #include "accountant/prices.h"
 #include "accountant/retention.h"
@@ -71,6 +72,7 @@ struct store {
     struct retention retention;
     struct exporter exporter;
     struct escrows escrows;
+    struct limit_keeper limit_keeper;
     struct reload *reload; /* a configuration under way */
     store_ready ready;
     void *ready_context;

@@ -176,12 +176,19 @@ gateway_copy(const struct gateway *gateway)
     *copy = *gateway;
     copy->models = NULL;
     copy->model_count = 0;
-    copy->settings =
-        gateway->settings == NULL ? NULL : strdup(gateway->settings);
-    if (gateway->settings != NULL && copy->settings == NULL) {
+    copy->settings = NULL;
+    copy->model_limits = NULL;
+    if (gateway->settings != NULL)
+        copy->settings = strdup(gateway->settings);
+    if (gateway->model_limits != NULL)
+        copy->model_limits = malloc(sizeof(*copy->model_limits));
+    if ((gateway->settings != NULL && copy->settings == NULL) ||
+        (gateway->model_limits != NULL && copy->model_limits == NULL)) {
         gateway_free(&copy);
         return NULL;
     }
+    if (gateway->model_limits != NULL)
+        *copy->model_limits = *gateway->model_limits;
     if (gateway->model_count == 0)
         return copy;
     copy->models = calloc(gateway->model_count, sizeof(*copy->models));
@@ -207,6 +214,7 @@ gateway_free(struct gateway **pointer)
         free(gateway->models[i]);
     free(gateway->models);
     free(gateway->settings);
+    free(gateway->model_limits);
     free(gateway);
     *pointer = NULL;
 }

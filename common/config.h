@@ -56,8 +56,7 @@ struct config_server {
     uint64_t escrow_tokens;
     uint64_t header_timeout_ms, body_timeout_ms, keepalive_timeout_ms,
         send_timeout_ms;
-    uint64_t max_keys, max_models, max_limits, max_requests,
-        max_connections;
+    uint64_t max_keys, max_models, max_limits, max_requests, max_connections;
     uint64_t ring_mib;
     uint64_t body_max_bytes, body_memory_bytes;
     uint64_t stream_slice_tokens; /* a stream's lease grows by this much */
@@ -105,9 +104,10 @@ struct config_model {
     char *name;
     struct config_list providers; /* names; empty = those that list it */
     struct config_list alias;
-    char *type;                   /* chat, embedding, ... */
-    uint64_t context, max_output; /* tokens; 0 = not stated */
-    unsigned max_concurrency;     /* 0: no limit */
+    char *type;                                 /* chat, embedding, ... */
+    uint64_t context, max_output;               /* tokens; 0 = not stated */
+    unsigned max_concurrency;                   /* 0: no limit */
+    uint64_t key_rpm, key_tpm, key_concurrency; /* of each key; 0 = none */
     struct prices prices;
 };
 /* PROVIDER/MODEL: what differs from the provider's and the model's. */

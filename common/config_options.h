@@ -221,6 +221,12 @@
       "most tokens of an answer; 0: not stated") \
     O(model, max_concurrency, max_concurrency, UINT, "calls", "0", 0, 1000000, RELOAD, \
       "calls at once to it at each of its providers; more wait; 0: any number") \
+    O(model, key_rpm, key_rpm, U64, "requests", "0", 0, UINT64_C(1) << 48, RELOAD, \
+      "requests a minute that each key may send to it; 0: no limit; a key's own model_limits go first") \
+    O(model, key_tpm, key_tpm, U64, "tokens", "0", 0, UINT64_C(1) << 48, RELOAD, \
+      "tokens a minute that each key may use of it; 0: no limit") \
+    O(model, key_concurrency, key_concurrency, U64, "requests", "0", 0, 1000000, RELOAD, \
+      "requests that each key may have in progress with it; 0: no limit") \
     CONFIG_PRICE_OPTIONS(O, model)
 
 #define CONFIG_ENDPOINT_OPTIONS(O) \

@@ -32,7 +32,8 @@ struct catalogue_provider {
     uint32_t provider_idx; /* stable in the segment */
     enum provider_kind kind;
     bool tls, verify, any_model, enabled;
-    bool guarded; /* public addresses only: made by somebody who may choose it */
+    bool
+        guarded; /* public addresses only: made by somebody who may choose it */
     char scheme[8], host[256], path[256]; /* path prefix without trailing / */
     uint16_t port;
     char *api_key, *ca_file, *proxy; /* NULL when absent */
@@ -79,6 +80,7 @@ struct catalogue_model {
     char type[16];
     uint64_t context, max_output;
     uint32_t max_concurrency; /* at each endpoint; 0: no limit */
+    uint64_t key_rpm, key_tpm, key_concurrency; /* of each key; 0: none */
     struct prices prices;
     uint32_t price_version;
     uint32_t endpoint_count;

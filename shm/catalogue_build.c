@@ -308,6 +308,9 @@ add_config_model(struct build *b, const struct config_model *c)
     model->context = c->context;
     model->max_output = c->max_output;
     model->max_concurrency = c->max_concurrency;
+    model->key_rpm = c->key_rpm;
+    model->key_tpm = c->key_tpm;
+    model->key_concurrency = c->key_concurrency;
     model->prices = c->prices;
     bool ok = c->providers.count > 0 ? add_named_endpoints(b, model, c)
                                      : add_listing_endpoints(b, model);

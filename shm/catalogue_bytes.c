@@ -84,6 +84,9 @@ put_model(struct buf *out, const struct catalogue_model *m)
     put_u64(out, m->context);
     put_u64(out, m->max_output);
     put_u64(out, m->max_concurrency);
+    put_u64(out, m->key_rpm);
+    put_u64(out, m->key_tpm);
+    put_u64(out, m->key_concurrency);
     buf_append(out, &m->prices, sizeof(m->prices));
     put_u64(out, m->price_version);
     put_u64(out, m->endpoint_count);
@@ -260,6 +263,9 @@ get_model(struct reader *r, struct catalogue_model *m, uint32_t providers)
     m->context = get_u64(r);
     m->max_output = get_u64(r);
     m->max_concurrency = get_below(r, UINT64_C(1) << 32);
+    m->key_rpm = get_u64(r);
+    m->key_tpm = get_u64(r);
+    m->key_concurrency = get_u64(r);
     get_bytes(r, &m->prices, sizeof(m->prices));
     m->price_version = get_below(r, UINT64_C(1) << 32);
     m->endpoint_count = get_below(r, CONFIG_MODEL_PROVIDERS_MAX + 1);

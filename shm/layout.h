@@ -88,8 +88,10 @@ enum shm_entry_flags {
     SHM_KEY_CRASH_RESERVED = 8, /* crash_charge = reserved */
     SHM_KEY_ACL_ALLOW = 16,     /* acl lists who may; else who may not */
     SHM_KEY_IS_GROUP = 32,
-    SHM_KEY_HAS_MONEY_BUDGET = 64, /* itself or its group: needs a price */
-    SHM_KEY_HAS_SETTINGS = 128,    /* policy.settings says something */
+    SHM_KEY_HAS_MONEY_BUDGET = 64,      /* itself or its group: needs a price */
+    SHM_KEY_HAS_SETTINGS = 128,         /* policy.settings says something */
+    SHM_KEY_HAS_MODEL_LIMITS = 1 << 16, /* rows of limit.h */
+    SHM_KEY_LIMITS_LOST = 1 << 17,      /* not all of them found room */
 };
 
 struct shm_header {
@@ -103,13 +105,11 @@ struct shm_header {
     uint8_t boot_id[16];
     char instance[64];
     uint32_t column_max, entry_max, bucket_count, model_max, provider_max,
-        endpoint_max, slot_max, entry_stride;
+        endpoint_max, slot_max, entry_stride, limit_max, limit_stride;
     uint64_t ring_bytes; /* power of two */
     uint64_t columns_off, buckets_off, entries_off, models_off, providers_off,
         endpoints_off, stats_off, slots_off, rings_off, health_off,
-        credentials_off, gates_off, windows_off;
-    uint32_t limit_max, limit_stride; /* limit_max: a power of two */
-    uint64_t limit_names_off, limits_off;
+        credentials_off, gates_off, windows_off, limit_names_off, limits_off;
     int64_t created_ms;
     /* -- master writes -- */
     _Alignas(SHM_LINE) shm_u64 master_pid;

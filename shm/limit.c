@@ -63,6 +63,12 @@ limit_tenant(uint64_t name, uint32_t *entry, uint32_t *what)
     return (name & TEXT) == 0;
 }
 
+bool
+limit_is_name(uint64_t word, uint32_t entry, uint64_t tag, uint32_t what)
+{
+    return (word & ~RETIRING) == limit_name(entry, tag, what);
+}
+
 /* ---- finding ---- */
 
 static uint32_t

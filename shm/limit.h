@@ -63,6 +63,8 @@ void limit_unset(const struct segment *segment, uint32_t row);
  */
 uint32_t limit_sweep(const struct segment *segment, uint64_t now_ns);
 
+/* Whether a row's name, as it stands there, is that one. */
+bool limit_is_name(uint64_t word, uint32_t entry, uint64_t tag, uint32_t what);
 /* Which tenant a row's name is of; false for a text's. */
 bool limit_tenant(uint64_t name, uint32_t *entry, uint32_t *what);
 

@@ -59,6 +59,7 @@ int run_group_list(struct ctl *ctl);
 int run_group_get(struct ctl *ctl);
 int run_group_top_up(struct ctl *ctl);
 int run_group_set_quota(struct ctl *ctl);
+int run_group_set_limits(struct ctl *ctl);
 int run_model_list(struct ctl *ctl);
 int run_status(struct ctl *ctl);
 int run_usage(struct ctl *ctl);

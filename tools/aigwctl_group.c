@@ -139,6 +139,25 @@ run_group_top_up(struct ctl *ctl)
 }
 
 int
+run_group_set_limits(struct ctl *ctl)
+{
+    struct buf error, path;
+    cJSON *body = cJSON_CreateObject();
+    bool says = policy_has_limits(&ctl->args);
+    buf_init(&error, 0);
+    if (!says)
+        buf_append_cstr(&error, "'group set-limits' needs one of --rpm, --tpm "
+                                "and --concurrency.");
+    if (!says || !policy_add_limits(body, &ctl->args, &error)) {
+        cJSON_Delete(body);
+        return refuse_usage(ctl, &error);
+    }
+    buf_fini(&error);
+    group_path(&path, ctl->args.positional[0], "");
+    return call_and_show(ctl, "PATCH", &path, body);
+}
+
+int
 run_group_set_quota(struct ctl *ctl)
 {
     struct buf error, path;

@@ -251,20 +251,22 @@ run_key_set_expiry(struct ctl *ctl)
 int
 run_key_set_limits(struct ctl *ctl)
 {
-    static const char *const members[] = {"rpm", "tpm", "concurrency", NULL};
+    static const char *const own[] = {"rpm", "tpm", "concurrency", NULL};
+    static const char *const by_model[] = {"model_limits", NULL};
     struct buf error;
     cJSON *body = cJSON_CreateObject();
+    bool says = policy_has_limits(&ctl->args);
     buf_init(&error, 0);
-    bool good = policy_add_limits(body, &ctl->args, &error);
-    if (good && body->child == NULL)
+    if (!says)
         buf_append_cstr(&error, "'key set-limits' needs one of --rpm, --tpm "
                                 "and --concurrency.");
-    if (!good || body->child == NULL) {
+    if (!says || !policy_add_limits(body, &ctl->args, &error)) {
         cJSON_Delete(body);
         return refuse_usage(ctl, &error);
     }
     buf_fini(&error);
-    return patch_and_show(ctl, body, members);
+    return patch_and_show(ctl, body,
+                          argument_given(&ctl->args, "model") ? by_model : own);
 }
 
 int

@@ -48,9 +48,9 @@ quotas_of(const cJSON *object)
 static cJSON *
 key_row(const cJSON *key)
 {
-    static const char *const same[] = {"group",      "expires_at",  "rpm",
-                                       "tpm",        "concurrency", "models",
-                                       "created_at", "last_used_at"};
+    static const char *const same[] = {
+        "group",  "expires_at",   "rpm",        "tpm",         "concurrency",
+        "models", "model_limits", "created_at", "last_used_at"};
     cJSON *row = cJSON_CreateObject();
     json_copy(row, "id", key, "id");
     json_copy(row, "alias", key, "name");

@@ -119,9 +119,21 @@ policy_add_expiry(cJSON *body, const char *text, struct buf *error)
 }
 
 bool
+policy_has_limits(const struct arguments *args)
+{
+    return argument_given(args, "rpm") || argument_given(args, "tpm") ||
+           argument_given(args, "concurrency");
+}
+
+bool
 policy_add_limits(cJSON *body, const struct arguments *args, struct buf *error)
 {
     static const char *const names[] = {"rpm", "tpm", "concurrency"};
+    const char *model = argument(args, "model");
+    if (model != NULL) {
+        body = cJSON_AddObjectToObject(body, "model_limits");
+        body = cJSON_AddObjectToObject(body, model);
+    }
     for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
         const char *value = argument(args, names[i]);
         if (value == NULL)

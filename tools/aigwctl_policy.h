@@ -17,6 +17,8 @@ bool policy_add_expiry(cJSON *body, const char *text,
                        struct buf *error) MUST_CHECK;
 bool policy_add_limits(cJSON *body, const struct arguments *args,
                        struct buf *error) MUST_CHECK;
+/* Whether one of its flags is there. */
+bool policy_has_limits(const struct arguments *args);
 void policy_add_models(cJSON *body, const char *list);
 bool policy_add_acl(cJSON *body, const struct arguments *args,
                     struct buf *error) MUST_CHECK;

@@ -79,6 +79,7 @@ give_rates_back(struct request *request)
 {
     for (int who = KEY; who < HOLDERS; who++)
         admission_correct_rates(request, who, -1, 0);
+    limits_give_back(request);
 }
 
 static int
@@ -112,15 +113,18 @@ take_rates(struct request *request, struct fault *fault)
     struct rate_answer requests = {0}, tokens = {0};
     if (take_rates_of(request, KEY, &request->rpm, &request->tpm, fault) < 0)
         return -1;
-    if (take_rates_of(request, GROUP, &requests, &tokens, fault) == 0)
-        return 0;
+    if (take_rates_of(request, GROUP, &requests, &tokens, fault) == 0) {
+        if (limits_take(request, fault) == 0)
+            return 0;
+        admission_correct_rates(request, GROUP, -1, 0);
+    }
     admission_correct_rates(request, KEY, -1, 0);
     return -1;
 }
 
 static void
 describe(const struct request *request, const struct lease *lease,
-         struct hold *hold)
+         struct hold_limits *limits, struct hold *hold)
 {
     *hold = (struct hold){
         .key = &request->key,
@@ -136,6 +140,7 @@ describe(const struct request *request, const struct lease *lease,
         .prompt_estimate = request->call.prompt_estimate < UINT32_MAX
                                ? (uint32_t)request->call.prompt_estimate
                                : UINT32_MAX,
+        .limits = limits_to_hold(request, limits),
     };
     memcpy(hold->client_ip, request->client_ip, sizeof(hold->client_ip));
 }
@@ -149,19 +154,24 @@ hold_lease(struct request *request, struct lease *lease, struct fault *fault)
     int unit = SHM_TOKENS, r = -EDQUOT, full = 0, stale = 0;
     while (full < HOLD_TRIES && stale < STALE_TRIES) {
         struct hold hold;
+        struct hold_limits limits;
         if (full + stale > 0 && lease_fit(request, lease, &unit) < 0)
             return refuse_budget(request, lease, unit, fault);
-        describe(request, lease, &hold);
+        describe(request, lease, &limits, &hold);
         r = cells_hold(seat, request->slot, &hold, &why);
         if (r == -ESTALE && auth_check_again(request, fault) < 0)
+            return -1;
+        if (r == -EIDRM && limits_look_again(request, fault) < 0)
             return -1;
         if (r == 0 || r == -EBUSY || r == -EAGAIN)
             break;
         full += r == -EDQUOT;
-        stale += r == -ESTALE;
+        stale += r == -ESTALE || r == -EIDRM;
     }
     if (r == 0)
         return 0;
+    if (r == -EBUSY && why.by_limit)
+        return limits_refuse_concurrency(request, &why, fault);
     if (r == -EBUSY)
         return refuse_concurrency(request, why.is_group, fault);
     if (r == -EDQUOT)

@@ -23,6 +23,7 @@
 #include "worker/exchange.h"
 #include "worker/fault.h"
 #include "worker/health.h"
+#include "worker/limits.h"
 #include "worker/request_tags.h"
 
 enum request_step {
@@ -61,6 +62,7 @@ struct request {
     uint8_t key_digest[CRYPTO_DIGEST_BYTES];
     struct rate_answer rpm, tpm;
     uint64_t tpm_taken[2]; /* of key and group, to be corrected */
+    struct call_limits limits;
 
     /* how: settings.h */
     uint32_t gateway_hash; /* settings_name_hash() of the path's; 0: none */

@@ -165,6 +165,7 @@ usage_settle(struct request *request)
     /* Before the slot lets go of the entries. */
     for (int who = 0; who < 2; who++)
         admission_correct_rates(request, who, 0, (int64_t)record.tokens);
+    limits_correct(request, record.tokens);
     request->settled = true;
     cells_settle(&worker->seat, request->slot, &record, meta, meta_len);
     model_stats_add(&worker->seat, request->endpoint_idx, &record);

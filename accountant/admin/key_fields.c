@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "accountant/admin/budget_fields.h"
+#include "accountant/admin/limit_fields.h"
 #include "accountant/admin/settings_fields.h"
 #include "accountant/admin/value.h"
 #include "common/clock.h"
@@ -149,6 +150,19 @@ apply_concurrency(struct key_edit *edit, const cJSON *value)
 }
 
 static bool
+apply_model_limits(struct key_edit *edit, const cJSON *value)
+{
+    struct gateway *key = edit->key;
+    if (key->model_limits == NULL)
+        key->model_limits = calloc(1, sizeof(*key->model_limits));
+    if (key->model_limits == NULL)
+        return admin_error_set(edit->error, 503, "overloaded",
+                               "Out of memory.");
+    return model_limits_apply(value, edit->store, key->model_limits,
+                              edit->error);
+}
+
+static bool
 apply_on_exhausted(struct key_edit *edit, const cJSON *value)
 {
     return value_word(value, "on_exhausted", words_on_exhausted,
@@ -176,12 +190,11 @@ apply_crash_charge(struct key_edit *edit, const cJSON *value)
     return true;
 }
 
-/* The catalogue's own name of `name`: an alias is kept as what it stands for.
- * A single model behind a wildcard cannot be told apart at admission. */
-static const char *
-model_name_of(struct key_edit *edit, const char *name)
+const char *
+model_known_as(const struct store *store, const char *name,
+               struct admin_error *error)
 {
-    const struct catalogue *catalogue = store_catalogue(edit->store);
+    const struct catalogue *catalogue = store_catalogue(store);
     for (uint32_t i = 0; catalogue != NULL && i < catalogue->model_count; i++)
         if (strcmp(catalogue->models[i].name, name) == 0)
             return catalogue->models[i].name;
@@ -192,13 +205,13 @@ model_name_of(struct key_edit *edit, const char *name)
                           : catalogue_find(catalogue, str_from(name), &upstream,
                                            &only_provider);
     if (model == NULL) {
-        admin_error_set(edit->error, 404, "model_not_found",
+        admin_error_set(error, 404, "model_not_found",
                         "Model '%s' is not known. See: aigwctl model list",
                         name);
         return NULL;
     }
     if (model->is_wildcard) {
-        admin_error_set(edit->error, 400, "model_behind_wildcard",
+        admin_error_set(error, 400, "model_behind_wildcard",
                         "Model '%s' is served by '%s'; single models behind "
                         "it cannot be allowed. Allow '%s', or define "
                         "[model.%s] in aigw.ini.",
@@ -243,7 +256,9 @@ apply_models(struct key_edit *edit, const cJSON *value)
         snprintf(path, sizeof(path), "models[%u]", key->model_count);
         const char *text =
             value_text(item, path, SHM_NAME_BYTES - 1, edit->error);
-        const char *name = text == NULL ? NULL : model_name_of(edit, text);
+        const char *name = text == NULL
+                               ? NULL
+                               : model_known_as(edit->store, text, edit->error);
         if (name == NULL)
             return false;
         key->models[key->model_count] = strdup(name);
@@ -391,6 +406,7 @@ static const struct key_field {
     {"rpm", apply_rpm},
     {"tpm", apply_tpm},
     {"concurrency", apply_concurrency},
+    {"model_limits", apply_model_limits},
     {"models", apply_models},
     {"ip_acl", apply_ip_acl},
     {"on_exhausted", apply_on_exhausted},
@@ -407,7 +423,8 @@ key_fields_apply(const cJSON *body, const struct store *store,
     struct key_edit edit = {store, key, error};
     if (!value_members(body, "",
                        "name group enabled budgets set_budget expires_at "
-                       "expires_in_days rpm tpm concurrency models ip_acl "
+                       "expires_in_days rpm tpm concurrency "
+                       "model_limits models ip_acl "
                        "on_exhausted hold crash_charge tags settings",
                        error))
         return false;

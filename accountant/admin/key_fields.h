@@ -21,6 +21,10 @@ bool key_fields_apply(const cJSON *body, const struct store *store,
 /* The body's "group" (default "default"). NULL: error set. */
 const struct group *key_group_of(const cJSON *body, const struct store *store,
                                  struct admin_error *error) MUST_CHECK;
+/* The catalogue's own name of a model: an alias is what it stands for. NULL:
+ * error set; a single model behind a wildcard cannot be told apart. */
+const char *model_known_as(const struct store *store, const char *name,
+                           struct admin_error *error) MUST_CHECK;
 /* Names of keys and groups: 1..63 bytes, no blanks at the ends, no mask. */
 bool name_is_valid(const cJSON *value, const char *member,
                    char out[GATEWAY_NAME_BYTES],

@@ -4,6 +4,7 @@
  */
 #include "accountant/admin/object_json.h"
 
+#include "accountant/admin/limit_fields.h"
 #include "accountant/admin/settings_fields.h"
 #include "accountant/admin/words.h"
 #include "common/clock.h"
@@ -167,6 +168,7 @@ key_policy_to_json(struct json_writer *json, const struct gateway *key)
     key_limit(json, "rpm", key->rpm);
     key_limit(json, "tpm", key->tpm);
     key_limit(json, "concurrency", key->concurrency);
+    model_limits_to_json(json, key->model_limits);
     json_key(json, "on_exhausted");
     json_cstring(json, word_text(words_on_exhausted, key->on_exhausted));
     json_key(json, "hold");
@@ -242,6 +244,7 @@ group_to_json(struct json_writer *json, const struct store *store,
     key_limit(json, "rpm", group->rpm);
     key_limit(json, "tpm", group->tpm);
     key_limit(json, "concurrency", group->concurrency);
+    model_limits_to_json(json, &group->model_limits);
     settings_to_json(json, group->settings);
     totals_to_json(json, &use);
     json_key(json, "created_at");

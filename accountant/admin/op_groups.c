@@ -7,6 +7,7 @@
 
 #include "accountant/admin/budget_fields.h"
 #include "accountant/admin/key_fields.h"
+#include "accountant/admin/limit_fields.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/settings_fields.h"
 #include "accountant/admin/value.h"
@@ -32,7 +33,7 @@ group_fields_apply(const cJSON *body, const struct store *store,
     uint64_t concurrency = group->concurrency;
     if (!value_members(body, "",
                        "name prepaid budgets set_budget rpm tpm concurrency "
-                       "settings",
+                       "model_limits settings",
                        error))
         return false;
     const cJSON *prepaid = cJSON_GetObjectItemCaseSensitive(body, "prepaid");
@@ -41,7 +42,11 @@ group_fields_apply(const cJSON *body, const struct store *store,
     const cJSON *rpm = cJSON_GetObjectItemCaseSensitive(body, "rpm");
     const cJSON *tpm = cJSON_GetObjectItemCaseSensitive(body, "tpm");
     const cJSON *most = cJSON_GetObjectItemCaseSensitive(body, "concurrency");
+    const cJSON *limits =
+        cJSON_GetObjectItemCaseSensitive(body, "model_limits");
     bool good =
+        (limits == NULL ||
+         model_limits_apply(limits, store, &group->model_limits, error)) &&
         (prepaid == NULL ||
          value_bool(prepaid, "prepaid", &group->prepaid, error)) &&
         (budgets == NULL || budgets_replace(budgets, group->budgets, error)) &&

@@ -38,6 +38,10 @@ full_gateway(void)
     strcpy(g->acl[0], "10.0.0.0/8");
     g->acl_count = 1;
     strcpy(g->tags, "{\"team\":\"x\"}");
+    g->model_limits = calloc(1, sizeof(*g->model_limits));
+    g->model_limits->count = 1;
+    g->model_limits->items[0] =
+        (struct model_limit){.model = "gpt-x", .rpm = 5, .concurrency = 2};
     return g;
 }
 
@@ -58,6 +62,10 @@ TEST(a_gateway_comes_back_as_it_was)
     CHECK_EQ(back->updated_ms, -1);
     CHECK_EQ(back->tpm == UINT64_MAX, 1);
     CHECK_EQ(back->concurrency, 7);
+    CHECK_EQ(back->model_limits->count, 1);
+    CHECK_STR(str_from(back->model_limits->items[0].model), "gpt-x");
+    CHECK_EQ(back->model_limits->items[0].rpm, 5);
+    CHECK_EQ(back->model_limits->items[0].concurrency, 2);
     CHECK_EQ(back->on_exhausted, SHM_ON_CUT);
     CHECK_TRUE(back->enabled && back->hold_worst && !back->crash_reserved);
     CHECK_TRUE(back->acl_enabled && back->acl_allow);
@@ -76,12 +84,22 @@ TEST(cut_and_longer_bytes_are_no_gateway)
     struct gateway *g = full_gateway(), *back = NULL;
     struct buf bytes;
     buf_init(&bytes, 0);
+    /* Up to where what came later begins, it is what it was before that. */
+    struct model_limits *limits = g->model_limits;
+    g->model_limits = NULL;
+    object_encode_gateway(g, &bytes);
+    size_t before = buf_len(&bytes);
+    g->model_limits = limits;
+    buf_reset(&bytes);
     object_encode_gateway(g, &bytes);
     size_t len = buf_len(&bytes);
-    for (size_t cut = 0; cut < len; cut++)
+    for (size_t cut = 0; cut < len; cut++) {
         CHECK_EQ(
             object_decode_gateway(9, str_make(buf_ptr(&bytes), cut), &back),
-            -EBADMSG);
+            cut == before ? 0 : -EBADMSG);
+        if (cut == before)
+            gateway_free(&back);
+    }
     buf_append_char(&bytes, 'x');
     CHECK_EQ(object_decode_gateway(9, buf_view(&bytes), &back), -EBADMSG);
     gateway_free(&g);
@@ -96,7 +114,9 @@ TEST(a_group_comes_back_as_it_was)
                           .topped_up_nano = 1500000000,
                           .rpm = 3,
                           .concurrency = 2,
-                          .created_ms = 77};
+                          .created_ms = 77,
+                          .model_limits = {.count = 1}};
+    group.model_limits.items[0] = (struct model_limit){.model = "m", .tpm = 9};
     struct group *back = NULL;
     struct buf bytes;
     buf_init(&bytes, 0);
@@ -107,6 +127,7 @@ TEST(a_group_comes_back_as_it_was)
     CHECK_EQ(back->topped_up_nano, 1500000000);
     CHECK_EQ(back->concurrency, 2);
     CHECK_EQ(back->created_ms, 77);
+    CHECK_EQ(back->model_limits.items[0].tpm, 9);
     free(back);
     CHECK_EQ(object_decode_group(4, str_make(buf_ptr(&bytes), 3), &back),
              -EBADMSG);
