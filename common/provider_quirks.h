@@ -58,6 +58,8 @@
     X(20, NO_LOGPROBS, "no-logprobs") \
     /* extra_content.google of tool calls goes back (Gemini) */ \
     X(21, GOOGLE_SIGNATURE, "google-signature") \
+    /* `models` and `provider` of a body are obeyed by itself (OpenRouter) */ \
+    X(22, ROUTES, "routes") \
     /* none of the above */ \
     X(31, NONE, "none")
 

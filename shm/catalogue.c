@@ -163,6 +163,20 @@ catalogue_make_tables(struct catalogue *catalogue, size_t providers,
            catalogue->gateways != NULL;
 }
 
+bool
+catalogue_is_called(const struct catalogue_model *model, struct str name)
+{
+    struct str own = str_from(model->name);
+    if (name.len > own.len &&
+        name.ptr[name.len - own.len - 1] == '/' &&
+        str_equals(str_skip(name, name.len - own.len), own))
+        return true;
+    for (uint32_t i = 0; i < model->alias_count; i++)
+        if (str_equals(str_from(model->aliases[i]), name))
+            return true;
+    return str_equals(own, name);
+}
+
 const struct catalogue_gateway *
 catalogue_find_gateway(const struct catalogue *catalogue, uint32_t hash)
 {

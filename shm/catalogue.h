@@ -137,6 +137,8 @@ const struct catalogue_model *catalogue_find(const struct catalogue *catalogue,
                                              struct str name,
                                              struct str *upstream,
                                              int *only_provider);
+/* Whether it is one of the model's own names, behind a provider's or not. */
+bool catalogue_is_called(const struct catalogue_model *model, struct str name);
 /* The name under which `provider` knows `model`: most often the same. */
 struct str catalogue_upstream_name(const struct catalogue_provider *provider,
                                    struct str model);

@@ -437,10 +437,11 @@ cells_progress(struct seat *seat, uint32_t slot_idx,
 }
 
 void
-cells_route(struct seat *seat, uint32_t slot_idx, uint32_t provider_idx,
-            uint32_t price_version, uint32_t attempts)
+cells_route(struct seat *seat, uint32_t slot_idx, uint32_t model_idx,
+            uint32_t provider_idx, uint32_t price_version, uint32_t attempts)
 {
     struct shm_slot *slot = segment_slot(seat->segment, seat->column, slot_idx);
+    shm_store(&slot->model_idx, model_idx);
     shm_store(&slot->provider_idx, provider_idx);
     shm_store(&slot->price_version, price_version);
     shm_store(&slot->attempts, attempts);

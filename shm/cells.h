@@ -70,8 +70,9 @@ uint64_t cells_room(const struct segment *segment, const struct key_view *key,
 void cells_progress(struct seat *seat, uint32_t slot,
                     const uint64_t progress[SHM_UNITS]);
 /* What the slot shows of the route that was taken (before bytes go upstream). */
-void cells_route(struct seat *seat, uint32_t slot, uint32_t provider_idx,
-                 uint32_t price_version, uint32_t attempts);
+void cells_route(struct seat *seat, uint32_t slot, uint32_t model_idx,
+                 uint32_t provider_idx, uint32_t price_version,
+                 uint32_t attempts);
 /*
  * cells_settle - S1..S7 in one go: fills entry[], tokens' and nano's after[] in
  * `record` (the caller set the rest, `tokens` and `nano` are the charge), puts

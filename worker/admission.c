@@ -31,7 +31,7 @@ check_price(const struct request *request, struct fault *fault)
 {
     uint32_t flags = request->key.flags | request->key.group_flags;
     if ((flags & SHM_KEY_HAS_MONEY_BUDGET) == 0 ||
-        prices_are_set(&request->model->prices))
+        prices_are_set(lease_prices(request)))
         return 0;
     fault_set(fault, 403, "invalid_request_error", "model_unpriced", "model",
               "the model `%.200s` has no price, and this key is charged in "
@@ -132,7 +132,7 @@ describe(const struct request *request, const struct lease *lease,
         .overrun = request->on_exhausted == SHM_ON_FINISH,
         .model_idx = request->model->model_idx,
         .provider_idx = request->provider->provider_idx,
-        .price_version = request->model->price_version,
+        .price_version = request->served->price_version,
         .request_id = {request->id_words[0], request->id_words[1]},
         .started_wall_ms = request->started_wall_ms,
         .dialect = request->dialect->number,

@@ -65,10 +65,17 @@ pico_to_nano(wide pico)
     return nano > SHM_AMOUNT_MAX ? SHM_AMOUNT_MAX : (uint64_t)nano;
 }
 
+const struct prices *
+lease_prices(const struct request *request)
+{
+    return request->plan.count == 1 ? &request->served->prices
+                                    : &request->plan.dearest;
+}
+
 uint64_t
 lease_money(const struct request *request, uint64_t prompt, uint64_t output)
 {
-    const struct prices *p = &request->model->prices;
+    const struct prices *p = lease_prices(request);
     wide pico = (wide)prompt * input_price(p) + (wide)output * output_price(p);
     pico += dearest(0, p->request);
     pico += ((wide)request->call.images + request->call.images_out) *
@@ -79,14 +86,14 @@ lease_money(const struct request *request, uint64_t prompt, uint64_t output)
 uint64_t
 lease_output_money(const struct request *request, uint64_t output)
 {
-    return pico_to_nano((wide)output * output_price(&request->model->prices));
+    return pico_to_nano((wide)output * output_price(lease_prices(request)));
 }
 
 /* Output tokens that `nano` pays for. */
 static uint64_t
 affordable(const struct request *request, uint64_t nano)
 {
-    uint64_t price = output_price(&request->model->prices);
+    uint64_t price = output_price(lease_prices(request));
     if (price == 0)
         return UINT64_MAX;
     wide tokens = (wide)nano * 1000 / price;
@@ -116,15 +123,34 @@ has_fixed_output(uint8_t endpoint)
            (endpoint >= ENDPOINT_IMAGES && endpoint <= ENDPOINT_MODERATIONS);
 }
 
+/* Of all models that may get the call: the widest, 0 where one states none. */
+static void
+model_bounds(const struct request *request, uint64_t *context,
+             uint64_t *max_output)
+{
+    const struct route_plan *plan = &request->plan;
+    *context = plan->models[0].model->context;
+    *max_output = plan->models[0].model->max_output;
+    for (unsigned i = 1; i < plan->model_count; i++) {
+        const struct catalogue_model *model = plan->models[i].model;
+        if (*context != 0 && (model->context == 0 || model->context > *context))
+            *context = model->context;
+        if (*max_output != 0 &&
+            (model->max_output == 0 || model->max_output > *max_output))
+            *max_output = model->max_output;
+    }
+}
+
 void
 lease_plan(const struct request *request, struct lease *lease)
 {
     const struct call *call = &request->call;
-    const struct catalogue_model *model = request->model;
+    uint64_t context, max_output;
     uint64_t slice = request->worker->config->server.stream_slice_tokens;
     *lease = (struct lease){.prompt = call->prompt_bound, .answers = call->n};
-    if (model->context > 0 && lease->prompt > model->context)
-        lease->prompt = model->context; /* more is refused by the provider */
+    model_bounds(request, &context, &max_output);
+    if (context > 0 && lease->prompt > context)
+        lease->prompt = context; /* more is refused by the provider */
     if (lease->prompt < call->prompt_estimate)
         lease->prompt = call->prompt_estimate;
     lease->prompt = least(lease->prompt, LEASE_MAX);
@@ -140,9 +166,9 @@ lease_plan(const struct request *request, struct lease *lease)
         return;
     }
     lease->stated = call->max_tokens > 0;
-    lease->bound_known = model->max_output > 0;
+    lease->bound_known = max_output > 0;
     lease->per_answer = lease->stated        ? call->max_tokens
-                        : lease->bound_known ? model->max_output
+                        : lease->bound_known ? max_output
                                              : OUTPUT_DEFAULT;
     uint32_t mode = request->on_exhausted;
     uint64_t all = times(lease->answers, lease->per_answer);

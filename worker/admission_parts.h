@@ -34,6 +34,8 @@ void lease_plan(const struct request *request, struct lease *lease);
  * too small in *unit and what it had in *room. */
 int lease_fit(const struct request *request, struct lease *lease,
               int *unit) MUST_CHECK;
+/* The endpoint's; where several may get the call, the highest of each. */
+const struct prices *lease_prices(const struct request *request);
 /* Money for a prompt and an output at the dearest prices, rounded up. */
 uint64_t lease_money(const struct request *request, uint64_t prompt,
                      uint64_t output);

@@ -14,6 +14,7 @@
 #include "common/net/http_reply.h"
 #include "worker/error_reply.h"
 #include "worker/provider/provider.h"
+#include "worker/retry.h"
 
 static const struct exchange_events events;
 
@@ -321,15 +322,6 @@ explain_failure(enum exchange_result result, const char *text,
     *cause = RECORD_UPSTREAM_CUT;
 }
 
-/* Whether another provider may have the call: not a byte of it has left. */
-static bool
-may_go_elsewhere(const struct request *request, enum exchange_result result)
-{
-    return result == EXCHANGE_CONNECT ||
-           (result == EXCHANGE_TIMEOUT && request->exchange != NULL &&
-            !exchange_has_begun(request->exchange));
-}
-
 static void
 on_end(void *owner, enum exchange_result result, const char *text)
 {
@@ -339,24 +331,14 @@ on_end(void *owner, enum exchange_result result, const char *text)
     if (request->exchange != NULL && result == EXCHANGE_OK &&
         request->first_byte_ms == 0)
         request->first_byte_ms = exchange_first_byte_ms(request->exchange);
-    bool elsewhere = may_go_elsewhere(request, result);
     request->exchange = NULL;
     if (request->step == REQUEST_DONE)
         return;
-    if (elsewhere)
-        relay_attempt_end(request, result == EXCHANGE_TIMEOUT
-                                       ? RECORD_UPSTREAM_TIMEOUT
-                                       : RECORD_UPSTREAM_FAILED);
-    if (elsewhere && route_next(request)) {
-        log_info("request=%s while connecting: %s, trying provider %s",
-                 request->id, text, request->provider->name);
-        if (request_counts_here(request)) {
-            request_count(request);
-            return;
-        }
-        if (relay_send_upstream(request, &fault) == 0)
-            return;
-    }
+    if (result != EXCHANGE_OK && !request->answer.done_seen &&
+        retry_go_on(request, result == EXCHANGE_TIMEOUT
+                                 ? RECORD_UPSTREAM_TIMEOUT
+                                 : RECORD_UPSTREAM_FAILED))
+        return;
     struct relay *relay = request->relay;
     if (relay->kind == RELAY_STREAM &&
         (result == EXCHANGE_OK || request->answer.done_seen)) {

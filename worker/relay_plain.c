@@ -11,6 +11,7 @@
 #include "worker/error_reply.h"
 #include "worker/provider/credential.h"
 #include "worker/provider/provider.h"
+#include "worker/retry.h"
 #include "worker/request_universal.h"
 
 void
@@ -141,6 +142,9 @@ finish_error(struct request *request)
                   "the provider answered with status %u", relay->status);
         mapped = true;
     }
+    if (retry_is_worth(relay->status) &&
+        retry_go_on(request, RECORD_PROVIDER_ERROR))
+        return;
     if (mapped) {
         /* The fault's words may be the provider's, and quote the prompt. */
         request_note_error(request, "provider error");

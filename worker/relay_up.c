@@ -8,6 +8,8 @@
 #include "common/log.h"
 #include "worker/error_reply.h"
 #include "worker/provider/provider.h"
+#include "worker/retry.h"
+#include "worker/settings.h"
 #include "worker/request_universal.h"
 
 /* The body as it came but for the splices; returns its length. */
@@ -44,6 +46,7 @@ splice_body(struct request *request, uint32_t quirks)
             request->call.max_tokens > 0
                 ? request->call.max_tokens_is_completion
                 : (quirks & QUIRK_COMPLETION_TOKENS) != 0,
+        .drop_routing = request->routed_by_body && (quirks & QUIRK_ROUTES) == 0,
         .want_usage = request->answer.withhold_usage &&
                       (quirks & QUIRK_NO_STREAM_OPTIONS) == 0,
     };
@@ -169,11 +172,11 @@ send_once(struct request *request, struct fault *fault)
         return -1;
     request->attempts++;
     cells_route(&request->worker->seat, request->slot,
-                request->provider->provider_idx, request->model->price_version,
-                request->attempts);
-    if (request->universal != NULL)
-        out.first_byte_ms =
-            universal_policy(request->universal)->request_timeout_ms;
+                request->model->model_idx, request->provider->provider_idx,
+                request->served->price_version, request->attempts);
+    retry_note_call(request);
+    out.timeouts = &request->served->timeouts;
+    out.first_byte_ms = setting_of(request, SETTING_REQUEST_TIMEOUT);
     out.pieces = request->upstream_pieces;
     out.piece_count = request->upstream_piece_count;
     request->exchange =
@@ -191,12 +194,12 @@ begin_attempt(struct request *request)
 {
     do {
         if (health_may_send(request->worker, request->provider,
-                            request->endpoint_idx, 0,
+                            request->served->endpoint_idx, 0,
                             &request->health) != HEALTH_COOLING)
             return;
     } while (route_next(request));
     health_send_anyway(request->worker, request->provider,
-                       request->endpoint_idx, 0, &request->health);
+                       request->served->endpoint_idx, 0, &request->health);
 }
 
 int
@@ -207,6 +210,7 @@ relay_send_upstream(struct request *request, struct fault *fault)
     if (send_once(request, &first) == 0)
         return 0;
     relay_attempt_end(request, RECORD_REFUSED);
+    /* It cannot take the call: no attempt was made. */
     while (route_next(request)) {
         log_info("request=%s while translating: %s; trying provider %s",
                  request->id, first.code == NULL ? "refused" : first.code,

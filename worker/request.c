@@ -12,6 +12,7 @@
 #include "common/net/http_parse.h"
 #include "worker/management.h"
 #include "worker/request_universal.h"
+#include "worker/retry.h"
 
 enum {
     SPARE_MAX = 256,             /* requests kept for the next ones */
@@ -40,7 +41,7 @@ static const unsigned step_edges[REQUEST_STEPS] = {
     [REQUEST_ROUTE] = TO(ADMIT) | TO(DONE),
     [REQUEST_ADMIT] = TO(UPSTREAM) | TO(DONE),
     [REQUEST_UPSTREAM] = TO(RELAY) | TO(DONE),
-    [REQUEST_RELAY] = TO(DONE),
+    [REQUEST_RELAY] = TO(UPSTREAM) | TO(DONE), /* the next attempt */
     [REQUEST_LOCAL] = TO(DONE),
     [REQUEST_DONE] = 0,
 };
@@ -193,7 +194,6 @@ request_create(struct client *client)
     memcpy(request->client_ip, client_addr16(client),
            sizeof(request->client_ip));
     request->dialect = &dialect_openai;
-    request->route_only = -1;
     request->started_ms = loop_now_ms(worker->loop);
     request->started_wall_ms = clock_wall_ms();
     request->id_words[0] = worker->request_id_base[0];
@@ -224,6 +224,7 @@ request_done(struct request *request)
     struct client *client = request->client;
     if (request->has_repeat_entry)
         repeat_end(request);
+    retry_cancel(request);
     request->client = NULL;
     loop_defer(request->worker->loop, &request->free_later);
     if (client != NULL)

@@ -24,6 +24,7 @@
 #include "worker/fault.h"
 #include "worker/health.h"
 #include "worker/limits.h"
+#include "worker/route_plan.h"
 #include "worker/request_tags.h"
 
 enum request_step {
@@ -75,10 +76,11 @@ struct request {
     struct catalogue *catalogue; /* a reference */
     const struct catalogue_model *model;
     const struct catalogue_provider *provider;
-    uint32_t endpoint_idx; /* stats row */
-    uint32_t route_tried;  /* bit per endpoint of the model */
-    int route_only;        /* index of the only provider allowed, or -1 */
-    uint32_t attempts;     /* exchanges started */
+    const struct catalogue_endpoint *served; /* of model and provider */
+    uint32_t attempts;                       /* exchanges started */
+    uint32_t retry_round; /* times that the plan began anew */
+    struct loop_timer retry_timer;
+    bool routed_by_body; /* `models` or `provider` of it were obeyed */
     struct str upstream_model;
     struct health_attempt health; /* the exchange that runs */
 
@@ -120,8 +122,9 @@ struct request {
 
     /* ---- what stands below is not cleared for a new request ---- */
     struct call call;
-    struct request_tags tags;           /* where has_tags */
+    struct request_tags tags; /* where has_tags */
     struct settings own_settings;
+    struct route_plan plan;
     char path_provider[SHM_NAME_BYTES]; /* a provider's name, not ended */
     char content_type_text[MULTIPART_TYPE_BYTES];
     struct http_head head; /* the client's; spans point into head_copy */
@@ -208,10 +211,12 @@ int auth_check_again(struct request *request, struct fault *fault) MUST_CHECK;
 /* 1 the key may use the model, 0 not, -1 with *fault: it was deleted. */
 int auth_model_allowed(struct request *request, uint32_t model_idx,
                        struct fault *fault) MUST_CHECK;
-/* route.c: model -> provider endpoint, 0 or -1 with *fault (404). Next endpoint
- * after a failure: route_next, false when there is none. */
+/* route.c: the plan and its first endpoint, 0 or -1 with *fault (404). After a
+ * failure route_next: the next one, false when there is none; route_again: from
+ * the first one on once more. */
 int route_find(struct request *request, struct fault *fault) MUST_CHECK;
 bool route_next(struct request *request);
+void route_again(struct request *request);
 /* admission.c: rates, concurrency, lease (holds, clamps). 0 or -1 with *fault.
  * admission_grow: the stream needs `output_tokens` in all; false: it cannot. */
 int admission_check(struct request *request, struct fault *fault) MUST_CHECK;

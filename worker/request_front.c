@@ -197,6 +197,29 @@ request_begin_call(struct request *request)
         request_call(request);
 }
 
+/* By what was learnt of the models that may get the call: the most of each. */
+static void
+calibrate(struct request *request)
+{
+    const struct route_plan *plan = &request->plan;
+    struct call *call = &request->call;
+    uint64_t bound = 0, estimate = 0;
+    for (unsigned i = 0; i < plan->model_count; i++) {
+        if (i > 0) {
+            call->prompt_bound = request->guess.bound;
+            call->prompt_estimate = request->guess.estimate;
+        }
+        calibration_apply(
+            &request->worker->calibrations[plan->models[i].model->model_idx],
+            call, &request->guess);
+        bound = call->prompt_bound > bound ? call->prompt_bound : bound;
+        estimate =
+            call->prompt_estimate > estimate ? call->prompt_estimate : estimate;
+    }
+    call->prompt_bound = bound;
+    call->prompt_estimate = estimate;
+}
+
 void
 request_call(struct request *request)
 {
@@ -208,8 +231,7 @@ request_call(struct request *request)
     request_enter(request, REQUEST_ROUTE);
     if (route_find(request, &fault) < 0)
         goto refuse;
-    calibration_apply(&request->worker->calibrations[request->model->model_idx],
-                      &request->call, &request->guess);
+    calibrate(request);
     request_enter(request, REQUEST_ADMIT);
     if (request->worker->heritage->idempotency != NULL &&
         repeat_check(request, &fault) < 0)

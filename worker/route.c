@@ -1,21 +1,22 @@
 /*
- * route.c - which provider gets the call: the model by its name, then its
- * endpoints in order.
+ * route.c - which provider gets the call: the models by their names, then
+ * their endpoints in the order of the plan.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/cloudflare.h"
 #include "worker/error_reply.h"
+#include "worker/provider/provider.h"
 #include "worker/request_path.h"
 #include "worker/settings.h"
 
 /* The same words for unknown and not allowed: nobody learns what exists. */
 static int
-refuse_model(const struct request *request, struct fault *fault)
+refuse_model(struct str name, struct fault *fault)
 {
     fault_set(fault, 404, "invalid_request_error", "model_not_found", "model",
-              "the model `%.200s` does not exist or this key may not use it; "
+              "the model `%.*s` does not exist or this key may not use it; "
               "GET /v1/models lists what it may",
-              request->call.model);
+              (int)(name.len < 200 ? name.len : 200), name.ptr);
     fault->no_retry = true;
     return -1;
 }
@@ -36,48 +37,36 @@ leads_elsewhere(struct str name)
     return false;
 }
 
-/* The next endpoint of the model that is enabled and was not tried; `healthy`:
- * and may be sent calls now. */
-static bool
-take_endpoint_if(struct request *request, bool healthy)
+/* The candidate becomes the one that is asked. */
+static void
+take_candidate(struct request *request, const struct route_candidate *candidate)
 {
-    const struct catalogue_model *model = request->model;
-    for (uint32_t i = 0; i < model->endpoint_count; i++) {
-        const struct catalogue_endpoint *endpoint = &model->endpoints[i];
-        const struct catalogue_provider *provider =
-            &request->catalogue->providers[endpoint->provider];
-        if ((request->route_tried & (1u << i)) != 0 || !provider->enabled)
-            continue;
-        if (request->route_only >= 0 &&
-            (uint32_t)request->route_only != endpoint->provider)
-            continue;
-        if (healthy &&
-            health_look(request->worker, provider, endpoint->endpoint_idx, 0) ==
-                HEALTH_COOLING)
-            continue;
-        request->route_tried |= 1u << i;
-        request->provider = provider;
-        request->endpoint_idx = endpoint->endpoint_idx;
-        /* A wildcard has one provider, and the name that was asked for. */
-        request->upstream_model = catalogue_upstream_name(
-            provider, model->is_wildcard ? request->upstream_model
-                                         : str_from(model->name));
-        return true;
-    }
-    return false;
-}
-
-/* Those that cool down come last: better than nothing. */
-static bool
-take_endpoint(struct request *request)
-{
-    return take_endpoint_if(request, true) || take_endpoint_if(request, false);
+    const struct route_model *m = &request->plan.models[candidate->model];
+    const struct catalogue_endpoint *endpoint =
+        &m->model->endpoints[candidate->endpoint];
+    request->model = m->model;
+    request->served = endpoint;
+    request->provider = &request->catalogue->providers[endpoint->provider];
+    /* A wildcard has one provider, and the name that was asked for. */
+    request->upstream_model = catalogue_upstream_name(
+        request->provider,
+        m->model->is_wildcard ? m->upstream : str_from(m->model->name));
 }
 
 bool
 route_next(struct request *request)
 {
-    return take_endpoint(request);
+    struct route_plan *plan = &request->plan;
+    if (plan->next >= plan->count)
+        return false;
+    take_candidate(request, &plan->items[plan->next++]);
+    return true;
+}
+
+void
+route_again(struct request *request)
+{
+    request->plan.next = 0;
 }
 
 static int
@@ -91,21 +80,23 @@ refuse_provider(struct str name, struct fault *fault)
 
 /* The path names the provider. */
 static int
-find_at_provider(struct request *request, struct str name, struct fault *fault)
+find_at_provider(struct request *request, struct str name,
+                 struct route_model *found, struct fault *fault)
 {
     struct str provider = {request->path_provider, request->path_provider_len};
-    request->route_only = cloudflare_provider(request->catalogue, provider);
-    if (request->route_only < 0)
+    found->only = cloudflare_provider(request->catalogue, provider);
+    if (found->only < 0)
         return refuse_provider(provider, fault);
-    request->model = catalogue_find_at(request->catalogue, request->route_only,
-                                       name, &request->upstream_model);
-    return 0;
+    found->model = catalogue_find_at(request->catalogue, found->only, name,
+                                     &found->upstream);
+    return found->model != NULL ? 0 : refuse_model(name, fault);
 }
 
 /* Cloudflare's compat path: the provider stands before the model, under the name
  * that Cloudflare has for it. */
 static void
-find_compat(struct request *request, struct str name)
+find_compat(const struct request *request, struct str name,
+            struct route_model *found)
 {
     const char *slash = memchr(name.ptr, '/', name.len);
     if (slash == NULL)
@@ -114,52 +105,159 @@ find_compat(struct request *request, struct str name)
     int only = cloudflare_provider(request->catalogue, provider);
     if (only < 0)
         return;
-    request->model = catalogue_find_at(request->catalogue, only,
-                                       str_skip(name, provider.len + 1),
-                                       &request->upstream_model);
-    if (request->model != NULL)
-        request->route_only = only;
+    found->model =
+        catalogue_find_at(request->catalogue, only,
+                          str_skip(name, provider.len + 1), &found->upstream);
+    if (found->model != NULL)
+        found->only = only;
 }
 
+/* 0 with a model that the key may use, or -1 with *fault. */
 static int
-find_model(struct request *request, struct fault *fault)
+find_model(struct request *request, struct str name, struct route_model *found,
+           struct fault *fault)
 {
-    struct str name = {request->call.model, request->call.model_len};
-    request->upstream_model = name;
+    *found = (struct route_model){.upstream = name, .only = -1};
     if (request->path_provider_len > 0) {
-        if (find_at_provider(request, name, fault) < 0)
+        if (find_at_provider(request, name, found, fault) < 0)
             return -1;
     } else {
         if (request->plane == PLANE_CF_GATEWAY)
-            find_compat(request, name);
-        if (request->model == NULL)
-            request->model =
-                catalogue_find(request->catalogue, name,
-                               &request->upstream_model, &request->route_only);
+            find_compat(request, name, found);
+        if (found->model == NULL)
+            found->model = catalogue_find(request->catalogue, name,
+                                          &found->upstream, &found->only);
     }
-    if (request->model == NULL || leads_elsewhere(request->upstream_model))
-        return refuse_model(request, fault);
+    if (found->model == NULL || leads_elsewhere(found->upstream))
+        return refuse_model(name, fault);
+    int allowed = auth_model_allowed(request, found->model->model_idx, fault);
+    if (allowed < 0)
+        return -1;
+    return allowed > 0 ? 0 : refuse_model(name, fault);
+}
+
+/* ---- the plan ---- */
+
+static bool
+ends_in(struct str name, struct str suffix)
+{
+    return name.len > suffix.len &&
+           str_equals(str_skip(name, name.len - suffix.len), suffix);
+}
+
+/* ":nitro" and ":floor" where no model has the name with it. */
+static void
+obey_suffix(struct str name, const struct catalogue_model *model,
+            struct settings *layer)
+{
+    bool nitro = ends_in(name, STR_LIT(":nitro"));
+    if ((!nitro && !ends_in(name, STR_LIT(":floor"))) || model->is_wildcard ||
+        catalogue_is_called(model, name))
+        return;
+    layer->values[SETTING_SORT] = nitro ? SORT_THROUGHPUT : SORT_PRICE;
+    layer->set |= UINT64_C(1) << SETTING_SORT;
+}
+
+static struct str
+body_part(const struct request *request, struct span32 span)
+{
+    return span.len == 0
+               ? (struct str){NULL, 0}
+               : str_make(request->body.data + request->body.start + span.off,
+                          span.len);
+}
+
+/* The models behind the first: unknown ones are passed over, as those that the
+ * key may not use. */
+static int
+add_fallbacks(struct request *request, struct fault *fault)
+{
+    struct route_plan *plan = &request->plan;
+    struct fault ignored;
+    int count =
+        route_models_read(body_part(request, request->call.models_value),
+                          plan->names, ROUTE_MODELS_MAX - 1, fault);
+    for (int i = 0; i < count; i++) {
+        struct route_model *found = &plan->models[plan->model_count];
+        if (find_model(request, str_from(plan->names[i]), found, &ignored) == 0)
+            plan->model_count++;
+    }
+    return count < 0 ? -1 : 0;
+}
+
+/* Wishes that a provider obeys by itself are its own: its names are others. */
+static bool
+routes_itself(const struct request *request)
+{
+    const struct catalogue_model *model = request->plan.models[0].model;
+    for (uint32_t i = 0; i < model->endpoint_count; i++) {
+        const struct catalogue_provider *provider =
+            &request->catalogue->providers[model->endpoints[i].provider];
+        if ((provider_family_of(provider->kind)->quirks(provider) &
+             QUIRK_ROUTES) == 0)
+            return false;
+    }
+    return true;
+}
+
+static int
+refuse_empty_plan(const struct request *request, struct fault *fault)
+{
+    fault_set(fault, 404, "invalid_request_error", "no_provider", "provider",
+              "No allowed providers are available for the selected model "
+              "`%.200s`: its providers are switched off, or the settings and "
+              "the `provider` object of this call leave none",
+              request->call.model);
+    fault->no_retry = true;
+    return -1;
+}
+
+/* The body's own words of its way are a layer above all others. */
+static int
+make_plan(struct request *request, struct fault *fault)
+{
+    const struct call *call = &request->call;
+    struct route_plan *plan = &request->plan;
+    struct settings suffix = {0};
+    bool wishes_count = call->provider_value.len > 0 && !routes_itself(request);
+    UNINITIALIZED struct route_wishes wishes;
+    if (call->models_value.len > 0 && add_fallbacks(request, fault) < 0)
+        return -1;
+    if (wishes_count &&
+        route_wishes_read(body_part(request, call->provider_value),
+                          request->catalogue, &wishes, fault) < 0)
+        return -1;
+    obey_suffix(str_make(call->model, call->model_len), plan->models[0].model,
+                &suffix);
+    if (wishes_count || suffix.set != 0) {
+        if (request->settings != &request->own_settings)
+            request->own_settings = *request->settings;
+        request->settings = &request->own_settings;
+        settings_merge(&request->own_settings, &suffix);
+        if (wishes_count)
+            settings_merge(&request->own_settings, &wishes.layer);
+    }
+    request->routed_by_body = wishes_count || call->models_value.len > 0;
+    if (route_plan_make(request, wishes_count ? &wishes : NULL) < 0)
+        return refuse_empty_plan(request, fault);
     return 0;
 }
 
 int
 route_find(struct request *request, struct fault *fault)
 {
+    struct route_plan *plan = &request->plan;
     request->catalogue = worker_catalogue(request->worker);
     if (request->catalogue == NULL) {
         fault_set_overloaded(fault, "the gateway is starting");
         return -1;
     }
-    if (settings_resolve(request, fault) < 0 || find_model(request, fault) < 0)
+    struct str name = {request->call.model, request->call.model_len};
+    plan->model_count = 1;
+    if (settings_resolve(request, fault) < 0 ||
+        find_model(request, name, &plan->models[0], fault) < 0 ||
+        make_plan(request, fault) < 0)
         return -1;
-    int allowed = auth_model_allowed(request, request->model->model_idx, fault);
-    if (allowed < 0)
-        return -1;
-    if (allowed == 0)
-        return refuse_model(request, fault);
-    if (!take_endpoint(request)) {
-        fault_set_overloaded(fault, "no provider of this model is enabled");
-        return -1;
-    }
+    route_next(request);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "worker/error_reply.h"
+#include "worker/request_universal.h"
 
 enum { KEY_TRIES = 16 };
 
@@ -129,6 +130,33 @@ find_gateway(const struct request *request, const struct settings *call,
     return hash == 0 ? NULL : catalogue_find_gateway(request->catalogue, hash);
 }
 
+static void
+put_value(struct settings *layer, enum setting setting, uint32_t value)
+{
+    layer->values[setting] = value;
+    layer->set |= UINT64_C(1) << setting;
+}
+
+/* The `config` of a step of the universal endpoint: above the head. */
+static void
+put_step(const struct request *request, struct settings *layer)
+{
+    const struct attempt_policy *policy =
+        request->universal == NULL ? NULL
+                                   : universal_policy(request->universal);
+    if (policy == NULL)
+        return;
+    if (policy->request_timeout_ms > 0)
+        put_value(layer, SETTING_REQUEST_TIMEOUT, policy->request_timeout_ms);
+    if (policy->max_attempts > 0)
+        put_value(layer, SETTING_MAX_ATTEMPTS, policy->max_attempts);
+    if (policy->has_retry_delay)
+        put_value(layer, SETTING_RETRY_DELAY, policy->retry_delay_ms);
+    if (policy->backoff != ATTEMPT_BACKOFF_UNSET)
+        put_value(layer, SETTING_RETRY_BACKOFF,
+                  policy->backoff - ATTEMPT_BACKOFF_CONSTANT);
+}
+
 int
 settings_resolve(struct request *request, struct fault *fault)
 {
@@ -139,6 +167,7 @@ settings_resolve(struct request *request, struct fault *fault)
     request->gateway = NULL;
     if (read_head(request, &call, fault) < 0)
         return -1;
+    put_step(request, &call);
     if ((flags & SHM_KEY_HAS_SETTINGS) != 0 &&
         (read_entry(request, false, &key, fault) < 0 ||
          read_entry(request, true, &group, fault) < 0))

@@ -30,7 +30,7 @@ usage_progress(struct request *request)
     };
     uint64_t progress[SHM_UNITS] = {
         usage_total(&so_far),
-        (uint64_t)money_cost_nano(&request->model->prices, &so_far)};
+        (uint64_t)money_cost_nano(&request->served->prices, &so_far)};
     cells_progress(&request->worker->seat, request->slot, progress);
 }
 
@@ -138,7 +138,7 @@ usage_settle(struct request *request)
     request->cost_nano =
         is_free(request)
             ? 0
-            : money_cost_nano(&request->model->prices, &request->usage);
+            : money_cost_nano(&request->served->prices, &request->usage);
     relay_attempt_end(request, request->cause);
     fill_usage(request, &record);
     uint64_t now_ms = loop_now_ms(worker->loop);
@@ -152,7 +152,7 @@ usage_settle(struct request *request)
     record.first_byte_ms = request->first_byte_ms;
     record.model_idx = request->model->model_idx;
     record.provider_idx = request->provider->provider_idx;
-    record.price_version = request->model->price_version;
+    record.price_version = request->served->price_version;
     record.status = request->status;
     record.attempts = (uint16_t)request->attempts;
     record.cause = request->cause;
@@ -168,7 +168,7 @@ usage_settle(struct request *request)
     limits_correct(request, record.tokens);
     request->settled = true;
     cells_settle(&worker->seat, request->slot, &record, meta, meta_len);
-    model_stats_add(&worker->seat, request->endpoint_idx, &record);
+    model_stats_add(&worker->seat, request->served->endpoint_idx, &record);
     wake_accountant(worker);
     if (request->has_repeat_entry)
         repeat_end(request); /* before the last byte: it may be asked again */

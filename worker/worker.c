@@ -24,6 +24,7 @@
 #include "worker/exchange.h"
 #include "worker/health.h"
 #include "worker/request.h"
+#include "worker/retry.h"
 
 enum {
     HEARTBEAT_MS = 1000,
@@ -219,11 +220,13 @@ worker_init(struct worker_process *process, const struct heritage *heritage)
     if (worker->loop == NULL)
         return -ENOMEM;
     worker->requests = requests_create();
+    worker->retries = retries_create(worker->heritage->segment);
     worker->upstreams = upstreams_create(worker);
     worker->auth_cache = auth_cache_create();
     worker->health = health_create(worker);
-    if (worker->requests == NULL || worker->upstreams == NULL ||
-        worker->auth_cache == NULL || worker->health == NULL)
+    if (worker->requests == NULL || worker->retries == NULL ||
+        worker->upstreams == NULL || worker->auth_cache == NULL ||
+        worker->health == NULL)
         return -ENOMEM;
     upstreams_set_idle_max(worker->upstreams, heritage_idle_upstream(heritage));
     struct catalogue *catalogue = worker_catalogue(worker);
@@ -278,6 +281,7 @@ worker_fini(struct worker_process *process)
     loop_destroy(&worker->loop); /* runs what was put off: frees */
     client_fini(worker);
     requests_destroy(&worker->requests);
+    retries_destroy(&worker->retries);
     auth_cache_destroy(&worker->auth_cache);
     health_destroy(&worker->health);
     body_pool_fini(&worker->body_pool);

@@ -36,6 +36,7 @@ struct worker {
     struct upstreams *upstreams;
     struct clients *clients;
     struct requests *requests;
+    struct retries *retries; /* retry.c */
     struct auth_cache *auth_cache;
     struct health *health;
     struct body_pool body_pool;

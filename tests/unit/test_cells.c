@@ -280,7 +280,7 @@ TEST(the_slot_says_what_the_reaper_and_the_dump_need)
     uint32_t slot_idx = (uint32_t)seat_take_slot(&f.seat[0]);
     CHECK_EQ(cells_hold(&f.seat[0], slot_idx, &hold, &why), 0);
     cells_progress(&f.seat[0], slot_idx, progress);
-    cells_route(&f.seat[0], slot_idx, 21, 22, 2);
+    cells_route(&f.seat[0], slot_idx, 20, 21, 22, 2);
     const struct shm_slot *slot = segment_slot(&f.segment, 0, slot_idx);
     CHECK_EQ(slot->entry[0], f.key);
     CHECK_EQ(slot->tag[1], f.group_tag);

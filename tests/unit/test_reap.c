@@ -131,7 +131,7 @@ TEST(a_lost_record_says_what_is_known_of_the_request)
                         .client_ip = {[15] = 9}};
     uint32_t slot = (uint32_t)seat_take_slot(&f.seat[0]);
     CHECK_EQ(cells_hold(&f.seat[0], slot, &hold, &why), 0);
-    cells_route(&f.seat[0], slot, 4, 5, 2);
+    cells_route(&f.seat[0], slot, 3, 4, 5, 2);
     cells_progress(&f.seat[0], slot, progress);
     kill_and_reap(&f);
     struct shm_record r = record_at(&f, 0);

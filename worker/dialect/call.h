@@ -80,6 +80,9 @@ struct call {
     bool model_in_path;
     bool stream_in_path; /* `stream` was set by the path, too */
     bool as_array;       /* Gemini's stream without alt=sse: a JSON array */
+    /* For the route (OpenAI's dialect): `models`, `provider`, and what calls of
+     * one session have in common. */
+    struct span32 models_value, provider_value, session_value;
     struct span32 config_value; /* Gemini's generationConfig */
     /* How often a body whose path names the model names it as well. More than
      * CALL_MODELS_SPLICED: a body for another name is written anew. */

@@ -40,6 +40,7 @@ struct rewrite {
     uint64_t max_tokens;           /* 0: stays */
     bool max_tokens_as_completion; /* how to spell it where absent */
     bool want_usage;               /* stream_options.include_usage = true */
+    bool drop_routing; /* `models` and `provider` were for the gateway */
 };
 /* Replaces [off, off + len) of the body by a part of splices.text. In order, no
  * overlaps. */

@@ -19,13 +19,16 @@ static const struct scan_name rows[] = {
     {STR_LIT("input"), MEMBER_INPUT},
     {STR_LIT("tools"), MEMBER_TOOLS},
     {STR_LIT("functions"), MEMBER_FUNCTIONS},
-    {STR_LIT("user"), MEMBER_UNSEEN},
+    {STR_LIT("models"), MEMBER_MODELS},
+    {STR_LIT("provider"), MEMBER_PROVIDER},
+    {STR_LIT("user"), MEMBER_SESSION},
+    {STR_LIT("session_id"), MEMBER_SESSION},
     {STR_LIT("metadata"), MEMBER_UNSEEN},
     {STR_LIT("logit_bias"), MEMBER_UNSEEN},
     {STR_LIT("stop"), MEMBER_UNSEEN},
     {STR_LIT("service_tier"), MEMBER_UNSEEN},
     {STR_LIT("safety_identifier"), MEMBER_UNSEEN},
-    {STR_LIT("prompt_cache_key"), MEMBER_UNSEEN},
+    {STR_LIT("prompt_cache_key"), MEMBER_SESSION},
     // clang-format on
 };
 

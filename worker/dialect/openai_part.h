@@ -39,6 +39,9 @@ enum openai_member {
     MEMBER_INPUT,
     MEMBER_TOOLS,
     MEMBER_FUNCTIONS,
+    MEMBER_MODELS,   /* the chain of fallbacks, and */
+    MEMBER_PROVIDER, /* wishes, as OpenRouter has them */
+    MEMBER_SESSION,  /* what calls of one session have in common */
     MEMBER_UNSEEN, /* no model ever sees its strings */
 };
 

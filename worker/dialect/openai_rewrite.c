@@ -102,4 +102,7 @@ openai_rewrite(struct str body, const struct call *call,
                       rewrite.max_tokens);
     if (rewrite.want_usage && call->stream_options_value.len > 0)
         want_usage_inside(body, call, splices);
+    if (rewrite.drop_routing)
+        splice_drop_members(splices, body, call->models_value,
+                            call->provider_value);
 }

@@ -78,16 +78,24 @@ take_stream_options(struct scan *scan)
     return 0;
 }
 
+/* Passes a value and keeps where it stands. */
 static int
-skip_model(struct scan *scan)
+keep_value(struct scan *scan, struct span32 *span)
 {
     const char *start = scan->token.span.ptr;
     if (prompt_skip(&scan->reader, &scan->token) != 0)
-        return scan_refuse_json(scan);
+        return -1;
     const char *end = scan->token.span.ptr + scan->token.span.len;
-    scan->call->model_value =
-        scan_span(scan, str_make(start, (size_t)(end - start)));
+    *span = scan_span(scan, str_make(start, (size_t)(end - start)));
     return 0;
+}
+
+static int
+skip_model(struct scan *scan)
+{
+    return keep_value(scan, &scan->call->model_value) == 0
+               ? 0
+               : scan_refuse_json(scan);
 }
 
 /* Embeddings and their like know no output: of their members only the model
@@ -158,6 +166,15 @@ take_member(struct scan *scan, unsigned member)
     case MEMBER_TOOLS:
     case MEMBER_FUNCTIONS:
         rc = prompt_tools(reader, token, &scan->prompt);
+        break;
+    case MEMBER_MODELS:
+        rc = keep_value(scan, &scan->call->models_value);
+        break;
+    case MEMBER_PROVIDER:
+        rc = keep_value(scan, &scan->call->provider_value);
+        break;
+    case MEMBER_SESSION:
+        rc = keep_value(scan, &scan->call->session_value);
         break;
     case MEMBER_UNSEEN:
         rc = prompt_skip(reader, token);

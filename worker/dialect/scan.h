@@ -144,6 +144,10 @@ int scan_bool(struct scan *scan, const char *name, bool *value);
 
 /* In order of `off`, whatever the order of calls. */
 struct splice *splice_add(struct splices *splices, uint32_t off, uint32_t len);
+/* Takes up to two members out of an object, whose values these are (len 0: is not
+ * there), with the comma that each needs. They are not all that it has. */
+void splice_drop_members(struct splices *splices, struct str body,
+                         struct span32 one, struct span32 other);
 /* Behind what the splice has; it is the last one added. */
 void splice_text(struct splices *splices, struct splice *splice,
                  struct str text);

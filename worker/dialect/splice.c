@@ -59,6 +59,65 @@ splice_name(struct splices *splices, struct splice *splice, struct str name)
     splice_text(splices, splice, STR_LIT("\""));
 }
 
+static bool
+is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Where the name of the member stands whose value begins at `value`: back over
+ * the colon, to the quote that begins it. The text was read: all of it is there. */
+static uint32_t
+member_start(struct str body, uint32_t value)
+{
+    uint32_t at = value;
+    while (body.ptr[--at] != ':')
+        continue;
+    while (body.ptr[--at] != '"')
+        continue;
+    while (body.ptr[--at] != '"') /* none of the names has one inside */
+        continue;
+    return at;
+}
+
+/* Returns where the part that is taken out ends. */
+static uint32_t
+drop_member(struct splices *splices, struct str body, struct span32 value,
+            uint32_t dropped_end)
+{
+    uint32_t start = member_start(body, value.off), before = start;
+    uint32_t end = value.off + value.len;
+    while (before > 0 && is_blank(body.ptr[before - 1]))
+        before--;
+    if (before > dropped_end && body.ptr[before - 1] == ',') {
+        start = before - 1;
+    } else {
+        uint32_t behind = end;
+        while (behind < body.len && is_blank(body.ptr[behind]))
+            behind++;
+        if (behind < body.len && body.ptr[behind] == ',')
+            end = behind + 1;
+    }
+    splice_add(splices, start, end - start);
+    return end;
+}
+
+void
+splice_drop_members(struct splices *splices, struct str body, struct span32 one,
+                    struct span32 other)
+{
+    uint32_t dropped_end = 0;
+    if (one.off > other.off) {
+        struct span32 swapped = one;
+        one = other;
+        other = swapped;
+    }
+    if (one.len > 0)
+        dropped_end = drop_member(splices, body, one, 0);
+    if (other.len > 0)
+        drop_member(splices, body, other, dropped_end);
+}
+
 bool
 splice_object_is_empty(struct str body, struct span32 object)
 {

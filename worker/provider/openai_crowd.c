@@ -34,7 +34,7 @@ static const struct crowd_row rows[] = {
     {HOST(".services.ai.azure.com"), 0, SPEAKS_CHAT | SPEAKS_RESPONSES, OPENAI, NULL},
     {HOST(".cognitiveservices.azure.com"), 0, SPEAKS_CHAT | SPEAKS_RESPONSES, OPENAI, NULL},
     {HOST("openrouter.ai"), 0, SPEAKS_CHAT | SPEAKS_RESPONSES | SPEAKS_MESSAGES,
-     QUIRK_REASONING_OBJECT | QUIRK_CACHE_CONTROL | QUIRK_TOP_K, NULL},
+     QUIRK_REASONING_OBJECT | QUIRK_CACHE_CONTROL | QUIRK_TOP_K | QUIRK_ROUTES, NULL},
     {HOST("api.deepseek.com"), 0, SPEAKS_CHAT | SPEAKS_RESPONSES | SPEAKS_MESSAGES,
      THINKING | QUIRK_EFFORT_3 | QUIRK_NO_SCHEMA, "/anthropic/v1/messages"},
     {HOST("dashscope.aliyuncs.com"), 0, SPEAKS_CHAT, QWEN | QUIRK_CACHE_CONTROL, NULL},

@@ -1,0 +1,361 @@
+/*
+ * route_plan.c - see route_plan.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "worker/route_plan.h"
+
+#include <math.h>
+
+#include "common/hash.h"
+#include "worker/health.h"
+#include "worker/settings.h"
+
+enum {
+    TIER_USABLE,
+    TIER_BELOW,  /* slower than what is preferred, or bad lately */
+    TIER_COOLING /* nothing may be sent to it now */
+};
+enum { OUTPUT_GUESS = 512 }; /* tokens, where the call states no bound */
+
+/* One candidate while the plan is made. */
+struct draft {
+    struct route_candidate item;
+    const struct catalogue_endpoint *endpoint;
+    const struct catalogue_provider *provider;
+    uint8_t tier, model_rank, rank;
+    double key;
+};
+
+struct drafting {
+    struct request *request;
+    const struct route_wishes *wishes; /* NULL: none */
+    struct draft drafts[ROUTE_CANDIDATES_MAX];
+    unsigned count;
+};
+
+/* ---- who may ---- */
+
+/* Place in the list, or its length. */
+static unsigned
+rank_in(const struct settings_providers *list, uint32_t provider_idx)
+{
+    unsigned i = 0;
+    while (i < list->count && list->idx[i] != provider_idx)
+        i++;
+    return i;
+}
+
+static bool
+is_in(const struct settings_providers *list, uint32_t provider_idx)
+{
+    return rank_in(list, provider_idx) < list->count;
+}
+
+static bool
+is_allowed(const struct request *request, uint32_t provider_idx)
+{
+    const struct settings *s = request->settings;
+    if (settings_has(s, SETTING_ONLY) &&
+        !is_in(&s->lists[SETTINGS_ONLY], provider_idx))
+        return false;
+    if (is_in(&s->lists[SETTINGS_IGNORE], provider_idx))
+        return false;
+    bool listed = is_in(&s->lists[SETTINGS_ORDER], provider_idx);
+    if (s->values[SETTING_ROUTE] == ROUTE_PROVIDER)
+        return listed;
+    return listed || s->values[SETTING_ALLOW_FALLBACKS] != 0 ||
+           s->lists[SETTINGS_ORDER].count == 0;
+}
+
+static bool
+costs_more(int64_t price, int64_t most)
+{
+    return most != MONEY_UNSET && price > most;
+}
+
+static bool
+is_too_dear(const struct route_wishes *wishes, const struct prices *prices)
+{
+    return wishes != NULL &&
+           (costs_more(prices->input, wishes->max_prompt) ||
+            costs_more(prices->output, wishes->max_completion) ||
+            costs_more(prices->request, wishes->max_request) ||
+            costs_more(prices->image, wishes->max_image));
+}
+
+/* ---- who first ---- */
+
+/* What this call would cost there, in nano: its own estimate. */
+static double
+price_of(const struct request *request, const struct prices *prices)
+{
+    struct usage usage = {
+        .prompt_missed = request->call.prompt_estimate,
+        .completion = request->call.max_tokens > 0 ? request->call.max_tokens
+                                                   : OUTPUT_GUESS,
+    };
+    return (double)money_cost_nano(prices, &usage);
+}
+
+/* Uniform in (0, 1): of this request and this candidate. */
+static double
+chance(const struct request *request, unsigned nth)
+{
+    uint64_t bits = hash_mix64(request->id_words[0] ^
+                               hash_mix64(request->id_words[1] + nth));
+    return ((double)(bits >> 11) + 0.5) * 0x1p-53;
+}
+
+/*
+ * Draws without replacement, weight 1/price^2, are the order of -ln(u)/weight
+ * (Efraimidis and Spirakis, 2006). A price of nothing counts as one nano.
+ */
+static double
+draw_key(const struct request *request, const struct prices *prices,
+         unsigned nth)
+{
+    double price = price_of(request, prices);
+    price = price < 1 ? 1 : price;
+    return -log(chance(request, nth)) * price * price;
+}
+
+/* Lower is earlier. */
+static double
+sort_key(struct request *request, const struct draft *draft, unsigned nth)
+{
+    const struct health_figures *figures;
+    switch ((enum setting_sort)setting_of(request, SETTING_SORT)) {
+    case SORT_DRAW:
+        return draw_key(request, &draft->endpoint->prices, nth);
+    case SORT_PRICE:
+        return price_of(request, &draft->endpoint->prices);
+    case SORT_THROUGHPUT:
+        figures =
+            health_figures(request->worker, draft->endpoint->endpoint_idx);
+        return figures->has_speed ? -(double)figures->tokens_per_s_p50_x10 : 1;
+    case SORT_LATENCY:
+        figures =
+            health_figures(request->worker, draft->endpoint->endpoint_idx);
+        return figures->has_ttft ? (double)figures->ttft_p50_ms : 1e12;
+    case SORT_ORDER:
+        break;
+    }
+    return 0;
+}
+
+/* Equal prices change places by chance: nobody is first for ever. */
+static double
+shuffle_of(const struct request *request, unsigned nth)
+{
+    return setting_of(request, SETTING_SORT) == SORT_PRICE
+               ? chance(request, nth) * 1e-6
+               : 0;
+}
+
+static bool
+is_below(struct request *request, const struct route_wishes *wishes,
+         const struct draft *draft)
+{
+    bool draws = setting_of(request, SETTING_SORT) == SORT_DRAW;
+    if (!draws && (wishes == NULL || (wishes->min_tokens_per_1000s == 0 &&
+                                      wishes->max_latency_ms == 0)))
+        return false;
+    const struct health_figures *f =
+        health_figures(request->worker, draft->endpoint->endpoint_idx);
+    if (draws && f->outage)
+        return true;
+    if (wishes == NULL)
+        return false;
+    return (f->has_speed && (uint64_t)f->tokens_per_s_p50_x10 * 100 <
+                                wishes->min_tokens_per_1000s) ||
+           (f->has_ttft && wishes->max_latency_ms > 0 &&
+            f->ttft_p50_ms > wishes->max_latency_ms);
+}
+
+/*
+ * Sticky without a table (rendezvous hashing): of the endpoints that may be
+ * asked, the same text ranks the same one first, in every worker; when it is
+ * not usable its own second one is.
+ */
+static double
+affinity_key(uint64_t text, uint32_t endpoint_idx)
+{
+    return (double)(hash_mix64(text ^ hash_mix64(endpoint_idx)) >> 11);
+}
+
+static uint64_t
+affinity_text(const struct request *request)
+{
+    enum { PREFIX_BYTES = 1024 };
+    struct str body = buf_view(&request->body);
+    uint32_t how = setting_of(request, SETTING_AFFINITY);
+    struct str text = {NULL, 0};
+    if (how == AFFINITY_OFF)
+        return 0;
+    if (how == AFFINITY_SESSION)
+        text = request->call.session_value.len > 0
+                   ? str_make(body.ptr + request->call.session_value.off,
+                              request->call.session_value.len)
+                   : http_field_find(&request->head, STR_LIT("x-session-id"));
+    else
+        text = str_make(body.ptr,
+                        body.len < PREFIX_BYTES ? body.len : PREFIX_BYTES);
+    if (text.len == 0)
+        return 0;
+    uint8_t seed[16] = {0};
+    memcpy(seed, &request->key.group_id, sizeof(request->key.group_id));
+    return hash_siphash(seed, text.ptr, text.len) | 1;
+}
+
+/* ---- the plan ---- */
+
+static void
+add_draft(struct drafting *d, unsigned model, unsigned endpoint)
+{
+    struct request *request = d->request;
+    const struct route_model *m = &request->plan.models[model];
+    const struct catalogue_endpoint *e = &m->model->endpoints[endpoint];
+    const struct catalogue_provider *p =
+        &request->catalogue->providers[e->provider];
+    if (!p->enabled || d->count == ROUTE_CANDIDATES_MAX ||
+        (m->only >= 0 && (uint32_t)m->only != e->provider) ||
+        !is_allowed(request, p->provider_idx) ||
+        is_too_dear(d->wishes, &e->prices))
+        return;
+    struct draft *draft = &d->drafts[d->count++];
+    *draft = (struct draft){
+        .item = {.model = (uint8_t)model, .endpoint = (uint8_t)endpoint},
+        .endpoint = e,
+        .provider = p,
+        .model_rank =
+            d->wishes != NULL && d->wishes->is_mixed ? 0 : (uint8_t)model,
+        .rank = (uint8_t)rank_in(&request->settings->lists[SETTINGS_ORDER],
+                                 p->provider_idx),
+    };
+}
+
+static void
+judge(struct drafting *d)
+{
+    uint64_t text = affinity_text(d->request);
+    for (unsigned i = 0; i < d->count; i++) {
+        struct draft *draft = &d->drafts[i];
+        draft->key = sort_key(d->request, draft, i) + shuffle_of(d->request, i);
+        if (text != 0)
+            draft->key = affinity_key(text, draft->endpoint->endpoint_idx);
+        draft->tier = TIER_USABLE;
+        if (health_look(d->request->worker, draft->provider,
+                        draft->endpoint->endpoint_idx,
+                        draft->item.credential) == HEALTH_COOLING) {
+            draft->tier = TIER_COOLING;
+            draft->item.may_skip = true;
+        } else if (is_below(d->request, d->wishes, draft)) {
+            draft->tier = TIER_BELOW;
+        }
+    }
+}
+
+static bool
+comes_before(const struct draft *a, const struct draft *b)
+{
+    if (a->tier != b->tier)
+        return a->tier < b->tier;
+    if (a->model_rank != b->model_rank)
+        return a->model_rank < b->model_rank;
+    if (a->rank != b->rank)
+        return a->rank < b->rank;
+    return a->key < b->key;
+}
+
+/* Few, and equal ones keep their places: insertion. */
+static void
+put_in_order(struct drafting *d)
+{
+    for (unsigned i = 1; i < d->count; i++) {
+        struct draft moved = d->drafts[i];
+        unsigned at = i;
+        for (; at > 0 && comes_before(&moved, &d->drafts[at - 1]); at--)
+            d->drafts[at] = d->drafts[at - 1];
+        d->drafts[at] = moved;
+    }
+}
+
+static int64_t
+higher(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The lease must do for whoever gets the call. */
+static void
+add_prices(struct prices *sum, const struct prices *p)
+{
+    *sum = (struct prices){
+        .input = higher(sum->input, p->input),
+        .output = higher(sum->output, p->output),
+        .cached = higher(sum->cached, p->cached),
+        .cache_creation = higher(sum->cache_creation, p->cache_creation),
+        .cache_creation_1h =
+            higher(sum->cache_creation_1h, p->cache_creation_1h),
+        .reasoning = higher(sum->reasoning, p->reasoning),
+        .audio_in = higher(sum->audio_in, p->audio_in),
+        .audio_out = higher(sum->audio_out, p->audio_out),
+        .image = higher(sum->image, p->image),
+        .request = higher(sum->request, p->request),
+    };
+}
+
+static void
+keep(struct drafting *d)
+{
+    struct route_plan *plan = &d->request->plan;
+    bool cut = setting_of(d->request, SETTING_ALLOW_FALLBACKS) == 0 &&
+               d->request->settings->lists[SETTINGS_ORDER].count == 0;
+    plan->count = cut ? 1 : (uint8_t)d->count;
+    for (unsigned i = 0; i < plan->count; i++) {
+        plan->items[i] = d->drafts[i].item;
+        if (i == 0)
+            plan->dearest = d->drafts[i].endpoint->prices;
+        else
+            add_prices(&plan->dearest, &d->drafts[i].endpoint->prices);
+    }
+}
+
+/* One model with one provider, and no filter: what nearly every call is. */
+static bool
+is_plain(const struct request *request, const struct route_wishes *wishes)
+{
+    const struct settings *s = request->settings;
+    const struct route_plan *plan = &request->plan;
+    return plan->model_count == 1 && wishes == NULL &&
+           plan->models[0].model->endpoint_count == 1 &&
+           s->values[SETTING_ROUTE] == ROUTE_DEFAULT &&
+           (s->set &
+            (UINT64_C(1) << SETTING_ONLY | UINT64_C(1) << SETTING_IGNORE)) == 0;
+}
+
+int
+route_plan_make(struct request *request, const struct route_wishes *wishes)
+{
+    struct route_plan *plan = &request->plan;
+    plan->next = 0;
+    if (is_plain(request, wishes)) {
+        const struct catalogue_endpoint *e =
+            &plan->models[0].model->endpoints[0];
+        plan->items[0] = (struct route_candidate){0};
+        plan->count =
+            request->catalogue->providers[e->provider].enabled ? 1 : 0;
+        return plan->count > 0 ? 0 : -1;
+    }
+    UNINITIALIZED struct drafting d;
+    d.request = request;
+    d.wishes = wishes;
+    d.count = 0;
+    for (unsigned m = 0; m < plan->model_count; m++)
+        for (unsigned e = 0; e < plan->models[m].model->endpoint_count; e++)
+            add_draft(&d, m, e);
+    judge(&d);
+    put_in_order(&d);
+    keep(&d);
+    return plan->count > 0 ? 0 : -1;
+}

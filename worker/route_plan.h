@@ -1,0 +1,78 @@
+/*
+ * route_plan.h - in which order a call's endpoints are asked.
+ *
+ * The chain of models (the one asked for, then those of `models`), each with its
+ * endpoints, is filtered by what the call's settings and its `provider` object
+ * allow, then put in order once. A request walks along it: route_next().
+ *
+ *   order of candidates, the first that differs decides
+ *     tier      usable now; below what is preferred; not usable now
+ *     model     in the order of the chain, unless partition is "none"
+ *     rank      in the order of `providers`; those not in it behind
+ *     key       what `sort` says; ties stay as configured
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_WORKER_ROUTE_PLAN_H
+#define AIGW_WORKER_ROUTE_PLAN_H
+
+#include "common/settings.h"
+#include "shm/catalogue.h"
+#include "worker/dialect/call.h"
+#include "worker/fault.h"
+
+struct request;
+
+enum { ROUTE_MODELS_MAX = 4, ROUTE_CANDIDATES_MAX = 32 };
+
+struct route_model {
+    const struct catalogue_model *model;
+    struct str upstream; /* of a wildcard: the name behind the provider's */
+    int only;            /* the provider that its name says, or -1 */
+};
+
+struct route_candidate {
+    uint8_t model;      /* of plan.models */
+    uint8_t endpoint;   /* of that model */
+    uint8_t credential; /* of the provider */
+    bool may_skip;      /* not usable when the plan was made */
+};
+
+struct route_plan {
+    uint8_t model_count, count;
+    uint8_t next; /* the candidate to be asked next */
+    struct route_model models[ROUTE_MODELS_MAX];
+    struct route_candidate items[ROUTE_CANDIDATES_MAX];
+    /* Names of `models`, decoded; the first is the call's own. */
+    char names[ROUTE_MODELS_MAX - 1][CALL_MODEL_BYTES];
+    struct prices dearest; /* where candidates differ: the highest of each */
+    uint64_t max_output;   /* of all models; 0: one does not say */
+};
+
+/* The OpenRouter `provider` object, as far as it is no setting. */
+struct route_wishes {
+    struct settings layer; /* order, only, ignore, allow_fallbacks, sort */
+    bool is_mixed;         /* partition: models are sorted together */
+    bool require_parameters;
+    /* Pico-currency per token and unit, MONEY_UNSET: any. */
+    int64_t max_prompt, max_completion, max_request, max_image;
+    uint64_t min_tokens_per_1000s, max_latency_ms; /* 0: any */
+};
+
+/* route_wishes.c: reads the object. 0, or -1 with *fault (400). */
+int route_wishes_read(struct str object, const struct catalogue *catalogue,
+                      struct route_wishes *wishes,
+                      struct fault *fault) MUST_CHECK;
+/* The strings of a list (`models`) behind the first; at most `room` are taken.
+ * Their number, or -1 with *fault. */
+int route_models_read(struct str list, char names[][CALL_MODEL_BYTES],
+                      unsigned room, struct fault *fault) MUST_CHECK;
+
+/*
+ * route_plan_make - fills the plan from its models. 0, or -1: nothing is left.
+ * Where there is one endpoint and nothing to be filtered, it costs next to
+ * nothing.
+ */
+int route_plan_make(struct request *request,
+                    const struct route_wishes *wishes) MUST_CHECK;
+
+#endif
