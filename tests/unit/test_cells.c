@@ -288,7 +288,7 @@ TEST(the_slot_says_what_the_reaper_and_the_dump_need)
     CHECK_EQ(slot->group_id, 1);
     CHECK_EQ(slot->crash_reserved, 1);
     CHECK_EQ(slot->overrun, 1);
-    CHECK_EQ(slot->model_idx, 11);
+    CHECK_EQ(slot->model_idx, 20);
     CHECK_EQ(slot->provider_idx, 21);
     CHECK_EQ(slot->price_version, 22);
     CHECK_EQ(slot->attempts, 2);
