@@ -101,8 +101,10 @@ price_of(const struct request *request, const struct prices *prices)
 static double
 chance(const struct request *request, unsigned nth)
 {
-    uint64_t bits = hash_mix64(request->id_words[0] ^
-                               hash_mix64(request->id_words[1] + nth));
+    /* Numbers of requests follow each other: no two share a pair. */
+    uint64_t bits = hash_mix64(
+        request->id_words[0] ^
+        hash_mix64(request->id_words[1] * ROUTE_CANDIDATES_MAX + nth));
     return ((double)(bits >> 11) + 0.5) * 0x1p-53;
 }
 

@@ -195,6 +195,12 @@ api_key = sk-upstream-secret-canary
             "Authorization": "Bearer " + key,
             "Content-Type": "application/json"}, **kw)
 
+    def admin(self, method, path, body=None):
+        """A call of the management API over TCP."""
+        return self.http(method, path, body, {
+            "Authorization": "Bearer test-admin-token-1",
+            "Content-Type": "application/json"}, port=self.admin_port)
+
     def tool(self, *args, ok=True, timeout=60):
         done = subprocess.run([os.path.join(BUILD, args[0])] + list(args[1:]),
                               capture_output=True, text=True, cwd=self.dir,

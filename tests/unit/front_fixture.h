@@ -24,6 +24,7 @@
 #include "worker/client.h"
 #include "worker/exchange.h"
 #include "worker/request.h"
+#include "worker/retry.h"
 
 enum { FRONT_DEADLINE_MS = 60000 }; /* on a machine that is busy */
 
@@ -145,6 +146,8 @@ front_open_with(struct front *f, struct certificate *certificate)
     worker->loop = loop_create();
     worker->requests = requests_create();
     worker->auth_cache = auth_cache_create();
+    worker->retries = retries_create(worker->heritage->segment);
+    CHECK_TRUE(worker->retries != NULL);
     worker->health = health_create(worker);
     worker->upstreams = upstreams_create(worker);
     buf_init(&worker->reply, 0);
@@ -176,6 +179,7 @@ front_close(struct front *f)
     if (!worker->draining)
         client_drain(worker);
     upstreams_destroy(&worker->upstreams);
+    retries_destroy(&worker->retries);
     health_destroy(&worker->health);
     loop_destroy(&worker->loop);
     client_fini(worker);
