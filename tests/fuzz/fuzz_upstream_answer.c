@@ -2,7 +2,7 @@
  * fuzz_upstream_answer.c - an upstream's bytes through a whole exchange, over a
  * socket pair: in one piece, then cut at places that the input chooses. Both
  * times the events add up to the same. A third time with pauses and an abort.
- * extra sources: worker/exchange*.c worker/pool*.c worker/connector*.c worker/provider/builtin*.c worker/provider/openai_error.c worker/provider/credential.c
+ * extra sources: worker/exchange*.c worker/pool*.c worker/connector*.c worker/provider/builtin*.c worker/provider/openai_error.c worker/error_reply.c worker/provider/credential.c
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <signal.h>
