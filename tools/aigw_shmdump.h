@@ -47,5 +47,7 @@ struct dump_part {
     void (*print)(struct dump *dump, const struct segment *segment);
 };
 extern const struct dump_part dump_parts[]; /* ends with a NULL name */
+/* aigw_shmdump_endpoints.c */
+void dump_endpoints(struct dump *dump, const struct segment *segment);
 
 #endif

@@ -304,6 +304,7 @@ const struct dump_part dump_parts[] = {
     { "header",    "sizes, processes, generations",        print_header },
     { "keys",      "keys and groups with their cells",     print_keys },
     { "models",    "counters per model and provider",      print_models },
+    { "endpoints", "health of models at providers, and of credentials", dump_endpoints },
     { "workers",   "columns: who sits where",              print_workers },
     { "rings",     "records waiting for the accountant",   print_rings },
     { "slots",     "requests in flight",                   print_slots },

@@ -42,16 +42,30 @@ relay_events(void)
 }
 
 void
+relay_turn_failed(struct request *request, const struct fault *fault)
+{
+    request->cause = RECORD_REFUSED;
+    request_fail(request, fault);
+}
+
+void
 relay_start(struct request *request)
 {
     UNINITIALIZED struct fault fault;
-    if (!relay_prepare(request)) {
+    if (!relay_prepare(request))
         fault_set_overloaded(&fault, "out of memory");
-    } else if (relay_send_upstream(request, &fault) == 0) {
+    else if (relay_send_upstream(request, &fault) == 0)
         return;
-    }
-    request->cause = RECORD_REFUSED;
-    request_fail(request, &fault);
+    relay_turn_failed(request, &fault);
+}
+
+void
+relay_turn(struct request *request)
+{
+    UNINITIALIZED struct fault fault;
+    request_enter(request, REQUEST_UPSTREAM);
+    if (relay_send_upstream(request, &fault) < 0)
+        relay_turn_failed(request, &fault);
 }
 
 void

@@ -69,6 +69,8 @@ void
 relay_attempt_end(struct request *request, uint8_t cause)
 {
     struct relay *relay = request->relay;
+    if (UNLIKELY(request->queue.count > 0 || request->queue.key != NULL))
+        queue_leave(request);
     if (request->health.provider == NULL)
         return;
     struct health_outcome outcome = {.event = event_of(request, cause)};

@@ -187,39 +187,51 @@ send_once(struct request *request, struct fault *fault)
     return -1;
 }
 
-/* Where the endpoint was taken from us meanwhile (it cools, or another one
- * probes), the next one; the last one whatever is known of it. */
-static void
-begin_attempt(struct request *request)
+/* The endpoint that was chosen is sent the call, or the call waits for it. 0;
+ * -1 with *fault: it can do neither. */
+static int
+attempt(struct request *request, bool is_last, struct fault *fault)
 {
-    do {
-        if (health_may_send(request->worker, request->provider,
-                            request->served->endpoint_idx, 0,
-                            &request->health) != HEALTH_COOLING)
-            return;
-    } while (route_next(request));
-    health_send_anyway(request->worker, request->provider,
-                       request->served->endpoint_idx, 0, &request->health);
+    uint32_t endpoint_idx = request->served->endpoint_idx;
+    switch (queue_enter(request)) {
+    case QUEUE_WAIT:
+        return 0;
+    case QUEUE_FULL:
+        fault_set_overloaded(fault, "the provider of this model has as many "
+                                    "calls as it may, and as many wait");
+        return -1;
+    case QUEUE_PASS:
+        break;
+    }
+    if (health_may_send(request->worker, request->provider, endpoint_idx, 0,
+                        &request->health) == HEALTH_COOLING) {
+        /* It was taken from us meanwhile: it cools, or another one probes. */
+        if (!is_last) {
+            fault_set_overloaded(fault, "the provider of this model fails");
+            return -1;
+        }
+        health_send_anyway(request->worker, request->provider, endpoint_idx, 0,
+                           &request->health);
+    }
+    return send_once(request, fault);
 }
 
 int
 relay_send_upstream(struct request *request, struct fault *fault)
 {
-    struct fault first;
-    begin_attempt(request);
-    if (send_once(request, &first) == 0)
-        return 0;
-    relay_attempt_end(request, RECORD_REFUSED);
-    /* It cannot take the call: no attempt was made. */
-    while (route_next(request)) {
-        log_info("request=%s while translating: %s; trying provider %s",
-                 request->id, first.code == NULL ? "refused" : first.code,
-                 request->provider->name);
-        begin_attempt(request);
-        if (send_once(request, fault) == 0)
+    UNINITIALIZED struct fault later;
+    bool has_failed = false;
+    for (;;) {
+        bool is_last = !route_has_next(request);
+        if (attempt(request, is_last, has_failed ? &later : fault) == 0)
             return 0;
+        has_failed = true;
+        /* It cannot take the call: no attempt was made. */
         relay_attempt_end(request, RECORD_REFUSED);
+        if (is_last || !route_next(request))
+            return -1;
+        log_info("request=%s while sending: %s; trying provider %s",
+                 request->id, fault->code == NULL ? "refused" : fault->code,
+                 request->provider->name);
     }
-    *fault = first;
-    return -1;
 }

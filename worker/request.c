@@ -40,7 +40,8 @@ static const unsigned step_edges[REQUEST_STEPS] = {
     [REQUEST_SCAN] = TO(ROUTE) | TO(DONE),
     [REQUEST_ROUTE] = TO(ADMIT) | TO(DONE),
     [REQUEST_ADMIT] = TO(UPSTREAM) | TO(DONE),
-    [REQUEST_UPSTREAM] = TO(RELAY) | TO(DONE),
+    [REQUEST_UPSTREAM] = TO(RELAY) | TO(QUEUE) | TO(DONE),
+    [REQUEST_QUEUE] = TO(UPSTREAM) | TO(DONE),
     [REQUEST_RELAY] = TO(UPSTREAM) | TO(DONE), /* the next attempt */
     [REQUEST_LOCAL] = TO(DONE),
     [REQUEST_DONE] = 0,
@@ -277,7 +278,8 @@ requests_cut_all(struct worker *worker)
     struct request *request = worker->requests->first;
     while (request != NULL) {
         struct request *next = request->next; /* freed at the turn's end only */
-        if (request->step == REQUEST_UPSTREAM || request->step == REQUEST_RELAY)
+        if (request->step == REQUEST_QUEUE ||
+            request->step == REQUEST_UPSTREAM || request->step == REQUEST_RELAY)
             relay_cut(request);
         else if (request->step == REQUEST_LOCAL)
             management_cut(request);

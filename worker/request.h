@@ -23,6 +23,7 @@
 #include "worker/exchange.h"
 #include "worker/fault.h"
 #include "worker/health.h"
+#include "worker/queue.h"
 #include "worker/limits.h"
 #include "worker/route_plan.h"
 #include "worker/request_tags.h"
@@ -83,6 +84,7 @@ struct request {
     bool routed_by_body; /* `models` or `provider` of it were obeyed */
     struct str upstream_model;
     struct health_attempt health; /* the exchange that runs */
+    struct queue_place queue;     /* and its place among others */
 
     /* the lease */
     bool admitted, settled; /* has a slot; has given it back */
@@ -217,6 +219,7 @@ int auth_model_allowed(struct request *request, uint32_t model_idx,
 int route_find(struct request *request, struct fault *fault) MUST_CHECK;
 bool route_next(struct request *request);
 void route_again(struct request *request);
+bool route_has_next(const struct request *request);
 /* admission.c: rates, concurrency, lease (holds, clamps). 0 or -1 with *fault.
  * admission_grow: the stream needs `output_tokens` in all; false: it cannot. */
 int admission_check(struct request *request, struct fault *fault) MUST_CHECK;
@@ -249,9 +252,8 @@ void relay_cut(struct request *request);
 /* What a call between dialects needed; NULL: nothing. */
 void relay_translation_end(struct request *request);
 void relay_destroy(struct relay **relay);
-/* relay_health.c: the attempt that runs has ended so (enum record_cause): before
- * another one begins, and when the request is settled. Nothing to do where none
- * runs. */
+/* relay_health.c: the attempt that runs, if one does, has ended so (enum
+ * record_cause): before the next one, and when the request is settled. */
 void relay_attempt_end(struct request *request, uint8_t cause);
 
 #endif

@@ -264,7 +264,8 @@ void
 request_on_gone(struct request *request)
 {
     request->client = NULL;
-    if (request->step == REQUEST_UPSTREAM || request->step == REQUEST_RELAY)
+    if (request->step == REQUEST_QUEUE || request->step == REQUEST_UPSTREAM ||
+        request->step == REQUEST_RELAY)
         relay_client_gone(request);
     else
         request_done(request);

@@ -63,6 +63,12 @@ route_next(struct request *request)
     return true;
 }
 
+bool
+route_has_next(const struct request *request)
+{
+    return request->plan.next < request->plan.count;
+}
+
 void
 route_again(struct request *request)
 {

@@ -23,6 +23,7 @@
 #include "worker/client.h"
 #include "worker/exchange.h"
 #include "worker/health.h"
+#include "worker/queue.h"
 #include "worker/request.h"
 #include "worker/retry.h"
 
@@ -224,9 +225,10 @@ worker_init(struct worker_process *process, const struct heritage *heritage)
     worker->upstreams = upstreams_create(worker);
     worker->auth_cache = auth_cache_create();
     worker->health = health_create(worker);
+    worker->queues = queues_create(worker);
     if (worker->requests == NULL || worker->retries == NULL ||
         worker->upstreams == NULL || worker->auth_cache == NULL ||
-        worker->health == NULL)
+        worker->health == NULL || worker->queues == NULL)
         return -ENOMEM;
     upstreams_set_idle_max(worker->upstreams, heritage_idle_upstream(heritage));
     struct catalogue *catalogue = worker_catalogue(worker);
@@ -284,6 +286,7 @@ worker_fini(struct worker_process *process)
     retries_destroy(&worker->retries);
     auth_cache_destroy(&worker->auth_cache);
     health_destroy(&worker->health);
+    queues_destroy(&worker->queues);
     body_pool_fini(&worker->body_pool);
     if (worker->catalogue != NULL)
         catalogue_put(worker->catalogue);

@@ -20,6 +20,7 @@ struct clients;   /* client.c: listeners, connections, spare ones */
 struct requests;  /* request.c: requests in flight, spare ones */
 struct auth_cache;
 struct health; /* health.c */
+struct queues; /* queue.c */
 
 /* The struct that `member` at `pointer` is embedded in. */
 #define OWNER_OF(pointer, type, member)                                        \
@@ -39,6 +40,7 @@ struct worker {
     struct retries *retries; /* retry.c */
     struct auth_cache *auth_cache;
     struct health *health;
+    struct queues *queues;
     struct body_pool body_pool;
     char admin_path[108]; /* the accountant's unix socket */
     struct buf reply;     /* scratch of whoever writes an answer right now */

@@ -149,6 +149,7 @@ front_open_with(struct front *f, struct certificate *certificate)
     worker->retries = retries_create(worker->heritage->segment);
     CHECK_TRUE(worker->retries != NULL);
     worker->health = health_create(worker);
+    worker->queues = queues_create(worker);
     worker->upstreams = upstreams_create(worker);
     buf_init(&worker->reply, 0);
     CHECK_EQ(client_listen(worker), 0);
@@ -181,6 +182,7 @@ front_close(struct front *f)
     upstreams_destroy(&worker->upstreams);
     retries_destroy(&worker->retries);
     health_destroy(&worker->health);
+    queues_destroy(&worker->queues);
     loop_destroy(&worker->loop);
     client_fini(worker);
     requests_destroy(&worker->requests);
