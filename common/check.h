@@ -13,6 +13,10 @@
 #define NORETURN          __attribute__((noreturn))
 #define UNUSED            __attribute__((unused))
 #define NOINLINE          __attribute__((noinline))
+#define ALWAYS_INLINE     static inline __attribute__((always_inline))
+/* Hardly ever called: it stands apart, and so does the way to it, so that what
+ * is always done lies close together. */
+#define COLD __attribute__((cold))
 /* Too large to be zeroed each time on the way of a request, as
  * -ftrivial-auto-var-init does: it is written before it is read. */
 #define UNINITIALIZED __attribute__((uninitialized))
@@ -21,7 +25,8 @@
 #define UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
 /* check_failed - logs the failed condition to stderr and aborts (log.c). */
-NORETURN void check_failed(const char *file, int line, const char *condition);
+NORETURN COLD void check_failed(const char *file, int line,
+                                const char *condition);
 
 #define CHECK(cond)                                                            \
     do {                                                                       \

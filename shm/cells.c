@@ -26,34 +26,19 @@ enum {
 
 /* ---- looking: ceilings first, then the sums ---- */
 
-HOT_PATH uint64_t
-add_eight(const shm_u64 *words)
-{
-    uint64_t a = shm_load(&words[0]), b = shm_load(&words[1]);
-    uint64_t c = shm_load(&words[2]), d = shm_load(&words[3]);
-    a += shm_load(&words[4]);
-    b += shm_load(&words[5]);
-    c += shm_load(&words[6]);
-    d += shm_load(&words[7]);
-    return (a + b) + (c + d);
-}
-
 /*
  * H6: of each column `reserved` before `used`, both acquire: a settle raises
  * used before it lowers reserved, so that no amount is missed. No cell is above
- * places_cell_max(), so that the sum fits. Eight columns a turn: column_max is
- * a multiple of eight, and columns that never lived are zero.
+ * places_cell_max(), so that the sum fits.
  */
 HOT_PATH uint64_t
-sum_cells(const struct segment *s, struct shm_entry_hot *hot, int unit,
-          uint32_t high)
+sum_cells(struct shm_entry_hot *hot, int unit, uint32_t high)
 {
-    const shm_u64 *reserved = places_reserved(s, hot, unit);
-    const shm_u64 *used = places_used(s, hot, unit);
+    const struct shm_cell *cells = places_cells(hot);
     uint64_t sum = 0;
-    for (size_t i = 0; i < high; i += 8) {
-        sum += add_eight(&reserved[i]);
-        sum += add_eight(&used[i]);
+    for (uint32_t i = 0; i < high; i++) {
+        sum += shm_load(&cells[i].reserved[unit]);
+        sum += shm_load(&cells[i].used[unit]);
     }
     return sum;
 }
@@ -61,23 +46,21 @@ sum_cells(const struct segment *s, struct shm_entry_hot *hot, int unit,
 static uint64_t
 sum_used(const struct segment *s, struct shm_entry_hot *hot, int unit)
 {
-    const shm_u64 *used = places_used(s, hot, unit);
+    const struct shm_cell *cells = places_cells(hot);
     uint32_t high = column_high(s);
     uint64_t sum = 0;
     for (uint32_t i = 0; i < high; i++)
-        sum += shm_load(&used[i]);
+        sum += shm_load(&cells[i].used[unit]);
     return sum;
 }
 
 static uint64_t
-sum_busy(const struct segment *s, struct shm_entry_hot *hot, uint32_t high)
+sum_busy(struct shm_entry_hot *hot, uint32_t high)
 {
-    const shm_u32 *busy = places_busy(s, hot);
+    const struct shm_cell *cells = places_cells(hot);
     uint64_t sum = 0;
-    for (size_t i = 0; i < high; i += 4) {
-        sum += (uint64_t)shm_load(&busy[i]) + shm_load(&busy[i + 1]);
-        sum += (uint64_t)shm_load(&busy[i + 2]) + shm_load(&busy[i + 3]);
-    }
+    for (uint32_t i = 0; i < high; i++)
+        sum += shm_load(&cells[i].busy);
     return sum;
 }
 
@@ -164,14 +147,13 @@ look(const struct segment *s, const struct target *t, const struct extra *extra,
         for (int unit = 0; unit < SHM_UNITS; unit++) {
             if (limit[e][unit] == INT64_MAX || (units >> unit & 1) == 0)
                 continue;
-            uint64_t sum = sum_cells(s, t->hot[e], unit, high);
+            uint64_t sum = sum_cells(t->hot[e], unit, high);
             if (!exceeds(sum + extra->amount[unit], limit[e][unit]))
                 continue;
             explain(why, t, e, unit, false);
             return why_over(s, t->hot[e], unit, sum + extra->amount[unit]);
         }
-        if (max[e] != 0 &&
-            sum_busy(s, t->hot[e], high) + extra->busy > max[e]) {
+        if (max[e] != 0 && sum_busy(t->hot[e], high) + extra->busy > max[e]) {
             explain(why, t, e, 0, true);
             return -EBUSY;
         }
@@ -198,10 +180,11 @@ announce(const struct seat *seat, const struct target *t,
          const uint64_t amount[SHM_UNITS], uint32_t busy)
 {
     for (uint32_t e = 0; e < t->count; e++) {
+        struct shm_cell *cell = my_cell(seat, t->hot[e]);
         for (int unit = 0; unit < SHM_UNITS; unit++)
-            add_u64(my_reserved(seat, t->hot[e], unit), amount[unit]);
+            add_u64(&cell->reserved[unit], amount[unit]);
         if (busy != 0)
-            add_u32(my_busy(seat, t->hot[e]), busy);
+            add_u32(&cell->busy, busy);
     }
     /* H3: all announcements of mine are visible before any load below; pairs
      * with the same fence of every other announcer and with D3. */
@@ -229,8 +212,8 @@ is_too_large(const struct seat *seat, const struct target *t,
         if (add[unit] > SHM_AMOUNT_MAX - has[unit])
             return true;
         for (uint32_t e = 0; e < t->count; e++) {
-            shm_u64 *mine = my_reserved(seat, t->hot[e], unit);
-            if (shm_load_own(mine) + add[unit] > most)
+            struct shm_cell *mine = my_cell(seat, t->hot[e]);
+            if (shm_load_own(&mine->reserved[unit]) + add[unit] > most)
                 return true;
         }
     }
@@ -417,7 +400,7 @@ cells_room(const struct segment *segment, const struct key_view *key, int unit)
         int64_t ceiling = shm_load(&t.hot[e]->ceiling[unit]);
         if (ceiling == INT64_MAX)
             continue;
-        uint64_t sum = sum_cells(segment, t.hot[e], unit, column_high(segment));
+        uint64_t sum = sum_cells(t.hot[e], unit, column_high(segment));
         if (exceeds(sum, ceiling))
             return 0;
         uint64_t left = (uint64_t)ceiling - sum;

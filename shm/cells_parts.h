@@ -12,7 +12,7 @@
 enum { KEY, GROUP, ENTRIES };
 
 /* The compiler's idea of what is worth inlining doubles the cost of a hold. */
-#define HOT_PATH static inline __attribute__((always_inline))
+#define HOT_PATH ALWAYS_INLINE
 
 /* The entries of one request. */
 struct target {
@@ -62,22 +62,10 @@ add_u32(shm_u32 *word, uint32_t n)
     shm_store(word, shm_load_own(word) + n);
 }
 
-HOT_PATH shm_u64 *
-my_reserved(const struct seat *seat, struct shm_entry_hot *hot, int unit)
+HOT_PATH struct shm_cell *
+my_cell(const struct seat *seat, struct shm_entry_hot *hot)
 {
-    return places_reserved(seat->segment, hot, unit) + seat->column;
-}
-
-HOT_PATH shm_u64 *
-my_used(const struct seat *seat, struct shm_entry_hot *hot, int unit)
-{
-    return places_used(seat->segment, hot, unit) + seat->column;
-}
-
-HOT_PATH shm_u32 *
-my_busy(const struct seat *seat, struct shm_entry_hot *hot)
-{
-    return places_busy(seat->segment, hot) + seat->column;
+    return places_cells(hot) + seat->column;
 }
 
 /* `n` more, or -1, in the rows of limits that the slot names. */
@@ -98,10 +86,11 @@ retract(const struct seat *seat, const struct target *t,
         const uint64_t amount[SHM_UNITS], uint32_t busy)
 {
     for (uint32_t e = 0; e < t->count; e++) {
+        struct shm_cell *cell = my_cell(seat, t->hot[e]);
         for (int unit = 0; unit < SHM_UNITS; unit++)
-            add_u64(my_reserved(seat, t->hot[e], unit), 0 - amount[unit]);
+            add_u64(&cell->reserved[unit], 0 - amount[unit]);
         if (busy != 0)
-            add_u32(my_busy(seat, t->hot[e]), 0 - busy);
+            add_u32(&cell->busy, 0 - busy);
     }
 }
 

@@ -17,9 +17,9 @@ clip_charge(const struct seat *seat, const struct target *t,
 {
     for (int unit = 0; unit < SHM_UNITS; unit++) {
         for (uint32_t e = 0; e < t->count; e++) {
-            shm_u64 *used = my_used(seat, t->hot[e], unit);
-            charge[unit] = places_clip_charge(seat->segment, shm_load_own(used),
-                                              charge[unit]);
+            struct shm_cell *mine = my_cell(seat, t->hot[e]);
+            charge[unit] = places_clip_charge(
+                seat->segment, shm_load_own(&mine->used[unit]), charge[unit]);
         }
     }
 }
@@ -49,7 +49,8 @@ write_record(struct seat *seat, const struct shm_slot *slot,
     for (uint32_t e = 0; e < t->count; e++)
         for (int unit = 0; unit < SHM_UNITS; unit++)
             record->after[e][unit] =
-                shm_load_own(my_used(seat, t->hot[e], unit)) + charge[unit];
+                shm_load_own(&my_cell(seat, t->hot[e])->used[unit]) +
+                charge[unit];
     ring_write(segment, seat->column, seat->ring_head, record,
                (uint32_t)sizeof(*record));
     if (meta_len == 0)
@@ -77,7 +78,8 @@ cells_settle(struct seat *seat, uint32_t slot_idx, struct shm_record *record,
     shm_store(&slot->state, SHM_SLOT_SETTLING); /* S3: the commit point */
     for (uint32_t e = 0; e < t.count; e++)      /* S4, before S5 and S6 */
         for (int unit = 0; unit < SHM_UNITS; unit++)
-            shm_store(my_used(seat, t.hot[e], unit), record->after[e][unit]);
+            shm_store(&my_cell(seat, t.hot[e])->used[unit],
+                      record->after[e][unit]);
     ring_publish(segment, seat->column, end); /* S5 */
     uint64_t amount[SHM_UNITS];
     for (int unit = 0; unit < SHM_UNITS; unit++)

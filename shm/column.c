@@ -12,13 +12,6 @@
 #include "common/proc.h"
 #include "shm/ring.h"
 
-uint32_t
-column_high(const struct segment *segment)
-{
-    uint32_t high = shm_load(&segment->header->column_high);
-    return high < segment->column_max ? high : segment->column_max;
-}
-
 static uint64_t
 claim_word(uint32_t generation, uint32_t owner)
 {

@@ -59,6 +59,11 @@ int seat_take_slot(struct seat *seat) MUST_CHECK;
 void seat_give_slot(struct seat *seat, uint32_t slot);
 
 /* ---- Any process. ---- */
-uint32_t column_high(const struct segment *segment);
+static inline uint32_t
+column_high(const struct segment *segment)
+{
+    uint32_t high = shm_load(&segment->header->column_high);
+    return high < segment->column_max ? high : segment->column_max;
+}
 
 #endif

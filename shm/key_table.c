@@ -129,20 +129,18 @@ entry_sum(const struct segment *segment, uint32_t entry,
     struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
     const struct shm_entry_cold *cold = places_cold(segment, hot);
     uint32_t high = column_high(segment);
-    const shm_u32 *busy = places_busy(segment, hot);
+    const struct shm_cell *cells = places_cells(hot);
     memset(sums, 0, sizeof(*sums));
     for (int unit = 0; unit < SHM_UNITS; unit++) {
-        const shm_u64 *reserved = places_reserved(segment, hot, unit);
-        const shm_u64 *used = places_used(segment, hot, unit);
         sums->ceiling[unit] = shm_load(&hot->ceiling[unit]);
         sums->origin[unit] = shm_load(&cold->origin[unit]);
         for (uint32_t i = 0; i < high; i++) {
-            sums->reserved[unit] += shm_load(&reserved[i]);
-            sums->used[unit] += shm_load(&used[i]);
+            sums->reserved[unit] += shm_load(&cells[i].reserved[unit]);
+            sums->used[unit] += shm_load(&cells[i].used[unit]);
         }
     }
     for (uint32_t i = 0; i < high; i++)
-        sums->busy += shm_load(&busy[i]);
+        sums->busy += shm_load(&cells[i].busy);
 }
 
 static int64_t

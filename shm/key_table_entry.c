@@ -256,11 +256,11 @@ store_origin(const struct segment *segment, struct shm_entry_hot *hot,
              const uint64_t ledger_total[SHM_UNITS])
 {
     struct shm_entry_cold *cold = places_cold(segment, hot);
+    const struct shm_cell *cells = places_cells(hot);
     for (int unit = 0; unit < SHM_UNITS; unit++) {
-        const shm_u64 *used = places_used(segment, hot, unit);
         uint64_t sum = 0;
         for (uint32_t i = 0; i < segment->column_max; i++)
-            sum += shm_load(&used[i]);
+            sum += shm_load(&cells[i].used[unit]);
         shm_store(&cold->origin[unit], (int64_t)(sum - ledger_total[unit]));
     }
 }

@@ -7,7 +7,7 @@
  *   .        index buckets [bucket_count] u64
  *   .        limits: names u64 [limit_max], then [limit_max] shm_limit | busy[C]
  *   .        entries [entry_max], entry_stride bytes each:
- *              shm_entry_hot | res[2][C] | used[2][C] | busy[C] | shm_entry_cold
+ *              shm_entry_hot | shm_cell[C] | shm_entry_cold
  *   .        shm_name[model_max], shm_name[provider_max]
  *   .        shm_endpoint[endpoint_max]
  *   .        stats  [endpoint_max][column_max] shm_stats
@@ -40,7 +40,7 @@
 #include "shm/layout_health.h"
 
 enum {
-    SHM_LAYOUT_VERSION = 3,
+    SHM_LAYOUT_VERSION = 4,
     SHM_UNITS = 2, /* 0 tokens, 1 nano-currency */
     SHM_BUDGETS = 8,
     SHM_MODELS_MAX = 1024, /* width of the model bitmap */
@@ -186,6 +186,16 @@ struct shm_entry_hot {
     /* Own line: many writers, tats by CAS; heal by themselves. */
     _Alignas(SHM_LINE) shm_u64 rpm_tat_ns; /* GCRA, monotonic ns */
     shm_u64 tpm_tat_ns, escrow_wanted[SHM_UNITS];
+};
+
+/* What one column holds and has used of an entry: all that it touches of it, and
+ * that a sum over few columns reads, lies in one line or two. Its process
+ * writes. */
+struct shm_cell {
+    shm_u64 reserved[SHM_UNITS];
+    shm_u64 used[SHM_UNITS];
+    shm_u32 busy; /* requests in flight */
+    shm_u32 pad;
 };
 
 struct shm_acl {

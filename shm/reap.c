@@ -58,7 +58,7 @@ is_damaged(const struct corpse *c, const struct shm_slot *slot)
 static shm_u64 *
 used_word(const struct corpse *c, struct shm_entry_hot *hot, int unit)
 {
-    return places_used(c->segment, hot, unit) + c->column;
+    return &places_cells(hot)[c->column].used[unit];
 }
 
 /* S4 and S5 where they are still missing. `used` may already be beyond the
@@ -188,9 +188,10 @@ zero_cells(const struct corpse *c, const struct shm_slot *slot)
         struct shm_entry_hot *hot = named_entry(c, slot, e);
         if (hot == NULL)
             continue;
+        struct shm_cell *cell = places_cells(hot) + c->column;
         for (int unit = 0; unit < SHM_UNITS; unit++)
-            shm_store(places_reserved(c->segment, hot, unit) + c->column, 0);
-        shm_store(places_busy(c->segment, hot) + c->column, 0);
+            shm_store(&cell->reserved[unit], 0);
+        shm_store(&cell->busy, 0);
     }
     for (uint32_t i = 0; i < ARRAY_LEN(slot->limit); i++) {
         uint32_t row = shm_load(&slot->limit[i]);

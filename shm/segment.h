@@ -89,29 +89,36 @@ int segment_allocate_provider(struct segment *segment,
                               uint32_t provider) MUST_CHECK;
 
 /* Places in the segment. `idx` is CHECKed against the sizes. */
-struct shm_column *segment_column(const struct segment *s, uint32_t column);
+static inline struct shm_column *
+segment_column(const struct segment *s, uint32_t column)
+{
+    CHECK(column < s->column_max);
+    return (struct shm_column *)(void *)(s->base + s->columns_off) + column;
+}
+
 shm_u64 *segment_bucket(const struct segment *s, uint32_t bucket);
-struct shm_entry_hot *segment_entry_hot(const struct segment *s,
-                                        uint32_t entry);
+static inline struct shm_entry_hot *
+segment_entry_hot(const struct segment *s, uint32_t entry)
+{
+    CHECK(entry < s->entry_max);
+    return (struct shm_entry_hot *)(void *)(s->base + s->entries_off +
+                                            (uint64_t)entry * s->entry_stride);
+}
+
 struct shm_entry_cold *segment_entry_cold(const struct segment *s,
                                           uint32_t entry);
-/* Arrays over columns. */
-shm_u64 *segment_reserved(const struct segment *s, uint32_t entry, int unit);
-shm_u64 *segment_used(const struct segment *s, uint32_t entry, int unit);
-shm_u32 *segment_busy(const struct segment *s, uint32_t entry);
+struct shm_cell *segment_cell(const struct segment *s, uint32_t entry,
+                              uint32_t column);
 struct shm_name *segment_model_name(const struct segment *s, uint32_t model);
 struct shm_name *segment_provider_name(const struct segment *s, uint32_t i);
 struct shm_endpoint *segment_endpoint(const struct segment *s,
                                       uint32_t endpoint);
 struct shm_stats *segment_stats(const struct segment *s, uint32_t endpoint,
                                 uint32_t column);
-struct shm_slot *segment_slot(const struct segment *s, uint32_t column,
-                              uint32_t slot);
 shm_u64 *segment_limit_name(const struct segment *s, uint32_t limit);
 struct shm_limit *segment_limit(const struct segment *s, uint32_t limit);
 /* Over columns. */
 shm_u32 *segment_limit_busy(const struct segment *s, uint32_t limit);
-unsigned char *segment_ring(const struct segment *s, uint32_t column);
 struct shm_health *segment_health(const struct segment *s, uint32_t endpoint);
 struct shm_credentials *segment_credentials(const struct segment *s,
                                             uint32_t provider);
@@ -123,5 +130,20 @@ shm_u32 *segment_gate_busy(const struct segment *s, uint32_t gate);
 shm_u64 *segment_gate_turn(const struct segment *s, uint32_t gate);
 struct shm_window *segment_window(const struct segment *s, uint32_t endpoint,
                                   uint32_t column);
+
+static inline struct shm_slot *
+segment_slot(const struct segment *s, uint32_t column, uint32_t slot)
+{
+    CHECK(column < s->column_max && slot < s->slot_max);
+    return (struct shm_slot *)(void *)(s->base + s->slots_off) +
+           (uint64_t)column * s->slot_max + slot;
+}
+
+static inline unsigned char *
+segment_ring(const struct segment *s, uint32_t column)
+{
+    CHECK(column < s->column_max);
+    return s->base + s->rings_off + column * s->ring_bytes;
+}
 
 #endif

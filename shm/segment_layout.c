@@ -112,6 +112,8 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_entry_hot, id), FIELD(shm_entry_hot, digest),
     FIELD(shm_entry_hot, rpm_tat_ns), FIELD(shm_entry_hot, tpm_tat_ns),
     FIELD(shm_entry_hot, escrow), FIELD(shm_entry_hot, escrow_wanted),
+    SIZE(shm_cell),
+    FIELD(shm_cell, reserved), FIELD(shm_cell, used), FIELD(shm_cell, busy),
     SIZE(shm_acl),
     FIELD(shm_acl, addr), FIELD(shm_acl, prefix_len),
     SIZE(shm_policy),
@@ -196,26 +198,11 @@ segment_layout_hash(void)
     return hash;
 }
 
-struct shm_column *
-segment_column(const struct segment *s, uint32_t column)
-{
-    CHECK(column < s->column_max);
-    return (struct shm_column *)(void *)(s->base + s->columns_off) + column;
-}
-
 shm_u64 *
 segment_bucket(const struct segment *s, uint32_t bucket)
 {
     CHECK(bucket < s->bucket_count);
     return (shm_u64 *)(void *)(s->base + s->buckets_off) + bucket;
-}
-
-struct shm_entry_hot *
-segment_entry_hot(const struct segment *s, uint32_t entry)
-{
-    CHECK(entry < s->entry_max);
-    return (struct shm_entry_hot *)(void *)(s->base + s->entries_off +
-                                            (uint64_t)entry * s->entry_stride);
 }
 
 struct shm_entry_cold *
@@ -224,24 +211,11 @@ segment_entry_cold(const struct segment *s, uint32_t entry)
     return places_cold(s, segment_entry_hot(s, entry));
 }
 
-shm_u64 *
-segment_reserved(const struct segment *s, uint32_t entry, int unit)
+struct shm_cell *
+segment_cell(const struct segment *s, uint32_t entry, uint32_t column)
 {
-    CHECK(unit >= 0 && unit < SHM_UNITS);
-    return places_reserved(s, segment_entry_hot(s, entry), unit);
-}
-
-shm_u64 *
-segment_used(const struct segment *s, uint32_t entry, int unit)
-{
-    CHECK(unit >= 0 && unit < SHM_UNITS);
-    return places_used(s, segment_entry_hot(s, entry), unit);
-}
-
-shm_u32 *
-segment_busy(const struct segment *s, uint32_t entry)
-{
-    return places_busy(s, segment_entry_hot(s, entry));
+    CHECK(column < s->column_max);
+    return places_cells(segment_entry_hot(s, entry)) + column;
 }
 
 struct shm_name *
@@ -274,14 +248,6 @@ segment_stats(const struct segment *s, uint32_t endpoint, uint32_t column)
            (uint64_t)endpoint * s->column_max + column;
 }
 
-struct shm_slot *
-segment_slot(const struct segment *s, uint32_t column, uint32_t slot)
-{
-    CHECK(column < s->column_max && slot < s->slot_max);
-    return (struct shm_slot *)(void *)(s->base + s->slots_off) +
-           (uint64_t)column * s->slot_max + slot;
-}
-
 shm_u64 *
 segment_limit_name(const struct segment *s, uint32_t limit)
 {
@@ -301,13 +267,6 @@ shm_u32 *
 segment_limit_busy(const struct segment *s, uint32_t limit)
 {
     return (shm_u32 *)(void *)(segment_limit(s, limit) + 1);
-}
-
-unsigned char *
-segment_ring(const struct segment *s, uint32_t column)
-{
-    CHECK(column < s->column_max);
-    return s->base + s->rings_off + column * s->ring_bytes;
 }
 
 struct shm_health *

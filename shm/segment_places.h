@@ -3,9 +3,7 @@
  * hot path. Private to shm/; everybody else uses segment.h, which CHECKs.
  *
  *   0     shm_entry_hot                    3 lines
- *   192   res[0][C] res[1][C]              u64, C = column_max
- *   .     used[0][C] used[1][C]            u64
- *   .     busy[C]                          u32
+ *   192   shm_cell[C]                      40 bytes each, C = column_max
  *   .     (to the next line)
  *   .     shm_entry_cold
  * SPDX-License-Identifier: Apache-2.0
@@ -24,7 +22,7 @@ places_align(uint64_t n, uint64_t unit)
 static inline uint64_t
 places_cold_off(uint32_t column_max)
 {
-    uint64_t cells = (uint64_t)column_max * (2 * SHM_UNITS * 8 + 4);
+    uint64_t cells = (uint64_t)column_max * sizeof(struct shm_cell);
     return places_align(sizeof(struct shm_entry_hot) + cells, SHM_LINE);
 }
 
@@ -41,24 +39,10 @@ places_gate_stride(uint32_t column_max)
     return places_align((uint64_t)column_max * (4 + 8), SHM_LINE);
 }
 
-static inline shm_u64 *
-places_reserved(const struct segment *s, struct shm_entry_hot *hot, int unit)
+static inline struct shm_cell *
+places_cells(struct shm_entry_hot *hot)
 {
-    return (shm_u64 *)(void *)(hot + 1) + (uint64_t)unit * s->column_max;
-}
-
-static inline shm_u64 *
-places_used(const struct segment *s, struct shm_entry_hot *hot, int unit)
-{
-    return (shm_u64 *)(void *)(hot + 1) +
-           (uint64_t)(SHM_UNITS + unit) * s->column_max;
-}
-
-static inline shm_u32 *
-places_busy(const struct segment *s, struct shm_entry_hot *hot)
-{
-    return (shm_u32 *)(void *)((unsigned char *)(hot + 1) +
-                               2ull * SHM_UNITS * 8 * s->column_max);
+    return (struct shm_cell *)(void *)(hot + 1);
 }
 
 static inline uint64_t
@@ -67,19 +51,14 @@ places_limit_stride(uint32_t column_max)
     return places_align(sizeof(struct shm_limit) + 4ull * column_max, SHM_LINE);
 }
 
-/* To be there when admission comes to it: nine lines, each a miss of its own in
- * a table of many keys. */
+/* To be there when admission comes to it: lines that are each a miss of its own
+ * in a table of many keys. Of the cells those of the first columns. */
 static inline void
 places_prefetch(const struct segment *s, struct shm_entry_hot *hot)
 {
     const unsigned char *lines = (const unsigned char *)hot;
-    for (size_t at = 0; at < sizeof(*hot); at += SHM_LINE)
+    for (size_t at = 0; at < sizeof(*hot) + 2 * SHM_LINE; at += SHM_LINE)
         __builtin_prefetch(lines + at);
-    for (int unit = 0; unit < SHM_UNITS; unit++) {
-        __builtin_prefetch(places_reserved(s, hot, unit));
-        __builtin_prefetch(places_used(s, hot, unit));
-    }
-    __builtin_prefetch(places_busy(s, hot));
     __builtin_prefetch(lines + places_cold_off(s->column_max));
 }
 

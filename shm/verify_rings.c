@@ -57,7 +57,7 @@ check_ends(struct verify *v, uint32_t column, const struct chain *chains)
     for (uint32_t entry = 0; entry < v->entry_high; entry++) {
         for (int unit = 0; chains[entry].begun && unit < SHM_UNITS; unit++) {
             uint64_t used =
-                shm_load(&segment_used(v->segment, entry, unit)[column]);
+                shm_load(&segment_cell(v->segment, entry, column)->used[unit]);
             if (used != chains[entry].after[unit])
                 verify_violation(v,
                                  "I5: column %u entry %u unit %d: %llu used, "

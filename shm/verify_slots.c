@@ -87,7 +87,7 @@ is_unpublished(const struct column_look *c, const struct look *slot)
 static uint64_t
 used_of(const struct column_look *c, uint32_t entry, int unit)
 {
-    return shm_load(&segment_used(c->v->segment, entry, unit)[c->column]);
+    return shm_load(&segment_cell(c->v->segment, entry, c->column)->used[unit]);
 }
 
 /* I9: SENT and SETTLING slots name the tenant who is still there. */
@@ -151,15 +151,15 @@ check_cells(struct column_look *c)
     uint64_t most = places_cell_max(s);
     for (uint32_t entry = 0; entry < c->v->entry_high; entry++) {
         const struct claim *claim = &c->claims[entry];
-        uint32_t busy = shm_load(&segment_busy(s, entry)[c->column]);
+        const struct shm_cell *cell = segment_cell(s, entry, c->column);
+        uint32_t busy = shm_load(&cell->busy);
         if (claim->named == 0 && busy != 0)
             verify_violation(c->v,
                              "I3: column %u entry %u: %u in flight, no "
                              "slot names it",
                              c->column, entry, busy);
         for (int unit = 0; unit < SHM_UNITS; unit++) {
-            uint64_t reserved =
-                shm_load(&segment_reserved(s, entry, unit)[c->column]);
+            uint64_t reserved = shm_load(&cell->reserved[unit]);
             uint64_t used = used_of(c, entry, unit);
             if (claim->named == 0 && reserved != 0)
                 verify_violation(c->v,

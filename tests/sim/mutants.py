@@ -32,10 +32,10 @@ MUTANTS = [
 """, """    return t->count != 0 && key != NULL;
 """),
     ("used is read before reserved (H6)", "shm/cells.c",
-     """        sum += add_eight(&reserved[i]);
-        sum += add_eight(&used[i]);
-""", """        sum += add_eight(&used[i]);
-        sum += add_eight(&reserved[i]);
+     """        sum += shm_load(&cells[i].reserved[unit]);
+        sum += shm_load(&cells[i].used[unit]);
+""", """        sum += shm_load(&cells[i].used[unit]);
+        sum += shm_load(&cells[i].reserved[unit]);
 """),
     ("a grown lease stands in the slot before it is granted (G2)",
      "shm/cells.c",

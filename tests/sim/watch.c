@@ -57,8 +57,8 @@ check_chain(uint32_t column, const struct shm_record *record)
                            (unsigned long long)record->after[e][unit]);
             *last = record->after[e][unit];
             /* Or a total, and a baseline, could be above what was used. */
-            if (shm_load(&segment_used(&world.segment, record->entry[e],
-                                       unit)[column]) < *last)
+            if (shm_load(&segment_cell(&world.segment, record->entry[e], column)
+                              ->used[unit]) < *last)
                 sim_broken("column %u entry %u: a record is out before its "
                            "charge",
                            column, record->entry[e]);

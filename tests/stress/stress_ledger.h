@@ -195,10 +195,10 @@ audit_free_columns(struct accountant *a)
             continue;
         for (int i = 0; i < ENTRIES; i++) {
             uint32_t entry = a->world->entry[i];
-            left += shm_load(&segment_busy(&a->segment, entry)[c]);
+            left += shm_load(&segment_cell(&a->segment, entry, c)->busy);
             for (int unit = 0; unit < SHM_UNITS; unit++)
-                left +=
-                    shm_load(&segment_reserved(&a->segment, entry, unit)[c]);
+                left += shm_load(
+                    &segment_cell(&a->segment, entry, c)->reserved[unit]);
         }
         if (shm_load(&shm->state) == SHM_COLUMN_FREE &&
             shm_load(&shm->generation) == generation)

@@ -171,12 +171,13 @@ settle_until_commit(struct fixture *f, int slot, uint64_t tokens)
                                 .group_id = 1,
                                 .tokens = tokens};
     for (int e = 0; e < 2; e++) {
-        uint64_t used = shm_load(segment_used(&f->segment, entries[e], 0));
+        uint64_t used =
+            shm_load(&segment_cell(&f->segment, entries[e], 0)->used[0]);
         record.entry[e] = entries[e];
         record.after[e][0] = used + tokens;
         shm_store(&s->target[e][0], used + tokens);
         shm_store(&s->target[e][1],
-                  shm_load(segment_used(&f->segment, entries[e], 1)));
+                  shm_load(&segment_cell(&f->segment, entries[e], 0)->used[1]));
     }
     ring_write(&f->segment, 0, head, &record, sizeof(record));
     shm_store(&s->rec, head);
@@ -193,9 +194,9 @@ TEST(a_settle_cut_between_commit_and_end_is_completed_once)
         int slot = fixture_hold(&f, 0, 10, 10, NULL);
         settle_until_commit(&f, slot, 6);
         if (done >= 1)
-            shm_store(segment_used(&f.segment, f.key, 0), 6);
+            shm_store(&segment_cell(&f.segment, f.key, 0)->used[0], 6);
         if (done >= 2)
-            shm_store(segment_used(&f.segment, f.group, 0), 6);
+            shm_store(&segment_cell(&f.segment, f.group, 0)->used[0], 6);
         if (done >= 3)
             ring_publish(&f.segment, 0, sizeof(struct shm_record));
         struct reap_result result = kill_and_reap(&f);

@@ -208,7 +208,8 @@ TEST(an_orphan_s_lock_is_waited_for_while_columns_are_reaped)
     store_start(w.store, world_on_ready, &w);
     CHECK_EQ(shm_load(&segment_column(&w.segment, w.seat.column)->state),
              SHM_COLUMN_FREE);
-    CHECK_EQ(shm_load(&segment_busy(&w.segment, entry)[w.seat.column]), 0);
+    CHECK_EQ(shm_load(&segment_cell(&w.segment, entry, w.seat.column)->busy),
+             0);
     for (int i = 0; i < 5; i++)
         loop_turn(w.loop, 20);
     CHECK_TRUE(!w.ready);

@@ -236,25 +236,21 @@ TEST(sizes_that_cannot_be_are_refused)
     CHECK_EQ(segment_create_private(&s, &sizes), -EINVAL);
 }
 
-TEST(the_arrays_of_an_entry_do_not_overlap)
+TEST(the_cells_of_an_entry_lie_between_its_parts)
 {
     struct segment s;
     struct segment_sizes sizes = fixture_sizes();
-    sizes.workers = 9; /* 40 columns: busy[] ends within a line */
+    sizes.workers = 9;
     CHECK_EQ(segment_create_private(&s, &sizes), 0);
+    CHECK_EQ(s.column_max, 40);
     uintptr_t at = (uintptr_t)segment_entry_hot(&s, 3);
-    const uintptr_t want[] = {at + sizeof(struct shm_entry_hot), 40 * 8, 40 * 8,
-                              40 * 8, 40 * 8};
-    const uintptr_t got[] = {(uintptr_t)segment_reserved(&s, 3, 0),
-                             (uintptr_t)segment_reserved(&s, 3, 1),
-                             (uintptr_t)segment_used(&s, 3, 0),
-                             (uintptr_t)segment_used(&s, 3, 1),
-                             (uintptr_t)segment_busy(&s, 3)};
-    CHECK_EQ(got[0], want[0]);
-    for (int i = 1; i < 5; i++)
-        CHECK_EQ(got[i] - got[i - 1], want[i]);
-    CHECK_TRUE((uintptr_t)segment_entry_cold(&s, 3) >= got[4] + 40 * 4);
-    CHECK_EQ((uintptr_t)segment_entry_cold(&s, 3) % SHM_LINE, 0);
+    uintptr_t cold = (uintptr_t)segment_entry_cold(&s, 3);
+    for (uint32_t column = 0; column < s.column_max; column++)
+        CHECK_EQ((uintptr_t)segment_cell(&s, 3, column),
+                 at + sizeof(struct shm_entry_hot) +
+                     column * sizeof(struct shm_cell));
+    CHECK_TRUE(cold >= (uintptr_t)(segment_cell(&s, 3, s.column_max - 1) + 1));
+    CHECK_EQ(cold % SHM_LINE, 0);
     CHECK_EQ((uintptr_t)segment_entry_hot(&s, 4) - at, s.entry_stride);
     segment_detach(&s);
 }

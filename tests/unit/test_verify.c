@@ -62,7 +62,7 @@ TEST(a_quiet_segment_has_no_leases)
     /* A seat that was just given away, or that a dead master left so. */
     CHECK_EQ(column_find_free(&f.segment), 0);
     CHECK_EQ(segment_verify(&f.segment, true, &report), 0);
-    shm_store(&segment_used(&f.segment, f.key, 0)[0], 17);
+    shm_store(&segment_cell(&f.segment, f.key, 0)->used[0], 17);
     CHECK_TRUE(segment_verify(&f.segment, true, &report) > 0);
     CHECK_TRUE(strstr(buf_cstr(&report), "I5: column 0") != NULL);
     close_lively(&f);
@@ -80,19 +80,19 @@ policy_now(const struct fixture *f)
 static void
 damage_reserved_leak(struct fixture *f)
 {
-    shm_store(&segment_reserved(&f->segment, f->key, 0)[2], 5);
+    shm_store(&segment_cell(&f->segment, f->key, 2)->reserved[0], 5);
 }
 
 static void
 damage_busy_leak(struct fixture *f)
 {
-    shm_store(&segment_busy(&f->segment, f->group)[2], 1);
+    shm_store(&segment_cell(&f->segment, f->group, 2)->busy, 1);
 }
 
 static void
 damage_grant_not_covered(struct fixture *f)
 {
-    shm_store(&segment_reserved(&f->segment, f->group, 1)[1], 45);
+    shm_store(&segment_cell(&f->segment, f->group, 1)->reserved[1], 45);
 }
 
 static void
@@ -233,7 +233,7 @@ damage_index_entry(struct fixture *f)
 static void
 damage_cell_bound(struct fixture *f)
 {
-    shm_store(&segment_used(&f->segment, f->group, 1)[2], UINT64_MAX / 2);
+    shm_store(&segment_cell(&f->segment, f->group, 2)->used[1], UINT64_MAX / 2);
 }
 
 static void
