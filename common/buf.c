@@ -12,15 +12,7 @@
 
 enum { BUF_FIRST_BYTES = 256 };
 
-/* What an empty buf points at, so that a view of it is never NULL. Nothing is
- * ever written through it: cap is 0. */
-static char buf_nothing[1];
-
-void
-buf_init(struct buf *buf, size_t limit_bytes)
-{
-    *buf = (struct buf){.data = buf_nothing, .limit = limit_bytes};
-}
+char buf_nothing[1];
 
 void
 buf_init_secret(struct buf *buf, size_t limit_bytes)
@@ -45,13 +37,6 @@ buf_fini(struct buf *buf)
         give_back(buf);
     buf_init(buf, buf->limit);
     buf->secret = secret;
-}
-
-void
-buf_reset(struct buf *buf)
-{
-    buf->start = buf->end = 0;
-    buf->failed = false;
 }
 
 /* Room for n more bytes behind `end`, whatever the limit says. */
@@ -102,31 +87,68 @@ buf_reserve(struct buf *buf, size_t n)
     return 0;
 }
 
-void
-buf_append_slowly(struct buf *buf, const void *bytes, size_t n)
+char *
+buf_extend_slowly(struct buf *buf, size_t n)
 {
-    if (n == 0 || buf->failed || buf_reserve(buf, n) != 0)
-        return;
-    memcpy(buf->data + buf->end, bytes, n);
+    if (buf->failed || buf_reserve(buf, n) != 0)
+        return NULL;
     buf->end += n;
+    return buf->data + buf->end - n;
+}
+
+unsigned
+buf_digits(uint64_t n)
+{
+    static const uint64_t tens[] = {
+        UINT64_C(0),
+        UINT64_C(10),
+        UINT64_C(100),
+        UINT64_C(1000),
+        UINT64_C(10000),
+        UINT64_C(100000),
+        UINT64_C(1000000),
+        UINT64_C(10000000),
+        UINT64_C(100000000),
+        UINT64_C(1000000000),
+        UINT64_C(10000000000),
+        UINT64_C(100000000000),
+        UINT64_C(1000000000000),
+        UINT64_C(10000000000000),
+        UINT64_C(100000000000000),
+        UINT64_C(1000000000000000),
+        UINT64_C(10000000000000000),
+        UINT64_C(100000000000000000),
+        UINT64_C(1000000000000000000),
+        UINT64_C(10000000000000000000),
+    };
+    /* From its bits, 1233 / 4096 of a digit each; one more or not. */
+    unsigned bits = 64 - (unsigned)__builtin_clzll(n | 1);
+    unsigned least = bits * 1233 >> 12;
+    return least + (n >= tens[least]);
 }
 
 void
-buf_append_u64(struct buf *buf, uint64_t n)
+buf_write_u64(char *out, uint64_t n, unsigned digits)
 {
     static const char pairs[] =
         "00010203040506070809101112131415161718192021222324252627282930313233"
         "34353637383940414243444546474849505152535455565758596061626364656667"
         "6869707172737475767778798081828384858687888990919293949596979899";
-    char text[20];
-    size_t at = sizeof(text);
-    for (; n >= 10; n /= 100) {
-        text[--at] = pairs[2 * (n % 100) + 1];
-        text[--at] = pairs[2 * (n % 100)];
+    for (; digits >= 2; n /= 100) {
+        digits -= 2;
+        memcpy(out + digits, pairs + 2 * (n % 100), 2);
     }
-    if (n > 0 || at == sizeof(text))
-        text[--at] = (char)('0' + n);
-    buf_append(buf, text + at, sizeof(text) - at);
+    if (digits > 0)
+        out[0] = (char)('0' + n);
+}
+
+void
+buf_append_u64(struct buf *buf, uint64_t n)
+{
+    unsigned digits = buf_digits(n);
+    char *place = buf_extend(buf, digits);
+    if (place != NULL)
+        buf_write_u64(place, n, digits);
 }
 
 void

@@ -28,16 +28,34 @@ struct buf {
     bool secret;  /* memory is wiped before it goes back */
 };
 
-void buf_init(struct buf *buf, size_t limit_bytes);
+/* What an empty buf points at, so that a view of it is never NULL. Nothing is
+ * ever written through it: cap is 0. */
+extern char buf_nothing[1];
+
+static inline void
+buf_init(struct buf *buf, size_t limit_bytes)
+{
+    *buf = (struct buf){.data = buf_nothing, .limit = limit_bytes};
+}
+
 /* buf_init_secret - for what must not be left in freed memory. */
 void buf_init_secret(struct buf *buf, size_t limit_bytes);
 void buf_fini(struct buf *buf);
+
 /* buf_reset - forgets the content and `failed`, keeps the memory. */
-void buf_reset(struct buf *buf);
+static inline void
+buf_reset(struct buf *buf)
+{
+    buf->start = buf->end = 0;
+    buf->failed = false;
+}
 
 /* buf_reserve - room for n more bytes. 0; -ENOMEM; -EMSGSIZE over limit. */
 int buf_reserve(struct buf *buf, size_t n) MUST_CHECK;
 void buf_append_u64(struct buf *buf, uint64_t n);
+/* How many decimal digits n has, and writing as many of them. */
+unsigned buf_digits(uint64_t n);
+void buf_write_u64(char *out, uint64_t n, unsigned digits);
 void buf_append_i64(struct buf *buf, int64_t n);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 /* buf_consume - n <= readable bytes are done with; resets offsets if empty. */
@@ -45,20 +63,31 @@ void buf_consume(struct buf *buf, size_t n);
 /* buf_cstr - NUL-terminates without counting the NUL. "" when it failed. */
 const char *buf_cstr(struct buf *buf);
 
-/* The way through growth, limits and failure; buf_append() is its front. */
-void buf_append_slowly(struct buf *buf, const void *bytes, size_t n);
+/* The way through growth, limits and failure; buf_extend() is its front. */
+COLD char *buf_extend_slowly(struct buf *buf, size_t n);
 
-/* Inline, because heads are written piece by piece and most pieces fit. */
+/*
+ * buf_extend - n > 0 bytes more, which the caller writes at the place returned;
+ * NULL when it failed. Inline, because heads are written piece by piece and most
+ * pieces fit.
+ */
+static inline char *
+buf_extend(struct buf *buf, size_t n)
+{
+    if (LIKELY(n <= buf->cap - buf->end && buf->limit == 0 && !buf->failed)) {
+        char *place = buf->data + buf->end;
+        buf->end += n;
+        return place;
+    }
+    return buf_extend_slowly(buf, n);
+}
+
 static inline void
 buf_append(struct buf *buf, const void *bytes, size_t n)
 {
-    if (LIKELY(n - 1 < buf->cap - buf->end && buf->limit == 0 && /* n > 0 */
-               !buf->failed)) {
-        memcpy(buf->data + buf->end, bytes, n);
-        buf->end += n;
-        return;
-    }
-    buf_append_slowly(buf, bytes, n);
+    char *place = n > 0 ? buf_extend(buf, n) : NULL;
+    if (LIKELY(place != NULL))
+        memcpy(place, bytes, n);
 }
 
 static inline void

@@ -137,17 +137,31 @@ bits_by_32(__m256i bytes)
     return (unsigned)_mm256_movemask_epi8(bytes);
 }
 
-BY_32 static inline unsigned
+/* 0xff where bytes are c. */
+BY_32 static inline __m256i
 equals_by_32(__m256i bytes, char c)
 {
-    return bits_by_32(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(c)));
+    return _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(c));
 }
 
-BY_32 static inline unsigned
+BY_32 static inline __m256i
 controls_by_32(__m256i bytes)
 {
     __m256i top = _mm256_set1_epi8(0x1f);
-    return bits_by_32(_mm256_cmpeq_epi8(_mm256_min_epu8(bytes, top), bytes));
+    return _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, top), bytes);
+}
+
+/* Whether a run may end in there at all. */
+BY_32 static inline bool
+ends_by_32(__m256i a, __m256i b)
+{
+    __m256i quotes =
+        _mm256_or_si256(equals_by_32(a, '"'), equals_by_32(b, '"'));
+    __m256i slashes =
+        _mm256_or_si256(equals_by_32(a, '\\'), equals_by_32(b, '\\'));
+    __m256i ends = _mm256_or_si256(_mm256_or_si256(quotes, slashes),
+                                   controls_by_32(_mm256_min_epu8(a, b)));
+    return _mm256_testz_si256(ends, ends) == 0;
 }
 
 BY_32 static inline unsigned
@@ -171,11 +185,17 @@ pass_blocks_by_32(const char *p, const char *end, size_t *surplus)
         const __m256i *bytes = (const __m256i *)(const void *)block.at;
         __m256i a = _mm256_loadu_si256(bytes);
         __m256i b = _mm256_loadu_si256(bytes + 1);
-#define BOTH(of)   ((uint64_t)(of(b)) << 32 | (of(a)))
-#define QUOTES(v)  equals_by_32(v, '"')
-#define SLASHES(v) equals_by_32(v, '\\')
-        struct marks marks = {BOTH(QUOTES), BOTH(SLASHES), BOTH(controls_by_32),
+        if (!ends_by_32(a, b)) {
+            block.at += BLOCK_BYTES;
+            continue;
+        }
+#define BOTH(of)    ((uint64_t)(of(b)) << 32 | (of(a)))
+#define QUOTES(v)   bits_by_32(equals_by_32(v, '"'))
+#define SLASHES(v)  bits_by_32(equals_by_32(v, '\\'))
+#define CONTROLS(v) bits_by_32(controls_by_32(v))
+        struct marks marks = {BOTH(QUOTES), BOTH(SLASHES), BOTH(CONTROLS),
                               BOTH(escapable_by_32)};
+#undef CONTROLS
 #undef BOTH
 #undef QUOTES
 #undef SLASHES

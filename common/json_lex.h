@@ -138,10 +138,6 @@ json_lex_short_string(const char *p, const char *end, const char **fault,
 static inline const char *
 json_lex_structure_run(const char *p, const char *end)
 {
-    /* Most often a colon or a comma stands between two strings, no more. */
-    for (int i = 0; i < 2 && p < end; i++, p++)
-        if (json_lex_is_structure(*p))
-            return p;
 #ifdef __SSE2__
     for (; end - p >= 16; p += 16) {
         int mask = _mm_movemask_epi8(json_lex_structures(json_lex_load(p)));

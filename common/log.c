@@ -26,7 +26,7 @@ enum {
 };
 
 static int log_fd = STDERR_FILENO;
-static enum log_level log_minimum = LOG_INFO;
+enum log_level log_minimum = LOG_INFO;
 static char log_role[32] = "aigw";
 static char log_path[4096] = "stderr";
 
@@ -139,13 +139,6 @@ void
 log_set_level(enum log_level level)
 {
     __atomic_store_n(&log_minimum, level, __ATOMIC_RELAXED);
-}
-
-bool
-log_enabled(enum log_level level)
-{
-    /* relaxed: a level change may be seen a little later */
-    return level >= __atomic_load_n(&log_minimum, __ATOMIC_RELAXED);
 }
 
 /* Text that came from outside cannot begin a new line or move the cursor. */

@@ -35,7 +35,14 @@ int log_descriptor(void);
 int log_use(int fd) MUST_CHECK;
 void log_set_role(const char *role); /* "master", "worker 2", copied */
 void log_set_level(enum log_level level);
-bool log_enabled(enum log_level level);
+extern enum log_level log_minimum; /* log_set_level() writes it */
+
+static inline bool
+log_enabled(enum log_level level)
+{
+    /* relaxed: a level change may be seen a little later */
+    return level >= __atomic_load_n(&log_minimum, __ATOMIC_RELAXED);
+}
 
 #define LOG_AT(level, ...)                                                     \
     do {                                                                       \
@@ -48,15 +55,15 @@ bool log_enabled(enum log_level level);
 #define log_warn(...)  LOG_AT(LOG_WARN, __VA_ARGS__)
 #define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__)
 
-NORETURN void fatal(const char *format, ...) PRINTF_LIKE(1, 2);
-NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
+NORETURN COLD void fatal(const char *format, ...) PRINTF_LIKE(1, 2);
+NORETURN COLD void panic(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* For the macros only. */
 struct log_site {
     unsigned long long window_start_ms;
     unsigned count, suppressed;
 };
-void log_write(enum log_level level, struct log_site *site, const char *format,
-               ...) PRINTF_LIKE(3, 4);
+COLD void log_write(enum log_level level, struct log_site *site,
+                    const char *format, ...) PRINTF_LIKE(3, 4);
 
 #endif

@@ -45,11 +45,11 @@ uint64_t lease_output_money(const struct request *request, uint64_t output);
 uint64_t lease_output_room(const struct request *request);
 
 /* ---- admission_refuse.c: each returns -1 ---- */
-int refuse_budget(const struct request *request, const struct lease *lease,
-                  int unit, struct fault *fault);
-int refuse_concurrency(const struct request *request, bool is_group,
-                       struct fault *fault);
-int refuse_rate(const struct rate_answer *rate, const char *what,
-                struct fault *fault);
+COLD int refuse_budget(const struct request *request, const struct lease *lease,
+                       int unit, struct fault *fault);
+COLD int refuse_concurrency(const struct request *request, bool is_group,
+                            struct fault *fault);
+COLD int refuse_rate(const struct rate_answer *rate, const char *what,
+                     struct fault *fault);
 
 #endif

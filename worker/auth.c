@@ -30,33 +30,27 @@ bearer(struct str value)
  * credential beside ours) is understood. */
 enum { FROM_CF, FROM_BEARER, FROM_X_API_KEY, FROM_API_KEY, FROM_GOOG, FROMS };
 
-/* One pass over the fields; the length tells nearly all of them apart. */
 static struct str
 find_credential(const struct http_head *head)
 {
     struct str found[FROMS] = {{NULL, 0}};
     for (unsigned i = 0; i < head->field_count; i++) {
-        struct str name = head->fields[i].name, value = head->fields[i].value;
-        switch (name.len) {
-        case 7:
-            if (str_equals_nocase(name, STR_LIT("api-key")))
-                found[FROM_API_KEY] = value;
+        struct str value = head->fields[i].value;
+        switch (head->fields[i].which) {
+        case HTTP_NAME_API_KEY:
+            found[FROM_API_KEY] = value;
             break;
-        case 9:
-            if (str_equals_nocase(name, STR_LIT("x-api-key")))
-                found[FROM_X_API_KEY] = value;
+        case HTTP_NAME_X_API_KEY:
+            found[FROM_X_API_KEY] = value;
             break;
-        case 13:
-            if (str_equals_nocase(name, STR_LIT("authorization")))
-                found[FROM_BEARER] = bearer(value);
+        case HTTP_NAME_AUTHORIZATION:
+            found[FROM_BEARER] = bearer(value);
             break;
-        case 14:
-            if (str_equals_nocase(name, STR_LIT("x-goog-api-key")))
-                found[FROM_GOOG] = value;
+        case HTTP_NAME_X_GOOG_API_KEY:
+            found[FROM_GOOG] = value;
             break;
-        case 20:
-            if (str_equals_nocase(name, STR_LIT("cf-aig-authorization")))
-                found[FROM_CF] = bearer(value);
+        case HTTP_NAME_CF_AIG_AUTHORIZATION:
+            found[FROM_CF] = bearer(value);
             break;
         default:
             break;
@@ -69,7 +63,7 @@ find_credential(const struct http_head *head)
     return request_query(head->query, STR_LIT("key"));
 }
 
-static int
+COLD static int
 refuse(struct fault *fault, uint16_t status, const char *code,
        const char *message)
 {

@@ -145,7 +145,8 @@ void client_shake_end(struct client *client); /* done or closed; else a no-op */
 /* Reads and handles what is there, until nothing is or nobody wants it. */
 void client_pump(struct client *client);
 /* No request can be made of what came: answers, then closes. */
-void client_refuse(struct client *client, uint16_t status, const char *reason);
+COLD void client_refuse(struct client *client, uint16_t status,
+                        const char *reason);
 /* The deadline of BODY and DROP after bytes came. */
 void client_body_deadline(struct client *client);
 /* The deadline of WAIT while bytes wait. */

@@ -146,7 +146,7 @@ take_head(struct client *client, const char *bytes, size_t len)
     return used;
 }
 
-static void
+COLD static void
 body_fault(struct client *client, uint16_t status, const char *reason)
 {
     struct request *request = client->request;
@@ -286,7 +286,7 @@ handle_kept(struct client *client)
     }
 }
 
-static void
+COLD static void
 handle_eof(struct client *client)
 {
     client->readable = false;

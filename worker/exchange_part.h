@@ -88,8 +88,9 @@ struct upstreams {
 void exchange_finish(struct exchange *exchange, enum exchange_result result,
                      const char *text);
 /* As exchange_finish, but at the end of the turn. */
-void exchange_fail_later(struct exchange *exchange, enum exchange_result result,
-                         const char *format, ...) PRINTF_LIKE(3, 4);
+COLD void exchange_fail_later(struct exchange *exchange,
+                              enum exchange_result result, const char *format,
+                              ...) PRINTF_LIKE(3, 4);
 /* There was progress, or the phase changed: sets the next deadline. */
 void exchange_set_deadline(struct exchange *exchange);
 

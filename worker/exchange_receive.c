@@ -56,7 +56,7 @@ fill(struct exchange *exchange)
     return (ssize_t)total;
 }
 
-static enum taken
+COLD static enum taken
 broken(struct exchange *exchange, const char *reason)
 {
     snprintf(exchange->text, sizeof(exchange->text), "%s", reason);
@@ -206,7 +206,7 @@ note_bytes(struct exchange *exchange)
 }
 
 /* The connection ended (0) or broke (-errno). */
-static void
+COLD static void
 on_end(struct exchange *exchange, int error)
 {
     if (!exchange->got_byte && exchange->connection->reused &&

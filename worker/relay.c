@@ -165,7 +165,6 @@ may_be_limit(struct str name)
     return name.len >= 14 && (first == 'x' || first == 'a' || first == 'r');
 }
 
-/* One pass; the length tells the names apart. */
 static bool
 keep_fields(struct request *request, const struct http_head *head)
 {
@@ -174,38 +173,26 @@ keep_fields(struct request *request, const struct http_head *head)
     relay->processing_ms[0] = relay->retry_after[0] = '\0';
     for (unsigned i = 0; i < head->field_count; i++) {
         struct str name = head->fields[i].name, value = head->fields[i].value;
-        switch (name.len) {
-        case 10: /* Anthropic's */
-            if (str_equals_nocase(name, STR_LIT("request-id")))
-                copy_value(relay->upstream_id, sizeof(relay->upstream_id),
-                           value);
+        switch (head->fields[i].which) {
+        case HTTP_NAME_REQUEST_ID: /* Anthropic's */
+        case HTTP_NAME_X_REQUEST_ID:
+        case HTTP_NAME_X_AMZN_REQUESTID:
+            copy_value(relay->upstream_id, sizeof(relay->upstream_id), value);
             break;
-        case 11:
-            if (!str_equals_nocase(name, STR_LIT("retry-after")))
-                break;
+        case HTTP_NAME_RETRY_AFTER:
             copy_value(relay->retry_after, sizeof(relay->retry_after), value);
             relay_limit_field(request, name, value);
             break;
-        case 12:
-            if (str_equals_nocase(name, STR_LIT("content-type")))
-                copy_value(relay->content_type, sizeof(relay->content_type),
-                           value);
-            else if (str_equals_nocase(name, STR_LIT("x-request-id")))
-                copy_value(relay->upstream_id, sizeof(relay->upstream_id),
-                           value);
+        case HTTP_NAME_CONTENT_TYPE:
+            copy_value(relay->content_type, sizeof(relay->content_type), value);
             break;
-        case 16:
-            if (str_equals_nocase(name, STR_LIT("content-encoding")) &&
-                !str_equals_nocase(value, STR_LIT("identity")))
+        case HTTP_NAME_CONTENT_ENCODING:
+            if (!str_equals_nocase(value, STR_LIT("identity")))
                 return false; /* we asked for none */
-            if (str_equals_nocase(name, STR_LIT("x-amzn-requestid")))
-                copy_value(relay->upstream_id, sizeof(relay->upstream_id),
-                           value);
             break;
-        case 20:
-            if (str_equals_nocase(name, STR_LIT("openai-processing-ms")))
-                copy_value(relay->processing_ms, sizeof(relay->processing_ms),
-                           value);
+        case HTTP_NAME_OPENAI_PROCESSING_MS:
+            copy_value(relay->processing_ms, sizeof(relay->processing_ms),
+                       value);
             break;
         default:
             if (UNLIKELY(may_be_limit(name)))

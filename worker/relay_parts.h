@@ -76,10 +76,10 @@ void relay_head(struct request *request, uint16_t status,
  * client does not take them. False: the client is gone. */
 bool relay_send(struct request *request, struct iovec *pieces, int count);
 /* Broken off in the middle of an answer. */
-void relay_break(struct request *request, const struct fault *fault);
+COLD void relay_break(struct request *request, const struct fault *fault);
 /* Ends with a whole error, or by relay_break(). Sets the cause. */
-void relay_fail(struct request *request, uint8_t cause,
-                const struct fault *fault);
+COLD void relay_fail(struct request *request, uint8_t cause,
+                     const struct fault *fault);
 
 /* The events of an exchange that a request started. */
 const struct exchange_events *relay_events(void);

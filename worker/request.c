@@ -4,6 +4,7 @@
  */
 #include "worker/request.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -95,17 +96,31 @@ requests_running(const struct worker *worker)
     return worker->requests->running;
 }
 
+/* Eight hex digits at once: each half byte into a byte, then all to text. */
+static void
+write_hex(char *out, uint32_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t x = word;
+    x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
+    x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    x = (x | x << 4) & (ones * 15);
+    uint64_t letters = (x + ones * 6) >> 4 & ones; /* 1 from ten on */
+    x = htobe64(x + ones * '0' + letters * ('a' - '0' - 10));
+    memcpy(out, &x, sizeof(x));
+}
+
 /* The words as 32 hex digits, the high one first. */
 static void
 request_name(struct request *request)
 {
     char *out = request->id;
     memcpy(out, "req_", 4);
-    out += 4;
-    for (int w = 0; w < 2; w++)
-        for (int shift = 60; shift >= 0; shift -= 4)
-            *out++ = "0123456789abcdef"[request->id_words[w] >> shift & 15];
-    *out = '\0';
+    for (int w = 0; w < 2; w++) {
+        write_hex(out + 4 + 16 * w, (uint32_t)(request->id_words[w] >> 32));
+        write_hex(out + 12 + 16 * w, (uint32_t)request->id_words[w]);
+    }
+    out[REQUEST_ID_LEN] = '\0';
 }
 
 static void
@@ -208,9 +223,11 @@ void
 request_note_error(struct request *request, const char *text)
 {
     size_t room = sizeof(request->error_text) - 1;
-    size_t len = strnlen(text, room);
+    size_t len = strlen(text);
     if (request->error_text[0] != '\0')
         return;
+    if (len > room)
+        len = room;
     memcpy(request->error_text, text, len);
     request->error_text[len] = '\0';
 }
@@ -246,8 +263,6 @@ request_keep_head(struct request *request, const struct http_head *head)
 {
     struct http_head *kept = &request->head;
     memcpy(kept, head, offsetof(struct http_head, fields));
-    memcpy(kept->fields, head->fields,
-           head->field_count * sizeof(head->fields[0]));
     kept->bytes = head->bytes;
     const char *end = head->target.ptr + head->target.len;
     if (head->field_count > 0) {
@@ -266,8 +281,11 @@ request_keep_head(struct request *request, const struct http_head *head)
     move_span(&kept->query, from, to);
     move_span(&kept->host, from, to);
     for (unsigned i = 0; i < kept->field_count; i++) {
-        move_span(&kept->fields[i].name, from, to);
-        move_span(&kept->fields[i].value, from, to);
+        const struct http_field *field = &head->fields[i];
+        struct str name = field->name, value = field->value;
+        name.ptr = to + (name.ptr - from.ptr);
+        value.ptr = to + (value.ptr - from.ptr);
+        kept->fields[i] = (struct http_field){name, value, field->which};
     }
     return 0;
 }

@@ -40,12 +40,16 @@ struct translation;
 struct path_row;
 struct universal;
 
+enum { REQUEST_ID_LEN = 36 };
+
 struct request {
     struct worker *worker;
     struct client *client; /* NULL once it is gone */
     struct request *next, *prev;
     enum request_step step;
-    char id[40]; /* "req_" + 32 hex, NUL: the two words, high first */
+    char
+        id[40]; /* "req_" and REQUEST_ID_LEN - 4 hex digits, NUL: the two words,
+                  * high first */
     uint64_t id_words[2];
     uint64_t started_ms; /* monotonic */
     int64_t started_wall_ms;
@@ -164,7 +168,7 @@ void request_done(struct request *request);
 
 /* ---- request_reply.c ---- */
 /* Writes a whole error answer and ends (settles with 0 where admitted). */
-void request_fail(struct request *request, const struct fault *fault);
+COLD void request_fail(struct request *request, const struct fault *fault);
 /* The head of an answer up to its own fields: status, request id, x-aigw-*,
  * rate limits. More fields may follow, then request_reply_end(). */
 void request_reply_begin(struct request *request, struct buf *out,

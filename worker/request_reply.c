@@ -13,10 +13,9 @@
 
 /* As OpenAI writes durations: "12ms", "1s", "6m0s". */
 static void
-duration_field(struct buf *out, struct str name, uint64_t ns)
+write_duration(struct buf *out, uint64_t ns)
 {
     uint64_t ms = (ns + 999999) / 1000000;
-    buf_append_str(out, name);
     if (ms < 1000) {
         buf_append_u64(out, ms);
         buf_append_str(out, STR_LIT("ms\r\n"));
@@ -32,18 +31,20 @@ duration_field(struct buf *out, struct str name, uint64_t ns)
     buf_append_str(out, STR_LIT("s\r\n"));
 }
 
-/* Only limits that the key has: the provider's own are not the client's. */
-static void
-rate_fields(struct buf *out, const struct rate_answer *rate,
-            const struct str names[3])
+/* Only limits that the key has: the provider's own are not the client's. Inline,
+ * so that the names are written as constants. */
+ALWAYS_INLINE void
+rate_fields(struct buf *out, const struct rate_answer *rate, struct str limit,
+            struct str remaining, struct str reset)
 {
     if (rate->limit == 0)
         return;
-    buf_append_str(out, names[0]);
+    buf_append_str(out, limit);
     buf_append_u64(out, rate->limit);
-    buf_append_str(out, names[1]);
+    buf_append_str(out, remaining);
     buf_append_u64(out, rate->remaining);
-    duration_field(out, names[2], rate->reset_ns);
+    buf_append_str(out, reset);
+    write_duration(out, rate->reset_ns);
 }
 
 static void
@@ -84,18 +85,10 @@ cost_fields(const struct request *request, struct buf *out)
 void
 request_reply_begin(struct request *request, struct buf *out, uint16_t status)
 {
-    static const struct str request_names[3] = {
-        STR_LIT("x-ratelimit-limit-requests: "),
-        STR_LIT("\r\nx-ratelimit-remaining-requests: "),
-        STR_LIT("\r\nx-ratelimit-reset-requests: ")};
-    static const struct str token_names[3] = {
-        STR_LIT("x-ratelimit-limit-tokens: "),
-        STR_LIT("\r\nx-ratelimit-remaining-tokens: "),
-        STR_LIT("\r\nx-ratelimit-reset-tokens: ")};
     request->status = status;
     http_reply_begin(out, status);
     buf_append_str(out, STR_LIT("x-request-id: "));
-    buf_append_cstr(out, request->id);
+    buf_append(out, request->id, REQUEST_ID_LEN);
     buf_append_str(out, STR_LIT("\r\n"));
     if (request->dialect->id_field != NULL)
         http_field_cstr(out, request->dialect->id_field, request->id);
@@ -113,8 +106,12 @@ request_reply_begin(struct request *request, struct buf *out, uint16_t status)
         request->dialect->limit_fields(out, &request->rpm, &request->tpm);
         return;
     }
-    rate_fields(out, &request->rpm, request_names);
-    rate_fields(out, &request->tpm, token_names);
+    rate_fields(out, &request->rpm, STR_LIT("x-ratelimit-limit-requests: "),
+                STR_LIT("\r\nx-ratelimit-remaining-requests: "),
+                STR_LIT("\r\nx-ratelimit-reset-requests: "));
+    rate_fields(out, &request->tpm, STR_LIT("x-ratelimit-limit-tokens: "),
+                STR_LIT("\r\nx-ratelimit-remaining-tokens: "),
+                STR_LIT("\r\nx-ratelimit-reset-tokens: "));
 }
 
 void

@@ -10,7 +10,7 @@
 #include "worker/settings.h"
 
 /* The same words for unknown and not allowed: nobody learns what exists. */
-static int
+COLD static int
 refuse_model(struct str name, struct fault *fault)
 {
     fault_set(fault, 404, "invalid_request_error", "model_not_found", "model",
@@ -75,7 +75,7 @@ route_again(struct request *request)
     request->plan.next = 0;
 }
 
-static int
+COLD static int
 refuse_provider(struct str name, struct fault *fault)
 {
     fault_set(fault, 400, "invalid_request_error", "provider_not_found", NULL,

@@ -49,6 +49,8 @@ http_token_span(struct str s)
         unsigned mask = (unsigned)_mm_movemask_epi8(good);
         if (mask != 0xffff) {
             at += (size_t)__builtin_ctz(~mask);
+            if (!http_char_is(s.ptr[at], HTTP_CHAR_TOKEN))
+                return at;
             break;
         }
     }
@@ -62,21 +64,28 @@ is_control(char c)
     return ((uint8_t)c < 0x20 && c != '\t') || c == 0x7f;
 }
 
+#ifdef __SSE2__
+/* A bit for each control byte of sixteen. */
+static inline unsigned
+controls_of_16(const char *bytes)
+{
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)bytes);
+    /* b <= 0x1f, unsigned */
+    __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(b, _mm_set1_epi8(0x1f)), b);
+    __m128i tab = _mm_cmpeq_epi8(b, _mm_set1_epi8('\t'));
+    __m128i del = _mm_cmpeq_epi8(b, _mm_set1_epi8(0x7f));
+    return (unsigned)_mm_movemask_epi8(
+        _mm_or_si128(_mm_andnot_si128(tab, low), del));
+}
+#endif
+
 size_t
 http_find_control(const char *bytes, size_t from, size_t len)
 {
     size_t at = from;
 #ifdef __SSE2__
-    const __m128i top = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t'),
-                  del = _mm_set1_epi8(0x7f);
     for (; len - at >= 16; at += 16) {
-        __m128i b = _mm_loadu_si128((const __m128i *)(bytes + at));
-        /* b <= 0x1f, unsigned */
-        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(b, top), b);
-        __m128i bad =
-            _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(b, tab), low),
-                         _mm_cmpeq_epi8(b, del));
-        unsigned mask = (unsigned)_mm_movemask_epi8(bad);
+        unsigned mask = controls_of_16(bytes + at);
         if (mask != 0)
             return at + (size_t)__builtin_ctz(mask);
     }
@@ -84,4 +93,22 @@ http_find_control(const char *bytes, size_t from, size_t len)
     while (at < len && !is_control(bytes[at]))
         at++;
     return at;
+}
+
+void
+http_controls_look(struct http_controls *controls)
+{
+    const char *bytes = controls->text.ptr + controls->next;
+    size_t left = controls->text.len - controls->next, at = 0;
+    size_t len = left < 64 ? left : 64;
+    uint64_t bits = 0;
+#ifdef __SSE2__
+    for (; len - at >= 16; at += 16)
+        bits |= (uint64_t)controls_of_16(bytes + at) << at;
+#endif
+    for (; at < len; at++)
+        bits |= (uint64_t)is_control(bytes[at]) << at;
+    controls->base = controls->next;
+    controls->next += len;
+    controls->bits = bits;
 }

@@ -61,4 +61,30 @@ http_hex_value(char c)
  */
 size_t http_find_control(const char *bytes, size_t from, size_t len);
 
+/* The same bytes one after the other: 64 are looked at at once, for a line is
+ * shorter than that. Begins with `next` alone. */
+struct http_controls {
+    struct str text;
+    size_t next;   /* not looked at from here on */
+    size_t base;   /* where the 64 bytes before it begin */
+    uint64_t bits; /* those of them that were not given yet */
+};
+
+/* Looks at the next 64 bytes, or as many as there are. */
+void http_controls_look(struct http_controls *controls);
+
+/* The next one's offset, or the text's length. */
+static inline size_t
+http_controls_take(struct http_controls *controls)
+{
+    while (controls->bits == 0) {
+        if (controls->next == controls->text.len)
+            return controls->text.len;
+        http_controls_look(controls);
+    }
+    size_t at = controls->base + (size_t)__builtin_ctzll(controls->bits);
+    controls->bits &= controls->bits - 1;
+    return at;
+}
+
 #endif

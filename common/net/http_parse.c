@@ -2,7 +2,7 @@
  * http_parse.c - walks over the lines of a head.
  *
  * A head that is there as a whole, which is the rule, is read once: control
- * bytes are looked for sixteen at a time, each line is parsed as its end is
+ * bytes are looked for 64 at a time, each line is parsed as its end is
  * found. When bytes are missing, `scanned` remembers the place; the next call
  * looks at new bytes only (and checks the lines that they end), and when it
  * finds the empty line, the head is parsed once more from its start to fill in
@@ -26,7 +26,7 @@ http_refuse(struct http_head *head, uint16_t status, const char *reason)
     return false;
 }
 
-static enum http_parse_result
+COLD static enum http_parse_result
 bad(struct http_head *head, uint16_t status, const char *reason)
 {
     http_refuse(head, status, reason);
@@ -53,12 +53,13 @@ walk_lines(struct http_head *head, struct str input, size_t begin,
            size_t *scanned, first_line_parser parse_first)
 {
     const char *bytes = input.ptr;
-    size_t at = *scanned, line = begin;
-    const char *last_end = memrchr(bytes + begin, '\n', at - begin);
+    struct http_controls controls = {.text = input, .next = *scanned};
+    size_t line = begin;
+    const char *last_end = memrchr(bytes + begin, '\n', *scanned - begin);
     if (last_end != NULL)
         line = (size_t)(last_end - bytes) + 1;
     for (;;) {
-        at = http_find_control(bytes, at, input.len);
+        size_t at = http_controls_take(&controls);
         *scanned = at;
         if (at == input.len)
             return HTTP_MORE;
@@ -70,6 +71,7 @@ walk_lines(struct http_head *head, struct str input, size_t begin,
             return HTTP_MORE;
         if (bytes[at + 1] != '\n')
             return bad(head, 400, "CR without LF");
+        http_controls_take(&controls); /* the LF */
         struct str text = {bytes + line, at - line};
         bool good = line == begin  ? parse_first(head, text)
                     : text.len > 0 ? http_parse_field_line(head, text)

@@ -32,8 +32,50 @@ enum http_method {
     HTTP_OTHER
 };
 
+/* Names of fields that mean something anywhere here. */
+enum http_name {
+    HTTP_NAME_OTHER,
+    HTTP_NAME_ACCEPT,
+    HTTP_NAME_ACCEPT_ENCODING,
+    HTTP_NAME_API_KEY,
+    HTTP_NAME_AUTHORIZATION,
+    HTTP_NAME_CF_AIG_AUTHORIZATION,
+    HTTP_NAME_CONNECTION,
+    HTTP_NAME_CONTENT_ENCODING,
+    HTTP_NAME_CONTENT_LENGTH,
+    HTTP_NAME_CONTENT_TYPE,
+    HTTP_NAME_COOKIE,
+    HTTP_NAME_COOKIE2,
+    HTTP_NAME_EXPECT,
+    HTTP_NAME_FORWARDED,
+    HTTP_NAME_HOST,
+    HTTP_NAME_HTTP2_SETTINGS,
+    HTTP_NAME_KEEP_ALIVE,
+    HTTP_NAME_OPENAI_ORGANIZATION,
+    HTTP_NAME_OPENAI_PROCESSING_MS,
+    HTTP_NAME_OPENAI_PROJECT,
+    HTTP_NAME_REQUEST_ID,
+    HTTP_NAME_RETRY_AFTER,
+    HTTP_NAME_TE,
+    HTTP_NAME_TRAILER,
+    HTTP_NAME_TRANSFER_ENCODING,
+    HTTP_NAME_UPGRADE,
+    HTTP_NAME_USER_AGENT,
+    HTTP_NAME_VIA,
+    HTTP_NAME_X_AMZN_REQUESTID,
+    HTTP_NAME_XI_API_KEY,
+    HTTP_NAME_X_API_KEY,
+    HTTP_NAME_X_CLIENT_IP,
+    HTTP_NAME_X_GOOG_API_KEY,
+    HTTP_NAME_X_GOOG_USER_PROJECT,
+    HTTP_NAME_X_REAL_IP,
+    HTTP_NAME_X_REQUEST_ID,
+    HTTP_NAMES,
+};
+
 struct http_field {
     struct str name, value; /* value without surrounding white space */
+    enum http_name which;   /* of `name`, in any case */
 };
 
 enum http_body_kind {
@@ -86,6 +128,8 @@ enum http_parse_result http_parse_response(const char *bytes, size_t len,
                                            size_t *scanned,
                                            bool to_head_request,
                                            struct http_head *head);
+/* Which name a token is, in any case of its letters. */
+enum http_name http_name_of(struct str token);
 /* Value of the first field of that name (case-insensitive), or {NULL, 0}. */
 struct str http_field_find(const struct http_head *head, struct str name);
 /* How many fields of that name. */

@@ -18,6 +18,16 @@ struct known {
     bool expects, expects_continue; /* any; none but 100-continue */
 };
 
+static struct str
+trimmed(const char *from, const char *to)
+{
+    while (from < to && (*from == ' ' || *from == '\t'))
+        from++;
+    while (from < to && (to[-1] == ' ' || to[-1] == '\t'))
+        to--;
+    return str_make(from, (size_t)(to - from));
+}
+
 bool
 http_parse_field_line(struct http_head *head, struct str line)
 {
@@ -33,7 +43,8 @@ http_parse_field_line(struct http_head *head, struct str line)
     }
     struct http_field *field = &head->fields[head->field_count++];
     field->name = str_make(line.ptr, name_len);
-    field->value = str_trim(str_skip(line, name_len + 1));
+    field->value = trimmed(line.ptr + name_len + 1, line.ptr + line.len);
+    field->which = http_name_of(field->name);
     return true;
 }
 
@@ -78,37 +89,27 @@ static bool
 read_field(struct http_head *head, struct known *known,
            const struct http_field *field)
 {
-    switch (field->name.len) {
-    case 4:
-        if (!str_equals_nocase(field->name, STR_LIT("Host")))
-            return true;
+    switch (field->which) {
+    case HTTP_NAME_HOST:
         known->hosts++;
         known->host = field->value;
         return true;
-    case 6:
-        if (!str_equals_nocase(field->name, STR_LIT("Expect")))
-            return true;
+    case HTTP_NAME_EXPECT:
         known->expects_continue =
             (!known->expects || known->expects_continue) &&
             str_equals_nocase(field->value, STR_LIT("100-continue"));
         known->expects = true;
         return true;
-    case 7:
-        known->upgrade |= str_equals_nocase(field->name, STR_LIT("Upgrade"));
+    case HTTP_NAME_UPGRADE:
+        known->upgrade = true;
         return true;
-    case 10:
-        if (!str_equals_nocase(field->name, STR_LIT("Connection")))
-            return true;
+    case HTTP_NAME_CONNECTION:
         return read_connection(head, known, field->value);
-    case 14:
-        if (!str_equals_nocase(field->name, STR_LIT("Content-Length")))
-            return true;
+    case HTTP_NAME_CONTENT_LENGTH:
         known->lengths++;
         known->length = field->value;
         return true;
-    case 17:
-        if (!str_equals_nocase(field->name, STR_LIT("Transfer-Encoding")))
-            return true;
+    case HTTP_NAME_TRANSFER_ENCODING:
         known->encodings++;
         known->encoding = field->value;
         return true;

@@ -11,7 +11,8 @@
 #include "common/net/http_parse.h"
 
 /* Always false, for `return http_refuse(...)`. `reason` is a literal. */
-bool http_refuse(struct http_head *head, uint16_t status, const char *reason);
+COLD bool http_refuse(struct http_head *head, uint16_t status,
+                      const char *reason);
 
 /* http_parse_line.c: the first line. */
 bool http_parse_request_line(struct http_head *head,

@@ -117,37 +117,25 @@ http_reply_begin(struct buf *out, unsigned status)
 }
 
 /* The value is bad as a whole when it has a control byte. */
-static void
-put_field(struct buf *out, struct str name, struct str value)
+void
+http_field_named(struct buf *out, struct str name, struct str value)
 {
     if (http_find_control(value.ptr, 0, value.len) != value.len)
         return;
-    buf_append_str(out, name);
-    buf_append_str(out, STR_LIT(": "));
-    buf_append_str(out, value);
-    buf_append_str(out, STR_LIT("\r\n"));
+    char *place = buf_extend(out, name.len + value.len + 4);
+    if (place == NULL)
+        return;
+    place = (char *)mempcpy(place, name.ptr, name.len);
+    place = (char *)mempcpy(place, ": ", 2);
+    place = (char *)mempcpy(place, value.ptr, value.len);
+    memcpy(place, "\r\n", 2);
 }
 
 void
 http_field(struct buf *out, struct str name, struct str value)
 {
     if (http_is_token(name))
-        put_field(out, name, value);
-}
-
-void
-http_field_cstr(struct buf *out, const char *name, const char *value)
-{
-    put_field(out, str_from(name), str_from(value));
-}
-
-void
-http_field_u64(struct buf *out, const char *name, uint64_t value)
-{
-    buf_append_cstr(out, name);
-    buf_append_str(out, STR_LIT(": "));
-    buf_append_u64(out, value);
-    buf_append_str(out, STR_LIT("\r\n"));
+        http_field_named(out, name, value);
 }
 
 void

@@ -28,9 +28,9 @@ struct heap_entry {
 };
 
 struct loop {
+    struct loop_time time; /* first: loop_now_ms() */
     int epoll_fd;
     bool stopped;
-    uint64_t now_ns, now_ms;
     struct heap_entry *heap;
     uint32_t heap_len, heap_cap;
     struct loop_deferred *deferred, **deferred_end;
@@ -41,8 +41,8 @@ struct loop {
 static void
 set_now(struct loop *loop)
 {
-    loop->now_ns = clock_mono_ns();
-    loop->now_ms = loop->now_ns / 1000000; /* asked for all the time */
+    loop->time.now_ns = clock_mono_ns();
+    loop->time.now_ms = loop->time.now_ns / 1000000;
 }
 
 struct loop *
@@ -243,18 +243,6 @@ loop_defer(struct loop *loop, struct loop_deferred *deferred)
     deferred->next = NULL;
     *loop->deferred_end = deferred;
     loop->deferred_end = &deferred->next;
-}
-
-uint64_t
-loop_now_ns(const struct loop *loop)
-{
-    return loop->now_ns;
-}
-
-uint64_t
-loop_now_ms(const struct loop *loop)
-{
-    return loop->now_ms;
 }
 
 static int

@@ -65,9 +65,24 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer,
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
 void loop_defer(struct loop *loop, struct loop_deferred *deferred);
 
-/* Time of this turn: read once after epoll_wait. */
-uint64_t loop_now_ms(const struct loop *loop);
-uint64_t loop_now_ns(const struct loop *loop);
+/* What a loop begins with. */
+struct loop_time {
+    uint64_t now_ns, now_ms;
+};
+
+/* Time of this turn: read once after epoll_wait, asked for all the time. */
+static inline uint64_t
+loop_now_ms(const struct loop *loop)
+{
+    return ((const struct loop_time *)(const void *)loop)->now_ms;
+}
+
+static inline uint64_t
+loop_now_ns(const struct loop *loop)
+{
+    return ((const struct loop_time *)(const void *)loop)->now_ns;
+}
+
 /* One turn: wait (at most max_wait_ms, -1 = until a timer), dispatch, timers,
  * deferred. */
 void loop_turn(struct loop *loop, int max_wait_ms);

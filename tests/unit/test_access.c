@@ -14,11 +14,11 @@ head_of(const char *via, const char *authorization)
 {
     struct http_head head = {.method = HTTP_GET};
     if (via != NULL)
-        head.fields[head.field_count++] =
-            (struct http_field){STR_LIT("X-Aigw-Via"), str_from(via)};
+        head.fields[head.field_count++] = (struct http_field){
+            .name = STR_LIT("X-Aigw-Via"), .value = str_from(via)};
     if (authorization != NULL)
         head.fields[head.field_count++] = (struct http_field){
-            STR_LIT("Authorization"), str_from(authorization)};
+            .name = STR_LIT("Authorization"), .value = str_from(authorization)};
     return head;
 }
 

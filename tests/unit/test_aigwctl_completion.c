@@ -153,7 +153,7 @@ TEST(every_command_and_flag_of_the_tables_is_offered)
 
 TEST(no_word_at_all_and_far_too_many_do_no_harm)
 {
-    const char *words[300];
+    const char *words[300] = {NULL};
     struct buf out;
     buf_init(&out, 0);
     completion_find(&found, 0, words, &out);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -41,6 +42,49 @@ TEST(what_is_appended_is_read_back)
               "a 18446744073709551615 -92233720368547758080 x y-7");
     CHECK_STR(str_from(buf_cstr(&buf)),
               "a 18446744073709551615 -92233720368547758080 x y-7");
+    buf_fini(&buf);
+}
+
+/* Around all powers of ten and of two, into bufs with room and without. */
+TEST(numbers_are_written_in_all_their_digits)
+{
+    for (unsigned room = 0; room < 2; room++) {
+        for (int power = 0; power < 64; power++) {
+            uint64_t tens = 1;
+            for (int i = 0; i < power && i < 19; i++)
+                tens *= 10;
+            const uint64_t bases[] = {tens, UINT64_C(1) << power};
+            for (int i = -1; i <= 1; i++) {
+                for (size_t b = 0; b < ARRAY_LEN(bases); b++) {
+                    uint64_t n = bases[b] + (uint64_t)i;
+                    char want[32];
+                    struct buf buf;
+                    buf_init(&buf, 0);
+                    CHECK_TRUE(room == 0 || buf_reserve(&buf, 20) == 0);
+                    buf_append_u64(&buf, n);
+                    snprintf(want, sizeof(want), "%llu", (unsigned long long)n);
+                    CHECK_STR(buf_view(&buf), want);
+                    buf_fini(&buf);
+                }
+            }
+        }
+    }
+}
+
+TEST(a_buf_is_extended_only_where_it_may_be)
+{
+    struct buf buf;
+    buf_init(&buf, 4);
+    char *place = buf_extend(&buf, 3);
+    CHECK_TRUE(place != NULL);
+    memcpy(place, "abc", 3);
+    CHECK_TRUE(buf_extend(&buf, 2) == NULL);
+    CHECK_TRUE(!buf_ok(&buf));
+    CHECK_TRUE(buf_extend(&buf, 1) == NULL); /* until it is reset */
+    CHECK_STR(buf_view(&buf), "abc");
+    buf_reset(&buf);
+    CHECK_TRUE(buf_extend(&buf, 4) != NULL);
+    CHECK_TRUE(buf_ok(&buf));
     buf_fini(&buf);
 }
 

@@ -17,13 +17,13 @@ ask(const char *via, const char *client, const char *authorization)
 {
     struct admin_error error = {0};
     struct http_head head = {.method = HTTP_GET};
-    head.fields[head.field_count++] =
-        (struct http_field){STR_LIT("x-aigw-via"), str_from(via)};
-    head.fields[head.field_count++] =
-        (struct http_field){STR_LIT("x-aigw-client"), str_from(client)};
+    head.fields[head.field_count++] = (struct http_field){
+        .name = STR_LIT("x-aigw-via"), .value = str_from(via)};
+    head.fields[head.field_count++] = (struct http_field){
+        .name = STR_LIT("x-aigw-client"), .value = str_from(client)};
     if (authorization != NULL)
         head.fields[head.field_count++] = (struct http_field){
-            STR_LIT("authorization"), str_from(authorization)};
+            .name = STR_LIT("authorization"), .value = str_from(authorization)};
     bool allowed = guard_allows(&guard, &head, "secret", false, now_ms, &error);
     CHECK_EQ(allowed, error.status == 0);
     return error.status;

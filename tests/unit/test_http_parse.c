@@ -61,6 +61,68 @@ TEST(a_control_byte_is_found_at_every_place)
     }
 }
 
+/* All of a text with control bytes here and there, in texts of all lengths. */
+TEST(control_bytes_are_taken_one_after_the_other)
+{
+    char bytes[200];
+    for (unsigned step = 1; step < 70; step++) {
+        for (size_t i = 0; i < sizeof(bytes); i++)
+            bytes[i] = (char)(i % step != 0 ? 'a' : i % 3 == 0 ? '\t' : '\r');
+        for (size_t len = 0; len <= sizeof(bytes); len++) {
+            struct http_controls controls = {.text = {bytes, len}};
+            for (size_t at = 0; at < len; at++) {
+                at = http_find_control(bytes, at, len);
+                CHECK_EQ(http_controls_take(&controls), at);
+            }
+            CHECK_EQ(http_controls_take(&controls), len);
+        }
+    }
+}
+
+/* One of two tokens that differ in a byte's bit 5 alone may be no letter. */
+TEST(names_are_known_in_any_case_and_nothing_else_is)
+{
+    static const char *const known[] = {"te",
+                                        "via",
+                                        "host",
+                                        "expect",
+                                        "api-key",
+                                        "forwarded",
+                                        "user-agent",
+                                        "retry-after",
+                                        "content-type",
+                                        "authorization",
+                                        "content-length",
+                                        "accept-encoding",
+                                        "x-amzn-requestid",
+                                        "transfer-encoding",
+                                        "openai-organization",
+                                        "cf-aig-authorization"};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        char name[32];
+        struct str token = {name, strlen(known[i])};
+        memcpy(name, known[i], token.len + 1);
+        enum http_name want = http_name_of(token);
+        CHECK_TRUE(want != HTTP_NAME_OTHER);
+        for (size_t at = 0; at < token.len; at++) {
+            char was = name[at];
+            for (int c = 1; c < 256; c++) {
+                if (!http_char_is((char)c, HTTP_CHAR_TOKEN))
+                    continue;
+                name[at] = (char)c;
+                bool same = strcasecmp(name, known[i]) == 0;
+                CHECK_EQ(http_name_of(token) == want, same);
+            }
+            name[at] = was >= 'a' ? (char)(was - 'a' + 'A') : was;
+        }
+        CHECK_EQ(http_name_of(token), want);
+        CHECK_EQ(http_name_of(str_make(name, token.len - 1)), HTTP_NAME_OTHER);
+    }
+    CHECK_EQ(http_name_of(STR_LIT("x-a-name-that-nobody-ever-had")),
+             HTTP_NAME_OTHER);
+    CHECK_EQ(http_name_of(STR_LIT("x")), HTTP_NAME_OTHER);
+}
+
 TEST(a_request_is_taken_apart)
 {
     static const char text[] =

@@ -216,6 +216,68 @@ TEST(a_value_is_skipped_whole)
     CHECK_EQ(json_skip_value(&reader, &span), JSON_END);
 }
 
+/* One step of json_member() is two of the others, whole or not. */
+static void
+check_members(struct str text)
+{
+    struct json_reader one, two;
+    struct json_token token;
+    struct str key, value, want;
+    enum json_type type;
+    json_reader_init(&one, text);
+    json_reader_init(&two, text);
+    if (json_next(&one, &token) != JSON_OBJECT)
+        return;
+    json_next(&two, &token);
+    do {
+        type = json_member(&one, &key, &value);
+        enum json_type next = json_next(&two, &token);
+        if (next == JSON_KEY)
+            next = json_skip_value(&two, &want);
+        CHECK_EQ(type, next);
+        if (type <= JSON_BAD || type == JSON_OBJECT_END)
+            continue;
+        CHECK_TRUE(str_equals(key, token.span));
+        CHECK_TRUE(str_equals(value, want) && value.ptr == want.ptr);
+    } while (type > JSON_BAD && type != JSON_OBJECT_END);
+    if (type == JSON_OBJECT_END)
+        CHECK_EQ(json_next(&one, &token), json_next(&two, &token));
+}
+
+TEST(members_are_passed_as_their_tokens_are)
+{
+    static const char *const texts[] = {
+        "{\"id\": \"a name of more than sixteen bytes\", \"n\":0,\"m\" : 12,"
+        "\"f\":12.5e3 ,\"g\":-1,\"t\":true,\"u\":null, \"o\":{\"x\": [1, "
+        "{\"]\": \"}\"}]}, \"e\\n\":\"\\u00e9\\\"\" , \"l\":[]}",
+        "{}",
+        "{ }",
+        "{ \"a\"\t:\n1 }",
+        "{\"a\":1,}",
+        "{\"a\":01}",
+        "{,}",
+        "{\"a\":1 \"b\":2}",
+        "{\"a\" 1}",
+        "{\"a\":}",
+        "{\"a\":1]",
+        "{1:2}",
+        "{\"a\":[1}",
+        "{\"a\":1..2}",
+        "{\"a\":tru}",
+        "{\"a\x01\":1}",
+        "{\"a\":\"\\x\"}"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        size_t len = strlen(texts[i]);
+        for (size_t cut = 1; cut <= len; cut++) {
+            char *text = malloc(cut); /* nothing may be read behind it */
+            CHECK_TRUE(text != NULL);
+            memcpy(text, texts[i], cut);
+            check_members(str_make(text, cut));
+            free(text);
+        }
+    }
+}
+
 TEST(the_elements_of_a_list_are_walked_by_skipping)
 {
     struct json_reader reader;

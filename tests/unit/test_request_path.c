@@ -294,7 +294,8 @@ dialect_of(const char *path, const char *field, const char *query)
     struct path_match match;
     struct http_head head = {.path = str_from(path), .query = str_from(query)};
     if (field != NULL) {
-        head.fields[0] = (struct http_field){str_from(field), STR_LIT("x")};
+        head.fields[0] =
+            (struct http_field){.name = str_from(field), .value = STR_LIT("x")};
         head.field_count = 1;
     }
     path_find(head.path, HTTP_GET, false, scratch, &match);

@@ -58,17 +58,18 @@ struct event_members {
     bool is_error;
 };
 
+/* In the order in which most providers write them. */
 enum event_key {
+    KEY_ID,
+    KEY_OBJECT,
+    KEY_CREATED,
+    KEY_MODEL,
     KEY_CHOICES,
     KEY_USAGE,
     KEY_X_GROQ,
     KEY_ERROR,
     KEY_BASE_RESP,
     KEY_TYPE,
-    KEY_OBJECT,
-    KEY_ID,
-    KEY_MODEL,
-    KEY_CREATED,
     KEY_OTHER,
 };
 

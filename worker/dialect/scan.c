@@ -83,6 +83,14 @@ scan_begin(struct call *call, uint8_t endpoint)
     memcpy(call->model, told.model, sizeof(call->model));
 }
 
+COLD static int
+refuse_twice(struct scan *scan, const char *name)
+{
+    return scan_refuse(
+        scan->fault, "duplicate_member", name,
+        "The member '%s' stands twice in the body. Send it once.", name);
+}
+
 int
 scan_member(struct scan *scan, const struct scan_names *names,
             int (*take)(struct scan *scan, unsigned member))
@@ -97,12 +105,8 @@ scan_member(struct scan *scan, const struct scan_names *names,
     if (json_next(&scan->reader, &scan->token) == JSON_BAD)
         return scan_refuse_json(scan);
     if (member < names->guarded_end) {
-        const char *name = scan_member_name(names, member);
         if ((scan->seen >> member & 1) != 0)
-            return scan_refuse(
-                scan->fault, "duplicate_member", name,
-                "The member '%s' stands twice in the body. Send it once.",
-                name);
+            return refuse_twice(scan, scan_member_name(names, member));
         scan->seen |= 1u << member;
     }
     return take(scan, member);

@@ -111,13 +111,13 @@ struct scan {
 /* The call is empty but for what its path told. */
 void scan_begin(struct call *call, uint8_t endpoint);
 /* All refusals return -1. */
-int scan_refuse(struct fault *fault, const char *code, const char *param,
-                const char *format, ...) PRINTF_LIKE(4, 5);
-int scan_refuse_json(struct scan *scan);
+COLD int scan_refuse(struct fault *fault, const char *code, const char *param,
+                     const char *format, ...) PRINTF_LIKE(4, 5);
+COLD int scan_refuse_json(struct scan *scan);
 /* The first token is no object. */
-int scan_refuse_non_object(struct scan *scan);
+COLD int scan_refuse_non_object(struct scan *scan);
 /* Why no model is known, and what to do. */
-int scan_refuse_model(struct scan *scan, const char *why);
+COLD int scan_refuse_model(struct scan *scan, const char *why);
 /*
  * scan_object - the whole body: take() for each member, its value's first token
  * in scan->token; it reads the value and returns 0, or -1 refused. Guarded ones

@@ -70,6 +70,7 @@ give_head(struct builtin_answer *answer)
     head.keep_alive = true;
     head.field_count = 1;
     head.fields[0].name = STR_LIT("content-type");
+    head.fields[0].which = HTTP_NAME_CONTENT_TYPE;
     if (answer->is_stream) {
         head.fields[0].value = STR_LIT("text/event-stream");
         head.body_kind = HTTP_BODY_CHUNKED;

@@ -12,25 +12,39 @@
  * Fields of the client that stay here: of its connection, its credentials, its
  * address, what we state ourselves, and what would choose an account at the
  * provider under the gateway's credential.
- * By their length.
  */
-static const struct str withheld[][4] = {
-    // clang-format off
-    [2] = {STR_LIT("te")},
-    [3] = {STR_LIT("via")},
-    [4] = {STR_LIT("host")},
-    [6] = {STR_LIT("expect"), STR_LIT("accept"), STR_LIT("cookie")},
-    [7] = {STR_LIT("trailer"), STR_LIT("upgrade"), STR_LIT("api-key"), STR_LIT("cookie2")},
-    [9] = {STR_LIT("x-api-key"), STR_LIT("forwarded"), STR_LIT("x-real-ip")},
-    [10] = {STR_LIT("connection"), STR_LIT("keep-alive"), STR_LIT("user-agent"), STR_LIT("xi-api-key")},
-    [11] = {STR_LIT("x-client-ip")},
-    [12] = {STR_LIT("x-request-id")},
-    [13] = {STR_LIT("authorization")},
-    [14] = {STR_LIT("x-goog-api-key"), STR_LIT("openai-project"), STR_LIT("http2-settings")},
-    [15] = {STR_LIT("accept-encoding")},
-    [17] = {STR_LIT("transfer-encoding")},
-    [19] = {STR_LIT("openai-organization"), STR_LIT("x-goog-user-project")},
-    // clang-format on
+static const bool withheld[HTTP_NAMES] = {
+    [HTTP_NAME_ACCEPT] = true,
+    [HTTP_NAME_ACCEPT_ENCODING] = true,
+    [HTTP_NAME_API_KEY] = true,
+    [HTTP_NAME_AUTHORIZATION] = true,
+    [HTTP_NAME_CF_AIG_AUTHORIZATION] = true,
+    [HTTP_NAME_CONNECTION] = true,
+    [HTTP_NAME_CONTENT_ENCODING] = true,
+    [HTTP_NAME_CONTENT_LENGTH] = true,
+    [HTTP_NAME_CONTENT_TYPE] = true,
+    [HTTP_NAME_COOKIE] = true,
+    [HTTP_NAME_COOKIE2] = true,
+    [HTTP_NAME_EXPECT] = true,
+    [HTTP_NAME_FORWARDED] = true,
+    [HTTP_NAME_HOST] = true,
+    [HTTP_NAME_HTTP2_SETTINGS] = true,
+    [HTTP_NAME_KEEP_ALIVE] = true,
+    [HTTP_NAME_OPENAI_ORGANIZATION] = true,
+    [HTTP_NAME_OPENAI_PROJECT] = true,
+    [HTTP_NAME_TE] = true,
+    [HTTP_NAME_TRAILER] = true,
+    [HTTP_NAME_TRANSFER_ENCODING] = true,
+    [HTTP_NAME_UPGRADE] = true,
+    [HTTP_NAME_USER_AGENT] = true,
+    [HTTP_NAME_VIA] = true,
+    [HTTP_NAME_XI_API_KEY] = true,
+    [HTTP_NAME_X_API_KEY] = true,
+    [HTTP_NAME_X_CLIENT_IP] = true,
+    [HTTP_NAME_X_GOOG_API_KEY] = true,
+    [HTTP_NAME_X_GOOG_USER_PROJECT] = true,
+    [HTTP_NAME_X_REAL_IP] = true,
+    [HTTP_NAME_X_REQUEST_ID] = true,
 };
 
 static const struct str withheld_prefixes[] = {
@@ -41,15 +55,14 @@ static const struct str withheld_prefixes[] = {
 };
 
 static bool
-is_withheld(struct str name)
+is_withheld(const struct http_field *field)
 {
+    struct str name = field->name;
+    if (field->which != HTTP_NAME_OTHER)
+        return withheld[field->which];
     /* Many servers read `_` as `-`: Content_Length would be a second one. */
     if (memchr(name.ptr, '_', name.len) != NULL)
         return true;
-    if (name.len < ARRAY_LEN(withheld))
-        for (int i = 0; i < 4 && withheld[name.len][i].len > 0; i++)
-            if (str_equals_nocase(name, withheld[name.len][i]))
-                return true;
     for (size_t i = 0; i < ARRAY_LEN(withheld_prefixes); i++) {
         struct str prefix = withheld_prefixes[i];
         if (name.len >= prefix.len &&
@@ -88,10 +101,13 @@ provider_passes(const struct catalogue_provider *provider, struct str name)
 static void
 append_field(struct buf *out, struct str name, struct str value)
 {
-    buf_append_str(out, name);
-    buf_append_str(out, STR_LIT(": "));
-    buf_append_str(out, value);
-    buf_append_str(out, STR_LIT("\r\n"));
+    char *place = buf_extend(out, name.len + value.len + 4);
+    if (place == NULL)
+        return;
+    place = (char *)mempcpy(place, name.ptr, name.len);
+    place = (char *)mempcpy(place, ": ", 2);
+    place = (char *)mempcpy(place, value.ptr, value.len);
+    memcpy(place, "\r\n", 2);
 }
 
 void
@@ -110,9 +126,9 @@ provider_client_fields(struct buf *out,
                 continue;
             if (UNLIKELY(has_lists) && !provider_passes(provider, field->name))
                 continue;
-            if (str_equals_nocase(field->name, STR_LIT("user-agent")))
+            if (field->which == HTTP_NAME_USER_AGENT)
                 agent = field->value;
-            else if (!is_withheld(field->name))
+            else if (!is_withheld(field))
                 append_field(out, field->name, field->value);
         }
     }
