@@ -41,15 +41,12 @@ struct path_row;
 struct universal;
 
 enum { REQUEST_ID_LEN = 36 };
-
 struct request {
     struct worker *worker;
     struct client *client; /* NULL once it is gone */
     struct request *next, *prev;
     enum request_step step;
-    char
-        id[40]; /* "req_" and REQUEST_ID_LEN - 4 hex digits, NUL: the two words,
-                  * high first */
+    char id[40]; /* "req_" and the words in hex, high first, NUL */
     uint64_t id_words[2];
     uint64_t started_ms; /* monotonic */
     int64_t started_wall_ms;
