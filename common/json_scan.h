@@ -146,8 +146,9 @@ int json_text_decode(struct str inside, char *out, size_t out_size) MUST_CHECK;
 /* As much of it as fits, whole characters, always NUL-terminated; up to an escape
  * that is none. For what is shown to people. Returns the length. */
 size_t json_text_decode_cut(struct str inside, char *out, size_t out_size);
-/* Whether a text is one whole JSON object, and nothing behind it. */
-bool json_is_object(struct str text);
+/* Whether a text is one whole value of that type (JSON_OBJECT, JSON_ARRAY), and
+ * nothing behind it. Unlike where it is passed, all of it is looked at. */
+bool json_is(struct str text, enum json_type first);
 /* A number span as unsigned: "12" -> 12; 12.9, 1.2e1 truncate; negative -> 0
  * and -ERANGE; null -> 0 and -ENOENT; larger than 2^53 -> 2^53 and -ERANGE;
  * no number -> 0 and -EINVAL. */

@@ -344,15 +344,15 @@ json_find(struct str object, const char *path, struct str *value)
 }
 
 bool
-json_is_object(struct str text)
+json_is(struct str text, enum json_type first)
 {
     struct json_reader reader;
     struct json_token token;
     json_reader_init(&reader, text);
     enum json_type type = json_next(&reader, &token);
-    if (type != JSON_OBJECT)
+    if (type != first)
         return false;
-    while (type != JSON_END && type != JSON_BAD)
+    while (type > JSON_BAD)
         type = json_next(&reader, &token);
     return type == JSON_END;
 }

@@ -91,7 +91,7 @@ static void
 put_tags(struct line *line, const char *tags)
 {
     if (tags[0] == '{' && strpbrk(tags, "\r\n") == NULL &&
-        json_is_object(str_from(tags)))
+        json_is(str_from(tags), JSON_OBJECT))
         put_bytes(line, tags, strlen(tags));
     else
         put_text(line, tags);

@@ -4,18 +4,9 @@
  * reads as the same boundary; a form with another model is read with that one.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdlib.h>
-
+#include "tests/fuzz/fuzz.h"
 #include "worker/dialect/dialect.h"
 #include "worker/dialect/multipart.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                        \
-    do {                                                                       \
-        if (!(condition))                                                      \
-            abort();                                                           \
-    } while (0)
 
 static size_t
 count_of(struct str text, struct str part)

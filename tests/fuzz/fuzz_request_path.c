@@ -4,8 +4,7 @@
  * written with its slashes doubled.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdlib.h>
-
+#include "tests/fuzz/fuzz.h"
 #include "worker/dialect/scan.h"
 /* The table without the worker behind it. */
 #include "worker/request_path.c"
@@ -28,14 +27,6 @@ ABSENT(self_service_search)
 ABSENT(refuse_websocket)
 ABSENT(refuse_stored)
 ABSENT(refuse_gateway)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                        \
-    do {                                                                       \
-        if (!(condition))                                                      \
-            abort();                                                           \
-    } while (0)
 
 static void
 check_inside(struct str part, const char *scratch)

@@ -13,7 +13,7 @@ check_splices(struct str body, const struct call *call)
                                     .max_tokens = 77};
     struct splices splices;
     struct buf out;
-    struct call again;
+    struct call again = {0};
     struct fault fault;
     buf_init(&out, 0);
     dialect_responses.rewrite(body, call, &rewrite, &splices);
@@ -51,7 +51,7 @@ check_carried(struct str body, const struct call *call)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct call call;
+    struct call call = {0};
     struct fault fault;
     char *copy = malloc(size + 1); /* of its own, so that ASan sees its end */
     MUST(copy != NULL);

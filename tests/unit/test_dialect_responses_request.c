@@ -17,7 +17,7 @@
 static struct call
 scanned(const char *body)
 {
-    struct call call;
+    struct call call = {0};
     struct fault fault = {0};
     if (dialect_responses.scan(str_from(body), ENDPOINT_RESPONSES, &call,
                                &fault) != 0)
@@ -65,7 +65,7 @@ TEST(a_scan_refuses_what_two_readers_may_understand_differently)
         {"{\"model\":\"a\",\"input\":[{\"content\":[{]}", "invalid_json", 400},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct call call;
+        struct call call = {0};
         struct fault fault = {0};
         int rc = dialect_responses.scan(str_from(cases[i].body),
                                         ENDPOINT_RESPONSES, &call, &fault);
@@ -310,7 +310,7 @@ start(void)
 static int
 read_body(const char *body, struct fault *fault)
 {
-    struct call call;
+    struct call call = {0};
     start();
     *fault = (struct fault){0};
     if (dialect_responses.scan(str_from(body), ENDPOINT_RESPONSES, &call,

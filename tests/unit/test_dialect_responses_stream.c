@@ -18,7 +18,7 @@ static void
 begin(const char *members, bool stream)
 {
     char body[1024];
-    struct call call;
+    struct call call = {0};
     struct fault fault = {0};
     if (request == NULL)
         request = canon_request_create();

@@ -208,7 +208,7 @@ TEST(a_boundary_that_looks_like_a_field_is_one_in_no_head)
 
 TEST(a_forms_model_is_found_and_its_place_known)
 {
-    struct call call;
+    struct call call = {0};
     struct fault fault;
     const char *body = SOUND("noise") FIELD("model", "whisper-1")
         FIELD("prompt", "hello") FIELD("stream", "True") END;
@@ -230,7 +230,7 @@ TEST(a_forms_model_is_found_and_its_place_known)
 
 TEST(a_forms_pictures_are_weighed_and_counted)
 {
-    struct call call;
+    struct call call = {0};
     struct fault fault;
     const char *body = FIELD("model", "gpt-image-1") FIELD("n", "3")
         FIELD("prompt", "a cat") SOUND("png") END;
@@ -262,7 +262,7 @@ TEST(a_form_that_hides_its_model_is_refused)
         {"{\"model\":\"a\"}", "invalid_multipart"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        struct call call;
+        struct call call = {0};
         struct fault fault = {.code = "none"};
         int r = scan_form(bad[i].body, ENDPOINT_IMAGE_EDITS, &call, &fault);
         if (r == 0 || strcmp(fault.code, bad[i].code) != 0)

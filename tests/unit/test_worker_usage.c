@@ -91,7 +91,7 @@ TEST(a_stream_beyond_its_budget_is_cut_with_a_clean_end)
     for (int i = 0; i < 3000; i++)
         buf_append_cstr(&body, "word ");
     buf_append_cstr(&body, "\"}]}");
-    struct call call;
+    struct call call = {0};
     struct fault fault;
     CHECK_EQ(dialect_openai.scan(buf_view(&body), ENDPOINT_CHAT, &call, &fault),
              0);

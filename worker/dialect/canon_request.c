@@ -246,5 +246,5 @@ canon_arguments(struct canon_request *request, struct str text,
         return text.len == 0 || !request->failed;
     }
     *object = plain;
-    return json_is_object(plain);
+    return json_is(plain, JSON_OBJECT);
 }

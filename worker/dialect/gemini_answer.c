@@ -51,7 +51,7 @@ write_arguments(struct json_writer *json, struct str text)
         text = str_make(plain.data, len > 0 ? (size_t)len : 0);
     }
     json_key(json, "args");
-    json_raw_line(json, json_is_object(text) ? text : STR_LIT("{}"));
+    json_raw_line(json, json_is(text, JSON_OBJECT) ? text : STR_LIT("{}"));
     buf_fini(&plain);
 }
 

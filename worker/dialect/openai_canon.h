@@ -25,9 +25,6 @@
 
 /* ---- small readers (openai_read_answer.c) ---- */
 
-/* A list to its last byte: what goes on as it stands must be JSON, and members
- * are not looked into while they are passed. */
-bool openai_is_list(struct str value);
 /* The inside of a string; empty for any other value. */
 struct str openai_text(struct str value);
 

@@ -39,20 +39,6 @@ openai_text(struct str value)
     return canon_inside(value, NULL);
 }
 
-bool
-openai_is_list(struct str value)
-{
-    struct json_reader reader;
-    struct json_token token;
-    json_reader_init(&reader, value);
-    enum json_type type = json_next(&reader, &token);
-    if (type != JSON_ARRAY)
-        return false;
-    while (type > JSON_BAD)
-        type = json_next(&reader, &token);
-    return type == JSON_END;
-}
-
 static bool
 is_word(struct str value, struct str word)
 {
@@ -194,7 +180,7 @@ read_vectors(struct canon_stream *stream, struct str data)
         if (json_number_u64(values[INDEX], &index) != 0 || index > UINT32_MAX)
             index = number;
         if (openai_text(values[VECTOR]).len > 0 ||
-            openai_is_list(values[VECTOR]))
+            json_is(values[VECTOR], JSON_ARRAY))
             canon_vector(stream, (uint32_t)index, values[VECTOR]);
     }
 }

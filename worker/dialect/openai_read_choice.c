@@ -301,7 +301,7 @@ openai_read_choice(struct canon_stream *stream, struct json_reader *reader)
     read_speech(stream, index, values[CHOICE_DELTA], values[CHOICE_MESSAGE]);
     if (values[CHOICE_LOGPROBS].len > 0 &&
         json_find(values[CHOICE_LOGPROBS], "content", &tokens) &&
-        openai_is_list(tokens))
+        json_is(tokens, JSON_ARRAY))
         canon_logprobs(stream, index, tokens);
     if (values[CHOICE_USAGE].len > 0)
         openai_usage_read(stream->answer, values[CHOICE_USAGE]);

@@ -126,7 +126,7 @@ anthropic_map_error(const struct catalogue_provider *provider, uint16_t status,
                          "gateway's credential");
         return true;
     }
-    if (!json_is_object(body)) {
+    if (!json_is(body, JSON_OBJECT)) {
         make_fault(fault, status,
                    status < 500 || status == 529 ? told_status(status) : 502,
                    " ", "without a readable reason");

@@ -111,7 +111,7 @@ openai_map_error(const struct catalogue_provider *provider, uint16_t status,
                    none);
         return true;
     }
-    if (!json_is_object(body)) {
+    if (!json_is(body, JSON_OBJECT)) {
         make_fault(fault, status, status < 500 ? told_status(status) : 502,
                    " without a readable reason", none);
         return true;
