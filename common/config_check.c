@@ -236,6 +236,9 @@ check_health_check(struct checker *checker,
     bool good = path == NULL || strcmp(path, "off") == 0 || path[0] == '/';
     for (const char *p = path; good && p != NULL && *p != '\0'; p++)
         good = *p > ' ' && *p < 0x7f && *p != '#';
+    if (provider->kind == PROVIDER_BEDROCK ||
+        provider->kind == PROVIDER_BUILTIN)
+        good = path == NULL || path[0] != '/'; /* no GET would be signed */
     if (!good)
         fault(checker, CONFIG_SECTION_provider, origin, "health_check",
               "neither \"off\" nor a path as /models");

@@ -53,8 +53,8 @@
       "longest cool-down, and the most of a Retry-After that is believed") \
     O(provider, health_check, health_check, STRING, "path", "off", 1, CONFIG_TEXT, RELOAD, \
       "\"off\", or what is fetched below base_url to find out whether it is back, as /models") \
-    O(provider, health_check_interval, health_check_interval_ms, DURATION, "", "10s", 100, CONFIG_HOUR, RELOAD, \
-      "time between two of them, while it cools down") \
+    O(provider, health_check_interval, health_check_interval_ms, DURATION, "", "10s", 1000, CONFIG_HOUR, RELOAD, \
+      "time between two of them, once its cool-down has passed") \
     O(provider, max_concurrency, max_concurrency, UINT, "calls", "0", 0, 1000000, RELOAD, \
       "calls that it is sent at once, over all workers; more wait; 0: any number") \
     O(provider, max_queue, max_queue, UINT, "calls", "1000", 0, 1000000, RELOAD, \

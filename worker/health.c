@@ -16,12 +16,9 @@
  */
 #include "worker/health_part.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/log.h"
 #include "shm/endpoint_window.h"
-#include "shm/model_stats.h"
 
 enum {
     /* So many failures in half a minute, and half of all calls: a burst, though
@@ -85,10 +82,22 @@ health_rules(const struct catalogue_provider *provider)
                                   .fails = provider->fails};
 }
 
+/* After a health check it is as long until the next one, each time. */
+static struct breaker_rules
+rules_of(const struct health_attempt *attempt)
+{
+    struct breaker_rules rules = health_rules(attempt->provider);
+    if (attempt->is_check)
+        rules.cooldown_ms = rules.cooldown_max_ms =
+            attempt->provider->health_check_interval_ms;
+    return rules;
+}
+
 /* The shared words of one endpoint and credential. */
 struct words {
     struct shm_breaker *endpoint, *credential;
     shm_u64 *limited;
+    bool is_checked; /* the credential, by health checks */
 };
 
 static struct words
@@ -101,7 +110,8 @@ words_of(const struct worker *worker, const struct catalogue_provider *provider,
     return (struct words){&health->breaker,
                           &segment_credentials(segment, provider->provider_idx)
                                ->breaker[credential],
-                          &health->limited[credential]};
+                          &health->limited[credential],
+                          provider->health_check != NULL && credential == 0};
 }
 
 /* ---- asking ---- */
@@ -114,8 +124,6 @@ is_left_to_checks(const struct worker *worker,
                   const struct shm_breaker *breaker, uint64_t now_ms)
 {
     struct breaker_view view;
-    if (provider->health_check == NULL)
-        return false;
     breaker_view(worker->heritage->segment, breaker, now_ms, &view);
     return now_ms < view.until_ms + 2 * provider->health_check_interval_ms +
                         provider->timeouts.connect_ms +
@@ -145,13 +153,14 @@ is_suspect(struct worker *worker, uint32_t endpoint_idx,
 
 static enum health_verdict
 verdict_of(struct worker *worker, const struct catalogue_provider *provider,
-           const struct shm_breaker *breaker, uint64_t now_ms)
+           const struct shm_breaker *breaker, bool is_checked, uint64_t now_ms)
 {
     switch (breaker_look(worker->heritage->segment, breaker, now_ms)) {
     case BREAKER_COOLING:
         return HEALTH_COOLING;
     case BREAKER_READY:
-        return is_left_to_checks(worker, provider, breaker, now_ms)
+        return is_checked &&
+                       is_left_to_checks(worker, provider, breaker, now_ms)
                    ? HEALTH_COOLING
                    : HEALTH_PROBE;
     case BREAKER_HEALTHY:
@@ -174,9 +183,10 @@ look(struct worker *worker, const struct catalogue_provider *provider,
                shm_load(&words->credential->run) == 0))
         return HEALTH_GOOD;
     enum health_verdict endpoint =
-        verdict_of(worker, provider, words->endpoint, now_ms);
-    enum health_verdict credential =
-        verdict_of(worker, provider, words->credential, now_ms);
+        verdict_of(worker, provider, words->endpoint,
+                   provider->health_check != NULL, now_ms);
+    enum health_verdict credential = verdict_of(
+        worker, provider, words->credential, words->is_checked, now_ms);
     enum health_verdict worse = endpoint > credential ? endpoint : credential;
     if (worse == HEALTH_GOOD &&
         is_suspect(worker, endpoint_idx, words->endpoint, now_ms, take))
@@ -270,55 +280,47 @@ health_may_send(struct worker *worker,
     return verdict;
 }
 
-/* ---- what came of it ---- */
-
-static void
-describe(const struct worker *worker, uint32_t endpoint_idx,
-         char model[SHM_NAME_BYTES])
+bool
+health_is_ready(const struct worker *worker,
+                const struct catalogue_provider *provider,
+                uint32_t endpoint_idx)
 {
-    uint32_t model_idx, provider_idx;
-    model[0] = '\0';
-    if (model_registry_endpoint_pair(worker->heritage->segment, endpoint_idx,
-                                     &model_idx, &provider_idx) == 0)
-        model_registry_model_name(worker->heritage->segment, model_idx, model);
-}
-
-static void
-tell_cooling(struct worker *worker, const struct health_attempt *attempt,
-             const struct shm_breaker *breaker, bool is_credential)
-{
-    char model[SHM_NAME_BYTES];
-    struct breaker_view view;
+    const struct segment *segment = worker->heritage->segment;
     uint64_t now_ms = loop_now_ms(worker->loop);
-    describe(worker, attempt->endpoint_idx, model);
-    breaker_view(worker->heritage->segment, breaker, now_ms, &view);
-    uint64_t ms = view.until_ms > now_ms ? view.until_ms - now_ms : 0;
-    if (is_credential)
-        log_warn("provider %s refuses credential %u (model %s): it is not used "
-                 "for %" PRIu64 " ms; check it",
-                 attempt->provider->name, attempt->credential, model, ms);
-    else
-        log_warn("model %s at provider %s fails: nothing is sent there for "
-                 "%" PRIu64 " ms",
-                 model, attempt->provider->name, ms);
+    struct words words = words_of(worker, provider, endpoint_idx, 0);
+    return breaker_look(segment, words.endpoint, now_ms) == BREAKER_READY ||
+           breaker_look(segment, words.credential, now_ms) == BREAKER_READY;
 }
+
+bool
+health_claim_check(struct worker *worker,
+                   const struct catalogue_provider *provider,
+                   uint32_t endpoint_idx, struct health_attempt *attempt)
+{
+    struct words words = words_of(worker, provider, endpoint_idx, 0);
+    health_send_anyway(worker, provider, endpoint_idx, 0, attempt);
+    attempt->is_check = true;
+    if (claim(worker, provider, &words, loop_now_ms(worker->loop), attempt) &&
+        (attempt->endpoint_ticket.claim != 0 ||
+         attempt->credential_ticket.claim != 0))
+        return true;
+    attempt->provider = NULL;
+    return false;
+}
+
+/* ---- what came of it ---- */
 
 static void
 pass(struct worker *worker, struct shm_breaker *breaker,
      const struct health_attempt *attempt, struct breaker_ticket *ticket,
      bool is_endpoint)
 {
-    char model[SHM_NAME_BYTES];
     bool was_probe = ticket->claim != 0;
     breaker_pass(breaker, ticket, attempt->started_ms,
                  loop_now_ms(worker->loop));
     *ticket = (struct breaker_ticket){0};
-    if (LIKELY(!was_probe))
-        return;
-    describe(worker, attempt->endpoint_idx, model);
-    log_info("%s at provider %s is back (model %s)",
-             is_endpoint ? "an endpoint" : "a credential",
-             attempt->provider->name, model);
+    if (UNLIKELY(was_probe))
+        health_tell_back(worker, attempt, is_endpoint);
 }
 
 /* It has answered, whatever it said. */
@@ -349,10 +351,10 @@ static void
 fail_credential(struct worker *worker, const struct words *words,
                 struct health_attempt *attempt, enum breaker_reason at_once)
 {
-    struct breaker_rules rules = health_rules(attempt->provider);
+    struct breaker_rules rules = rules_of(attempt);
     if (breaker_fail(words->credential, &rules, &attempt->credential_ticket,
                      attempt->started_ms, loop_now_ms(worker->loop), at_once))
-        tell_cooling(worker, attempt, words->credential, true);
+        health_tell_cooling(worker, attempt, words->credential, true);
 }
 
 /* Many failures among others that succeed. */
@@ -370,12 +372,12 @@ static void
 fail_endpoint(struct worker *worker, const struct words *words,
               struct health_attempt *attempt)
 {
-    struct breaker_rules rules = health_rules(attempt->provider);
+    struct breaker_rules rules = rules_of(attempt);
     enum breaker_reason at_once =
         is_burst(worker, attempt) ? BREAKER_BY_BURST : BREAKER_BY_NOTHING;
     if (breaker_fail(words->endpoint, &rules, &attempt->endpoint_ticket,
                      attempt->started_ms, loop_now_ms(worker->loop), at_once))
-        tell_cooling(worker, attempt, words->endpoint, false);
+        health_tell_cooling(worker, attempt, words->endpoint, false);
 }
 
 static void
@@ -435,7 +437,7 @@ health_note(struct worker *worker, struct health_attempt *attempt,
         return;
     struct words words = words_of(worker, attempt->provider,
                                   attempt->endpoint_idx, attempt->credential);
-    if (outcome->event != HEALTH_UNKNOWN)
+    if (outcome->event != HEALTH_UNKNOWN && !attempt->is_check)
         count(worker, attempt, outcome);
     switch (outcome->event) {
     case HEALTH_ANSWERED:

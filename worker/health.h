@@ -26,6 +26,7 @@ struct health_attempt {
     uint32_t endpoint_idx;
     uint8_t credential; /* of the provider's, < HEALTH_CREDENTIALS */
     bool has_head;
+    bool is_check; /* health_check.c's: counted nowhere */
     uint64_t started_ms;
     struct breaker_ticket endpoint_ticket, credential_ticket;
 };

@@ -21,12 +21,29 @@ struct health_row {
     uint32_t suspect_sent;
 };
 
+struct health_check;
+
 struct health {
     struct worker *worker;
     uint32_t row_count;
-    struct health_row *rows; /* by endpoint */
+    struct health_row *rows;     /* by endpoint */
+    struct health_check *checks; /* under way; health_check.c */
 };
 
 struct breaker_rules health_rules(const struct catalogue_provider *provider);
+/* To the log: it cools from now on; its probe has succeeded. */
+void health_tell_cooling(struct worker *worker,
+                         const struct health_attempt *attempt,
+                         const struct shm_breaker *breaker, bool is_credential);
+void health_tell_back(struct worker *worker,
+                      const struct health_attempt *attempt, bool is_endpoint);
+/* Whether the endpoint or the provider's first credential waits for a probe. */
+bool health_is_ready(const struct worker *worker,
+                     const struct catalogue_provider *provider,
+                     uint32_t endpoint_idx);
+/* The probe of a health check. False: another has it, nothing is owed. */
+bool health_claim_check(struct worker *worker,
+                        const struct catalogue_provider *provider,
+                        uint32_t endpoint_idx, struct health_attempt *attempt);
 
 #endif

@@ -23,6 +23,7 @@
 #include "worker/client.h"
 #include "worker/exchange.h"
 #include "worker/health.h"
+#include "worker/health_check.h"
 #include "worker/queue.h"
 #include "worker/request.h"
 #include "worker/retry.h"
@@ -89,6 +90,7 @@ heartbeat_on_timer(struct loop_timer *timer)
     struct catalogue *catalogue = worker_catalogue(worker);
     if (catalogue != NULL)
         catalogue_put(catalogue);
+    health_check_tick(worker);
     loop_timer_set(worker->loop, timer, now_ms + HEARTBEAT_MS);
 }
 
@@ -279,6 +281,7 @@ worker_fini(struct worker_process *process)
     client_close_all(worker);
     requests_cut_all(worker);
     loop_turn(worker->loop, 0); /* requests let go of their exchanges */
+    health_check_stop(worker);
     upstreams_destroy(&worker->upstreams);
     loop_destroy(&worker->loop); /* runs what was put off: frees */
     client_fini(worker);

@@ -47,7 +47,7 @@ class HealthCase(GatewayCase):
         self.a, self.b = Moody(self, "a"), Moody(self, "b")
         text = ""
         for moody in (self.a, self.b):
-            text += "[provider.%s]\nkind = openai\nbase_url = %s\n%s\n" % (
+            text += "[provider.%s]\nkind = openai\nbase_url = %s\napi_key = sk-moody\n%s\n" % (
                 moody.name, moody.mock.base_url, options)
         text += "[model.m]\nproviders = a, b\n"
         self.gw = self.gateway(workers=workers, extra=text).start()
@@ -142,6 +142,35 @@ class Death(HealthCase):
         except asyncio.TimeoutError:
             pass
         connection.close()
+
+
+class Check(HealthCase):
+    def test_a_provider_that_is_checked_is_probed_by_no_client(self):
+        self.start("cooldown = 100ms\nhealth_check = /models\n"
+                   "health_check_interval = 1s")
+        self.a.mode = "500"
+
+        async def story():
+            await self.until(lambda: self.checks() >= 3, "checks")
+            self.a.mode = "good"
+            await self.until(lambda: self.a.count("good") > 20, "it is back")
+        asyncio.run(self.load(story(), clients=4))
+        first = [i for i, (_, _, path) in enumerate(self.a.asked)
+                 if path == "/v1/models"]
+        good = [i for i in first if self.a.asked[i][1] == "good"]
+        # From the first check to the one that succeeded, nothing else came.
+        between = self.a.asked[first[0]:good[0] + 1]
+        self.assertEqual({path for _, _, path in between}, {"/v1/models"})
+        for before, after in zip(between, between[1:]):
+            self.assertGreater(after[0] - before[0], 0.9)
+        self.assertEqual({o.status for o in self.outcomes}, {200})
+        headers = [h for m, p, h, _ in self.a.mock.requests
+                   if m == "GET" and p == "/v1/models"]
+        self.assertEqual({h["authorization"] for h in headers},
+                         {"Bearer sk-moody"})
+
+    def checks(self):
+        return sum(path == "/v1/models" for _, _, path in list(self.a.asked))
 
 
 class Credential(HealthCase):
