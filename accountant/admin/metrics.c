@@ -3,22 +3,23 @@
  * counters per model and provider, and two histograms.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "accountant/admin/metrics.h"
+#include "accountant/admin/metrics_part.h"
 
 #include "common/money.h"
 #include "shm/model_stats.h"
 
 #define STAT(member) (offsetof(struct shm_stats, member) / sizeof(uint64_t))
 
-static void
-family(struct buf *out, const char *name, const char *type, const char *help)
+void
+metrics_family(struct buf *out, const char *name, const char *type,
+               const char *help)
 {
     buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 /* Label values: backslash, quote and newline are escaped. */
-static void
-label_value(struct buf *out, const char *text)
+void
+metrics_label(struct buf *out, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (*text == '\\' || *text == '"')
@@ -90,9 +91,9 @@ counters(const struct segment *segment, struct buf *out, const char *name,
             if (sum.v[rows[r].stat] == 0)
                 continue;
             buf_printf(out, "%s{provider=\"", name);
-            label_value(out, names.provider);
+            metrics_label(out, names.provider);
             buf_append_cstr(out, "\",model=\"");
-            label_value(out, names.model);
+            metrics_label(out, names.model);
             buf_printf(out, "\",%s=\"%s\"} %llu\n", label, rows[r].label,
                        (unsigned long long)sum.v[rows[r].stat]);
         }
@@ -105,19 +106,19 @@ costs(const struct metrics_input *input, struct buf *out)
     struct endpoint_names names;
     struct model_stats_sum sum;
     char amount[32];
-    family(out, "aigw_cost_total", "counter",
-           "Cost of all requests, in the currency named.");
+    metrics_family(out, "aigw_cost_total", "counter",
+                   "Cost of all requests, in the currency named.");
     for (uint32_t i = 0; i < endpoint_count(input->segment); i++) {
         if (!endpoint_read(input->segment, i, &names, &sum) ||
             sum.v[STAT(cost_nano)] == 0)
             continue;
         money_format_nano((int64_t)sum.v[STAT(cost_nano)], amount);
         buf_append_cstr(out, "aigw_cost_total{provider=\"");
-        label_value(out, names.provider);
+        metrics_label(out, names.provider);
         buf_append_cstr(out, "\",model=\"");
-        label_value(out, names.model);
+        metrics_label(out, names.model);
         buf_append_cstr(out, "\",currency=\"");
-        label_value(out, input->currency);
+        metrics_label(out, input->currency);
         buf_printf(out, "\"} %s\n", amount);
     }
 }
@@ -127,9 +128,9 @@ histogram_sample(struct buf *out, const char *name, const char *suffix,
                  const struct endpoint_names *names, const char *le)
 {
     buf_printf(out, "%s_%s{gen_ai_provider_name=\"", name, suffix);
-    label_value(out, names->provider);
+    metrics_label(out, names->provider);
     buf_append_cstr(out, "\",gen_ai_request_model=\"");
-    label_value(out, names->model);
+    metrics_label(out, names->model);
     if (le != NULL)
         buf_printf(out, "\",le=\"%s", le);
     buf_append_cstr(out, "\"} ");
@@ -142,7 +143,7 @@ histogram(const struct segment *segment, struct buf *out, const char *name,
 {
     struct endpoint_names names;
     struct model_stats_sum sum;
-    family(out, name, "histogram", help);
+    metrics_family(out, name, "histogram", help);
     for (uint32_t i = 0; i < endpoint_count(segment); i++) {
         if (!endpoint_read(segment, i, &names, &sum))
             continue;
@@ -168,7 +169,7 @@ static void
 number(struct buf *out, const char *name, const char *type, const char *help,
        uint64_t value)
 {
-    family(out, name, type, help);
+    metrics_family(out, name, type, help);
     buf_printf(out, "%s %llu\n", name, (unsigned long long)value);
 }
 
@@ -189,7 +190,7 @@ columns(const struct segment *segment, struct buf *out)
         else
             live++;
     }
-    family(out, "aigw_workers", "gauge", "Worker processes by state.");
+    metrics_family(out, "aigw_workers", "gauge", "Worker processes by state.");
     buf_printf(out,
                "aigw_workers{state=\"live\"} %llu\n"
                "aigw_workers{state=\"draining\"} %llu\n"
@@ -254,17 +255,17 @@ process_numbers(const struct metrics_input *in, struct buf *out)
 void
 metrics_write(const struct metrics_input *input, struct buf *out)
 {
-    family(out, "aigw_build_info", "gauge", "Version of the program.");
+    metrics_family(out, "aigw_build_info", "gauge", "Version of the program.");
     buf_append_cstr(out, "aigw_build_info{version=\"");
-    label_value(out, input->version);
+    metrics_label(out, input->version);
     buf_append_cstr(out, "\"} 1\n");
     process_numbers(input, out);
-    family(out, "aigw_requests_total", "counter",
-           "Requests that were admitted, by how they ended.");
+    metrics_family(out, "aigw_requests_total", "counter",
+                   "Requests that were admitted, by how they ended.");
     counters(input->segment, out, "aigw_requests_total", "outcome", outcomes,
              ARRAY_LEN(outcomes));
-    family(out, "aigw_tokens_total", "counter",
-           "Tokens by class; the classes never overlap.");
+    metrics_family(out, "aigw_tokens_total", "counter",
+                   "Tokens by class; the classes never overlap.");
     counters(input->segment, out, "aigw_tokens_total", "type", token_types,
              ARRAY_LEN(token_types));
     costs(input, out);
@@ -274,4 +275,5 @@ metrics_write(const struct metrics_input *input, struct buf *out)
     histogram(input->segment, out, "gen_ai_server_time_to_first_token_seconds",
               "From the request's head to the answer's first byte.",
               STAT(first_byte), STAT(first_byte_ms_sum));
+    metrics_health(input->segment, out);
 }

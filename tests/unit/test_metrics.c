@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
+#include "shm/endpoint_health.h"
+#include "shm/endpoint_window.h"
 #include "shm/model_stats.h"
 #include "tests/unit/shm_fixture.h"
 
@@ -168,6 +171,35 @@ TEST(requests_tokens_and_cost_are_counted_by_model_and_provider)
     CHECK_TRUE(has(&text, "aigw_tokens_total{provider=\"openai\",model="
                           "\"gpt-a\",type=\"prompt_missed\"} 30\n"));
     CHECK_TRUE(has(&text, "currency=\"USD\"} 4.5\n"));
+    buf_fini(&text);
+    fixture_close(&f);
+}
+
+TEST(an_endpoint_that_cools_and_its_medians_are_told)
+{
+    static const struct breaker_rules rules = {1000, 1000, 1000, 1};
+    static const struct breaker_ticket none;
+    struct fixture f;
+    struct buf text;
+    fixture_open(&f);
+    add_request(&f, "gpt-a", "openai", RECORD_OK, 200);
+    uint64_t now_ms = clock_mono_ms();
+    const struct window_sample sample = {.has_ttft = true, .ttft_ms = 64};
+    window_add(&f.seat[0], 0, &sample, now_ms);
+    CHECK_TRUE(breaker_fail(&segment_health(&f.segment, 0)->breaker, &rules,
+                            &none, now_ms, now_ms + 600000,
+                            BREAKER_BY_NOTHING));
+    CHECK_EQ(gate_enter(&f.seat[1], segment_gate_of_provider(&f.segment, 0), 9),
+             0);
+    write_text(&f, &text);
+    check_format(&text);
+    CHECK_TRUE(has(&text, "aigw_endpoint_cooling{provider=\"openai\",model="
+                          "\"gpt-a\"} 1\n"));
+    CHECK_TRUE(has(&text, "aigw_endpoint_cooled_total{provider=\"openai\","
+                          "model=\"gpt-a\"} 1\n"));
+    CHECK_TRUE(has(&text, "aigw_endpoint_ttft_median_seconds{provider="
+                          "\"openai\",model=\"gpt-a\"} 0.08\n"));
+    CHECK_TRUE(has(&text, "aigw_provider_calls{provider=\"openai\"} 1\n"));
     buf_fini(&text);
     fixture_close(&f);
 }
