@@ -68,10 +68,10 @@ TEST_OBJ    := $(call obj,$(WORKER_SRC) $(ACCOUNTANT_SRC) $(LEDGER_SRC) \
                  $(SHM_SRC) $(COMMON_SRC) $(filter-out master/main.c,$(MASTER_SRC)) \
                  $(wildcard tools/aigwctl_*.c))
 
-LIBS := -lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lzstd -lseccomp -lpthread -lm
+LIBS := -lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lzstd -lpcre2-8 -lseccomp -lpthread -lm
 
 DEPS := gcc make libc6-dev libssl-dev libcurl4-openssl-dev libleveldb-dev \
-        libcjson-dev zlib1g-dev libzstd-dev libseccomp-dev python3 procps \
+        libcjson-dev zlib1g-dev libzstd-dev libpcre2-dev libseccomp-dev python3 procps \
         openssl curl
 PROGRAMS := aigw aigwctl aigw-shmdump aigw-ledger
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))

@@ -84,6 +84,8 @@ access_log_begin(struct access_log *log)
 void
 access_log_add(struct access_log *log, const struct ledger_row *row)
 {
+    if ((row->flags & LEDGER_FLAG_UNLISTED) != 0)
+        return;
     ledger_row_to_json(row, &log->lines);
     buf_append_char(&log->lines, '\n');
 }

@@ -13,6 +13,7 @@
 
 #include "accountant/admin/admin.h"
 #include "accountant/control.h"
+#include "accountant/payloads.h"
 #include "accountant/store_private.h"
 #include "common/log.h"
 
@@ -23,6 +24,7 @@ struct accountant {
     struct loop *loop;
     struct store *store;
     struct admin *admin;
+    struct payloads *payloads;
     struct control control;
     struct loop_source wake;
 };
@@ -91,6 +93,8 @@ accountant_main(const struct heritage *heritage)
     if (rc < 0)
         fatal("cannot watch the master: %s", strerror(-rc));
     watch_wakeups(&accountant);
+    accountant.payloads =
+        payloads_create(heritage, accountant.store, accountant.loop);
     store_start(accountant.store, on_ready, &accountant);
 
     loop_run(accountant.loop);
@@ -98,6 +102,7 @@ accountant_main(const struct heritage *heritage)
     admin_destroy(&accountant.admin);
     loop_remove(accountant.loop, &accountant.wake);
     control_close(&accountant.control);
+    payloads_destroy(&accountant.payloads);
     store_destroy(&accountant.store);
     loop_destroy(&accountant.loop);
     return accountant.control.exit_status;

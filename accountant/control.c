@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "accountant/admin/admin.h"
+#include "accountant/payloads.h"
 #include "accountant/store_private.h"
 #include "common/log.h"
 
@@ -85,6 +86,7 @@ on_drained(void *context)
         return; /* too late: the last flush runs */
     loop_timer_clear(control->loop, &control->grace);
     log_info("stopping: the last flush");
+    payloads_take(store_payloads(control->store));
     store_stop(control->store, on_flushed, control);
 }
 
@@ -94,6 +96,7 @@ on_grace(struct loop_timer *timer)
     struct control *control =
         (struct control *)((char *)timer - offsetof(struct control, grace));
     log_info("stopping: the last flush, before all clients of management left");
+    payloads_take(store_payloads(control->store));
     store_stop(control->store, on_flushed, control);
 }
 

@@ -17,7 +17,8 @@
 enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 5000 };
 
 _Static_assert((int)RECORD_LOST == (int)LEDGER_CAUSE_LOST &&
-                   (int)RECORD_ESTIMATED == (int)LEDGER_FLAG_ESTIMATED,
+                   (int)RECORD_ESTIMATED == (int)LEDGER_FLAG_ESTIMATED &&
+                   (int)RECORD_UNLISTED == (int)LEDGER_FLAG_UNLISTED,
                "and of what recovery writes");
 _Static_assert((int)RECORD_CAUSES == (int)LEDGER_CAUSES,
                "the ledger has a name for every cause");

@@ -157,5 +157,8 @@ const struct config *store_config(const struct store *store);
 struct catalogue;
 const struct catalogue *store_catalogue(const struct store *store);
 struct loop *store_loop(const struct store *store);
+struct payloads;
+/* NULL: no payloads are kept. */
+struct payloads *store_payloads(const struct store *store);
 
 #endif

@@ -71,6 +71,7 @@ struct store {
     struct store_master master;
     struct retention retention;
     struct exporter exporter;
+    struct payloads *payloads; /* the accountant's; NULL: none are kept */
     struct escrows escrows;
     struct limit_keeper limit_keeper;
     struct reload *reload; /* a configuration under way */

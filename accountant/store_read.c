@@ -218,3 +218,9 @@ gateway_free(struct gateway **pointer)
     free(gateway);
     *pointer = NULL;
 }
+
+struct payloads *
+store_payloads(const struct store *store)
+{
+    return store->payloads;
+}

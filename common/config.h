@@ -34,6 +34,7 @@ enum provider_kind {
     PROVIDER_WORKERS_AI,
 };
 enum durability { DURABILITY_FLUSH, DURABILITY_STRICT };
+enum webhook_fail { WEBHOOK_FAIL_OPEN, WEBHOOK_FAIL_CLOSED };
 enum on_disconnect { ON_DISCONNECT_ABORT, ON_DISCONNECT_DRAIN };
 
 struct config_list { /* of NUL-terminated strings */
@@ -73,6 +74,8 @@ struct config_admin {
 };
 struct config_log {
     char *error, *level, *access; /* access: path, or "off" */
+    uint64_t payload_mib, payload_max_bytes;
+    struct config_list redact; /* patterns */
 };
 struct config_provider {
     char *name;
@@ -122,6 +125,12 @@ struct config_endpoint {
 struct config_gateway {
     char *name;
     char *settings[SETTINGS]; /* NULL: says nothing of it */
+    struct config_list redact; /* patterns */
+    struct config_list guard_prompt, guard_answer; /* NAME:ACTION:PATTERN */
+    char *webhook_url;                             /* NULL: nobody is asked */
+    uint64_t webhook_timeout_ms;
+    enum webhook_fail webhook_fail;
+    bool webhook_prompt;
 };
 
 struct config {

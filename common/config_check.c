@@ -494,5 +494,7 @@ config_check(struct config *config, const struct config_origins *origins,
         check_model(&checker, &config->models[i],
                     &origins->named[CONFIG_SECTION_model][i]);
     check_model_names(&checker);
-    return config_check_layers(config, origins, error) && checker.faults == 0;
+    bool layers = config_check_layers(config, origins, error);
+    bool guards = config_check_guards(config, origins, error);
+    return layers && guards && checker.faults == 0;
 }

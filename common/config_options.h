@@ -123,7 +123,13 @@
     O(log, level, level, CHOICE, "debug|info|warn|error", "info", 0, 0, RELOAD, \
       "least severity that is logged") \
     O(log, access, access, STRING, "path", "off", 1, CONFIG_TEXT, RELOAD, \
-      "\"off\", or the file of the access log, a JSON object a line")
+      "\"off\", or the file of the access log, a JSON object a line") \
+    O(log, payload_mib, payload_mib, U64, "MiB", "4", 0, 1024, RESTART, \
+      "ring by which the payloads of one worker go to the log, at least 4; what finds no room is dropped; 0: none is ever kept") \
+    O(log, payload_max, payload_max_bytes, SIZE, "", "64k", CONFIG_KIB, CONFIG_MIB, RELOAD, \
+      "most that is kept of a request, and of an answer") \
+    O(log, redact, redact, LIST, "PATTERN", "", 0, 64, RELOAD, \
+      "regular expressions (PCRE2) whose matches are replaced in payloads before they leave the worker; a comma in one is written \\,")
 
 #define CONFIG_PRICE_OPTIONS(O, section) \
     O(section, price_input, prices.input, PRICE, "per million tokens", "", 0, 0, RELOAD, \
@@ -188,7 +194,21 @@
     O(section, name, settings[SETTING_##id], SETTING, words, "", SETTING_##id, 0, RELOAD, text)
 
 #define CONFIG_GATEWAY_OPTIONS(O) \
-    SETTINGS_ROWS(CONFIG_LAYER_SETTING, O, gateway)
+    SETTINGS_ROWS(CONFIG_LAYER_SETTING, O, gateway) \
+    O(gateway, redact, redact, LIST, "PATTERN", "", 0, 64, RELOAD, \
+      "as redact of [log], besides it, for this profile's calls") \
+    O(gateway, guard_prompt, guard_prompt, LIST, "NAME:block|flag:PATTERN", "", 0, 64, RELOAD, \
+      "regular expressions (PCRE2) that are looked for in all texts of a request: block refuses it, flag marks it; a comma in one is written \\,") \
+    O(gateway, guard_answer, guard_answer, LIST, "NAME:block|flag:PATTERN", "", 0, 64, RELOAD, \
+      "the same in answers: text that may be the beginning of a match waits") \
+    O(gateway, webhook_url, webhook_url, URL, "", "", 0, CONFIG_TEXT, RELOAD, \
+      "asked before each call whether it may be made, by POST") \
+    O(gateway, webhook_timeout, webhook_timeout_ms, DURATION, "", "1s", 10, 60000, RELOAD, \
+      "time for its answer") \
+    O(gateway, webhook_fail, webhook_fail, ENUM, "open|closed", "closed", 0, 0, RELOAD, \
+      "without one: open makes the call, closed refuses it") \
+    O(gateway, webhook_prompt, webhook_prompt, BOOL, "", "no", 0, 0, RELOAD, \
+      "tell it the request's body, too")
 
 #define CONFIG_OPTIONS(O) \
     CONFIG_SERVER_OPTIONS(O) \

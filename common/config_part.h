@@ -176,5 +176,8 @@ bool config_check(struct config *config, const struct config_origins *origins,
 bool config_check_layers(struct config *config,
                          const struct config_origins *origins,
                          struct buf *error);
+bool config_check_guards(const struct config *config,
+                         const struct config_origins *origins,
+                         struct buf *error);
 
 #endif

@@ -271,17 +271,43 @@ add_list_item(const struct config_option *option, struct config_list *list,
     return false;
 }
 
+/* Up to a comma that has no backslash, or an even number of them, before it. */
+static size_t
+item_length(const char *text)
+{
+    size_t n = 0, slashes = 0;
+    while (text[n] != '\0' && (text[n] != ',' || slashes % 2 == 1)) {
+        slashes = text[n] == '\\' ? slashes + 1 : 0;
+        n++;
+    }
+    return n;
+}
+
+/* "\\," as ",": such are the only commas of an item. */
+static void
+unescape_commas(char *item)
+{
+    char *to = item;
+    for (const char *from = item; *from != '\0'; from++) {
+        if (*from == ',')
+            to--;
+        *to++ = *from;
+    }
+    *to = '\0';
+}
+
 static bool
 set_list(const struct config_option *option, struct config_list *list,
          const char *text, struct buf *reason)
 {
     *list = (struct config_list){0};
     for (const char *p = text; *text != '\0';) {
-        size_t n = strcspn(p, ",");
+        size_t n = item_length(p);
         if (!add_list_item(option, list, str_trim(str_make(p, n)), reason)) {
             config_list_free(list);
             return false;
         }
+        unescape_commas(list->items[list->count - 1]);
         if (p[n] == '\0')
             break;
         p += n + 1;
@@ -407,7 +433,12 @@ print_list(const struct config_list *list, struct buf *out)
     for (unsigned i = 0; i < list->count; i++) {
         if (i > 0)
             buf_append_cstr(out, ", ");
-        buf_append_cstr(out, list->items[i]);
+        /* As set_list() reads it. */
+        for (const char *p = list->items[i]; *p != '\0'; p++) {
+            if (*p == ',')
+                buf_append_char(out, '\\');
+            buf_append_char(out, *p);
+        }
     }
 }
 

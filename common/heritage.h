@@ -18,6 +18,7 @@
 
 struct segment;
 struct idempotency;
+struct payload_rings;
 
 enum { HERITAGE_LISTENERS_MAX = 4 * CONFIG_LISTEN_MAX };
 
@@ -32,6 +33,7 @@ struct heritage {
     const struct config *config;
     struct segment *segment;
     struct idempotency *idempotency; /* NULL: switched off */
+    struct payload_rings *payloads;  /* NULL: none are ever kept */
     const struct crypto_secrets *secrets;
     struct certificate *certificate; /* worker: wiped when it is in use */
     int control_fd;         /* SOCK_SEQPACKET to the master; EOF: it died */

@@ -14,6 +14,7 @@
 #include "common/proc.h"
 #include "master/master.h"
 #include "shm/column.h"
+#include "shm/payload_ring.h"
 
 static const char *const state_names[] = {"starting", "ready", "draining",
                                           "orphan"};
@@ -137,6 +138,18 @@ give_seat_back(struct master *master, int column, int error)
     return error;
 }
 
+/* Without room a worker serves all the same, and its payloads are dropped. */
+static void
+allocate_payloads(struct master *master, uint32_t column)
+{
+    if (master->heritage.payloads == NULL)
+        return;
+    int r = payload_rings_allocate(master->heritage.payloads, column);
+    if (r < 0)
+        log_warn("column=%u no room for the payloads of a worker: %s", column,
+                 strerror(-r));
+}
+
 int
 spawn_child(struct master *master, const struct role *role)
 {
@@ -145,6 +158,7 @@ spawn_child(struct master *master, const struct role *role)
         column = column_find_free(&master->segment);
         if (column < 0)
             return column;
+        allocate_payloads(master, (uint32_t)column);
     }
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,

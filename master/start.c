@@ -26,6 +26,7 @@
 #include "master/notify.h"
 #include "shm/column.h"
 #include "shm/idempotency.h"
+#include "shm/payload_ring.h"
 
 enum { PID_FILE_TRIES = 100 };
 
@@ -259,6 +260,19 @@ master_open_idempotency(struct master *master)
               master->segment.path, strerror(-r));
 }
 
+void
+master_open_payloads(struct master *master)
+{
+    if (master->config->log.payload_mib == 0)
+        return;
+    int r = payload_rings_open(&master->heritage.payloads, &master->segment,
+                               master->config->log.payload_mib,
+                               master_other_uid(master->config));
+    if (r < 0)
+        fatal("cannot make the rings of payloads beside %s: %s",
+              master->segment.path, strerror(-r));
+}
+
 static bool
 is_child(const struct master *master, pid_t pid)
 {
@@ -403,6 +417,12 @@ master_start(struct master *master)
         idempotency_path(&master->segment, path);
         give_to_user(config, path);
     }
+    master_open_payloads(master);
+    if (master->heritage.payloads != NULL) {
+        char path[160];
+        payload_rings_path(&master->segment, path);
+        give_to_user(config, path);
+    }
     master_adopt_orphans(master);
     open_sockets(master, passed, passed_count);
     activation_check(passed, passed_count, master->heritage.listeners,
@@ -432,6 +452,7 @@ master_finish(struct master *master)
             unlink(path);
         }
         idempotency_unlink(&master->segment);
+        payload_rings_unlink(&master->segment);
         int r = segment_unlink(master->segment.path);
         if (r < 0)
             log_warn("cannot remove %s: %s", master->segment.path,
@@ -442,6 +463,7 @@ master_finish(struct master *master)
     crypto_secrets_free(&master->secrets);
     certificate_wipe(&master->certificate);
     idempotency_close(&master->heritage.idempotency);
+    payload_rings_close(&master->heritage.payloads);
     segment_detach(&master->segment);
     config_free(master->config);
 }

@@ -124,6 +124,7 @@ attach(struct master *master)
         fatal("%s", buf_cstr(&error));
     buf_fini(&error);
     master_open_idempotency(master);
+    master_open_payloads(master);
 }
 
 static void

@@ -102,6 +102,17 @@ free_provider(struct catalogue_provider *provider)
     free(provider->names);
 }
 
+void
+catalogue_free_gateway(struct catalogue_gateway *gateway)
+{
+    free(gateway->redact);
+    free(gateway->guard_prompt);
+    free(gateway->guard_answer);
+    if (gateway->webhook != NULL)
+        free_provider(gateway->webhook);
+    free(gateway->webhook);
+}
+
 static void
 catalogue_free(struct catalogue *catalogue)
 {
@@ -115,6 +126,8 @@ catalogue_free(struct catalogue *catalogue)
     }
     free(catalogue->providers);
     free(catalogue->models);
+    for (uint32_t i = 0; i < catalogue->gateway_count; i++)
+        catalogue_free_gateway(&catalogue->gateways[i]);
     free(catalogue->gateways);
     free(catalogue->index);
     free(catalogue);

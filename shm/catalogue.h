@@ -71,6 +71,12 @@ struct catalogue_endpoint {
 struct catalogue_gateway {
     char name[SHM_NAME_BYTES];
     struct settings settings; /* one layer */
+    /* Lists with an item a line; NULL when absent. */
+    char *redact, *guard_prompt, *guard_answer;
+    /* Where the webhook is, a provider in all but its dialect; no host: none. */
+    struct catalogue_provider *webhook;
+    enum webhook_fail webhook_fail;
+    bool webhook_prompt;
 };
 
 struct catalogue_model {

@@ -71,8 +71,8 @@ copy_part(char *to, size_t size, const char *from, size_t len)
 
 /* scheme://host[:port][/path]; an IPv6 host stands in brackets, which are not
  * part of it. */
-static bool
-split_url(const char *url, struct catalogue_provider *p)
+bool
+catalogue_split_url(const char *url, struct catalogue_provider *p)
 {
     const char *mark = strstr(url, "://");
     if (mark == NULL || strpbrk(url, " @?#") != NULL ||
@@ -161,7 +161,7 @@ add_provider(struct build *b, unsigned i)
     p->provider_idx = (uint32_t)idx;
     if (!copy_part(p->name, sizeof(p->name), c->name, strlen(c->name)))
         return refuse(b, "provider", c->name, "its name is too long");
-    if (c->base_url != NULL && !split_url(c->base_url, p))
+    if (c->base_url != NULL && !catalogue_split_url(c->base_url, p))
         return refuse(b, "provider", c->name, "its base_url is not usable");
     p->kind = c->kind;
     p->verify = c->verify;

@@ -162,9 +162,10 @@ catalogue_add_settings(struct catalogue *catalogue, const struct config *config,
         }
         memcpy(gateway->name, c->name, len + 1);
         memset(&gateway->settings, 0, sizeof(gateway->settings));
-        if (!put_layer(catalogue, c->settings, &gateway->settings, error))
-            return false;
         catalogue->gateway_count++;
+        if (!put_layer(catalogue, c->settings, &gateway->settings, error) ||
+            !catalogue_add_guards(gateway, c, error))
+            return false;
     }
     return true;
 }

@@ -8,9 +8,9 @@
 
 #include "shm/catalogue_part.h"
 
-/* "AIGWCAT5". Another number with each change of the format: at an upgrade old
+/* "AIGWCAT6". Another number with each change of the format: at an upgrade old
  * workers meet a new file, and new ones an old. */
-#define CATALOGUE_MAGIC UINT64_C(0x3554414357474941)
+#define CATALOGUE_MAGIC UINT64_C(0x3654414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
@@ -108,6 +108,13 @@ put_gateway(struct buf *out, const struct catalogue_gateway *g)
 {
     put_text(out, g->name);
     buf_append(out, &g->settings, sizeof(g->settings));
+    put_text(out, g->redact);
+    put_text(out, g->guard_prompt);
+    put_text(out, g->guard_answer);
+    put_u64(out, (uint64_t)g->webhook_fail << 1 | g->webhook_prompt);
+    put_u64(out, g->webhook != NULL);
+    if (g->webhook != NULL)
+        put_provider(out, g->webhook);
 }
 
 void
@@ -304,6 +311,18 @@ get_gateway(struct reader *r, struct catalogue_gateway *g)
 {
     get_text(r, g->name, sizeof(g->name));
     get_settings(r, &g->settings);
+    g->redact = get_heap_text(r);
+    g->guard_prompt = get_heap_text(r);
+    g->guard_answer = get_heap_text(r);
+    uint32_t how = get_below(r, 4);
+    g->webhook_fail = (enum webhook_fail)(how >> 1);
+    g->webhook_prompt = how & 1;
+    if (get_below(r, 2) == 0)
+        return;
+    g->webhook = calloc(1, sizeof(*g->webhook));
+    r->bad = r->bad || g->webhook == NULL;
+    if (!r->bad)
+        get_provider(r, g->webhook);
 }
 
 struct catalogue *

@@ -14,6 +14,19 @@ bool catalogue_make_index(struct catalogue *catalogue);
 bool catalogue_make_tables(struct catalogue *catalogue, size_t providers,
                            size_t models, size_t gateways);
 
+/* What it owns, not itself. */
+void catalogue_free_gateway(struct catalogue_gateway *gateway);
+
+/* catalogue_build.c: scheme://host[:port][/path]; an IPv6 host stands in
+ * brackets, which are not part of it. */
+bool catalogue_split_url(const char *url, struct catalogue_provider *p);
+
+/* catalogue_guards.c: a profile's patterns and webhook. False with a reason; what
+ * was made is the profile's all the same. */
+bool catalogue_add_guards(struct catalogue_gateway *gateway,
+                          const struct config_gateway *config,
+                          struct buf *error);
+
 /* catalogue_build_more.c: what the pairs of model and provider have of their own,
  * profiles and the lowest layer of settings, of a catalogue that is complete but
  * for them. False with a reason. */

@@ -298,6 +298,10 @@ enum record_flags {
     RECORD_AMBIGUOUS = 4,
     RECORD_CLAMPED = 8,
     RECORD_CACHED = 16,
+    RECORD_UNLISTED = 256, /* of the books, and of no log that is asked for */
+    RECORD_FLAGGED = 512,  /* a guardrail found something */
+    RECORD_BLOCKED = 1024, /* and did not let it pass */
+    RECORD_PAYLOAD = 2048, /* bodies were kept, unless they found no room */
 };
 
 /*

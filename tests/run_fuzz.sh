@@ -9,7 +9,7 @@ shift
 cd "$(dirname "$0")/.." || exit 1
 jobs=${FUZZ_JOBS:-2}
 include="-I. -D_GNU_SOURCE -std=gnu11 -g -O1"
-libs="-lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lzstd -lpthread -lm"
+libs="-lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lzstd -lpcre2-8 -lpthread -lm"
 # What is undefined ends a run. Not so NULL + 0, at which clang's check of
 # pointers stops: a view of nothing is that.
 if [ "$mode" = replay ]; then

@@ -64,6 +64,7 @@ int run_model_list(struct ctl *ctl);
 int run_status(struct ctl *ctl);
 int run_usage(struct ctl *ctl);
 int run_logs(struct ctl *ctl);
+int run_logs_show(struct ctl *ctl);
 int run_verify(struct ctl *ctl);
 int run_completion(struct ctl *ctl); /* aigwctl_completion_run.c */
 

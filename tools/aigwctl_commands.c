@@ -82,6 +82,7 @@ const struct flag ctl_flags[] = {
     {"text", 0, FLAG_VALUE, false, "TEXT", "rows that contain it"},
     {"metadata", 0, FLAG_VALUE, false, "NAME=VALUE",
      "rows of calls with it; NAME alone: with any value"},
+    {"payload", 0, FLAG_SWITCH, false, NULL, "the bodies, too"},
     {"order", 0, FLAG_VALUE, false, "desc|asc", "newest or oldest first"},
     {NULL, 0, FLAG_SWITCH, false, NULL, NULL},
 };
@@ -148,6 +149,9 @@ const struct command ctl_commands[] = {
     {"status", "", "", run_status, "show the state of the server", NULL},
     {"usage", "[ref]", "key group since from to by resolution", run_usage,
      "sum requests, tokens and cost", "usage --since 7d --by day,model"},
+    {"logs show", "<request-id>", "payload", run_logs_show,
+     "show one call, with the bodies that were kept of it",
+     "logs show req_0123456789abcdef0123456789abcdef --payload"},
     {"logs", "[ref]",
      "follow limit key group model provider status cause request-id text "
      "metadata since from to order",

@@ -225,3 +225,24 @@ run_logs(struct ctl *ctl)
     buf_fini(&path);
     return status;
 }
+
+int
+run_logs_show(struct ctl *ctl)
+{
+    cJSON *answer = NULL;
+    struct buf path;
+    const char *id = ctl->args.positional[0];
+    if (strspn(id, "abcdefghijklmnopqrstuvwxyz_0123456789") != strlen(id)) {
+        output_error(&ctl->output, "USAGE_ERROR",
+                     "a request id is as in x-request-id: req_...", NULL);
+        return CTL_USAGE;
+    }
+    buf_init(&path, 0);
+    buf_printf(&path, "/admin/v1/logs/%s", id);
+    ctl_query(&path, "payload",
+              argument_given(&ctl->args, "payload") ? "yes" : NULL);
+    int status = ctl_call(ctl, "GET", buf_cstr(&path), NULL, &answer);
+    buf_fini(&path);
+    return status == CTL_OK ? output_object(&ctl->output, answer, NULL)
+                            : status;
+}

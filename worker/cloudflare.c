@@ -23,7 +23,8 @@ static const struct {
     {"insufficient_quota", 2045, 3036}, {"insufficient_balance", 2021, 2021},
     {"invalid_value", 5006, 5006},      {"invalid_json", 5006, 5006},
     {"upstream_error", 2005, 2005},     {"upstream_timeout", 2005, 3007},
-    {"request_timeout", 3008, 3008},    {"request_too_large", 3006, 3006},
+    {"request_timeout", 3008, 3008},    {"prompt_blocked", 2016, 2016},
+    {"answer_blocked", 2017, 2017},     {"request_too_large", 3006, 3006},
     {"overloaded", 3040, 3040},
 };
 

@@ -14,13 +14,17 @@
 #ifndef AIGW_WORKER_RELAY_PARTS_H
 #define AIGW_WORKER_RELAY_PARTS_H
 
+#include "worker/guard.h"
+#include "worker/payload.h"
 #include "worker/request.h"
 
 enum {
     RELAY_PIECES = 64,            /* spans of one send */
     RELAY_EVENT_MAX = 64 * 1024,  /* a longer event passes as it comes */
     RELAY_PLAIN_MAX = 256 * 1024, /* a longer answer passes as it comes */
-    RELAY_TAIL_BYTES = 64,        /* of a long answer: sent when settled */
+    RELAY_LOOKED_AT_MAX = 64 * 1024 * 1024, /* of a plain answer */
+    RELAY_GUARDED_MAX = 8 * 1024 * 1024,    /* of an event that is looked at */
+    RELAY_TAIL_BYTES = 64, /* of a long answer: sent when settled */
     /* All that an answer in another dialect takes at a time. */
     RELAY_TRANSLATE_MAX = 64 * 1024 * 1024,
 };
@@ -96,6 +100,28 @@ void relay_health_head(struct request *request);
  * -1 with *fault: there is none. */
 int relay_send_upstream(struct request *request,
                         struct fault *fault) MUST_CHECK;
+
+/* ---- relay_guard.c: answers that are looked at, and kept ---- */
+/* Whether the profile's guardrails look at this call's answer. */
+static inline bool
+relay_guards(const struct request *request)
+{
+    return UNLIKELY(request->guard != NULL) && guard_has_answer(request->guard);
+}
+/* answer->on_text: a piece of a stream's text. */
+void relay_on_text(void *owner, struct str inside);
+/* An event of a stream of the same dialect, which waits until it may pass. */
+void relay_guard_hold(struct request *request, const char *ptr, size_t len);
+/* What of the waiting bytes may go out now; `last`: no text follows. They are to
+ * be sent, and forgotten by relay_guard_sent(). False: something blocks, the
+ * request has ended with an error. */
+bool relay_guard_release(struct request *request, bool last, struct str *out);
+void relay_guard_sent(struct request *request, struct str bytes);
+/* The same between dialects: the bytes stand in `out`, of which *ready may go. */
+bool relay_guard_translated(struct request *request, bool last,
+                            const struct buf *out, size_t *ready);
+/* All of a plain answer; false: blocked, the request has ended. */
+bool relay_guard_body(struct request *request, struct str body);
 
 /* ---- relay_translate.c: request->translation is not NULL ---- */
 /* Makes it, from request->dialect to request->answer.dialect. 0, -1, *fault. */

@@ -54,6 +54,8 @@ send_held(struct request *request, size_t bytes, bool last)
     struct buf *held = &request->held;
     if (request->client == NULL)
         return;
+    if (request->payload != NULL)
+        payload_keep(request, str_make(buf_ptr(held), bytes));
     if (!request->answer_started) {
         struct relay *relay = request->relay;
         struct buf *head = &request->worker->reply;
@@ -96,6 +98,9 @@ finish_plain(struct request *request)
         credential_hide(request->provider,
                         request->held.data + request->held.start,
                         buf_len(&request->held));
+    if (relay_guards(request) &&
+        !relay_guard_body(request, buf_view(&request->held)))
+        return;
     request->status = request->relay->status;
     request->cause = RECORD_OK;
     if (request->client != NULL)
@@ -183,6 +188,16 @@ relay_plain_end(struct request *request)
         finish_plain(request);
 }
 
+/* It is looked at only as a whole. */
+static void
+fail_too_long(struct request *request)
+{
+    struct fault fault;
+    fault_set(&fault, 502, "server_error", "upstream_error", NULL,
+              "the provider's answer is too long to be looked at");
+    relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
+}
+
 void
 relay_plain_flush(struct request *request)
 {
@@ -206,6 +221,11 @@ relay_plain_flush(struct request *request)
     }
     if (!relay->is_passing && buf_len(held) <= RELAY_PLAIN_MAX)
         return;
+    if (relay_guards(request)) { /* it passes as a whole, or not */
+        if (buf_len(held) > RELAY_LOOKED_AT_MAX)
+            fail_too_long(request);
+        return;
+    }
     relay->is_passing = true;
     relay_plain_count(request);
     if (is_beyond_lease(request))

@@ -170,7 +170,9 @@ take_events(struct request *request, struct str bytes, bool in_held, size_t off,
         if (UNLIKELY(request->answer.error_seen)) /* our buffers' bytes */
             credential_hide(request->provider,
                             (char *)(uintptr_t)bytes.ptr + used, event.bytes);
-        if (verdict == EVENT_PASS) {
+        if (verdict == EVENT_PASS && relay_guards(request)) {
+            relay_guard_hold(request, bytes.ptr + used, event.bytes);
+        } else if (verdict == EVENT_PASS) {
             if (relay->piece_count == RELAY_PIECES) {
                 relay_note_delivery(request);
                 relay_send_batch(request, (struct str){NULL, 0}, false);
@@ -247,16 +249,52 @@ relay_stream_body(struct request *request, struct str bytes)
         buf_append_str(held, str_skip(bytes, used));
     }
     size_t most = request->dialect->event_bytes;
-    if (buf_len(held) - relay->partial > (most > 0 ? most : RELAY_EVENT_MAX))
+    if (most == 0)
+        most = RELAY_EVENT_MAX;
+    if (relay_guards(request))
+        most =
+            SIZE_MAX; /* it is read, or the call ends: relay_stream_flush() */
+    if (buf_len(held) - relay->partial > most)
         start_long_event(request);
 }
 
 /* ---- ends ---- */
 
 static void
+settle_once(struct request *request)
+{
+    if (request->settled)
+        return;
+    relay_note_delivery(request);
+    request->cause = RECORD_OK;
+    request->status = request->relay->status;
+    usage_settle(request);
+}
+
+/* What may pass of what waits, and `last`: the end of the answer. False: it was
+ * blocked. */
+static bool
+send_guarded(struct request *request, bool all_said, bool last)
+{
+    struct str ready;
+    if (!relay_guard_release(request, all_said, &ready))
+        return false;
+    if (last && !request->settled)
+        settle_once(request);
+    else if (ready.len > 0)
+        relay_note_delivery(request);
+    if (ready.len > 0 || last)
+        relay_send_batch(request, ready, last);
+    relay_guard_sent(request, ready);
+    return true;
+}
+
+static void
 finish_cut(struct request *request)
 {
     struct buf tail;
+    if (relay_guards(request) && !send_guarded(request, true, false))
+        return;
     buf_init(&tail, 0);
     request->cause = RECORD_CUT;
     request->status = request->relay->status;
@@ -283,22 +321,15 @@ take_rest(struct request *request)
     size_t used = take_events(request, all, true, relay->partial, true);
     /* Bytes that are no event (an empty line's first half) pass as well. */
     if (used < all.len && !request->cut) {
-        if (relay->piece_count == RELAY_PIECES)
-            relay_send_batch(request, (struct str){NULL, 0}, false);
-        add_piece(relay, NULL, relay->partial + used, all.len - used);
+        if (relay_guards(request)) {
+            relay_guard_hold(request, all.ptr + used, all.len - used);
+        } else {
+            if (relay->piece_count == RELAY_PIECES)
+                relay_send_batch(request, (struct str){NULL, 0}, false);
+            add_piece(relay, NULL, relay->partial + used, all.len - used);
+        }
     }
     relay->partial = buf_len(held);
-}
-
-static void
-settle_once(struct request *request)
-{
-    if (request->settled)
-        return;
-    relay_note_delivery(request);
-    request->cause = RECORD_OK;
-    request->status = request->relay->status;
-    usage_settle(request);
 }
 
 void
@@ -309,9 +340,43 @@ relay_stream_end(struct request *request)
         finish_cut(request);
         return;
     }
+    if (relay_guards(request)) {
+        if (send_guarded(request, true, true))
+            request_done(request);
+        return;
+    }
     settle_once(request);
     relay_send_batch(request, (struct str){NULL, 0}, true);
     request_done(request);
+}
+
+/* The looked-at form of relay_stream_flush()'s end. */
+static void
+flush_guarded(struct request *request)
+{
+    struct relay *relay = request->relay;
+    struct buf *held = &request->held;
+    struct fault fault;
+    if (buf_len(held) - relay->partial > RELAY_GUARDED_MAX) {
+        fault_set(&fault, 502, "server_error", "upstream_error", NULL,
+                  "an event of the provider's answer is too long to be looked "
+                  "at");
+        relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
+        return;
+    }
+    if (request->answer.done_seen && !request->settled) {
+        /* Many clients leave at [DONE]: settled before it goes out. */
+        struct str ready;
+        if (!relay_guard_release(request, true, &ready))
+            return;
+        settle_once(request);
+        relay_send_batch(request, ready, false);
+        relay_guard_sent(request, ready);
+    } else if (!send_guarded(request, request->answer.done_seen, false)) {
+        return;
+    }
+    buf_consume(held, relay->partial);
+    relay->partial = 0;
 }
 
 void
@@ -331,6 +396,10 @@ relay_stream_flush(struct request *request)
     }
     if (exchange_is_complete(request->exchange)) {
         relay_stream_end(request);
+        return;
+    }
+    if (relay_guards(request)) {
+        flush_guarded(request);
         return;
     }
     /* Many clients leave at [DONE]: for them it is the last byte. */

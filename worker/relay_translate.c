@@ -14,6 +14,7 @@
 #include "common/net/eventstream.h"
 #include "common/net/http_reply.h"
 #include "worker/error_reply.h"
+#include "worker/request_body.h"
 #include "worker/provider/credential.h"
 
 /* ---- memory ---- */
@@ -169,15 +170,41 @@ static void
 send_out(struct request *request, bool last)
 {
     struct buf *out = &request->translation->out;
+    if (request->payload != NULL && !relay_gives_stream(request))
+        payload_keep(request, buf_view(out));
     relay_send_batch(request, buf_view(out), last);
     buf_reset(out);
+}
+
+/* All has been said: whether it may pass. False: blocked, the request ended. */
+static bool
+passes_guard(struct request *request)
+{
+    size_t ready;
+    return !relay_guards(request) ||
+           relay_guard_translated(request, true, &request->translation->out,
+                                  &ready);
+}
+
+/* What may pass by now, where answers are looked at. */
+static void
+flush_guarded(struct request *request)
+{
+    struct buf *out = &request->translation->out;
+    size_t ready;
+    if (!relay_guard_translated(request, false, out, &ready) || ready == 0)
+        return;
+    relay_note_delivery(request);
+    relay_send_batch(request, str_make(buf_ptr(out), ready), false);
+    buf_consume(out, ready);
 }
 
 /* Before a failure is told. */
 static void
 send_what_there_is(struct request *request)
 {
-    if (buf_len(&request->translation->out) == 0)
+    /* What was not looked at yet does not pass. */
+    if (buf_len(&request->translation->out) == 0 || relay_guards(request))
         return;
     relay_note_delivery(request);
     send_out(request, false);
@@ -232,6 +259,9 @@ take_events(struct request *request, struct str bytes, bool at_end)
            next_event(relay, str_skip(bytes, used), at_end, &event)) {
         request->answer.dialect->read_event(stream, &event);
         used += event.bytes;
+        if (relay_guards(request))
+            guard_mark(request->guard, *guard_passed(request->guard) +
+                                           buf_len(&request->translation->out));
     }
     return used;
 }
@@ -271,6 +301,8 @@ ends_otherwise(struct request *request)
         return true;
     }
     if (stream->is_cut && !request->settled) {
+        if (!passes_guard(request))
+            return true;
         request->cut = true;
         settle_and_end(request, RECORD_CUT);
         send_out(request, true);
@@ -278,7 +310,8 @@ ends_otherwise(struct request *request)
         return true;
     }
     if (request->relay->bad_frames && !request->settled) {
-        if (request->answer_started || buf_len(stream->out) > 0)
+        if ((request->answer_started || buf_len(stream->out) > 0) &&
+            !relay_guards(request))
             send_out(request, false);
         fault_set(&fault, 502, "server_error", "upstream_error", NULL,
                   "the provider's answer is not understood (a damaged frame)");
@@ -304,6 +337,8 @@ relay_translate_end(struct request *request)
         relay_fail(request, RECORD_UPSTREAM_CUT, &fault);
         return;
     }
+    if (!passes_guard(request))
+        return;
     settle_and_end(request, RECORD_OK);
     if (request->translation->stream.failed) {
         fail_without_memory(request);
@@ -322,6 +357,12 @@ relay_translate_flush(struct request *request)
         return;
     }
     if (ends_otherwise(request))
+        return;
+    if (relay_guards(request) && !request->answer.done_seen) {
+        flush_guarded(request);
+        return;
+    }
+    if (!passes_guard(request))
         return;
     /* Many clients leave at the last event: for them it is the last byte. */
     if (request->answer.done_seen && request->call.stream)
@@ -348,6 +389,10 @@ relay_translate_plain(struct request *request)
     if (!relay_translate_fits(request))
         return;
     request->answer.dialect->read_plain(stream, buf_view(&request->held));
+    bool passes = !relay_guards(request) || stream->has_error ||
+                  relay_guard_body(request, buf_view(&request->held));
+    if (!passes)
+        return;
     if (request->held.cap > FREE_BYTES)
         buf_fini(&request->held);
     else

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "worker/error_reply.h"
+#include "worker/request_body.h"
 #include "worker/relay_translation.h"
 
 void

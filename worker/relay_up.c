@@ -94,6 +94,13 @@ begin_answer(struct request *request, const struct dialect *dialect,
              uint8_t endpoint)
 {
     struct answer *answer = &request->answer;
+    bool is_heard = request->payload != NULL || relay_guards(request);
+    answer->on_text = is_heard ? relay_on_text : NULL;
+    answer->listener = request;
+    if (request->payload != NULL)
+        payload_begin_answer(request);
+    if (relay_guards(request))
+        guard_begin_answer(request->guard);
     answer->dialect = dialect;
     answer->endpoint = endpoint;
     answer->stream = request->call.stream;

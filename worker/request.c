@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/request.h"
+#include "worker/request_body.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -11,7 +12,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/net/http_parse.h"
+#include "worker/error_reply.h"
+#include "worker/guard.h"
 #include "worker/management.h"
+#include "worker/payload.h"
 #include "worker/request_universal.h"
 #include "worker/retry.h"
 
@@ -39,7 +43,8 @@ static const unsigned step_edges[REQUEST_STEPS] = {
     [REQUEST_AUTH] = TO(BODY) | TO(LOCAL) | TO(DONE),
     [REQUEST_BODY] = TO(SCAN) | TO(LOCAL) | TO(DONE),
     [REQUEST_SCAN] = TO(ROUTE) | TO(DONE),
-    [REQUEST_ROUTE] = TO(ADMIT) | TO(DONE),
+    [REQUEST_ROUTE] = TO(GUARD) | TO(ADMIT) | TO(DONE),
+    [REQUEST_GUARD] = TO(ADMIT) | TO(DONE),
     [REQUEST_ADMIT] = TO(UPSTREAM) | TO(DONE),
     [REQUEST_UPSTREAM] = TO(RELAY) | TO(QUEUE) | TO(DONE),
     [REQUEST_QUEUE] = TO(UPSTREAM) | TO(DONE),
@@ -142,6 +147,8 @@ request_free(struct loop_deferred *deferred)
         exchange_abort(request->exchange);
     if (request->translation != NULL)
         relay_translation_end(request);
+    if (request->guard != NULL)
+        guard_free(&request->guard);
     if (request->universal != NULL)
         universal_free(&request->universal);
     if (request->catalogue != NULL)
@@ -183,6 +190,7 @@ request_take(struct requests *all)
             return NULL;
         request->relay = NULL;
         request->answer.tap = NULL;
+        request->answer.on_text = NULL;
         buf_init(&request->head_copy, 0);
         buf_init(&request->body, 0);
         buf_init(&request->upstream_head, 0);
@@ -240,6 +248,8 @@ request_done(struct request *request)
     if (request->decode != NULL)
         request_decode_cancel(request);
     struct client *client = request->client;
+    if (request->payload != NULL)
+        payload_end(request);
     if (request->has_repeat_entry)
         repeat_end(request);
     retry_cancel(request);
@@ -290,6 +300,15 @@ request_keep_head(struct request *request, const struct http_head *head)
     return 0;
 }
 
+/* It was not made yet. */
+static void
+cut_before(struct request *request)
+{
+    struct fault fault;
+    fault_set_overloaded(&fault, "the gateway is stopping");
+    request_fail(request, &fault);
+}
+
 void
 requests_cut_all(struct worker *worker)
 {
@@ -301,6 +320,8 @@ requests_cut_all(struct worker *worker)
             relay_cut(request);
         else if (request->step == REQUEST_LOCAL)
             management_cut(request);
+        else if (request->step == REQUEST_GUARD)
+            cut_before(request);
         request = next;
     }
 }

@@ -39,6 +39,8 @@ struct relay;
 struct translation;
 struct path_row;
 struct universal;
+struct guard;
+struct payload;
 
 enum { REQUEST_ID_LEN = 36 };
 struct request {
@@ -104,6 +106,10 @@ struct request {
     uint64_t body_booked, canon_booked; /* of worker->..._bytes_held */
     struct body_decode *decode;         /* under way; NULL: none */
 
+    struct guard *guard;     /* guard.h; NULL: its profile has none */
+    struct payload *payload; /* payload.h; NULL: not to be kept */
+    uint16_t guard_flags;    /* record_flags */
+
     /* the answer */
     struct exchange *exchange;
     struct translation *translation; /* NULL: its bytes pass */
@@ -118,6 +124,8 @@ struct request {
     struct prompt_guess guess; /* the scan's, before calibration */
     struct usage usage;        /* after usage_settle() */
     int64_t cost_nano;
+    int64_t ended_wall_ms; /* as the record has it */
+    char guard_name[64];   /* of the guardrail that found something */
     char error_text[128];
     struct loop_deferred free_later;
     bool has_repeat_entry; /* repeat.c: it has begun by its Idempotency-Key */
@@ -187,23 +195,6 @@ void request_reply_with(struct request *request, uint16_t status,
 /* Head and body in one send; the request ends. */
 void request_reply(struct request *request, uint16_t status,
                    struct str content_type, struct str body);
-
-/* ---- request_body.c, request_decode.c ---- */
-/* Takes `bytes` in all of the memory meant for bodies, in place of what it had:
- * announced ones before the first has come, and at decoding both texts and the
- * decoder. False: there is not so much left, nothing changes. */
-bool request_book(struct request *request, uint64_t bytes) MUST_CHECK;
-/* The same for what translating takes beside the body: as much again, at most. */
-bool request_book_canon(struct request *request, uint64_t bytes) MUST_CHECK;
-/* The body is there as it was sent: decodes it, over several turns where it is
- * long, and goes on with request_begin_call(), or refuses it. */
-void request_decode(struct request *request);
-void request_decode_cancel(struct request *request);
-/* request_front.c: the body is there as it is meant. */
-void request_begin_call(struct request *request);
-
-/* request_front.c: from the scan of the body on. */
-void request_call(struct request *request);
 
 /* ---- steps in files of their own ---- */
 /* auth.c: 0 and request->key, or -1 with *fault. Cheap refusals first. */

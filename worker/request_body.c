@@ -10,6 +10,7 @@
 
 #include "worker/error_reply.h"
 #include "worker/request.h"
+#include "worker/request_body.h"
 
 static bool
 book(uint64_t *held, uint64_t max, uint64_t *booked, uint64_t bytes)

@@ -11,6 +11,7 @@
 #include "common/net/http_decode.h"
 #include "worker/error_reply.h"
 #include "worker/request.h"
+#include "worker/request_body.h"
 
 enum {
     TURN_BYTES = 512 * 1024, /* of output a turn: one or two milliseconds */

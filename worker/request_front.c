@@ -8,8 +8,11 @@
 #include "common/hash.h"
 #include "common/net/http_decode.h"
 #include "worker/error_reply.h"
+#include "worker/guard.h"
 #include "worker/management.h"
+#include "worker/payload.h"
 #include "worker/request.h"
+#include "worker/request_body.h"
 #include "worker/request_call.h"
 #include "worker/request_universal.h"
 
@@ -232,6 +235,20 @@ request_call(struct request *request)
     if (route_find(request, &fault) < 0)
         goto refuse;
     calibrate(request);
+    payload_begin(request);
+    if (UNLIKELY(request->gateway != NULL) && guard_is_wanted(request))
+        guard_before(request);
+    else
+        request_admit(request);
+    return;
+refuse:
+    request_fail(request, &fault);
+}
+
+void
+request_admit(struct request *request)
+{
+    UNINITIALIZED struct fault fault;
     request_enter(request, REQUEST_ADMIT);
     if (request->worker->heritage->idempotency != NULL &&
         repeat_check(request, &fault) < 0)

@@ -7,6 +7,7 @@
 #include "worker/clickzetta.h"
 #include "worker/cloudflare.h"
 #include "worker/error_reply.h"
+#include "worker/payload.h"
 #include "worker/request.h"
 #include "worker/request_path.h"
 #include "worker/request_universal.h"
@@ -97,6 +98,8 @@ request_reply_begin(struct request *request, struct buf *out, uint16_t status)
                        universal_step_index(request->universal));
     if (request->plane >= PLANE_CF_GATEWAY || request->event_id.len > 0)
         cloudflare_id_fields(request, out);
+    if (request->guard_name[0] != '\0')
+        http_field_cstr(out, "x-aigw-guardrail", request->guard_name);
     route_fields(request, out);
     if (request->settled)
         cost_fields(request, out);
@@ -166,6 +169,8 @@ static void
 send_and_end(struct request *request, struct str body)
 {
     struct buf *out = &request->worker->reply;
+    if (request->payload != NULL)
+        payload_keep(request, body);
     struct iovec pieces[2] = {
         {out->data + out->start, buf_len(out)},
         {(void *)(uintptr_t)body.ptr, request->head_only ? 0 : body.len}};

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "worker/error_reply.h"
 #include "worker/request_call.h"
+#include "worker/request_body.h"
 #include "worker/universal_step.h"
 
 struct universal {

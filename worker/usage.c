@@ -12,6 +12,7 @@
 #include "shm/model_stats.h"
 #include "shm/ring.h"
 #include "worker/request.h"
+#include "worker/settings.h"
 
 static uint32_t
 narrow(uint64_t n)
@@ -50,12 +51,22 @@ is_free(const struct request *request)
            !exchange_has_begun(request->exchange);
 }
 
+/* Its settings say that no log shows it: then only the books know of it. */
+static bool
+is_unlisted(const struct request *request)
+{
+    return setting_of(request, SETTING_COLLECT_LOG) == 0;
+}
+
 static uint16_t
 flags_of(const struct request *request, bool estimated, bool ambiguous)
 {
     return (uint16_t)((request->call.stream ? RECORD_STREAM : 0) |
                       (estimated ? RECORD_ESTIMATED : 0) |
                       (ambiguous ? RECORD_AMBIGUOUS : 0) |
+                      request->guard_flags |
+                      (request->payload != NULL ? RECORD_PAYLOAD : 0) |
+                      (is_unlisted(request) ? RECORD_UNLISTED : 0) |
                       (request->clamped ? RECORD_CLAMPED : 0));
 }
 
@@ -83,6 +94,8 @@ static uint32_t
 fill_meta(const struct request *request, struct shm_record *record,
           char meta[SHM_RECORD_META_MAX])
 {
+    if (is_unlisted(request))
+        return 0;
     size_t asked = request->call.model_len;
     size_t error = strnlen(request->error_text, sizeof(request->error_text));
     memcpy(meta, request->call.model, asked);
@@ -148,6 +161,7 @@ usage_settle(struct request *request)
     record.started_ms = request->started_wall_ms;
     record.ended_ms =
         request->started_wall_ms + (int64_t)(now_ms - request->started_ms);
+    request->ended_wall_ms = record.ended_ms;
     record.duration_ms = narrow(now_ms - request->started_ms);
     record.first_byte_ms = request->first_byte_ms;
     record.model_idx = request->model->model_idx;
@@ -158,7 +172,8 @@ usage_settle(struct request *request)
     record.cause = request->cause;
     record.dialect = request->dialect->number;
     record.endpoint = request->endpoint;
-    memcpy(record.client_ip, request->client_ip, sizeof(record.client_ip));
+    if (!is_unlisted(request))
+        memcpy(record.client_ip, request->client_ip, sizeof(record.client_ip));
     UNINITIALIZED char meta[SHM_RECORD_META_MAX];
     uint32_t meta_len = fill_meta(request, &record, meta);
 

@@ -25,6 +25,7 @@
 #include "worker/health.h"
 #include "worker/health_check.h"
 #include "worker/queue.h"
+#include "worker/pattern_set.h"
 #include "worker/request.h"
 #include "worker/retry.h"
 
@@ -294,6 +295,8 @@ worker_fini(struct worker_process *process)
     if (worker->catalogue != NULL)
         catalogue_put(worker->catalogue);
     buf_fini(&worker->reply);
+    pattern_sets_free(&worker->pattern_sets);
+    free(worker->redact_text);
     seat_close(&worker->seat);
 }
 

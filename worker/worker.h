@@ -21,6 +21,7 @@ struct requests;  /* request.c: requests in flight, spare ones */
 struct auth_cache;
 struct health; /* health.c */
 struct queues; /* queue.c */
+struct pattern_set;
 
 /* The struct that `member` at `pointer` is embedded in. */
 #define OWNER_OF(pointer, type, member)                                        \
@@ -43,10 +44,12 @@ struct worker {
     struct queues *queues;
     struct body_pool body_pool;
     char admin_path[108]; /* the accountant's unix socket */
-    struct buf reply;     /* scratch of whoever writes an answer right now */
-    bool draining;        /* no accept; a successor may have taken over */
-    bool stopping;        /* the whole server ends */
-    bool ring_woken;      /* the accountant was told that the ring fills */
+    struct pattern_set *pattern_sets;
+    char *redact_text; /* [log] redact as a text, where it was needed */
+    struct buf reply;  /* scratch of whoever writes an answer right now */
+    bool draining;     /* no accept; a successor may have taken over */
+    bool stopping;     /* the whole server ends */
+    bool ring_woken;   /* the accountant was told that the ring fills */
     uint64_t body_bytes_held, body_bytes_max;   /* this worker's share */
     uint64_t canon_bytes_held, canon_bytes_max; /* of calls between dialects */
     uint32_t connection_count;

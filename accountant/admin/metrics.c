@@ -230,6 +230,10 @@ process_numbers(const struct metrics_input *in, struct buf *out)
            exported > 0 ? (uint64_t)exported / 1000 : 0);
     number(out, "aigw_export_failures_total", "counter",
            "Exports of the ledger that failed.", in->export_failures);
+    number(out, "aigw_payloads_total", "counter",
+           "Payloads of calls that were written to the log.", in->payloads);
+    number(out, "aigw_payloads_dropped_total", "counter",
+           "Payloads that found no room, or no ledger.", in->payloads_dropped);
     number(out, "aigw_ledger_up", "gauge", "1 while the ledger can write.",
            !in->ledger_failed);
     number(out, "aigw_worker_restarts_total", "counter",

@@ -15,7 +15,7 @@ struct metrics_input {
     uint64_t keys, groups, in_flight;
     uint64_t flushes, flush_errors, records, ring_bytes_waiting;
     int64_t last_flush_ms, last_export_ms; /* wall, 0 never */
-    uint64_t export_failures;
+    uint64_t export_failures, payloads, payloads_dropped;
     bool ledger_failed;
 };
 

@@ -37,4 +37,10 @@ void group_to_json(struct json_writer *json, const struct store *store,
 /* Name of a group, "" when it is gone. */
 const char *group_name_of(const struct store *store, uint64_t group_id);
 
+struct ledger_row;
+/* The ledger's form of a row, with its flags by name, the names that its ids
+ * have now, and where to go on from. */
+void log_row_to_json(struct json_writer *json, const struct store *store,
+                     const struct ledger_row *row, struct buf *scratch);
+
 #endif

@@ -174,6 +174,7 @@ read_filter(struct call *call, struct logs_work *work)
     struct ledger_row_filter *filter = &work->filter;
     const char *group_name = query_get(query, "group");
     work->limit = LIMIT_DEFAULT;
+    filter->listed_only = true;
     filter->model = query_get(query, "model");
     filter->provider = query_get(query, "provider");
     filter->request_id = query_get(query, "request_id");
@@ -225,17 +226,15 @@ logs_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
 static const struct {
     const char *name;
     uint16_t flag;
-} row_flags[] = {{"stream", RECORD_STREAM},
-                 {"estimated", RECORD_ESTIMATED},
-                 {"ambiguous", RECORD_AMBIGUOUS},
-                 {"clamped", RECORD_CLAMPED},
-                 {"cached", RECORD_CACHED}};
+} row_flags[] = {
+    {"stream", RECORD_STREAM},       {"estimated", RECORD_ESTIMATED},
+    {"ambiguous", RECORD_AMBIGUOUS}, {"clamped", RECORD_CLAMPED},
+    {"cached", RECORD_CACHED},       {"flagged", RECORD_FLAGGED},
+    {"blocked", RECORD_BLOCKED},     {"payload", RECORD_PAYLOAD}};
 
-/* The ledger's form of a row, with its flags by name, the names that its ids
- * have now, and where to go on from. */
-static void
-row_to_json(struct json_writer *json, const struct store *store,
-            const struct ledger_row *row, struct buf *scratch)
+void
+log_row_to_json(struct json_writer *json, const struct store *store,
+                const struct ledger_row *row, struct buf *scratch)
 {
     const struct gateway *key = store_gateway(store, row->key_id);
     struct json_writer names;
@@ -287,7 +286,7 @@ logs_done(void *context)
     json_key(json, "data");
     json_array_begin(json);
     for (uint64_t i = 0; i < work->count; i++)
-        row_to_json(json, call->store, &work->rows[i], &scratch);
+        log_row_to_json(json, call->store, &work->rows[i], &scratch);
     json_array_end(json);
     buf_fini(&scratch);
     if (work->count > 0)

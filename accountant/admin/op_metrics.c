@@ -6,6 +6,7 @@
 #include "accountant/admin/metrics.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/operations.h"
+#include "accountant/payloads.h"
 #include "common/version.h"
 
 void
@@ -26,6 +27,8 @@ op_metrics(struct call *call)
         .last_flush_ms = state.last_flush_ms,
         .last_export_ms = state.last_export_ms,
         .export_failures = state.export_failures,
+        .payloads = payloads_written(store_payloads(store)),
+        .payloads_dropped = payloads_dropped(store_payloads(store)),
         .ledger_failed = state.ledger_failed,
     };
     const struct gateway *key = store_gateway_next(store, 0);

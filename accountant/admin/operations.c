@@ -47,6 +47,8 @@ static const struct operation operations[] = {
     {HTTP_GET,    "/admin/v1/logs",             "logs",
      "from to key group model provider status cause request_id text metadata "
      "order limit cursor", op_logs, 0},
+    {HTTP_GET,    "/admin/v1/logs/{}",          "log_get", "payload",
+     op_log, 0},
     {HTTP_GET,    "/admin/v1/ledger/sum",       "ledger_sum", "",
      op_ledger_sum, 0},
     {HTTP_GET,    "/admin/v1/ledger/verify",    "ledger_verify", "",

@@ -59,6 +59,7 @@ void op_models_list(struct call *call);
 void op_status(struct call *call);
 void op_usage(struct call *call);
 void op_logs(struct call *call);
+void op_log(struct call *call);
 void op_ledger_sum(struct call *call);
 void op_ledger_verify(struct call *call);
 void op_ledger_list(struct call *call);

@@ -74,7 +74,12 @@ struct ledger_row {
     char model[128], provider[128], model_asked[256], error[256], tags[768];
 };
 /* Name of a record_cause for people: "ok", "provider_error", "lost" ... */
-enum { LEDGER_CAUSES = 10, LEDGER_CAUSE_LOST = 7, LEDGER_FLAG_ESTIMATED = 2 };
+enum {
+    LEDGER_CAUSES = 10,
+    LEDGER_CAUSE_LOST = 7,
+    LEDGER_FLAG_ESTIMATED = 2,
+    LEDGER_FLAG_UNLISTED = 256
+};
 const char *ledger_cause_name(uint8_t cause);
 /* Counted as an error in roll-ups: status 400 and above, or a cause that is
  * neither the client's nor the budget's. */
@@ -101,6 +106,7 @@ struct ledger_row_filter {
     int cause; /* -1: any */
     bool oldest_first;
     const char *cursor; /* resume behind it: from ledger_row_cursor() */
+    bool listed_only;   /* not those that are of the books alone */
     unsigned tag_count; /* all of them */
     struct ledger_tag tags[LEDGER_TAGS_MAX];
 };

@@ -91,7 +91,8 @@ tags_match(const struct ledger_row_filter *f, const struct ledger_row *row)
 static bool
 row_matches(const struct ledger_row_filter *f, const struct ledger_row *row)
 {
-    return (f->key_id == 0 || f->key_id == row->key_id) &&
+    return (!f->listed_only || (row->flags & LEDGER_FLAG_UNLISTED) == 0) &&
+           (f->key_id == 0 || f->key_id == row->key_id) &&
            (f->group_id == 0 || f->group_id == row->group_id) &&
            (f->status_min == 0 || row->status >= f->status_min) &&
            (f->status_max == 0 || row->status <= f->status_max) &&

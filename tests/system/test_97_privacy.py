@@ -1,6 +1,10 @@
 """What is known, kept and let through of a call: metadata, header fields,
 payloads, guardrails, the question before the call."""
+import asyncio
 import json
+import os
+import socket
+import threading
 import unittest
 
 from gateway import Gateway, GatewayCase, wait_for
@@ -141,6 +145,362 @@ models = guarded-%d
             self.assertEqual(status, 502, name)
             self.assertTrue(b"guarded" in body or b"no address" in body, body)
         self.assertEqual(len(provider.requests), 1)
+
+
+def echo(text, stream=False, model="builtin/echo", **more):
+    """A call that is answered with its own words, without any network."""
+    return dict({"model": model, "stream": stream, "messages": [
+        {"role": "user", "content": text}]}, **more)
+
+
+def said(body):
+    """The text of an answer, plain or a stream of chat chunks."""
+    if not body.startswith(b"data:"):
+        return json.loads(body)["choices"][0]["message"]["content"]
+    text = ""
+    for line in body.decode().split("\n"):
+        if line.startswith("data: {"):
+            for choice in json.loads(line[6:])["choices"]:
+                text += choice["delta"].get("content") or ""
+    return text
+
+
+class Profile(GatewayCase):
+    """Calls through a profile that the test writes."""
+
+    def start(self, profile, log="", provider=None, **kw):
+        gw = self.gateway(provider=provider, workers=1, extra="""
+[log]
+%s
+[gateway.g]
+%s
+""" % (log, profile), **kw)
+        self.gw = gw.start()
+        self.key = gw.create_key("k")
+        return self.gw
+
+    def call(self, body, path="/v1/chat/completions", **fields):
+        headers = {"Authorization": "Bearer " + self.key,
+                   "Content-Type": "application/json",
+                   "cf-aig-gateway-id": "g"}
+        for name, value in fields.items():
+            headers[name.replace("_", "-")] = value
+        return self.gw.http("POST", path, body, headers)
+
+    def shown(self, headers):
+        """The row and the payload of a call."""
+        data = self.gw.ctl("logs", "show", headers["x-request-id"], "--payload")
+        return data["log"], data["payload"]
+
+
+SECRET = "sk-canary-0123456789abcdef"
+
+
+class Payloads(Profile):
+    """Bodies are kept where the settings say so, without what is redacted."""
+
+    def test_bodies_are_kept_and_shown(self):
+        gw = self.start("log_payload = yes")
+        for stream in (False, True):
+            body = echo("say this back", stream)
+            status, headers, answer = self.call(body)
+            self.assertEqual(status, 200)
+            row, payload = self.shown(headers)
+            self.assertTrue(row["payload"])
+            self.assertEqual(json.loads(payload["request"]["text"]), body)
+            self.assertEqual(payload["stream"], stream)
+            self.assertTrue(payload["answer"]["complete"])
+            if stream:
+                self.assertEqual(payload["answer"]["text"], said(answer))
+            else:
+                self.assertEqual(json.loads(payload["answer"]["text"]),
+                                 json.loads(answer))
+        # Off by a field, by default, and for whom nothing is known.
+        _, headers, _ = self.call(echo("a"), cf_aig_collect_log_payload="false")
+        row, payload = self.shown(headers)
+        self.assertFalse(row["payload"])
+        self.assertIsNone(payload)
+        _, headers, _ = gw.call(self.key, echo("a"))
+        self.assertIsNone(self.shown(headers)[1])
+        _, headers, _ = self.call(echo("a"), cf_aig_gateway_id="other",
+                                  cf_aig_collect_log_payload="true")
+        self.assertIsNotNone(self.shown(headers)[1])
+        self.assertNotEqual(gw.tool("aigwctl", "-c", gw.config, "logs", "show",
+                                    "req_" + "0" * 32, ok=False).returncode, 0)
+        gw.verify()
+
+    def test_long_bodies_are_cut(self):
+        self.start("log_payload = yes", log="payload_max = 1k")
+        body = echo("x" * 5000)
+        _, headers, answer = self.call(body)
+        _, payload = self.shown(headers)
+        for part, whole in (("request", json.dumps(body).encode()),
+                            ("answer", answer)):
+            kept = payload[part]["text"].encode()
+            self.assertEqual(len(kept), 1024)
+            self.assertEqual(kept, whole[:1024])
+            self.assertEqual(payload[part]["size"], len(whole))
+            self.assertFalse(payload[part]["complete"])
+
+    def test_what_a_pattern_names_is_never_kept(self):
+        gw = self.start("log_payload = yes\nredact = (?i)project x\\,? two",
+                        log="redact = sk-canary-[0-9a-f]{16}, hunter[0-9]\n"
+                            "payload_max = 2k")
+        spelt = json.dumps(echo("key " + SECRET + " and Project X, two hunter2"))
+        spelt = spelt.replace("sk-canary-0", "s\\u006b-c\\u0061nary-\\u0030")
+        for stream in (False, True):
+            for text in (spelt, json.dumps(echo(SECRET + " hunter2", stream)),
+                         # across the end of what is kept
+                         json.dumps(echo("y" * 1960 + SECRET, stream)),
+                         json.dumps(echo("y" * 1990 + SECRET, stream))):
+                status, headers, answer = self.call(text.encode())
+                self.assertEqual(status, 200)
+                if "yy" not in text:
+                    self.assertIn(SECRET, said(answer))
+                _, payload = self.shown(headers)
+                for part in ("request", "answer"):
+                    kept = payload[part]["text"]
+                    for canary in ("canary", "hunter2", "Project X",
+                                   "0123456789abcdef", "\\u0061nary"):
+                        self.assertNotIn(canary, kept)
+                    if "yy" not in text:
+                        self.assertIn("[redacted]", kept)
+        gw.stop()
+        for root, _, files in os.walk(gw.dir + "/data"):
+            for name in files:
+                with open(os.path.join(root, name), "rb") as f:
+                    data = f.read()
+                self.assertNotIn(SECRET.encode(), data, name)
+                self.assertNotIn(b"hunter2", data, name)
+
+    def test_a_call_that_no_log_may_show_is_of_the_books_alone(self):
+        gw = self.start("log_payload = yes")
+        status, headers, _ = self.call(
+            echo("unseen"), cf_aig_collect_log="false",
+            cf_aig_metadata='{"a":"unseen"}')
+        self.assertEqual(status, 200)
+        self.call(echo("seen"))
+        rows = gw.ctl("logs")
+        self.assertEqual(len(rows), 1)
+        self.assertEqual(gw.ctl("logs", "--metadata", "a"), [])
+        shown = gw.tool("aigwctl", "-c", gw.config, "logs", "show",
+                        headers["x-request-id"], "--payload", ok=False)
+        self.assertNotEqual(shown.returncode, 0)
+        usage = gw.ctl("usage")
+        self.assertIn('"requests": 2', json.dumps(usage))
+        gw.verify()
+
+    def test_a_form_and_errors_are_kept_as_far_as_they_are_text(self):
+        provider = self.mock()
+        self.start("log_payload = yes", provider=provider.base_url)
+        _, headers, answer = self.call(chat(status=429))
+        _, payload = self.shown(headers)
+        self.assertEqual(payload["answer"]["text"].encode(), answer)
+
+
+class Guards(Profile):
+    """Patterns on prompt and answer: block or flag, streams too."""
+
+    RULES = """
+guard_prompt = card:block:\\b\\d{4} \\d{4}\\b, name:flag:(?i)anna
+guard_answer = word:block:for\\s?bidden, mild:flag:mild
+"""
+
+    def test_prompts_are_blocked_or_flagged_in_every_dialect(self):
+        gw = self.start(self.RULES)
+        status, headers, body = self.call(echo("my 1234 5678 card"))
+        self.assertEqual(status, 400)
+        self.assertEqual(json.loads(body)["error"]["code"], "content_blocked")
+        self.assertEqual(headers["x-aigw-guardrail"], "card")
+        status, _, body = self.call(json.dumps(echo("1234 5678")).replace(
+            "5678", "\\u0035678").encode())
+        self.assertEqual(status, 400, body)
+        status, headers, _ = self.call(echo("ANNA is here"))
+        self.assertEqual((status, headers["x-aigw-guardrail"]), (200, "name"))
+        row, _ = self.shown(headers)
+        self.assertTrue(row["flagged"] and not row["blocked"])
+        for path, body in (
+                ("/v1/messages", {"model": "builtin/echo", "max_tokens": 9,
+                                  "messages": [{"role": "user", "content": [
+                                      {"type": "text", "text": "1234 5678"}]}]}),
+                ("/v1/responses", {"model": "builtin/echo",
+                                   "input": "1234 5678"}),
+                ("/v1beta/models/builtin%2Fecho:generateContent",
+                 {"contents": [{"parts": [{"text": "1234 5678"}]}]})):
+            status, headers, _ = self.call(body, path)
+            self.assertEqual(status, 400, path)
+            self.assertEqual(headers["x-aigw-guardrail"], "card", path)
+        status, _, body = self.call(
+            echo("1234 5678"), "/v1/acc/g/compat/chat/completions")
+        self.assertEqual(status, 424)
+        self.assertEqual(json.loads(body)["error"][0]["code"], 2016)
+        status, _, _ = gw.call(self.key, echo("1234 5678")) # of no profile
+        self.assertEqual(status, 200)
+        gw.verify()
+
+    def test_a_long_prompt_is_looked_at_whole(self):
+        self.start(self.RULES)
+        for at in (0, 65530, 65536, 61440, 300000, 999990):
+            text = "." * at + " 1234 5678 " + "." * (1000000 - at)
+            self.assertEqual(self.call(echo(text))[0], 400, at)
+        self.assertEqual(self.call(echo("." * 1000000, max_tokens=1))[0], 200)
+
+    def test_answers_are_blocked_before_a_match_passes(self):
+        gw = self.start(self.RULES)
+        status, headers, body = self.call(echo("this is for bidden"))
+        self.assertEqual(status, 400)
+        self.assertNotIn(b"bidden", body)
+        self.assertEqual(headers["x-aigw-guardrail"], "word")
+        row, _ = self.shown(headers)
+        self.assertTrue(row["blocked"] and row["tokens"] > 0)
+        status, headers, _ = self.call(echo("this is mild"))
+        self.assertEqual((status, headers["x-aigw-guardrail"]), (200, "mild"))
+        status, _, body = self.call(
+            echo("all is for bidden"), "/v1/acc/g/compat/chat/completions")
+        self.assertEqual(json.loads(body)["error"][0]["code"], 2017)
+        gw.verify()
+
+    def stream_cases(self, send, seen):
+        """send(text) -> answer's text and raw bytes of a stream."""
+        for text in ("a b c d e f for bidden g h", "for bidden", "x forbidden y"):
+            got, raw = send(text)
+            self.assertNotIn("bidden", got)
+            self.assertNotIn(b"bidden", raw)
+            self.assertTrue(text.startswith(got.rstrip()), (text, got))
+            self.assertIn(b"blocked", raw)
+        for text in ("a b c d", "this is for all", "for", "mild for",
+                     "for b", "forb idden"):
+            got, raw = send(text)
+            self.assertEqual(got.strip(), text)
+            self.assertNotIn(b"blocked", raw)
+
+    def test_streams_of_the_same_dialect(self):
+        gw = self.start(self.RULES)
+
+        def send(text):
+            status, _, body = self.call(echo(text, stream=True))
+            return (said(body) if status == 200 else ""), body
+        self.stream_cases(send, said)
+        gw.verify()
+
+    def test_streams_between_dialects(self):
+        gw = self.start(self.RULES)
+
+        def send(text):
+            status, _, body = self.call(
+                {"model": "builtin/echo", "max_tokens": 100, "stream": True,
+                 "messages": [{"role": "user", "content": text}]}, "/v1/messages")
+            got = ""
+            for line in body.decode().split("\n"):
+                if line.startswith("data: ") and "text_delta" in line:
+                    got += json.loads(line[6:])["delta"]["text"]
+            return got, body
+        self.stream_cases(send, None)
+        gw.verify()
+
+    def test_a_call_may_not_ask_for_several_streams_at_once(self):
+        self.start(self.RULES)
+        status, _, body = self.call(echo("x", stream=True, n=2))
+        self.assertEqual(status, 400)
+        self.assertEqual(json.loads(body)["error"]["param"], "n")
+
+
+async def reader_gone(writer):
+    """Until the other side, or the test, has gone."""
+    try:
+        while not writer.is_closing():
+            await asyncio.sleep(0.01)
+    except asyncio.CancelledError:
+        pass
+
+
+class Hook:
+    """A webhook: what it is asked is kept, what it answers is in `answer`."""
+
+    def __init__(self):
+        self.asked, self.answer = [], b'{"allow": true}'
+        self.status, self.hang = 200, False
+
+    async def __call__(self, method, path, headers, body, writer):
+        self.asked.append((method, path, json.loads(body)))
+        if self.hang:
+            await reader_gone(writer)
+            return False
+        writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (
+            self.status, len(self.answer)) + self.answer)
+        await writer.drain()
+        return True
+
+
+class Webhook(Profile):
+    """Somebody is asked before the call."""
+
+    def ask(self, more=""):
+        self.hook = Hook()
+        server = self.mock(handler=self.hook)
+        self.start("webhook_url = %s/ask\n%s" % (
+            server.base_url.rsplit("/", 1)[0], more))
+
+    def test_it_is_told_who_calls_and_decides(self):
+        self.ask()
+        status, _, _ = self.call(echo("hello"), cf_aig_metadata='{"team":"a"}')
+        self.assertEqual(status, 200)
+        method, path, told = self.hook.asked[0]
+        self.assertEqual((method, path), ("POST", "/ask"))
+        self.assertEqual(
+            {name: told[name] for name in ("key", "group", "gateway", "model",
+                                           "metadata")},
+            {"key": "k", "group": "default", "gateway": "g",
+             "model": "builtin/echo", "metadata": {"team": "a"}})
+        self.assertNotIn("request", told)
+        self.assertNotIn(self.key, json.dumps(told))
+        self.hook.answer = b'{"reason": "not \\u0022today\\u0022", "allow": false}'
+        status, headers, body = self.call(echo("hello"))
+        self.assertEqual(status, 403)
+        self.assertEqual(headers["x-should-retry"], "false")
+        error = json.loads(body)["error"]
+        self.assertEqual(error["code"], "call_not_allowed")
+        self.assertIn('not "today"', error["message"])
+        status, _, _ = self.call(
+            echo("hello"), "/v1/acc/g/compat/chat/completions")
+        self.assertEqual(status, 424)
+        self.assertEqual(len(self.gw.ctl("logs")), 1) # the others cost nothing
+        self.gw.verify()
+
+    def test_it_is_told_the_request_where_that_is_asked_for(self):
+        self.ask("webhook_prompt = yes")
+        body = echo("hello you")
+        self.assertEqual(self.call(body)[0], 200)
+        self.assertEqual(self.hook.asked[0][2]["request"], body)
+
+    def test_without_an_answer_the_policy_decides(self):
+        for policy, expected in (("open", 200), ("closed", 503)):
+            self.ask("webhook_timeout = 200ms\nwebhook_fail = " + policy)
+            for status, answer in ((500, b"{}"), (200, b"nonsense"),
+                                   (200, b'{"allow": 1}'), (200, b"x" * 100000)):
+                self.hook.status, self.hook.answer = status, answer
+                self.assertEqual(self.call(echo("a"))[0], expected, answer[:20])
+            self.hook.hang = True
+            self.assertEqual(self.call(echo("a"))[0], expected)
+
+    def test_a_client_that_leaves_and_a_stop_end_the_question(self):
+        self.ask("webhook_timeout = 60s")
+        self.hook.hang = True
+        gw = self.gw
+        with socket.create_connection(("127.0.0.1", gw.port)) as s:
+            body = json.dumps(echo("a")).encode()
+            s.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\n"
+                      b"cf-aig-gateway-id: g\r\nAuthorization: Bearer %s\r\n"
+                      b"Content-Length: %d\r\n\r\n" % (
+                          self.key.encode(), len(body)) + body)
+            wait_for(lambda: len(self.hook.asked) == 1)
+        wait_for(gw.settled)
+        thread = threading.Thread(target=self.call, args=(echo("b"),))
+        thread.start()
+        wait_for(lambda: len(self.hook.asked) == 2)
+        gw.stop()
+        thread.join(60)
+        self.assertFalse(thread.is_alive())
 
 
 if __name__ == "__main__":

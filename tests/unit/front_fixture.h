@@ -23,6 +23,7 @@
 #include "worker/auth_cache.h"
 #include "worker/client.h"
 #include "worker/exchange.h"
+#include "worker/pattern_set.h"
 #include "worker/request.h"
 #include "worker/retry.h"
 
@@ -189,6 +190,8 @@ front_close(struct front *f)
     auth_cache_destroy(&worker->auth_cache);
     body_pool_fini(&worker->body_pool);
     buf_fini(&worker->reply);
+    pattern_sets_free(&worker->pattern_sets);
+    free(worker->redact_text);
     f->shm.seat[0] = worker->seat;
     free(worker);
     catalogue_put(f->catalogue);

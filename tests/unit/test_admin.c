@@ -222,6 +222,13 @@ store_catalogue(const struct store *store)
     return NULL;
 }
 
+struct payloads *
+store_payloads(const struct store *store)
+{
+    (void)store;
+    return NULL;
+}
+
 struct loop *
 store_loop(const struct store *store)
 {

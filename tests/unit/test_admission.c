@@ -43,7 +43,6 @@ next_request(struct call_case *c, const char *model, bool stream,
     request->worker = f->worker;
     request->dialect = &dialect_openai;
     request->endpoint = ENDPOINT_CHAT;
-    request->route_only = -1;
     request->call = (struct call){.endpoint = ENDPOINT_CHAT,
                                   .stream = stream,
                                   .max_tokens = max_tokens,

@@ -38,7 +38,6 @@ next_request(struct call_case *c, const char *model, uint64_t max_tokens)
     request->worker = f->worker;
     request->dialect = &dialect_openai;
     request->endpoint = ENDPOINT_CHAT;
-    request->route_only = -1;
     request->call = (struct call){.endpoint = ENDPOINT_CHAT,
                                   .max_tokens = max_tokens,
                                   .n = 1,

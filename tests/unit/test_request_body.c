@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tests/unit/front_fixture.h"
+#include "worker/request_body.h"
 
 static const char head_40k[] =
     "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"

@@ -7,6 +7,7 @@
 #include <zstd.h>
 
 #include "tests/unit/front_fixture.h"
+#include "worker/request_body.h"
 
 #define HELLO                                                                  \
     "{\"model\":\"builtin/echo\",\"messages\":[{\"role\":\"user\","            \

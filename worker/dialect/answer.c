@@ -228,6 +228,8 @@ answer_count_part(struct answer *answer, struct text_count *state,
                   struct str part)
 {
     const char *p = part.ptr, *end = part.ptr + part.len;
+    if (UNLIKELY(answer->on_text != NULL) && answer->stream)
+        answer->on_text(answer->listener, part);
     while (p < end) {
         if (state->escape_left > 0) {
             count_escape(answer, state, *p++);

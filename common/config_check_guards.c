@@ -1,0 +1,121 @@
+/*
+ * config_check_guards.c - patterns of redaction and guardrails, webhooks.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "common/config_part.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/pattern.h"
+
+enum { GUARD_NAME_MAX = 64, PAYLOAD_MIB_LEAST = 4 };
+
+struct check {
+    const struct config_origins *origins;
+    struct buf *error;
+    bool failed;
+    enum config_section section;
+    const struct config_origin *origin;
+};
+
+static void PRINTF_LIKE(3, 4)
+    fault(struct check *check, const char *option, const char *format, ...)
+{
+    char reason[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, sizeof(reason), format, args);
+    va_end(args);
+    config_fault_at(check->error, check->origins->path, check->section,
+                    check->origin, option, reason);
+    check->failed = true;
+}
+
+static void
+check_pattern(struct check *check, const char *option, const char *text)
+{
+    char reason[PATTERN_REASON_BYTES] = "";
+    struct pattern *pattern = strpbrk(text, "\r\n") == NULL
+                                  ? pattern_compile(text, false, reason)
+                                  : NULL;
+    if (pattern == NULL)
+        fault(check, option, "\"%.80s\" is no regular expression: %s", text,
+              reason);
+    pattern_free(&pattern);
+}
+
+static void
+check_patterns(struct check *check, const char *option,
+               const struct config_list *list)
+{
+    for (unsigned i = 0; i < list->count; i++)
+        check_pattern(check, option, list->items[i]);
+}
+
+/* NAME:block|flag:PATTERN */
+static void
+check_guards(struct check *check, const char *option,
+             const struct config_list *list)
+{
+    for (unsigned i = 0; i < list->count; i++) {
+        const char *item = list->items[i];
+        size_t len = strspn(item, "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+        const char *action = item + len;
+        bool good = len > 0 && len <= GUARD_NAME_MAX &&
+                    (strncmp(action, ":block:", 7) == 0 ||
+                     strncmp(action, ":flag:", 6) == 0);
+        if (good)
+            check_pattern(check, option, strchr(action + 1, ':') + 1);
+        else
+            fault(check, option,
+                  "\"%.80s\" must be as NAME:block:PATTERN or "
+                  "NAME:flag:PATTERN, the name of letters, digits, \"-\", "
+                  "\"_\" and \".\"",
+                  item);
+    }
+}
+
+static void
+check_webhook(struct check *check, const char *url)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    bool good = url == NULL;
+    for (size_t i = 0; i < ARRAY_LEN(schemes) && !good; i++) {
+        size_t len = strlen(schemes[i]);
+        const char *host = url + len;
+        good = strncmp(url, schemes[i], len) == 0 && *host != '\0' &&
+               *host != '/' && strpbrk(url, " @?#") == NULL &&
+               strlen(url) < 256;
+    }
+    if (!good)
+        fault(check, "webhook_url",
+              "it must be http:// or https://, a host and a path, without "
+              "user, \"?\" and \"#\"");
+}
+
+bool
+config_check_guards(const struct config *config,
+                    const struct config_origins *origins, struct buf *error)
+{
+    struct check check = {.origins = origins,
+                          .error = error,
+                          .section = CONFIG_SECTION_log,
+                          .origin = &origins->single[CONFIG_SECTION_log]};
+    uint64_t mib = config->log.payload_mib;
+    if (mib > 0 && mib < PAYLOAD_MIB_LEAST)
+        fault(&check, "payload_mib", "it must be 0, or %d and more",
+              PAYLOAD_MIB_LEAST);
+    check_patterns(&check, "redact", &config->log.redact);
+    check.section = CONFIG_SECTION_gateway;
+    for (unsigned i = 0; i < config->gateway_count; i++) {
+        const struct config_gateway *gateway = &config->gateways[i];
+        check.origin = &origins->named[CONFIG_SECTION_gateway][i];
+        check_patterns(&check, "redact", &gateway->redact);
+        check_guards(&check, "guard_prompt", &gateway->guard_prompt);
+        check_guards(&check, "guard_answer", &gateway->guard_answer);
+        check_webhook(&check, gateway->webhook_url);
+    }
+    return !check.failed;
+}
