@@ -224,8 +224,8 @@ class Silence(UpstreamCase):
             sections += "[model.%s-first]\nproviders = %s, mock\n" % (name, name)
         sections += "[model.mock-first]\nproviders = mock, second\n"
         second = self.mock()
-        sections += "[provider.second]\nkind = openai\nbase_url = %s\n" % \
-            second.base_url
+        sections += "[provider.second]\nkind = openai\nbase_url = %s\n%s\n" % (
+            second.base_url, SHORT)
         self.start(provider_options=SHORT, extra=sections)
         for first in ("hole", "shut"):
             outcome = self.one(chat(model=first + "-first"))
