@@ -61,6 +61,8 @@ is_allowed(const struct request *request, uint32_t provider_idx)
     if (is_in(&s->lists[SETTINGS_IGNORE], provider_idx))
         return false;
     bool listed = is_in(&s->lists[SETTINGS_ORDER], provider_idx);
+    if (s->values[SETTING_ROUTE] == ROUTE_BYOK)
+        return false; /* no group has credentials of its own yet */
     if (s->values[SETTING_ROUTE] == ROUTE_PROVIDER)
         return listed;
     return listed || s->values[SETTING_ALLOW_FALLBACKS] != 0 ||

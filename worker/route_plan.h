@@ -52,7 +52,6 @@ struct route_plan {
 struct route_wishes {
     struct settings layer; /* order, only, ignore, allow_fallbacks, sort */
     bool is_mixed;         /* partition: models are sorted together */
-    bool require_parameters;
     /* Pico-currency per token and unit, MONEY_UNSET: any. */
     int64_t max_prompt, max_completion, max_request, max_image;
     uint64_t min_tokens_per_1000s, max_latency_ms; /* 0: any */

@@ -20,7 +20,6 @@ enum wish {
     WISH_ALLOW_FALLBACKS,
     WISH_SORT,
     WISH_MAX_PRICE,
-    WISH_REQUIRE_PARAMETERS,
     WISH_MIN_THROUGHPUT,
     WISH_MAX_LATENCY,
     WISHES,
@@ -32,7 +31,6 @@ static const struct str wish_names[WISHES] = {
     STR_LIT("allow_fallbacks"),
     STR_LIT("sort"),
     STR_LIT("max_price"),
-    STR_LIT("require_parameters"),
     STR_LIT("preferred_min_throughput"),
     STR_LIT("preferred_max_latency"),
 };
@@ -218,8 +216,6 @@ route_wishes_read(struct str object, const struct catalogue *catalogue,
                   fault) ||
         read_sort(v[WISH_SORT], wishes, fault) ||
         read_max_price(v[WISH_MAX_PRICE], wishes, fault) ||
-        read_bool(v[WISH_REQUIRE_PARAMETERS], "require_parameters",
-                  &wishes->require_parameters, fault) ||
         read_preferred(v[WISH_MIN_THROUGHPUT], "preferred_min_throughput",
                        &wishes->min_tokens_per_1000s, fault) ||
         read_preferred(v[WISH_MAX_LATENCY], "preferred_max_latency",

@@ -61,9 +61,11 @@ MUTANTS = [
 """),
     ("the slot is free before its cells are zero (S7 before S6)",
      "shm/cells_settle.c",
-     """    retract(seat, &t, amount, 1);           /* S6 */
+     """    retract(seat, &t, amount, 1); /* S6 */
+    count_limits(seat, slot, UINT32_MAX);
     shm_store(&slot->state, SHM_SLOT_FREE); /* S7 */
 """, """    shm_store(&slot->state, SHM_SLOT_FREE);
+    count_limits(seat, slot, UINT32_MAX);
     retract(seat, &t, amount, 1);
 """),
     ("the reaper charges in index order (R1, R2)", "shm/reap.c",

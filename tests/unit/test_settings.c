@@ -5,7 +5,11 @@
 #include "common/settings.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "common/ini_part.h"
 #include "tests/test.h"
 
 static int
@@ -27,6 +31,66 @@ put(struct settings *settings, enum setting setting, const char *text)
     CHECK_EQ(r<0, buf_len(&reason)> 0);
     buf_fini(&reason);
     return r;
+}
+
+/* Rows of the table in OPERATIONS.md. */
+static void
+write_table(struct buf *out)
+{
+    buf_append_cstr(out, "| setting | values | default | fields | what |\n"
+                         "|---|---|---|---|---|\n");
+    for (int i = 0; i < SETTINGS; i++) {
+        const struct setting_row *row = &setting_rows[i];
+        static const char *const types[] = {
+            "", "number", "yes, no", "time", "time", "providers", "profile"};
+        buf_printf(out, "| `%s` | ", row->name);
+        for (const char *p = row->words; *p != '\0'; p++)
+            buf_append_cstr(out, *p == '|' ? ", " : (char[2]){*p, 0});
+        buf_printf(out, "%s | %s | ", types[row->type],
+                   row->fallback[0] != '\0' ? row->fallback : "none");
+        if (row->cf_header[0] != '\0')
+            buf_printf(out, "`%s`%s", row->cf_header,
+                       row->own_header[0] != '\0' ? ", " : "");
+        if (row->own_header[0] != '\0')
+            buf_printf(out, "`%s`", row->own_header);
+        buf_printf(out, " | %s |\n", row->text);
+    }
+}
+
+static const char *
+find_text(const struct buf *text, const char *wanted)
+{
+    return memmem(buf_ptr(text), buf_len(text), wanted, strlen(wanted));
+}
+
+/* AIGW_UPDATE=1 writes the table anew, after a change of the rows. */
+TEST(the_guide_has_the_table)
+{
+    struct buf table, have, want;
+    buf_init(&table, 0);
+    buf_init(&have, 0);
+    buf_init(&want, 0);
+    write_table(&table);
+    CHECK_EQ(ini_read_whole("OPERATIONS.md", &have), 0);
+    const char *begin = find_text(&have, "<!-- settings:");
+    const char *end = find_text(&have, "<!-- end of settings -->");
+    CHECK_TRUE(begin != NULL && end != NULL);
+    const char *all_end = buf_ptr(&have) + buf_len(&have);
+    begin = memchr(begin, '\n', (size_t)(all_end - begin)) + 1;
+    buf_append(&want, buf_ptr(&have), (size_t)(begin - buf_ptr(&have)));
+    buf_append_str(&want, buf_view(&table));
+    buf_append(&want, end, (size_t)(all_end - end));
+    if (getenv("AIGW_UPDATE") != NULL) {
+        FILE *file = fopen("OPERATIONS.md", "w");
+        fwrite(buf_ptr(&want), 1, buf_len(&want), file);
+        fclose(file);
+        CHECK_EQ(0, 0);
+    } else {
+        CHECK_TRUE(str_equals(buf_view(&want), buf_view(&have)));
+    }
+    buf_fini(&table);
+    buf_fini(&have);
+    buf_fini(&want);
 }
 
 TEST(defaults_are_whole)

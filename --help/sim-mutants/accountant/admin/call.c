@@ -1,0 +1,261 @@
+/*
+ * call.c - see call.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "accountant/admin/call.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "accountant/admin/admin_state.h"
+#include "accountant/admin/connection.h"
+#include "accountant/admin/operations.h"
+#include "accountant/admin/value.h"
+#include "common/log.h"
+
+enum { REPLY_MAX_BYTES = 64 * 1024 * 1024 };
+
+struct call *
+call_create(struct admin *admin, struct connection *connection)
+{
+    struct call *call = calloc(1, sizeof(*call));
+    if (call == NULL)
+        return NULL;
+    call->admin = admin;
+    call->store = admin->store;
+    call->connection = connection;
+    call->content_type = "application/json";
+    buf_init(&call->reply, REPLY_MAX_BYTES);
+    json_writer_init(&call->json, &call->reply);
+    admin->call_count++;
+    return call;
+}
+
+static bool
+list_remove(struct call **list, struct call *call)
+{
+    for (; *list != NULL; list = &(*list)->next) {
+        if (*list == call) {
+            *list = call->next;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+list_append(struct call **list, struct call *call)
+{
+    while (*list != NULL)
+        list = &(*list)->next;
+    call->next = NULL;
+    *list = call;
+}
+
+static void
+call_free(struct call *call)
+{
+    struct admin *admin = call->admin;
+    if (call->work_free != NULL)
+        call->work_free(call->work);
+    cJSON_Delete(call->body);
+    query_fini(&call->query);
+    buf_fini(&call->reply);
+    free(call);
+    admin->call_count--;
+    admin_release(admin);
+}
+
+static bool
+change_is_running(const struct admin *admin, uint64_t change)
+{
+    const struct call *c = admin->changes_running;
+    while (c != NULL && c->change != change)
+        c = c->next;
+    return c != NULL;
+}
+
+static struct call *
+change_take_waiting(struct admin *admin, uint64_t change)
+{
+    struct call *c = admin->changes_waiting;
+    while (c != NULL && c->change != change)
+        c = c->next;
+    if (c != NULL)
+        list_remove(&admin->changes_waiting, c);
+    return c;
+}
+
+/* Those that waited for this object begin anew, in order, until one of them is
+ * under way: one that is refused at once must not leave the rest waiting. */
+static void
+change_end(struct call *call)
+{
+    struct admin *admin = call->admin;
+    uint64_t change = call->change;
+    if (change == 0 || !list_remove(&admin->changes_running, call))
+        return;
+    while (!change_is_running(admin, change)) {
+        struct call *next = change_take_waiting(admin, change);
+        if (next == NULL)
+            return;
+        next->change = 0;
+        next->operation->handler(next);
+    }
+}
+
+bool
+call_change_begin(struct call *call, char kind, uint64_t number)
+{
+    struct admin *admin = call->admin;
+    uint64_t change = (number << 8) | (uint8_t)kind;
+    if (call->change == change)
+        return true;
+    CHECK(call->change == 0);
+    call->change = change;
+    bool busy = change_is_running(admin, change);
+    list_append(busy ? &admin->changes_waiting : &admin->changes_running, call);
+    return !busy;
+}
+
+void
+call_answer(struct call *call, uint16_t status)
+{
+    if (!buf_ok(&call->reply)) {
+        buf_reset(&call->reply);
+        buf_append_cstr(&call->reply,
+                        "{\"error\":{\"code\":\"answer_too_large\",\"message\":"
+                        "\"The answer is too large: narrow the question.\"}}");
+        call->content_type = "application/json";
+        status = 500;
+    }
+    call->status = status;
+    if (call->operation != NULL &&
+        (call->operation->flags & OPERATION_CHANGES) != 0)
+        log_info("management operation=%s status=%u uid=%lld",
+                 call->operation->name, status, (long long)call->peer_uid);
+    if (call->connection != NULL)
+        connection_answer(call->connection, call);
+    change_end(call);
+    call_free(call);
+}
+
+void
+call_refuse(struct call *call)
+{
+    struct json_writer *json = &call->json;
+    buf_reset(&call->reply);
+    json_writer_init(json, &call->reply);
+    call->content_type = "application/json";
+    json_object_begin(json);
+    json_key(json, "error");
+    json_object_begin(json);
+    json_key(json, "code");
+    json_cstring(json, call->error.code);
+    json_key(json, "message");
+    json_cstring(json, call->error.message);
+    if (call->error.field[0] != '\0') {
+        json_key(json, "field");
+        json_cstring(json, call->error.field);
+    }
+    json_object_end(json);
+    json_object_end(json);
+    call_answer(call, call->error.status);
+}
+
+void
+call_fail(struct call *call, uint16_t status, const char *code,
+          const char *format, ...)
+{
+    va_list args;
+    call->error.status = status;
+    call->error.code = code;
+    call->error.field[0] = '\0';
+    va_start(args, format);
+    vsnprintf(call->error.message, sizeof(call->error.message), format, args);
+    va_end(args);
+    call_refuse(call);
+}
+
+void
+call_fail_store(struct call *call, int error, const char *reason)
+{
+    static const struct {
+        int error;
+        uint16_t status;
+        const char *code, *text;
+    } table[] = {
+        {EEXIST, 409, "exists", "The name is taken."},
+        {ENOENT, 404, "not_found", "It does not exist any more."},
+        {ENOSPC, 507, "no_space", "No room: disk or key table is full."},
+        {EINVAL, 400, "invalid_value", "The store refused the value."},
+        {EIO, 503, "ledger_unavailable", "The ledger cannot write now."},
+    };
+    if (error < 0)
+        error = -error;
+    for (unsigned i = 0; i < ARRAY_LEN(table); i++) {
+        if (table[i].error == error) {
+            bool stated = reason != NULL && *reason != '\0';
+            call_fail(call, table[i].status, table[i].code, "%s",
+                      stated ? reason : table[i].text);
+            return;
+        }
+    }
+    call_fail(call, 500, "store_error", "The change failed: %s.",
+              reason != NULL && *reason != '\0' ? reason : strerror(error));
+}
+
+void
+call_run(struct call *call, struct str body)
+{
+    if (call->operation == NULL) {
+        call_refuse(call);
+        return;
+    }
+    if ((call->operation->flags & OPERATION_BODY) != 0) {
+        call->body = body_parse(body, &call->error);
+        if (call->body == NULL) {
+            call_refuse(call);
+            return;
+        }
+    }
+    call->operation->handler(call);
+}
+
+struct call_question {
+    struct call *call;
+    void (*work)(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                 void *call);
+    void (*done)(void *call);
+};
+
+/* A flush that failed does not hide what is durable: the query runs anyway,
+ * and status and metrics tell of the failure. */
+static void
+question_flushed(void *context, int error, const char *reason, uint64_t id)
+{
+    struct call_question *question = context;
+    (void)error;
+    (void)reason;
+    (void)id;
+    store_query(question->call->store, question->work, question->done,
+                question->call);
+    free(question);
+}
+
+void
+call_query(struct call *call,
+           void (*work)(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                        void *call),
+           void (*done)(void *call))
+{
+    struct call_question *question = malloc(sizeof(*question));
+    if (question == NULL) {
+        call_fail(call, 503, "overloaded", "Out of memory.");
+        return;
+    }
+    *question = (struct call_question){call, work, done};
+    store_flush(call->store, question_flushed, question);
+}

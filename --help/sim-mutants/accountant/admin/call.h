@@ -1,0 +1,83 @@
+/*
+ * call.h - one management request from its head to its answer.
+ *
+ * Owner: its connection makes it; it frees itself when it has been answered.
+ * An operation may answer at once or from a callback of the store; the client
+ * may be gone by then (connection NULL), which only the answering notices.
+ * Loop thread only.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_ADMIN_CALL_H
+#define AIGW_ACCOUNTANT_ADMIN_CALL_H
+
+#include <cjson/cJSON.h>
+
+#include "accountant/admin/admin_error.h"
+#include "accountant/admin/query.h"
+#include "accountant/store.h"
+#include "common/json_write.h"
+
+struct admin;
+struct connection;
+struct operation;
+
+enum { CALL_PATH_PARAMS = 1, CALL_PATH_PARAM_BYTES = 256 };
+
+struct call {
+    struct admin *admin;
+    struct store *store;
+    struct connection *connection;     /* NULL: the client is gone */
+    const struct operation *operation; /* NULL: error is set */
+    char path_params[CALL_PATH_PARAMS][CALL_PATH_PARAM_BYTES];
+    struct query query;
+    cJSON *body; /* NULL for operations without one */
+    struct admin_error error;
+    bool head_only;    /* HEAD: the answer's body is not sent */
+    const char *allow; /* of a 405 */
+    int64_t peer_uid;  /* for the log of changes */
+
+    uint16_t status;
+    const char *content_type;
+    struct buf reply;
+    struct json_writer json; /* onto reply */
+
+    /* The operation's own state, freed with the call. */
+    void *work;
+    void (*work_free)(void *work);
+
+    /* Changes: see call_change_begin(). */
+    uint64_t change;
+    struct call *next;
+};
+
+struct call *call_create(struct admin *admin, struct connection *connection);
+/* The body is there: parses it where the operation takes one, and begins. */
+void call_run(struct call *call, struct str body);
+
+/* ---- for operations; the call is gone after each of these ---- */
+void call_answer(struct call *call, uint16_t status);
+/* Answers with call->error. */
+void call_refuse(struct call *call);
+void call_fail(struct call *call, uint16_t status, const char *code,
+               const char *format, ...) PRINTF_LIKE(4, 5);
+/* As a store_done said. */
+void call_fail_store(struct call *call, int error, const char *reason);
+
+/*
+ * call_change_begin - changes of one object follow one another, because each is
+ * a copy that was edited. True: go on. False: another one is under way; the
+ * operation returns and is run again, from its start, when that has ended.
+ * `kind` and `number` name the object: 'k' key id, 'g' group id, 'n' hash of a
+ * name that is being created.
+ */
+bool call_change_begin(struct call *call, char kind,
+                       uint64_t number) MUST_CHECK;
+
+/* Runs `work` on a query thread with a snapshot in which everything settled
+ * until now is visible, then `done` on the loop with the call. */
+void call_query(struct call *call,
+                void (*work)(struct ledger *ledger,
+                             struct ledger_snapshot *snapshot, void *call),
+                void (*done)(void *call));
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * guard.h - guesses of the management token from elsewhere: after ten wrong ones
+ * an address waits, and a right one does not help it meanwhile. One failure is
+ * forgotten each six seconds.
+ *
+ * Not for loopback: behind a proxy of this host everybody comes from there, and
+ * one could lock out all. Owner: struct admin; loop thread only. 256 addresses
+ * (of IPv6: networks of 64 bits) are remembered; the one that is nearest to
+ * being forgotten gives its place away.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_ADMIN_GUARD_H
+#define AIGW_ACCOUNTANT_ADMIN_GUARD_H
+
+#include "accountant/admin/access.h"
+
+enum { GUARD_ROWS = 256, GUARD_FAILURES = 10, GUARD_FORGET_MS = 6000 };
+
+struct guard {
+    uint8_t seed[16]; /* so that nobody can choose who shares a row */
+    struct {
+        uint64_t tag;      /* of the address */
+        uint64_t clear_ms; /* when its failures are forgotten */
+    } rows[GUARD_ROWS];
+};
+
+void guard_init(struct guard *guard);
+/* access_head_allowed() with that memory; 429 while the address waits. */
+bool guard_allows(struct guard *guard, const struct http_head *head,
+                  const char *token, bool is_metrics, uint64_t now_ms,
+                  struct admin_error *error);
+
+#endif

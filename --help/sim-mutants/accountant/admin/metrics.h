@@ -1,0 +1,24 @@
+/*
+ * metrics.h - the Prometheus text (format 0.0.4) of /metrics, from the segment
+ * and a few numbers of the store. No key, group or tag is ever a label.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_ADMIN_METRICS_H
+#define AIGW_ACCOUNTANT_ADMIN_METRICS_H
+
+#include "common/buf.h"
+#include "shm/segment.h"
+
+struct metrics_input {
+    const struct segment *segment;
+    const char *version, *currency;
+    uint64_t keys, groups, in_flight;
+    uint64_t flushes, flush_errors, records, ring_bytes_waiting;
+    int64_t last_flush_ms, last_export_ms; /* wall, 0 never */
+    uint64_t export_failures;
+    bool ledger_failed;
+};
+
+void metrics_write(const struct metrics_input *input, struct buf *out);
+
+#endif

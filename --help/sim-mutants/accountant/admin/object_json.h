@@ -1,0 +1,40 @@
+/*
+ * object_json.h - keys and groups as management shows them: their policy from
+ * the store, what they have used and hold right now from the segment.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_ADMIN_OBJECT_JSON_H
+#define AIGW_ACCOUNTANT_ADMIN_OBJECT_JSON_H
+
+#include "accountant/store.h"
+#include "common/json_write.h"
+
+/* Live numbers of one key or group. */
+struct entry_use {
+    int64_t total[SHM_UNITS]; /* since it exists, in ledger totals */
+    int64_t reserved[SHM_UNITS];
+    uint32_t in_flight;
+};
+
+enum key_status { KEY_ACTIVE, KEY_DISABLED, KEY_EXPIRED, KEY_EXHAUSTED };
+
+void key_use_read(const struct store *store, const struct gateway *key,
+                  struct entry_use *use);
+void group_use_read(const struct store *store, const struct group *group,
+                    struct entry_use *use);
+/* What a budget has used of its limit in the period that runs. */
+int64_t budget_used(const struct budget *budget, const struct entry_use *use);
+
+enum key_status key_status(const struct gateway *key,
+                           const struct entry_use *use);
+const char *key_status_text(enum key_status status);
+
+/* `plain_key` NULL: only the mask is shown. */
+void key_to_json(struct json_writer *json, const struct store *store,
+                 const struct gateway *key, const char *plain_key);
+void group_to_json(struct json_writer *json, const struct store *store,
+                   const struct group *group);
+/* Name of a group, "" when it is gone. */
+const char *group_name_of(const struct store *store, uint64_t group_id);
+
+#endif

@@ -1,0 +1,241 @@
+/*
+ * op_keys_read.c - virtual keys shown: one, by reference, and as pages.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "accountant/admin/operations.h"
+
+#include <stdlib.h>
+
+#include "accountant/admin/object_json.h"
+#include "accountant/admin/op_keys.h"
+#include "accountant/admin/value.h"
+
+enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000, REF_MAX = 256 };
+
+/* The one key of that name; *many: more than one group has it. */
+static const struct gateway *
+key_named_anywhere(const struct store *store, const char *name, bool *many)
+{
+    const struct gateway *found = NULL;
+    const struct group *group = store_group_next(store, 0);
+    *many = false;
+    for (; group != NULL; group = store_group_next(store, group->id)) {
+        const struct gateway *key =
+            store_gateway_named(store, group->name, name);
+        if (key != NULL && found != NULL)
+            *many = true;
+        if (found == NULL)
+            found = key;
+    }
+    return found;
+}
+
+/* No key in the message: a whole one must not reach a log or a screen. */
+static const struct gateway *
+refuse_ref(const char *ref, struct admin_error *error)
+{
+    if (strstr(ref, "**") != NULL)
+        admin_error_set(error, 400, "masked_key",
+                        "That is a masked key, which names nothing. Use the "
+                        "alias, the id or the whole key.");
+    else if (strncmp(ref, "sk-", 3) == 0)
+        admin_error_set(error, 404, "key_not_found",
+                        "No virtual key has this value.");
+    else
+        admin_error_set(error, 404, "key_not_found",
+                        "Virtual key '%.64s' not found by alias or key value.",
+                        ref);
+    return NULL;
+}
+
+const struct gateway *
+key_of_ref(const struct store *store, const char *ref, const char *group,
+           struct admin_error *error)
+{
+    bool many = false;
+    const struct gateway *key = group != NULL
+                                    ? store_gateway_named(store, group, ref)
+                                    : key_named_anywhere(store, ref, &many);
+    if (many) {
+        admin_error_set(error, 409, "ambiguous_name",
+                        "More than one group has a key named '%.64s': name "
+                        "the group too, or use the id.",
+                        ref);
+        return NULL;
+    }
+    if (key == NULL && *ref >= '0' && *ref <= '9') {
+        char *end = NULL;
+        uint64_t id = strtoull(ref, &end, 10);
+        if (*end == '\0')
+            key = store_gateway(store, id);
+    }
+    if (key == NULL && strncmp(ref, "sk-", 3) == 0)
+        key = store_gateway_by_key(store, str_from(ref));
+    return key != NULL ? key : refuse_ref(ref, error);
+}
+
+void
+op_keys_get(struct call *call)
+{
+    const struct gateway *key = key_of_path(call);
+    if (key == NULL)
+        return;
+    key_to_json(&call->json, call->store, key, NULL);
+    call_answer(call, 200);
+}
+
+static void
+page_to_json(struct json_writer *json, uint64_t total, uint64_t page,
+             uint64_t limit)
+{
+    json_key(json, "total");
+    json_u64(json, total);
+    json_key(json, "page");
+    json_u64(json, page);
+    json_key(json, "limit");
+    json_u64(json, limit);
+}
+
+static void
+answer_one(struct call *call, const struct gateway *key)
+{
+    json_object_begin(&call->json);
+    json_key(&call->json, "data");
+    json_array_begin(&call->json);
+    key_to_json(&call->json, call->store, key, NULL);
+    json_array_end(&call->json);
+    page_to_json(&call->json, 1, 1, 1);
+    json_object_end(&call->json);
+    call_answer(call, 200);
+}
+
+void
+op_keys_lookup(struct call *call)
+{
+    const cJSON *body = call->body;
+    const cJSON *group = cJSON_GetObjectItemCaseSensitive(body, "group");
+    const char *group_name = NULL;
+    bool valid = value_members(body, "", "ref group", &call->error);
+    if (valid && group != NULL && !cJSON_IsNull(group)) {
+        group_name =
+            value_text(group, "group", GATEWAY_NAME_BYTES - 1, &call->error);
+        valid = group_name != NULL;
+    }
+    const char *ref =
+        valid ? value_text(cJSON_GetObjectItemCaseSensitive(body, "ref"), "ref",
+                           REF_MAX, &call->error)
+              : NULL;
+    const struct gateway *key =
+        ref == NULL ? NULL
+                    : key_of_ref(call->store, ref, group_name, &call->error);
+    if (key == NULL) {
+        call_refuse(call);
+        return;
+    }
+    key_to_json(&call->json, call->store, key, NULL);
+    call_answer(call, 200);
+}
+
+struct key_filter {
+    const char *name; /* part of it, case-insensitive; NULL any */
+    uint64_t group_id;
+    bool by_group, by_status, by_enabled, enabled;
+    enum key_status status;
+};
+
+static bool
+filter_status(const char *text, struct key_filter *filter,
+              struct admin_error *error)
+{
+    if (text == NULL)
+        return true;
+    if (strcmp(text, "0") == 0 || strcmp(text, "1") == 0) {
+        filter->by_enabled = true;
+        filter->enabled = *text == '1';
+        return true;
+    }
+    for (int s = KEY_ACTIVE; s <= KEY_EXHAUSTED; s++) {
+        if (strcmp(text, key_status_text((enum key_status)s)) == 0) {
+            filter->by_status = true;
+            filter->status = (enum key_status)s;
+            return true;
+        }
+    }
+    return admin_error_field(error, "status",
+                             "'status' must be active, disabled, expired or "
+                             "exhausted (or 1 enabled, 0 disabled).");
+}
+
+static bool
+filter_admits(const struct key_filter *filter, const struct store *store,
+              const struct gateway *key)
+{
+    struct entry_use use;
+    if (filter->by_group && key->group_id != filter->group_id)
+        return false;
+    if (filter->by_enabled && key->enabled != filter->enabled)
+        return false;
+    if (filter->name != NULL && strcasestr(key->name, filter->name) == NULL)
+        return false;
+    if (!filter->by_status)
+        return true;
+    key_use_read(store, key, &use);
+    return key_status(key, &use) == filter->status;
+}
+
+static bool
+read_filter(struct call *call, struct key_filter *filter, uint64_t *page,
+            uint64_t *limit)
+{
+    const char *group = query_get(&call->query, "group");
+    struct admin_error *error = &call->error;
+    filter->name = query_get(&call->query, "name");
+    if (group != NULL) {
+        const struct group *found = store_group_named(call->store, group);
+        if (found == NULL)
+            return admin_error_set(error, 404, "group_not_found",
+                                   "Group '%.64s' does not exist.", group);
+        filter->by_group = true;
+        filter->group_id = found->id;
+    }
+    return filter_status(query_get(&call->query, "status"), filter, error) &&
+           query_u64(&call->query, "page", 1, 1000000000, page, error) &&
+           query_u64(&call->query, "limit", 1, PAGE_MAX, limit, error);
+}
+
+void
+op_keys_list(struct call *call)
+{
+    struct key_filter filter = {0};
+    uint64_t page = 1, limit = PAGE_DEFAULT, total = 0;
+    const char *ref = query_get(&call->query, "ref");
+    if (ref != NULL) {
+        const struct gateway *key = key_of_ref(
+            call->store, ref, query_get(&call->query, "group"), &call->error);
+        if (key == NULL)
+            call_refuse(call);
+        else
+            answer_one(call, key);
+        return;
+    }
+    if (!read_filter(call, &filter, &page, &limit)) {
+        call_refuse(call);
+        return;
+    }
+    uint64_t first = (page - 1) * limit;
+    json_object_begin(&call->json);
+    json_key(&call->json, "data");
+    json_array_begin(&call->json);
+    const struct gateway *key = store_gateway_next(call->store, 0);
+    for (; key != NULL; key = store_gateway_next(call->store, key->id)) {
+        if (!filter_admits(&filter, call->store, key))
+            continue;
+        if (total >= first && total < first + limit)
+            key_to_json(&call->json, call->store, key, NULL);
+        total++;
+    }
+    json_array_end(&call->json);
+    page_to_json(&call->json, total, page, limit);
+    json_object_end(&call->json);
+    call_answer(call, 200);
+}

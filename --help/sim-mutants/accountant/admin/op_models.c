@@ -1,0 +1,203 @@
+/*
+ * op_models.c - GET /admin/v1/models: the catalogue with prices, the providers
+ * of each model and what the columns counted for them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "accountant/admin/operations.h"
+
+#include <stdio.h>
+
+#include "accountant/admin/op_keys.h"
+#include "shm/catalogue.h"
+#include "shm/model_stats.h"
+
+/* value / 10^scale as a decimal number; MONEY_UNSET is null. */
+static void
+key_price(struct json_writer *json, const char *name, int64_t value, int scale)
+{
+    char text[48];
+    json_key(json, name);
+    if (value < 0) {
+        json_null(json);
+        return;
+    }
+    int64_t unit = 1;
+    for (int i = 0; i < scale; i++)
+        unit *= 10;
+    int n =
+        snprintf(text, sizeof(text), "%lld.%0*lld", (long long)(value / unit),
+                 scale, (long long)(value % unit));
+    while (n > 0 && text[n - 1] == '0')
+        n--;
+    if (n > 0 && text[n - 1] == '.')
+        n--;
+    json_raw(json, str_make(text, (size_t)n));
+}
+
+static void
+prices_to_json(struct json_writer *json, const struct prices *prices)
+{
+    enum { PER_MILLION = 6, PER_UNIT = 12 }; /* from pico */
+    json_key(json, "prices");
+    if (!prices_are_set(prices)) {
+        json_null(json);
+        return;
+    }
+    json_object_begin(json);
+    key_price(json, "input", prices->input, PER_MILLION);
+    key_price(json, "output", prices->output, PER_MILLION);
+    key_price(json, "cached", prices->cached, PER_MILLION);
+    key_price(json, "cache_creation", prices->cache_creation, PER_MILLION);
+    key_price(json, "cache_creation_1h", prices->cache_creation_1h,
+              PER_MILLION);
+    key_price(json, "reasoning", prices->reasoning, PER_MILLION);
+    key_price(json, "audio_in", prices->audio_in, PER_MILLION);
+    key_price(json, "audio_out", prices->audio_out, PER_MILLION);
+    key_price(json, "image", prices->image, PER_UNIT);
+    key_price(json, "request", prices->request, PER_UNIT);
+    json_object_end(json);
+}
+
+static const struct {
+    const char *name;
+    size_t stat;
+} stats[] = {
+#define STAT(member) (offsetof(struct shm_stats, member) / sizeof(uint64_t))
+    {"requests", STAT(requests)},
+    {"ok", STAT(ok)},
+    {"client_errors", STAT(client_errors)},
+    {"provider_errors", STAT(provider_errors)},
+    {"timeouts", STAT(timeouts)},
+    {"rate_limited", STAT(rate_limited)},
+    {"cut", STAT(cut)},
+    {"client_gone", STAT(client_gone)},
+    {"lost", STAT(lost)},
+    {"prompt_missed", STAT(prompt_missed)},
+    {"cached", STAT(cached)},
+    {"cache_creation", STAT(cache_creation)},
+    {"completion", STAT(completion)},
+    {"reasoning", STAT(reasoning)},
+    {"audio_in", STAT(audio_in)},
+    {"audio_out", STAT(audio_out)},
+    {"duration_ms_sum", STAT(duration_ms_sum)},
+    {"first_byte_ms_sum", STAT(first_byte_ms_sum)},
+};
+
+static void
+stats_to_json(struct json_writer *json, const struct segment *segment,
+              uint32_t endpoint_idx)
+{
+    struct model_stats_sum sum;
+    model_stats_read(segment, endpoint_idx, &sum);
+    json_key(json, "stats");
+    json_object_begin(json);
+    for (unsigned i = 0; i < ARRAY_LEN(stats); i++) {
+        json_key(json, stats[i].name);
+        json_u64(json, sum.v[stats[i].stat]);
+    }
+    json_key(json, "cost");
+    json_money(json, (int64_t)sum.v[STAT(cost_nano)]);
+    json_object_end(json);
+}
+
+static void
+endpoint_to_json(struct json_writer *json, const struct segment *segment,
+                 const struct catalogue *catalogue,
+                 const struct catalogue_endpoint *endpoint)
+{
+    const struct catalogue_provider *provider =
+        &catalogue->providers[endpoint->provider];
+    json_object_begin(json);
+    json_key(json, "provider");
+    json_cstring(json, provider->name);
+    json_key(json, "kind");
+    json_cstring(json, config_provider_kind_name(provider->kind));
+    json_key(json, "enabled");
+    json_bool(json, provider->enabled);
+    stats_to_json(json, segment, endpoint->endpoint_idx);
+    json_object_end(json);
+}
+
+static void
+model_to_json(struct json_writer *json, const struct segment *segment,
+              const struct catalogue *catalogue,
+              const struct catalogue_model *model)
+{
+    json_object_begin(json);
+    json_key(json, "id");
+    json_cstring(json, model->name);
+    json_key(json, "wildcard");
+    json_bool(json, model->is_wildcard);
+    json_key(json, "type");
+    json_cstring(json, model->type);
+    json_key(json, "aliases");
+    json_array_begin(json);
+    for (uint32_t i = 0; i < model->alias_count; i++)
+        json_cstring(json, model->aliases[i]);
+    json_array_end(json);
+    json_key(json, "context");
+    if (model->context == 0)
+        json_null(json);
+    else
+        json_u64(json, model->context);
+    json_key(json, "max_output");
+    if (model->max_output == 0)
+        json_null(json);
+    else
+        json_u64(json, model->max_output);
+    prices_to_json(json, &model->prices);
+    json_key(json, "price_version");
+    json_u64(json, model->price_version);
+    json_key(json, "providers");
+    json_array_begin(json);
+    for (uint32_t i = 0; i < model->endpoint_count; i++)
+        endpoint_to_json(json, segment, catalogue, &model->endpoints[i]);
+    json_array_end(json);
+    json_object_end(json);
+}
+
+static bool
+key_may_call(const struct gateway *key, const char *model)
+{
+    if (key == NULL || key->model_count == 0)
+        return true;
+    for (uint32_t i = 0; i < key->model_count; i++)
+        if (strcmp(key->models[i], model) == 0)
+            return true;
+    return false;
+}
+
+void
+op_models_list(struct call *call)
+{
+    const struct catalogue *catalogue = store_catalogue(call->store);
+    const struct segment *segment = store_heritage(call->store)->segment;
+    const char *ref = query_get(&call->query, "key");
+    const struct gateway *key = NULL;
+    struct json_writer *json = &call->json;
+    uint64_t total = 0;
+    if (ref != NULL) {
+        key = key_of_ref(call->store, ref, NULL, &call->error);
+        if (key == NULL) {
+            call_refuse(call);
+            return;
+        }
+    }
+    json_object_begin(json);
+    json_key(json, "currency");
+    json_cstring(json, store_config(call->store)->server.currency);
+    json_key(json, "data");
+    json_array_begin(json);
+    for (uint32_t i = 0; catalogue != NULL && i < catalogue->model_count; i++) {
+        const struct catalogue_model *model = &catalogue->models[i];
+        if (!key_may_call(key, model->name))
+            continue;
+        model_to_json(json, segment, catalogue, model);
+        total++;
+    }
+    json_array_end(json);
+    json_key(json, "total");
+    json_u64(json, total);
+    json_object_end(json);
+    call_answer(call, 200);
+}

@@ -1,0 +1,176 @@
+/*
+ * operations.c - the table, and how a path finds its row.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "accountant/admin/operations.h"
+
+#include <stdio.h>
+
+// clang-format off
+enum { BODY = OPERATION_BODY, CHANGES = OPERATION_CHANGES,
+       CHANGE = OPERATION_BODY | OPERATION_CHANGES };
+
+static const struct operation operations[] = {
+    {HTTP_POST,   "/admin/v1/keys",             "key_create", "",
+     op_keys_create, CHANGE},
+    {HTTP_GET,    "/admin/v1/keys",             "key_list",
+     "ref name group status page limit", op_keys_list, 0},
+    {HTTP_POST,   "/admin/v1/keys/upsert",      "key_upsert", "",
+     op_keys_upsert, CHANGE},
+    {HTTP_POST,   "/admin/v1/keys/lookup",      "key_lookup", "",
+     op_keys_lookup, BODY},
+    {HTTP_GET,    "/admin/v1/keys/{}",          "key_get", "",
+     op_keys_get, 0},
+    {HTTP_PATCH,  "/admin/v1/keys/{}",          "key_update", "",
+     op_keys_update, CHANGE},
+    {HTTP_DELETE, "/admin/v1/keys/{}",          "key_delete", "",
+     op_keys_delete, CHANGES},
+    {HTTP_POST,   "/admin/v1/keys/{}/reveal",   "key_reveal", "",
+     op_keys_reveal, CHANGES},
+    {HTTP_GET,    "/admin/v1/keys/{}/periods",  "key_periods", "",
+     op_keys_periods, 0},
+    {HTTP_POST,   "/admin/v1/groups",           "group_create", "",
+     op_groups_create, CHANGE},
+    {HTTP_GET,    "/admin/v1/groups",           "group_list", "page limit",
+     op_groups_list, 0},
+    {HTTP_GET,    "/admin/v1/groups/{}",        "group_get", "",
+     op_groups_get, 0},
+    {HTTP_PATCH,  "/admin/v1/groups/{}",        "group_update", "",
+     op_groups_update, CHANGE},
+    {HTTP_POST,   "/admin/v1/groups/{}/top-up", "group_top_up", "",
+     op_groups_top_up, CHANGE},
+    {HTTP_GET,    "/admin/v1/models",           "model_list", "key",
+     op_models_list, 0},
+    {HTTP_GET,    "/admin/v1/status",           "status", "", op_status, 0},
+    {HTTP_GET,    "/admin/v1/usage",            "usage",
+     "from to resolution key group by", op_usage, 0},
+    {HTTP_GET,    "/admin/v1/logs",             "logs",
+     "from to key group model provider status cause request_id text metadata "
+     "order limit cursor", op_logs, 0},
+    {HTTP_GET,    "/admin/v1/ledger/sum",       "ledger_sum", "",
+     op_ledger_sum, 0},
+    {HTTP_GET,    "/admin/v1/ledger/verify",    "ledger_verify", "",
+     op_ledger_verify, 0},
+    {HTTP_GET,    "/admin/v1/ledger/list",      "ledger_list", "",
+     op_ledger_list, 0},
+    {HTTP_POST,   "/admin/v1/ledger/export",    "ledger_export", "rows",
+     op_ledger_export, 0},
+    {HTTP_GET,    "/metrics",                   "metrics", "",
+     op_metrics, OPERATION_METRICS},
+    {HTTP_GET,    "/console/",                  "console", "",
+     op_console, OPERATION_METRICS},
+};
+// clang-format on
+
+static const char *
+method_name(enum http_method method)
+{
+    switch (method) {
+    case HTTP_GET:
+        return "GET, HEAD";
+    case HTTP_POST:
+        return "POST";
+    case HTTP_PATCH:
+        return "PATCH";
+    case HTTP_DELETE:
+        return "DELETE";
+    default:
+        return "OPTIONS";
+    }
+}
+
+/* Cuts the first segment (behind its slash) off `path`. */
+static struct str
+take_segment(struct str *path)
+{
+    struct str rest = str_skip(*path, 1);
+    const char *slash = rest.len == 0 ? NULL : memchr(rest.ptr, '/', rest.len);
+    size_t len = slash == NULL ? rest.len : (size_t)(slash - rest.ptr);
+    *path = str_skip(rest, len);
+    return str_make(rest.ptr, len);
+}
+
+/* How many fixed segments fit, or -1; an exact path beats one with "{}". */
+static int
+path_score(const char *pattern, struct str path, struct str *param)
+{
+    int score = 0;
+    struct str wanted = str_from(pattern);
+    while (wanted.len > 0 && path.len > 0) {
+        struct str want = take_segment(&wanted);
+        struct str have = take_segment(&path);
+        if (str_equals(want, STR_LIT("{}")) && have.len > 0)
+            *param = have;
+        else if (str_equals(want, have))
+            score++;
+        else
+            return -1;
+    }
+    return wanted.len == 0 && path.len == 0 ? score : -1;
+}
+
+/* The methods of a path, in a text that stays valid: one of few pairs. */
+static const char *
+allow_of(const bool methods[HTTP_OTHER + 1])
+{
+    static char text[64];
+    text[0] = '\0';
+    for (int m = 0; m <= HTTP_OTHER; m++) {
+        size_t at = strlen(text);
+        if (methods[m])
+            snprintf(text + at, sizeof(text) - at, "%s%s", at == 0 ? "" : ", ",
+                     method_name((enum http_method)m));
+    }
+    return text;
+}
+
+const struct operation *
+operations_find(enum http_method method, struct str path,
+                char params[CALL_PATH_PARAMS][CALL_PATH_PARAM_BYTES],
+                const char **allow, struct admin_error *error)
+{
+    const struct operation *found = NULL;
+    bool methods[HTTP_OTHER + 1] = {false};
+    bool any = false;
+    int best = -1;
+    struct str param = {NULL, 0};
+    *allow = NULL;
+    if (method == HTTP_HEAD)
+        method = HTTP_GET;
+    for (unsigned i = 0; i < ARRAY_LEN(operations); i++) {
+        if (path.len == 0 || path.ptr[0] != '/')
+            break;
+        struct str candidate = {NULL, 0};
+        int score = path_score(operations[i].path, path, &candidate);
+        if (score < 0)
+            continue;
+        any = true;
+        methods[operations[i].method] = true;
+        if (operations[i].method == method && score > best) {
+            best = score;
+            found = &operations[i];
+            param = candidate;
+        }
+    }
+    if (found == NULL && any) {
+        *allow = allow_of(methods);
+        admin_error_set(error, 405, "method_not_allowed", "This path takes %s.",
+                        *allow);
+    } else if (found == NULL) {
+        admin_error_set(error, 404, "not_found",
+                        "No management operation has this path. They begin "
+                        "with /admin/v1/ (keys, groups, models, usage, logs, "
+                        "status, ledger); metrics are at /metrics.");
+    } else if (url_decode(param, false, params[0], CALL_PATH_PARAM_BYTES) < 0) {
+        admin_error_set(error, 400, "invalid_path",
+                        "The path has a bad %%-escape or is too long.");
+        return NULL;
+    }
+    return found;
+}
+
+const struct operation *
+operations_row(unsigned i)
+{
+    return i < ARRAY_LEN(operations) ? &operations[i] : NULL;
+}

@@ -1,0 +1,69 @@
+/*
+ * operations.h - the one table of management operations. A row says all that
+ * the server must know of one: path, parameters, whether it takes a body; its
+ * function does the work. accountant/admin/README.md has the shapes.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_ADMIN_OPERATIONS_H
+#define AIGW_ACCOUNTANT_ADMIN_OPERATIONS_H
+
+#include "accountant/admin/call.h"
+#include "common/net/http_parse.h"
+
+enum operation_flags {
+    OPERATION_BODY = 1,    /* takes a JSON object */
+    OPERATION_CHANGES = 2, /* is written to the log */
+    OPERATION_METRICS = 4, /* no secret: open to loopback without a token */
+};
+
+struct operation {
+    enum http_method method;
+    const char *path; /* "{}" stands for one segment */
+    const char *name;
+    const char *query; /* names of its parameters, blanks between */
+    void (*handler)(struct call *call);
+    unsigned flags; /* operation_flags */
+};
+
+/*
+ * operations_find - the row for method and path (as sent), path parameters
+ * decoded into `params`. NULL: 404, 405 (*allow = the methods there are) or 400
+ * in `error`. HEAD finds GET.
+ */
+const struct operation *
+operations_find(enum http_method method, struct str path,
+                char params[CALL_PATH_PARAMS][CALL_PATH_PARAM_BYTES],
+                const char **allow, struct admin_error *error);
+/* Row `i`, or NULL behind the last one. */
+const struct operation *operations_row(unsigned i);
+
+/* op_keys.c, op_keys_read.c */
+void op_keys_create(struct call *call);
+void op_keys_upsert(struct call *call);
+void op_keys_update(struct call *call);
+void op_keys_delete(struct call *call);
+void op_keys_list(struct call *call);
+void op_keys_get(struct call *call);
+void op_keys_lookup(struct call *call);
+void op_keys_reveal(struct call *call);
+/* op_periods.c */
+void op_keys_periods(struct call *call);
+/* op_groups.c */
+void op_groups_create(struct call *call);
+void op_groups_list(struct call *call);
+void op_groups_get(struct call *call);
+void op_groups_update(struct call *call);
+void op_groups_top_up(struct call *call);
+/* op_models.c, op_status.c, op_usage.c, op_logs.c, op_ledger.c, op_metrics.c */
+void op_models_list(struct call *call);
+void op_status(struct call *call);
+void op_usage(struct call *call);
+void op_logs(struct call *call);
+void op_ledger_sum(struct call *call);
+void op_ledger_verify(struct call *call);
+void op_ledger_list(struct call *call);
+void op_ledger_export(struct call *call);
+void op_metrics(struct call *call);
+void op_console(struct call *call);
+
+#endif

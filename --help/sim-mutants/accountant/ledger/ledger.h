@@ -1,0 +1,131 @@
+/*
+ * ledger.h - the durable side: LevelDB databases below data_dir.
+ *
+ *   data_dir/secret            32 bytes, mode 0600
+ *   data_dir/ledger/           main: totals, positions, budgets, objects,
+ *                              roll-ups, price versions
+ *   data_dir/log/2026-11-21/   rows of that UTC day (retention deletes it)
+ *
+ * Key encoding: ledger_key.h. One process; one writer thread; readers use
+ * snapshots on threads of their own. First error of any kind: the handle is
+ * dead; ledger_reopen() and write the same batch again (LevelDB 1.23 loses
+ * acknowledged writes after a failed one).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_LEDGER_LEDGER_H
+#define AIGW_ACCOUNTANT_LEDGER_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/usage.h"
+
+struct ledger;
+struct ledger_snapshot;
+
+/* -EBUSY: another process holds the lock. -EUCLEAN: damaged, refused. */
+int ledger_open(const char *data_dir, bool create, struct ledger **ledger,
+                struct buf *error) MUST_CHECK;
+void ledger_close(struct ledger **ledger);
+/* Close and open again after an error; same results as ledger_open. */
+int ledger_reopen(struct ledger *ledger, struct buf *error) MUST_CHECK;
+
+/* ---- values ---- */
+enum ledger_kind { LEDGER_KEY = 'k', LEDGER_GROUP = 'g' };
+enum ledger_resolution {
+    LEDGER_MINUTE = 'm',
+    LEDGER_HOUR = 'h',
+    LEDGER_DAY = 'd'
+};
+
+/* Absolute totals of one key or group since it exists. */
+struct ledger_total {
+    uint64_t tokens, nano, requests;
+};
+
+/* A roll-up bucket: (start, group, key, model at provider). */
+struct ledger_usage {
+    enum ledger_resolution resolution;
+    int64_t start_ms;
+    uint64_t group_id, key_id;
+    char model[128], provider[128];
+    uint64_t requests, errors, tokens, nano;
+    struct usage classes;
+    uint64_t duration_ms, first_byte_ms;
+};
+
+/* One log row. */
+struct ledger_row {
+    int64_t ended_ms;
+    uint64_t epoch, position; /* identity: (epoch, column, position) */
+    uint32_t column;
+    uint64_t batch_no; /* of the flush that booked it */
+    int64_t started_ms;
+    uint64_t key_id, group_id;
+    char request_id[40];
+    uint16_t status, attempts, flags;
+    uint8_t cause, dialect, endpoint;
+    uint32_t duration_ms, first_byte_ms;
+    uint32_t delivered_tokens, generated_tokens, price_version;
+    uint64_t tokens, nano;
+    struct usage classes;
+    char client_ip[46];
+    char model[128], provider[128], model_asked[256], error[256], tags[768];
+};
+/* Name of a record_cause for people: "ok", "provider_error", "lost" ... */
+enum { LEDGER_CAUSES = 10, LEDGER_CAUSE_LOST = 7, LEDGER_FLAG_ESTIMATED = 2 };
+const char *ledger_cause_name(uint8_t cause);
+/* Counted as an error in roll-ups: status 400 and above, or a cause that is
+ * neither the client's nor the budget's. */
+bool ledger_row_is_error(const struct ledger_row *row);
+
+/* ---- readers (any thread, with a snapshot) ----
+ * NULL snapshot (the ledger cannot be read now): every reader says -EIO. */
+struct ledger_snapshot *ledger_snapshot_take(struct ledger *ledger);
+void ledger_snapshot_release(struct ledger *ledger,
+                             struct ledger_snapshot **snapshot);
+
+/* An entry that a row's metadata has; value NULL: whatever it is. */
+struct ledger_tag {
+    const char *key, *value;
+};
+enum { LEDGER_TAGS_MAX = 16 };
+
+/* Zero fields match everything. */
+struct ledger_row_filter {
+    int64_t from_ms, to_ms; /* [from, to) by ended_ms; to 0: now */
+    uint64_t key_id, group_id;
+    const char *model, *provider, *request_id, *text;
+    int status_min, status_max;
+    int cause; /* -1: any */
+    bool oldest_first;
+    const char *cursor; /* resume behind it: from ledger_row_cursor() */
+    unsigned tag_count; /* all of them */
+    struct ledger_tag tags[LEDGER_TAGS_MAX];
+};
+/* Return false from the callback to stop. 0 or -errno. Only rows whose effect
+ * is booked are shown. */
+int ledger_scan_rows(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                     const struct ledger_row_filter *filter,
+                     bool (*each)(const struct ledger_row *row, void *context),
+                     void *context, struct buf *error) MUST_CHECK;
+void ledger_row_cursor(const struct ledger_row *row, char out[64]);
+/* Buckets with start in [from, to); key_id or group_id 0: all. */
+int ledger_scan_usage(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                      enum ledger_resolution resolution, int64_t from_ms,
+                      int64_t to_ms, uint64_t group_id, uint64_t key_id,
+                      bool (*each)(const struct ledger_usage *usage,
+                                   void *context),
+                      void *context, struct buf *error) MUST_CHECK;
+int ledger_read_total(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                      enum ledger_kind kind, uint64_t id,
+                      struct ledger_total *total) MUST_CHECK;
+/* Totals = sum of rows, group = sum of its keys' rows, day roll-ups = rows,
+ * baselines <= totals, baseline moves = rows up to their batch, positions.
+ * One line per difference into `report`; *differences counts them. When days
+ * were dropped by retention, the sums they left behind are used. */
+int ledger_verify(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                  struct buf *report, uint64_t *differences) MUST_CHECK;
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * ledger_batch_part.h - the inside of a batch, for ledger_batch*.c only.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_LEDGER_LEDGER_BATCH_PART_H
+#define AIGW_ACCOUNTANT_LEDGER_LEDGER_BATCH_PART_H
+
+#include "accountant/ledger/ledger_batch.h"
+#include "accountant/ledger/ledger_internal.h"
+#include "accountant/ledger/ledger_sums.h"
+
+struct batch_day {
+    int64_t day;
+    leveldb_writebatch_t *rows; /* writer thread only */
+};
+
+struct ledger_batch {
+    struct buf main;
+    struct buf value; /* scratch */
+    struct batch_day *days;
+    size_t day_count;
+    int64_t oldest_ms;          /* of its rows; INT64_MAX: none */
+    int64_t unbooked_from_ms;   /* ledger_batch_unbooked_from(); -1: not said */
+    struct ledger_sums dropped; /* rows of dropped days: absolute sums */
+    bool failed;
+};
+
+void ledger_batch_put(struct buf *ops, const struct ledger_key *key,
+                      const struct buf *value);
+
+#endif

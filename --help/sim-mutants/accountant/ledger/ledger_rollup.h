@@ -1,0 +1,59 @@
+/*
+ * ledger_rollup.h - the buckets of minutes, hours and days that rows are added
+ * to. Values in the ledger are absolute, so the writer thread keeps the living
+ * buckets here and reads a missing one once.
+ *
+ * Writer thread only.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_LEDGER_LEDGER_ROLLUP_H
+#define AIGW_ACCOUNTANT_LEDGER_LEDGER_ROLLUP_H
+
+#include "accountant/ledger/ledger_batch.h"
+#include "accountant/ledger/table.h"
+
+/* The numbers of a ledger_usage, which stand at its end. */
+enum {
+    ROLLUP_NUMBERS = (sizeof(struct ledger_usage) -
+                      offsetof(struct ledger_usage, requests)) /
+                     sizeof(uint64_t)
+};
+
+struct rollup_bucket {
+    struct ledger_usage usage;
+    bool dirty; /* not in a batch yet */
+    struct rollup_bucket *next_dirty;
+    /* Of a minute: what it is part of, and how much of it is there already. A
+     * row is added to its minute alone; hours and days get the difference. */
+    struct rollup_bucket *wider[2];
+    uint64_t passed_on[ROLLUP_NUMBERS];
+};
+
+/* All zero is empty. */
+struct ledger_rollup {
+    struct table table;
+    struct rollup_bucket *dirty; /* minutes */
+};
+
+/* Adds a row; reads the buckets that are not known. 0 or -errno. */
+int ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
+                      const struct ledger_row *row,
+                      struct buf *error) MUST_CHECK;
+/* Puts every bucket that changed since the last call into the batch. */
+void ledger_rollup_emit(struct ledger_rollup *rollup,
+                        struct ledger_batch *batch);
+/* After the batch is durable: forgets all when they have become many. */
+void ledger_rollup_trim(struct ledger_rollup *rollup);
+void ledger_rollup_fini(struct ledger_rollup *rollup);
+
+/* The empty bucket that a row belongs to. */
+void ledger_usage_of_row(const struct ledger_row *row,
+                         enum ledger_resolution resolution,
+                         struct ledger_usage *usage);
+void ledger_usage_add_row(struct ledger_usage *usage,
+                          const struct ledger_row *row);
+uint64_t ledger_usage_hash(const struct ledger_usage *usage);
+bool ledger_usage_same_bucket(const struct ledger_usage *a,
+                              const struct ledger_usage *b);
+
+#endif

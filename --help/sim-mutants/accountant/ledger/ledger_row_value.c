@@ -1,0 +1,164 @@
+/*
+ * ledger_row_value.c - a log row to bytes and back.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "accountant/ledger/codec.h"
+#include "accountant/ledger/ledger_internal.h"
+
+enum { ROW_VERSION = 1 };
+
+/* By number of enum record_cause of the segment; the accountant asserts that
+ * the two agree. */
+static const struct {
+    const char *name;
+    bool is_error;
+} causes[LEDGER_CAUSES] = {
+    {"ok", false},
+    {"provider_error", true},
+    {"upstream_failed", true},
+    {"upstream_timeout", true},
+    {"upstream_cut", true},
+    {"client_gone", false},
+    {"cut", false},
+    {"lost", true},
+    {"drain_cut", true},
+    {"refused", true},
+};
+
+const char *
+ledger_cause_name(uint8_t cause)
+{
+    return cause < ARRAY_LEN(causes) ? causes[cause].name : "unknown";
+}
+
+bool
+ledger_row_is_error(const struct ledger_row *row)
+{
+    return row->status >= 400 || row->cause >= ARRAY_LEN(causes) ||
+           causes[row->cause].is_error;
+}
+
+/* A log of many rows is written by this: room is asked for once a row. */
+static inline char *
+put_number(char *at, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        *at++ = (char)(value | 0x80);
+    *at++ = (char)value;
+    return at;
+}
+
+static inline char *
+put_text(char *at, const char *text)
+{
+    size_t len = strlen(text);
+    at = put_number(at, len);
+    memcpy(at, text, len);
+    return at + len;
+}
+
+enum { NUMBERS_MAX = 32, NUMBER_BYTES = 10, TEXTS = 7 };
+
+void
+ledger_row_encode(const struct ledger_row *row, struct buf *out)
+{
+    const struct usage *classes = &row->classes;
+    uint64_t sign = row->started_ms < 0 ? UINT64_MAX : 0;
+    const uint64_t numbers[] = {
+        row->batch_no,
+        (uint64_t)row->started_ms << 1 ^ sign, /* as codec_put_i64() */
+        row->key_id,
+        row->group_id,
+    };
+    const uint64_t more[] = {
+        row->duration_ms,
+        row->first_byte_ms,
+        row->delivered_tokens,
+        row->generated_tokens,
+        row->price_version,
+        row->tokens,
+        row->nano,
+        /* as codec_put_usage() */
+        classes->prompt_missed,
+        classes->cached,
+        classes->cache_creation,
+        classes->completion,
+        classes->reasoning,
+        classes->audio_in,
+        classes->audio_out,
+        classes->cache_creation_1h,
+        classes->images_in,
+        classes->images_out,
+    };
+    _Static_assert(ARRAY_LEN(numbers) + ARRAY_LEN(more) + 7 <= NUMBERS_MAX,
+                   "room for them all");
+    char *at =
+        codec_room(out, sizeof(*row) + (NUMBERS_MAX + TEXTS) * NUMBER_BYTES);
+    if (at == NULL)
+        return;
+    *at++ = ROW_VERSION;
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        at = put_number(at, numbers[i]);
+    at = put_text(at, row->request_id);
+    at = put_number(at, row->status);
+    at = put_number(at, row->attempts);
+    at = put_number(at, row->flags);
+    *at++ = (char)row->cause;
+    *at++ = (char)row->dialect;
+    *at++ = (char)row->endpoint;
+    for (size_t i = 0; i < ARRAY_LEN(more); i++)
+        at = put_number(at, more[i]);
+    const char *const texts[TEXTS - 1] = {row->client_ip, row->model,
+                                          row->provider,  row->model_asked,
+                                          row->error,     row->tags};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        at = put_text(at, texts[i]);
+    out->end = (size_t)(at - out->data);
+}
+
+bool
+ledger_row_decode(struct str key, struct str value, struct ledger_row *row)
+{
+    struct codec_reader reader;
+    codec_reader_init(&reader, value);
+    if (!ledger_key_parse_row(key, row) || codec_get_u8(&reader) != ROW_VERSION)
+        return false;
+    row->batch_no = codec_get_u64(&reader);
+    row->started_ms = codec_get_i64(&reader);
+    row->key_id = codec_get_u64(&reader);
+    row->group_id = codec_get_u64(&reader);
+    codec_get_cstr(&reader, row->request_id, sizeof(row->request_id));
+    row->status = (uint16_t)codec_get_max(&reader, UINT16_MAX);
+    row->attempts = (uint16_t)codec_get_max(&reader, UINT16_MAX);
+    row->flags = (uint16_t)codec_get_max(&reader, UINT16_MAX);
+    row->cause = codec_get_u8(&reader);
+    row->dialect = codec_get_u8(&reader);
+    row->endpoint = codec_get_u8(&reader);
+    row->duration_ms = (uint32_t)codec_get_max(&reader, UINT32_MAX);
+    row->first_byte_ms = (uint32_t)codec_get_max(&reader, UINT32_MAX);
+    row->delivered_tokens = (uint32_t)codec_get_max(&reader, UINT32_MAX);
+    row->generated_tokens = (uint32_t)codec_get_max(&reader, UINT32_MAX);
+    row->price_version = (uint32_t)codec_get_max(&reader, UINT32_MAX);
+    row->tokens = codec_get_u64(&reader);
+    row->nano = codec_get_u64(&reader);
+    codec_get_usage(&reader, &row->classes);
+    codec_get_cstr(&reader, row->client_ip, sizeof(row->client_ip));
+    codec_get_cstr(&reader, row->model, sizeof(row->model));
+    codec_get_cstr(&reader, row->provider, sizeof(row->provider));
+    codec_get_cstr(&reader, row->model_asked, sizeof(row->model_asked));
+    codec_get_cstr(&reader, row->error, sizeof(row->error));
+    codec_get_cstr(&reader, row->tags, sizeof(row->tags));
+    return codec_reader_done(&reader);
+}
+
+bool
+ledger_row_is_booked(const struct ledger_snapshot *snapshot,
+                     const struct ledger_row *row)
+{
+    if (row->epoch != snapshot->epoch)
+        return true;
+    return row->column < snapshot->position_count &&
+           row->position < snapshot->positions[row->column];
+}

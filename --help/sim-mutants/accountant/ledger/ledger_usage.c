@@ -1,0 +1,317 @@
+/*
+ * ledger_usage.c - roll-ups: the living buckets of the writer, and reading.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accountant/ledger/ledger_internal.h"
+#include "accountant/ledger/ledger_rollup.h"
+#include "accountant/ledger/ledger_value.h"
+#include "common/hash.h"
+
+enum { BUCKETS_KEPT = 30000 };
+
+static int64_t
+resolution_ms(enum ledger_resolution resolution)
+{
+    switch (resolution) {
+    case LEDGER_MINUTE:
+        return 60000;
+    case LEDGER_HOUR:
+        return 3600000;
+    case LEDGER_DAY:
+        return 86400000;
+    }
+    UNREACHABLE();
+}
+
+void
+ledger_usage_of_row(const struct ledger_row *row,
+                    enum ledger_resolution resolution,
+                    struct ledger_usage *usage)
+{
+    int64_t ended_ms = ledger_clamp_ms(row->ended_ms);
+    memset(usage, 0, sizeof(*usage));
+    usage->resolution = resolution;
+    usage->start_ms = ended_ms - ended_ms % resolution_ms(resolution);
+    usage->group_id = row->group_id;
+    usage->key_id = row->key_id;
+    memcpy(usage->model, row->model, sizeof(usage->model));
+    memcpy(usage->provider, row->provider, sizeof(usage->provider));
+}
+
+void
+ledger_usage_add_row(struct ledger_usage *usage, const struct ledger_row *row)
+{
+    const struct usage *add = &row->classes;
+    struct usage *sum = &usage->classes;
+    usage->requests++;
+    usage->errors += ledger_row_is_error(row);
+    usage->tokens += row->tokens;
+    usage->nano += row->nano;
+    usage->duration_ms += row->duration_ms;
+    usage->first_byte_ms += row->first_byte_ms;
+    sum->prompt_missed += add->prompt_missed;
+    sum->cached += add->cached;
+    sum->cache_creation += add->cache_creation;
+    sum->completion += add->completion;
+    sum->reasoning += add->reasoning;
+    sum->audio_in += add->audio_in;
+    sum->audio_out += add->audio_out;
+    sum->cache_creation_1h += add->cache_creation_1h;
+    sum->images_in += add->images_in;
+    sum->images_out += add->images_out;
+}
+
+/* Names, key and group: the same for the three buckets of a row. */
+static uint64_t
+identity_hash(uint64_t group_id, uint64_t key_id, const char *model,
+              const char *provider)
+{
+    uint64_t hash = hash_mix64(key_id);
+    hash = hash_mix64(hash ^ group_id);
+    hash ^= hash_crc32(0, model, strlen(model));
+    return hash ^ (uint64_t)hash_crc32(0, provider, strlen(provider)) << 32;
+}
+
+static uint64_t
+bucket_hash(uint64_t identity, enum ledger_resolution resolution,
+            int64_t start_ms)
+{
+    return hash_mix64(identity ^ (uint64_t)start_ms ^
+                      (uint64_t)resolution << 56);
+}
+
+uint64_t
+ledger_usage_hash(const struct ledger_usage *usage)
+{
+    return bucket_hash(identity_hash(usage->group_id, usage->key_id,
+                                     usage->model, usage->provider),
+                       usage->resolution, usage->start_ms);
+}
+
+bool
+ledger_usage_same_bucket(const struct ledger_usage *a,
+                         const struct ledger_usage *b)
+{
+    return a->key_id == b->key_id && a->group_id == b->group_id &&
+           a->start_ms == b->start_ms && a->resolution == b->resolution &&
+           strcmp(a->model, b->model) == 0 &&
+           strcmp(a->provider, b->provider) == 0;
+}
+
+struct row_bucket {
+    const struct ledger_row *row;
+    enum ledger_resolution resolution;
+    int64_t start_ms;
+};
+
+static bool
+bucket_match(const void *item, const void *key)
+{
+    const struct ledger_usage *usage =
+        &((const struct rollup_bucket *)item)->usage;
+    const struct row_bucket *wanted = key;
+    const struct ledger_row *row = wanted->row;
+    return usage->key_id == row->key_id && usage->group_id == row->group_id &&
+           usage->start_ms == wanted->start_ms &&
+           usage->resolution == wanted->resolution &&
+           strcmp(usage->model, row->model) == 0 &&
+           strcmp(usage->provider, row->provider) == 0;
+}
+
+/* What the ledger has of this bucket, added to the empty one. */
+static int
+load_bucket(struct ledger *ledger, struct ledger_usage *usage,
+            struct buf *error)
+{
+    struct ledger_key key;
+    struct buf value;
+    ledger_key_usage(&key, usage);
+    buf_init(&value, 0);
+    int rc = ledger_get(ledger, NULL, &key, &value, error);
+    if (rc == 1 && ledger_usage_decode(buf_view(&value), usage) < 0)
+        rc = -EBADMSG;
+    buf_fini(&value);
+    return rc < 0 ? rc : 0;
+}
+
+static int
+make_bucket(struct ledger_rollup *rollup, struct ledger *ledger,
+            const struct row_bucket *wanted, uint64_t hash,
+            struct rollup_bucket **out, struct buf *error)
+{
+    struct rollup_bucket *bucket = calloc(1, sizeof(*bucket));
+    if (bucket == NULL)
+        return -ENOMEM;
+    ledger_usage_of_row(wanted->row, wanted->resolution, &bucket->usage);
+    int rc = load_bucket(ledger, &bucket->usage, error);
+    if (rc == 0)
+        rc = table_insert(&rollup->table, hash, bucket);
+    if (rc < 0) {
+        free(bucket);
+        return rc;
+    }
+    memcpy(bucket->passed_on, &bucket->usage.requests,
+           sizeof(bucket->passed_on));
+    *out = bucket;
+    return 0;
+}
+
+/* The row's bucket of that resolution. */
+static int
+get_bucket(struct ledger_rollup *rollup, struct ledger *ledger,
+           const struct ledger_row *row, uint64_t identity,
+           enum ledger_resolution resolution, struct rollup_bucket **out,
+           struct buf *error)
+{
+    struct row_bucket wanted = {row, resolution,
+                                ledger_clamp_ms(row->ended_ms)};
+    wanted.start_ms -= wanted.start_ms % resolution_ms(resolution);
+    uint64_t hash = bucket_hash(identity, resolution, wanted.start_ms);
+    *out = table_find(&rollup->table, hash, bucket_match, &wanted);
+    return *out != NULL
+               ? 0
+               : make_bucket(rollup, ledger, &wanted, hash, out, error);
+}
+
+int
+ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
+                  const struct ledger_row *row, struct buf *error)
+{
+    static const enum ledger_resolution wider[] = {LEDGER_HOUR, LEDGER_DAY};
+    uint64_t identity =
+        identity_hash(row->group_id, row->key_id, row->model, row->provider);
+    struct rollup_bucket *minute;
+    int rc = get_bucket(rollup, ledger, row, identity, LEDGER_MINUTE, &minute,
+                        error);
+    for (size_t i = 0; i < ARRAY_LEN(wider) && rc == 0; i++)
+        if (minute->wider[i] == NULL)
+            rc = get_bucket(rollup, ledger, row, identity, wider[i],
+                            &minute->wider[i], error);
+    if (rc < 0)
+        return rc;
+    ledger_usage_add_row(&minute->usage, row);
+    if (!minute->dirty) {
+        minute->dirty = true;
+        minute->next_dirty = rollup->dirty;
+        rollup->dirty = minute;
+    }
+    return 0;
+}
+
+/* What came to the minute since the last time, to its hour and day. Returns
+ * the list with those of them that were not in it. */
+static struct rollup_bucket *
+pass_on(struct rollup_bucket *minute, struct rollup_bucket *list)
+{
+    uint64_t now[ROLLUP_NUMBERS], sums[ROLLUP_NUMBERS];
+    memcpy(now, &minute->usage.requests, sizeof(now));
+    for (size_t i = 0; i < ARRAY_LEN(minute->wider); i++) {
+        struct rollup_bucket *bucket = minute->wider[i];
+        memcpy(sums, &bucket->usage.requests, sizeof(sums));
+        for (size_t n = 0; n < ROLLUP_NUMBERS; n++)
+            sums[n] += now[n] - minute->passed_on[n];
+        memcpy(&bucket->usage.requests, sums, sizeof(sums));
+        if (bucket->dirty)
+            continue;
+        bucket->dirty = true;
+        bucket->next_dirty = list;
+        list = bucket;
+    }
+    memcpy(minute->passed_on, now, sizeof(now));
+    return list;
+}
+
+static void
+emit(struct rollup_bucket *bucket, struct ledger_batch *batch)
+{
+    for (; bucket != NULL; bucket = bucket->next_dirty) {
+        ledger_batch_usage(batch, &bucket->usage);
+        bucket->dirty = false;
+    }
+}
+
+void
+ledger_rollup_emit(struct ledger_rollup *rollup, struct ledger_batch *batch)
+{
+    struct rollup_bucket *wider = NULL;
+    for (struct rollup_bucket *minute = rollup->dirty; minute != NULL;
+         minute = minute->next_dirty)
+        wider = pass_on(minute, wider);
+    emit(rollup->dirty, batch);
+    emit(wider, batch);
+    rollup->dirty = NULL;
+}
+
+void
+ledger_rollup_trim(struct ledger_rollup *rollup)
+{
+    if (rollup->table.count > BUCKETS_KEPT)
+        ledger_rollup_fini(rollup);
+}
+
+void
+ledger_rollup_fini(struct ledger_rollup *rollup)
+{
+    table_fini(&rollup->table, free);
+    rollup->dirty = NULL;
+}
+
+/* ---- reading ---- */
+
+struct usage_scan {
+    int64_t to_ms;
+    uint64_t group_id, key_id;
+    bool (*each)(const struct ledger_usage *usage, void *context);
+    void *context;
+    bool bad;
+};
+
+static bool
+visit(struct str key, struct str value, void *context)
+{
+    struct usage_scan *scan = context;
+    struct ledger_usage usage = {0};
+    if (!ledger_key_parse_usage(key, &usage)) {
+        scan->bad = true;
+        return false;
+    }
+    if (usage.start_ms >= scan->to_ms)
+        return false;
+    if ((scan->group_id != 0 && usage.group_id != scan->group_id) ||
+        (scan->key_id != 0 && usage.key_id != scan->key_id))
+        return true;
+    if (ledger_usage_decode(value, &usage) < 0) {
+        scan->bad = true;
+        return false;
+    }
+    return scan->each(&usage, scan->context);
+}
+
+int
+ledger_scan_usage(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                  enum ledger_resolution resolution, int64_t from_ms,
+                  int64_t to_ms, uint64_t group_id, uint64_t key_id,
+                  bool (*each)(const struct ledger_usage *usage, void *context),
+                  void *context, struct buf *error)
+{
+    struct usage_scan scan = {
+        to_ms > 0 ? to_ms : INT64_MAX, group_id, key_id, each, context, false};
+    struct ledger_key prefix, from;
+    if (snapshot == NULL || snapshot->error != 0)
+        return -EIO;
+    ledger_key_begin(&prefix, 'U');
+    ledger_key_u8(&prefix, (uint8_t)resolution);
+    from = prefix;
+    ledger_key_u64(&from, (uint64_t)ledger_clamp_ms(from_ms));
+    int rc = ledger_scan(ledger, snapshot, &prefix, &from, visit, &scan, error);
+    if (rc == 0 && scan.bad) {
+        if (error != NULL)
+            buf_append_cstr(error, "a roll-up is damaged");
+        rc = -EUCLEAN;
+    }
+    return rc;
+}

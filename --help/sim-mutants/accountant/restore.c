@@ -1,0 +1,201 @@
+/*
+ * restore.c - the loop thread's part: entries, positions, catalogue.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "accountant/restore.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accountant/ledger/crash_point.h"
+#include "accountant/restore_load.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "shm/column.h"
+
+void
+restore_destroy(struct restore **pointer)
+{
+    struct restore *restore = *pointer;
+    if (restore == NULL)
+        return;
+    objects_fini(&restore->objects);
+    prices_fini(&restore->prices);
+    buf_fini(&restore->error);
+    free(restore->positions);
+    free(restore);
+    *pointer = NULL;
+}
+
+static void
+finish(struct restore *restore, int error, const char *reason)
+{
+    struct store *store = restore->store;
+    store->ready(store->ready_context, error, reason);
+    restore_destroy(&store->restore);
+}
+
+/* ---- A4: entries that are there ---- */
+
+/* The living object that an ACTIVE entry belongs to, or NULL. id and digest do
+ * not change while the tag is ACTIVE, whatever an accountant died over. */
+static struct object *
+owner_of(struct store *store, const struct shm_entry_hot *hot)
+{
+    bool is_group = (shm_load(&hot->flags) & SHM_KEY_IS_GROUP) != 0;
+    struct object *object =
+        objects_find(&store->objects, is_group ? LEDGER_GROUP : LEDGER_KEY,
+                     shm_load(&hot->id));
+    if (object == NULL)
+        return NULL;
+    if (is_group)
+        return object->group != NULL && object->group->entry == SHM_ENTRY_NONE
+                   ? object
+                   : NULL;
+    uint64_t digest[4];
+    for (int i = 0; i < 4; i++)
+        digest[i] = shm_load(&hot->digest[i]);
+    if (object->gateway == NULL || object->gateway->entry != SHM_ENTRY_NONE ||
+        memcmp(digest, object->gateway->digest, sizeof(digest)) != 0)
+        return NULL;
+    return object;
+}
+
+static void
+match_entries(struct store *store)
+{
+    struct segment *segment = store->segment;
+    uint32_t high = shm_load(&segment->header->entry_high);
+    uint32_t retired = 0;
+    for (uint32_t i = 0; i < high && i < segment->entry_max; i++) {
+        const struct shm_entry_hot *hot = segment_entry_hot(segment, i);
+        uint64_t tag = shm_load(&hot->tag);
+        if ((tag & 0xff) != SHM_TAG_ACTIVE)
+            continue;
+        struct object *object = owner_of(store, hot);
+        if (object == NULL) {
+            entry_retire(segment, i);
+            retired++;
+        } else if (object->kind == LEDGER_GROUP) {
+            object->group->entry = i;
+            object->group->tag = tag;
+        } else {
+            object->gateway->entry = i;
+            object->gateway->tag = tag;
+        }
+    }
+    if (retired > 0)
+        log_info("entries=%u are of keys that were deleted", retired);
+    store->retired = entry_sweep_retired(segment);
+}
+
+/* Groups first: the keys' policies name their entries. */
+static void
+publish_kind(struct store *store, enum ledger_kind kind)
+{
+    struct object *object = objects_next(&store->objects, kind, 0);
+    for (; object != NULL;
+         object = objects_next(&store->objects, kind, object->id)) {
+        crash_point("A4");
+        if (publish_object(store, object) < 0)
+            continue; /* logged; the key is refused until there is room */
+    }
+}
+
+static void
+set_positions(struct restore *restore)
+{
+    struct store *store = restore->store;
+    for (uint32_t i = 0; i < store->segment->column_max; i++) {
+        crash_point("A4");
+        drain_set_position(&store->drain, i, restore->positions[i]);
+    }
+}
+
+/* ---- the end ---- */
+
+static void
+on_configured(void *context, int error, const char *reason, uint64_t id)
+{
+    struct restore *restore = context;
+    struct store *store = restore->store;
+    (void)id;
+    if (error == 0) {
+        /* release: workers that see it see every entry */
+        shm_store(&store->segment->header->accountant_ready, 1);
+        log_info("the ledger is restored: keys and groups as in %s",
+                 store->config->server.data_dir);
+    }
+    finish(restore, error, reason);
+}
+
+/* A test's fast clock is not wall time, and begins where it likes. */
+static void
+begin_clock(struct store *store, int64_t last_ms)
+{
+    int64_t wall_ms = clock_wall_ms();
+    if (llabs(clock_period_ms() - wall_ms) < 1000)
+        roll_clock_begin(&store->clock, last_ms, wall_ms, clock_mono_ms());
+}
+
+static void
+on_loaded(struct ledger_job *job)
+{
+    struct restore *restore = (struct restore *)job;
+    struct store *store = restore->store;
+    struct buf error;
+    if (restore->result < 0) {
+        finish(restore, restore->result, buf_cstr(&restore->error));
+        return;
+    }
+    if (restore->recovery.rows_booked > 0)
+        log_warn("a power cut or a removed segment left %llu log rows "
+                 "unbooked: they are booked now",
+                 (unsigned long long)restore->recovery.rows_booked);
+    if (restore->recovery.escrow_tokens > 0)
+        log_warn("durability is strict and the segment is gone: keys are "
+                 "charged up to their escrows, %llu tokens",
+                 (unsigned long long)restore->recovery.escrow_tokens);
+    store->objects = restore->objects;
+    objects_init(&restore->objects, store->objects.seed);
+    store->prices = restore->prices;
+    restore->prices = (struct prices_book){0};
+    store->latest_ms = (int64_t)restore->clock_ms;
+    begin_clock(store, store->latest_ms);
+    store->batch_no = restore->batch_no;
+    store->next_id = restore->next_id;
+    buf_init(&error, 0);
+    if (store_build_catalogue(store, &error) < 0) {
+        finish(restore, -EINVAL, buf_cstr(&error));
+        buf_fini(&error);
+        return;
+    }
+    buf_fini(&error);
+    escrow_configure(store);
+    match_entries(store);
+    publish_kind(store, LEDGER_GROUP);
+    publish_kind(store, LEDGER_KEY);
+    set_positions(restore);
+    store->restored = true;
+    store_configure(store, store->config, NULL, on_configured, restore);
+}
+
+void
+restore_start(struct store *store)
+{
+    struct restore *restore = calloc(1, sizeof(*restore));
+    if (restore == NULL)
+        fatal("out of memory");
+    store->restore = restore;
+    restore->store = store;
+    restore->job.run = restore_load;
+    restore->job.done = on_loaded;
+    buf_init(&restore->error, 0);
+    objects_init(&restore->objects, store->heritage->secrets->hash_seed);
+    restore->positions =
+        calloc(store->segment->column_max, sizeof(*restore->positions));
+    if (restore->positions == NULL)
+        fatal("out of memory");
+    ledger_threads_write(store->threads, &restore->job);
+}

@@ -1,0 +1,34 @@
+/*
+ * retention.h - [server] log_retention: hourly, one old day after the other
+ * is read on a query thread, dropped on the ledger thread, its directory
+ * removed when nobody reads it; old roll-ups are pruned in small pieces, so
+ * that flushes pass between them. Minutes are kept a week, hours as long as
+ * rows, days for ever.
+ *
+ * Loop thread.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_RETENTION_H
+#define AIGW_ACCOUNTANT_RETENTION_H
+
+#include "accountant/ledger/ledger_retention.h"
+#include "accountant/ledger_thread.h"
+
+struct store;
+
+struct retention {
+    struct ledger_job job;
+    struct store *store;
+    uint64_t due_ms; /* monotonic */
+    bool running;
+    int64_t rows_before_ms, minutes_before_ms; /* wall */
+    /* between query and ledger thread */
+    struct ledger_drop drop;
+    bool has_drop, more;
+};
+
+void retention_init(struct retention *retention, struct store *store);
+/* From the tick. */
+void retention_tick(struct retention *retention, uint64_t now_ms);
+
+#endif

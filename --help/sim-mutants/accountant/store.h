@@ -1,0 +1,161 @@
+/*
+ * store.h - the accountant's objects in memory, and the one way to change them:
+ * ledger first (synced), then memory and segment, then the answer.
+ *
+ * Loop thread only. Objects are const to their readers; a change hands in a
+ * whole new copy. Callbacks run on the loop thread, later, never from inside
+ * the call.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_STORE_H
+#define AIGW_ACCOUNTANT_STORE_H
+
+#include "accountant/ledger/ledger.h"
+#include "accountant/model_limits.h"
+#include "common/heritage.h"
+#include "common/net/loop.h"
+#include "shm/key_table.h"
+
+struct store;
+
+struct budget {
+    uint32_t unit;   /* shm_unit */
+    uint32_t period; /* shm_period; NONE: row unused */
+    int64_t limit;   /* tokens or nano */
+    int64_t baseline, period_no;
+    int64_t resets_ms; /* 0 for total */
+};
+
+enum { GATEWAY_NAME_BYTES = 64, GATEWAY_TAGS_BYTES = 768 };
+
+/* A virtual key. */
+struct gateway {
+    uint64_t id, group_id;
+    char name[GATEWAY_NAME_BYTES]; /* unique in its group */
+    uint8_t digest[CRYPTO_DIGEST_BYTES];
+    uint8_t sealed[CRYPTO_KEY_CHARS + CRYPTO_SEAL_OVERHEAD + 64];
+    uint32_t sealed_len;
+    char masked[24];
+    bool enabled;
+    int64_t expires_ms, created_ms, updated_ms; /* 0: never */
+    struct budget budgets[SHM_BUDGETS];
+    uint64_t rpm, tpm;
+    uint32_t concurrency;
+    uint32_t on_exhausted; /* shm_on_exhausted */
+    bool hold_worst, crash_reserved;
+    char **models; /* names; count 0 = all */
+    uint32_t model_count;
+    bool acl_enabled, acl_allow;
+    char acl[SHM_ACL_MAX][52]; /* CIDR text */
+    uint32_t acl_count;
+    char tags[GATEWAY_TAGS_BYTES]; /* JSON object text, "" = none */
+    char *settings;                /* common/settings.h as text; NULL: none */
+    struct model_limits *model_limits; /* NULL: none */
+    /* live */
+    uint32_t entry;
+    uint64_t tag;
+    struct ledger_total total;
+    int64_t last_used_ms;
+};
+
+struct group {
+    uint64_t id;
+    char name[GATEWAY_NAME_BYTES];
+    bool prepaid;           /* enforced from the first top-up on, or when set */
+    int64_t topped_up_nano; /* sum of all top-ups; balance = it - total.nano */
+    struct budget budgets[SHM_BUDGETS];
+    uint64_t rpm, tpm;
+    uint32_t concurrency;
+    struct model_limits model_limits;
+    int64_t created_ms, updated_ms;
+    char settings[SETTINGS_TEXT_MAX]; /* as a gateway's; "": none */
+    uint32_t entry;
+    uint64_t tag;
+    struct ledger_total total;
+};
+
+/* 0; -EEXIST name taken; -ENOENT; -ENOSPC table or disk; -EIO ledger; `reason`
+ * is a sentence for people. id: of the object. */
+typedef void (*store_done)(void *context, int error, const char *reason,
+                           uint64_t id);
+
+/* ---- reading ---- */
+const struct gateway *store_gateway(const struct store *store, uint64_t id);
+/* By group name (NULL: any group, first found) and key name. */
+const struct gateway *store_gateway_named(const struct store *store,
+                                          const char *group, const char *name);
+const struct gateway *store_gateway_by_key(const struct store *store,
+                                           struct str plain_key);
+/* In order of id; start with 0, NULL at the end. */
+const struct gateway *store_gateway_next(const struct store *store,
+                                         uint64_t after_id);
+const struct group *store_group(const struct store *store, uint64_t id);
+const struct group *store_group_named(const struct store *store,
+                                      const char *name);
+const struct group *store_group_next(const struct store *store,
+                                     uint64_t after_id);
+/* Plain key of a gateway; 0 or -EBADMSG. */
+int store_reveal(const struct store *store, const struct gateway *gateway,
+                 char out[CRYPTO_KEY_CHARS + 1]) MUST_CHECK;
+
+/* ---- changing ---- */
+void gateway_init(struct gateway *gateway); /* defaults: enabled, all models */
+struct gateway *gateway_copy(const struct gateway *gateway);
+void gateway_free(struct gateway **gateway);
+/*
+ * store_gateway_put - id 0: creates (a new key is made; store_reveal shows it);
+ * else replaces. Takes ownership. New budgets begin now (baseline = total);
+ * budgets with unchanged unit and period keep baseline and period.
+ */
+void store_gateway_put(struct store *store, struct gateway *gateway,
+                       store_done done, void *context);
+void store_gateway_delete(struct store *store, uint64_t id, store_done done,
+                          void *context);
+void store_group_put(struct store *store, const struct group *group,
+                     store_done done, void *context);
+/* nano > 0 adds, < 0 takes back; kept in the history with `note`. */
+void store_group_top_up(struct store *store, uint64_t group_id, int64_t nano,
+                        const char *note, store_done done, void *context);
+
+/*
+ * store_query - runs `work` on a query thread with a snapshot, then `done` on
+ * the loop thread. `work` must touch nothing but the ledger and its context.
+ */
+void store_query(struct store *store,
+                 void (*work)(struct ledger *ledger,
+                              struct ledger_snapshot *snapshot, void *context),
+                 void (*done)(void *context), void *context);
+/* Drains rings and flushes, then calls: what was settled before is durable and
+ * visible to queries. error != 0: the ledger cannot write now. */
+void store_flush(struct store *store, store_done done, void *context);
+
+/* What the master said of itself by message, for status. */
+struct store_master {
+    uint64_t reloads, upgrades; /* that were applied or refused */
+    char reload_reason[240];    /* "": the last reload was applied */
+    char upgrade[240];          /* what came of the last one */
+};
+const struct store_master *store_master(const struct store *store);
+
+/* What status and metrics show. */
+struct store_state {
+    uint64_t flushes, flush_errors, records, queued_changes;
+    int64_t last_flush_ms;  /* wall; 0 never */
+    int64_t last_export_ms; /* wall; 0 none known */
+    uint64_t export_failures;
+    uint64_t ring_bytes_waiting;
+    bool ledger_failed;
+    char ledger_error[256];
+    /* Damage seen in rings: left out, counted, never trusted. */
+    uint64_t quarantined_records, quarantined_bytes, broken_chains;
+    uint32_t retired_entries; /* deleted keys that requests still name */
+};
+void store_state(const struct store *store, struct store_state *state);
+const struct heritage *store_heritage(const struct store *store);
+/* The accountant's newest configuration (after reloads) and catalogue. */
+const struct config *store_config(const struct store *store);
+struct catalogue;
+const struct catalogue *store_catalogue(const struct store *store);
+struct loop *store_loop(const struct store *store);
+
+#endif

@@ -1,0 +1,192 @@
+/*
+ * store_apply.c - management changes after they are durable: memory, segment,
+ * answer; and the functions that queue them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accountant/ledger/crash_point.h"
+#include "accountant/store_change.h"
+#include "common/log.h"
+
+/* The segment is full, or /dev/shm: the new object goes out of the ledger, and
+ * only then the caller hears that there was no room. */
+static void
+undo(struct store *store, struct change *change, enum change_kind kind)
+{
+    struct change *undone = change_make(kind, change->done, change->context);
+    undone->id = change->id;
+    undone->answered = change->answered;
+    undone->error = -ENOSPC;
+    snprintf(undone->reason, sizeof(undone->reason),
+             "the key table or /dev/shm is full: raise [server] max_keys");
+    change->answered = true;
+    change_enqueue(store, undone);
+}
+
+static struct object *
+get_object(struct store *store, enum ledger_kind kind, uint64_t id)
+{
+    struct object *object = objects_get(&store->objects, kind, id);
+    if (object == NULL)
+        fatal("out of memory");
+    object->staged = false;
+    return object;
+}
+
+static void
+apply_put_gateway(struct store *store, struct change *change)
+{
+    struct object *object = get_object(store, LEDGER_KEY, change->id);
+    struct gateway *gateway = change->gateway;
+    bool is_new = object->gateway == NULL;
+    if (is_new)
+        memcpy(object->escrow, store->escrows.step, sizeof(object->escrow));
+    gateway->total = object->total;
+    gateway->last_used_ms = object->last_used_ms;
+    change->gateway = NULL;
+    if (objects_put_gateway(&store->objects, object, gateway) < 0)
+        fatal("out of memory");
+    crash_point("D5");
+    if (publish_object(store, object) < 0 && is_new) {
+        undo(store, change, CHANGE_UNDO_GATEWAY);
+        return;
+    }
+    change_answer(change, 0, "");
+}
+
+static void
+apply_delete_gateway(struct store *store, struct change *change)
+{
+    struct object *object = get_object(store, LEDGER_KEY, change->id);
+    uint32_t entry = object->gateway->entry;
+    crash_point("D1");
+    if (entry != SHM_ENTRY_NONE) {
+        entry_retire(store->segment, entry);
+        store->retired++;
+    }
+    crash_point("D2");
+    objects_remove_gateway(&store->objects, object);
+    change_answer(change, change->error, change->reason);
+}
+
+static void
+apply_put_group(struct store *store, struct change *change)
+{
+    struct object *object = get_object(store, LEDGER_GROUP, change->id);
+    struct group *group = change->group;
+    bool is_new = object->group == NULL;
+    group->total = object->total;
+    change->group = NULL;
+    if (is_new) {
+        /* Nobody finds it by name before it has its entry. */
+        object->group = group;
+        int rc = publish_object(store, object);
+        object->group = NULL;
+        if (rc < 0) {
+            free(group);
+            undo(store, change, CHANGE_UNDO_GROUP);
+            return;
+        }
+    }
+    if (objects_put_group(&store->objects, object, group) < 0)
+        fatal("out of memory");
+    if (!is_new && publish_object(store, object) < 0)
+        log_warn("group=%llu has no entry in the segment: its keys are "
+                 "refused; raise [server] max_keys",
+                 (unsigned long long)object->id);
+    change_answer(change, 0, "");
+}
+
+static void
+apply(struct store *store, struct change *change)
+{
+    switch (change->kind) {
+    case CHANGE_PUT_GATEWAY:
+        apply_put_gateway(store, change);
+        return;
+    case CHANGE_DELETE_GATEWAY:
+    case CHANGE_UNDO_GATEWAY:
+        apply_delete_gateway(store, change);
+        return;
+    case CHANGE_PUT_GROUP:
+    case CHANGE_TOP_UP:
+        apply_put_group(store, change);
+        return;
+    case CHANGE_UNDO_GROUP:
+        change_answer(change, change->error, change->reason);
+        return;
+    case CHANGE_PRICES:
+        prices_now_durable(&store->prices, change->prices, change->price_count);
+        change_answer(change, 0, "");
+        return;
+    }
+    UNREACHABLE();
+}
+
+void
+change_apply_all(struct store *store, struct change *changes)
+{
+    for (struct change *c = changes; c != NULL; c = c->next)
+        apply(store, c);
+    change_free_all(changes);
+}
+
+/* ---- what callers call ---- */
+
+void
+store_gateway_put(struct store *store, struct gateway *gateway, store_done done,
+                  void *context)
+{
+    struct change *change = change_make(CHANGE_PUT_GATEWAY, done, context);
+    change->gateway = gateway;
+    change->id = gateway->id;
+    change_enqueue(store, change);
+}
+
+void
+store_gateway_delete(struct store *store, uint64_t id, store_done done,
+                     void *context)
+{
+    struct change *change = change_make(CHANGE_DELETE_GATEWAY, done, context);
+    change->id = id;
+    change_enqueue(store, change);
+}
+
+void
+store_group_put(struct store *store, const struct group *group, store_done done,
+                void *context)
+{
+    struct change *change = change_make(CHANGE_PUT_GROUP, done, context);
+    change->group = malloc(sizeof(*change->group));
+    if (change->group == NULL)
+        fatal("out of memory");
+    *change->group = *group;
+    change->id = group->id;
+    change_enqueue(store, change);
+}
+
+void
+store_group_top_up(struct store *store, uint64_t group_id, int64_t nano,
+                   const char *note, store_done done, void *context)
+{
+    struct change *change = change_make(CHANGE_TOP_UP, done, context);
+    change->id = group_id;
+    change->nano = nano;
+    if (note != NULL)
+        snprintf(change->note, sizeof(change->note), "%s", note);
+    change_enqueue(store, change);
+}
+
+void
+change_queue_prices(struct store *store, struct ledger_price *prices,
+                    size_t count, store_done done, void *context)
+{
+    struct change *change = change_make(CHANGE_PRICES, done, context);
+    change->prices = prices;
+    change->price_count = count;
+    change_enqueue(store, change);
+}

@@ -1,0 +1,47 @@
+/*
+ * store_change.h - the inside of a management change, for store_change*.c.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_STORE_CHANGE_H
+#define AIGW_ACCOUNTANT_STORE_CHANGE_H
+
+#include "accountant/store_private.h"
+
+enum { CHANGE_LATER = 1 }; /* from staging: in the next flush */
+
+enum change_kind {
+    CHANGE_PUT_GATEWAY,
+    CHANGE_DELETE_GATEWAY,
+    CHANGE_PUT_GROUP,
+    CHANGE_TOP_UP,
+    CHANGE_PRICES,
+    /* A new object found no room in the segment: out of the ledger again. */
+    CHANGE_UNDO_GATEWAY,
+    CHANGE_UNDO_GROUP,
+};
+
+struct change {
+    enum change_kind kind;
+    uint64_t id;             /* of the object, once it is known */
+    struct gateway *gateway; /* owned */
+    struct group *group;     /* owned */
+    int64_t nano;
+    char note[256];
+    struct ledger_price *prices; /* owned */
+    size_t price_count;
+    store_done done;
+    void *context;
+    bool answered;
+    int error;
+    char reason[200];
+    struct change *next;
+};
+
+/* Never fails: without memory the process ends (the ledger has all). */
+struct change *change_make(enum change_kind kind, store_done done,
+                           void *context);
+void change_enqueue(struct store *store, struct change *change);
+/* Keeps the reason; returns error. */
+int change_refuse(struct change *change, int error, const char *reason);
+
+#endif

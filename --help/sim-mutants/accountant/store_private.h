@@ -1,0 +1,136 @@
+/*
+ * store_private.h - the inside of the store, for the accountant's own files.
+ *
+ * Everything that becomes durable goes through a flush: one at a time, in
+ * order. A flush takes records (F1), adds them to the totals (F2), stages
+ * management changes and due budgets on top of those very totals (P1), and is
+ * handed to the ledger thread as one batch. Only its completion changes what
+ * readers see, publishes to the segment (P3, D2, D6) and releases rings (F5).
+ * So no two writers ever compute from the same state.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_ACCOUNTANT_STORE_PRIVATE_H
+#define AIGW_ACCOUNTANT_STORE_PRIVATE_H
+
+#include "accountant/access_log.h"
+#include "accountant/drain.h"
+#include "accountant/escrow.h"
+#include "accountant/exporter.h"
+#include "accountant/flush.h"
+#include "accountant/ledger_thread.h"
+#include "accountant/limit_keeper.h"
+#include "accountant/objects.h"
+#include "accountant/prices.h"
+#include "accountant/retention.h"
+#include "accountant/roll.h"
+#include "accountant/store.h"
+
+enum {
+    STORE_TICK_MS = 50,
+    STORE_FLUSH_BYTES = 8 << 20,
+    STORE_CHANGES_MAX = 256, /* management changes in one batch */
+    STORE_ANSWER_MS = 10000, /* a change under way is answered -EIO after */
+};
+
+/* DONE: called once the store serves; error: why it cannot (a sentence). */
+typedef void (*store_ready)(void *context, int error, const char *reason);
+
+struct store {
+    const struct heritage *heritage;
+    struct segment *segment;
+    struct loop *loop;
+    const struct config *config; /* the newest */
+    struct config *own_config;   /* it, when it came by message */
+    struct config *old_config;   /* one more: readers of this turn */
+    struct catalogue *catalogue;
+    struct ledger_threads *threads;
+    struct ledger *ledger; /* opened by the ledger thread, used by threads */
+    struct ledger_rollup rollup;  /* ledger thread */
+    struct access_log access_log; /* ledger thread, but for its requests */
+
+    struct objects objects;
+    struct prices_book prices;
+    struct drain drain;
+    struct roll_clock clock;
+    uint64_t batch_no, next_id; /* durable */
+    int64_t latest_ms;          /* the latest of the period clock */
+    int64_t next_roll_ms;       /* no budget is due before; period clock */
+
+    struct flush *flush;                   /* in flight, or NULL */
+    struct change *changes, **changes_end; /* not staged yet */
+    uint64_t change_count;
+    struct flush_waiter *waiters, **waiters_end;
+    uint64_t next_flush_ms; /* monotonic */
+    bool restored;          /* flushes may run */
+    bool stopping;
+    struct loop_deferred kick;
+    struct loop_timer tick;
+    uint64_t sweep_ms; /* monotonic: next sweep of retired entries */
+    uint32_t retired;
+
+    struct store_master master;
+    struct retention retention;
+    struct exporter exporter;
+    struct escrows escrows;
+    struct limit_keeper limit_keeper;
+    struct reload *reload; /* a configuration under way */
+    store_ready ready;
+    void *ready_context;
+    struct restore *restore; /* until it serves */
+    uint64_t flushes;
+    int64_t last_flush_ms;
+};
+
+/* ---- store.c ---- */
+struct store *store_create(const struct heritage *heritage, struct loop *loop);
+/* Opens the ledger, restores the segment, publishes the catalogue; `ready` is
+ * called when it serves or cannot. Reaping begins at once. */
+void store_start(struct store *store, store_ready ready, void *context);
+/* All threads end; a flush in flight is waited for, but not for a disk that
+ * does not recover. */
+void store_destroy(struct store **store);
+/* Drains and flushes all; the done is called with 0 when nothing is left. */
+void store_stop(struct store *store, store_done done, void *context);
+/* Something happened that the tick looks at: columns, rings. */
+void store_wake(struct store *store);
+int64_t store_period_now(struct store *store);
+/* Runs a flush at the end of this turn. */
+void store_kick(struct store *store);
+
+/* ---- publish.c ---- */
+/* Writes an object's policy into its entry, taking one when it has none. 0 or
+ * -ENOSPC. */
+int publish_object(struct store *store, struct object *object) MUST_CHECK;
+void publish_budgets(struct store *store, struct object *object);
+/* All keys that name models: numbers or aliases may have changed. */
+void publish_names(struct store *store);
+
+/* ---- store_change.c ---- */
+struct change;
+/* Takes changes from the queue into the flush. */
+void change_stage_all(struct store *store, struct flush *flush);
+/* After the flush is durable: memory, segment, answer. Frees the list. */
+void change_apply_all(struct store *store, struct change *changes);
+/* Answers (once) and leaves the change where it is. */
+void change_answer(struct change *change, int error, const char *reason);
+void change_refuse_queued(struct store *store, int error, const char *reason);
+void change_answer_staged(struct change *changes, int error,
+                          const char *reason);
+/* Price versions, all with `since_ms`; takes the array. */
+void change_queue_prices(struct store *store, struct ledger_price *prices,
+                         size_t count, store_done done, void *context);
+/* The list and what it owns. */
+void change_free_all(struct change *changes);
+
+/* ---- store_catalogue.c ---- */
+/*
+ * Builds the catalogue of `config`, makes its prices durable, publishes. With
+ * `take` the store owns config. done: 0 or -errno with the reason; on an error
+ * everything is as before (and config is freed when it was to be taken).
+ */
+void store_configure(struct store *store, const struct config *config,
+                     struct config *take, store_done done, void *context);
+/* Only the first half: the catalogue is there for policies, not published. */
+int store_build_catalogue(struct store *store, struct buf *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,220 @@
+/*
+ * store_read.c - reading the objects, and making them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accountant/store_private.h"
+#include "common/log.h"
+
+static const struct gateway *
+gateway_of(const struct object *object)
+{
+    return object == NULL ? NULL : object->gateway;
+}
+
+static const struct group *
+group_of(const struct object *object)
+{
+    return object == NULL ? NULL : object->group;
+}
+
+const struct gateway *
+store_gateway(const struct store *store, uint64_t id)
+{
+    return gateway_of(objects_find(&store->objects, LEDGER_KEY, id));
+}
+
+const struct gateway *
+store_gateway_named(const struct store *store, const char *group,
+                    const char *name)
+{
+    if (group != NULL) {
+        const struct group *in = store_group_named(store, group);
+        return in == NULL ? NULL
+                          : gateway_of(objects_by_name(
+                                &store->objects, LEDGER_KEY, in->id, name));
+    }
+    const struct object *at = objects_next(&store->objects, LEDGER_GROUP, 0);
+    for (; at != NULL;
+         at = objects_next(&store->objects, LEDGER_GROUP, at->id)) {
+        const struct object *found =
+            objects_by_name(&store->objects, LEDGER_KEY, at->id, name);
+        if (found != NULL)
+            return found->gateway;
+    }
+    return NULL;
+}
+
+const struct gateway *
+store_gateway_by_key(const struct store *store, struct str plain_key)
+{
+    uint8_t digest[CRYPTO_DIGEST_BYTES];
+    crypto_key_digest(store->heritage->secrets, plain_key, digest);
+    const struct gateway *found =
+        gateway_of(objects_by_digest(&store->objects, digest));
+    crypto_wipe(digest, sizeof(digest));
+    return found;
+}
+
+const struct gateway *
+store_gateway_next(const struct store *store, uint64_t after_id)
+{
+    return gateway_of(objects_next(&store->objects, LEDGER_KEY, after_id));
+}
+
+const struct group *
+store_group(const struct store *store, uint64_t id)
+{
+    return group_of(objects_find(&store->objects, LEDGER_GROUP, id));
+}
+
+const struct group *
+store_group_named(const struct store *store, const char *name)
+{
+    return group_of(objects_by_name(&store->objects, LEDGER_GROUP, 0, name));
+}
+
+const struct group *
+store_group_next(const struct store *store, uint64_t after_id)
+{
+    return group_of(objects_next(&store->objects, LEDGER_GROUP, after_id));
+}
+
+int
+store_reveal(const struct store *store, const struct gateway *gateway,
+             char out[CRYPTO_KEY_CHARS + 1])
+{
+    uint8_t plain[sizeof(gateway->sealed)];
+    char aad[32];
+    snprintf(aad, sizeof(aad), "key:%llu", (unsigned long long)gateway->id);
+    int len = crypto_open(store->heritage->secrets, str_from(aad),
+                          gateway->sealed, gateway->sealed_len, plain);
+    if (len < 0 || len > CRYPTO_KEY_CHARS) {
+        crypto_wipe(plain, sizeof(plain));
+        return -EBADMSG;
+    }
+    memcpy(out, plain, (size_t)len);
+    out[len] = '\0';
+    crypto_wipe(plain, sizeof(plain));
+    return 0;
+}
+
+void
+store_state(const struct store *store, struct store_state *state)
+{
+    struct ledger_health health;
+    uint32_t fullest_256;
+    *state = (struct store_state){
+        .flushes = store->flushes,
+        .records = store->drain.records,
+        .queued_changes = store->change_count,
+        .last_flush_ms = store->last_flush_ms,
+        .last_export_ms = store->exporter.last_ms,
+        .export_failures = store->exporter.failures,
+        .quarantined_records = store->drain.quarantined_records,
+        .quarantined_bytes = store->drain.quarantined_bytes,
+        .broken_chains = store->drain.broken_chains,
+        .retired_entries = store->retired,
+    };
+    state->ring_bytes_waiting = drain_waiting(&store->drain, &fullest_256);
+    ledger_threads_health(store->threads, &health);
+    state->flush_errors = health.errors;
+    state->ledger_failed = health.failed;
+    memcpy(state->ledger_error, health.text, sizeof(state->ledger_error));
+}
+
+const struct heritage *
+store_heritage(const struct store *store)
+{
+    return store->heritage;
+}
+
+const struct store_master *
+store_master(const struct store *store)
+{
+    return &store->master;
+}
+
+const struct config *
+store_config(const struct store *store)
+{
+    return store->config;
+}
+
+const struct catalogue *
+store_catalogue(const struct store *store)
+{
+    return store->catalogue;
+}
+
+struct loop *
+store_loop(const struct store *store)
+{
+    return store->loop;
+}
+
+/* ---- gateways ---- */
+
+void
+gateway_init(struct gateway *gateway)
+{
+    memset(gateway, 0, sizeof(*gateway));
+    gateway->enabled = true;
+    gateway->entry = SHM_ENTRY_NONE;
+}
+
+struct gateway *
+gateway_copy(const struct gateway *gateway)
+{
+    struct gateway *copy = malloc(sizeof(*copy));
+    if (copy == NULL)
+        return NULL;
+    *copy = *gateway;
+    copy->models = NULL;
+    copy->model_count = 0;
+    copy->settings = NULL;
+    copy->model_limits = NULL;
+    if (gateway->settings != NULL)
+        copy->settings = strdup(gateway->settings);
+    if (gateway->model_limits != NULL)
+        copy->model_limits = malloc(sizeof(*copy->model_limits));
+    if ((gateway->settings != NULL && copy->settings == NULL) ||
+        (gateway->model_limits != NULL && copy->model_limits == NULL)) {
+        gateway_free(&copy);
+        return NULL;
+    }
+    if (gateway->model_limits != NULL)
+        *copy->model_limits = *gateway->model_limits;
+    if (gateway->model_count == 0)
+        return copy;
+    copy->models = calloc(gateway->model_count, sizeof(*copy->models));
+    for (uint32_t i = 0; copy->models != NULL && i < gateway->model_count;
+         i++) {
+        copy->models[i] = strdup(gateway->models[i]);
+        if (copy->models[i] == NULL)
+            break;
+        copy->model_count++;
+    }
+    if (copy->model_count != gateway->model_count)
+        gateway_free(&copy);
+    return copy;
+}
+
+void
+gateway_free(struct gateway **pointer)
+{
+    struct gateway *gateway = *pointer;
+    if (gateway == NULL)
+        return;
+    for (uint32_t i = 0; i < gateway->model_count; i++)
+        free(gateway->models[i]);
+    free(gateway->models);
+    free(gateway->settings);
+    free(gateway->model_limits);
+    free(gateway);
+    *pointer = NULL;
+}

@@ -1,0 +1,130 @@
+/*
+ * config_check_layers.c - what endpoints, profiles and settings name is there.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "common/config_part.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PROVIDER_NAME_BYTES = 64, GATEWAY_NAME_MAX = 64 };
+
+struct check {
+    struct config *config;
+    const struct config_origins *origins;
+    struct buf *error;
+    bool failed;
+};
+
+static void PRINTF_LIKE(5, 6)
+    fault(struct check *check, enum config_section section,
+          const struct config_origin *origin, const char *option,
+          const char *format, ...)
+{
+    char reason[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, sizeof(reason), format, args);
+    va_end(args);
+    config_fault_at(check->error, check->origins->path, section, origin, option,
+                    reason);
+    check->failed = true;
+}
+
+/* Whether a provider's list has it. */
+static bool
+any_lists(const struct config *config, const char *model)
+{
+    for (unsigned i = 0; i < config->provider_count; i++) {
+        const struct config_list *models = &config->providers[i].models;
+        for (unsigned n = 0; n < models->count; n++)
+            if (strcmp(models->items[n], model) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* ---- [endpoint.PROVIDER/MODEL], settings ---- */
+
+static void
+check_endpoint(struct check *check, const struct config_endpoint *endpoint,
+               const struct config_origin *origin)
+{
+    const enum config_section section = CONFIG_SECTION_endpoint;
+    char provider[PROVIDER_NAME_BYTES];
+    size_t len = strcspn(endpoint->name, "/");
+    const char *model = endpoint->name + len + 1;
+    if (endpoint->name[len] == '\0' || len >= sizeof(provider)) {
+        fault(check, section, origin, NULL,
+              "the section is [endpoint.PROVIDER/MODEL]");
+        return;
+    }
+    memcpy(provider, endpoint->name, len);
+    provider[len] = '\0';
+    if (config_find_provider(check->config, provider) == NULL)
+        fault(check, section, origin, NULL, "there is no provider \"%s\"",
+              provider);
+    if (config_find_model(check->config, model) == NULL &&
+        !any_lists(check->config, model))
+        fault(check, section, origin, NULL, "there is no model \"%.127s\"",
+              model);
+}
+
+static int
+find_provider(void *context, struct str name)
+{
+    const struct config *config = context;
+    for (unsigned i = 0; i < config->provider_count; i++)
+        if (str_equals(str_from(config->providers[i].name), name))
+            return (int)i;
+    return -1;
+}
+
+static void
+check_settings(struct check *check, enum config_section section,
+               char *const settings[SETTINGS],
+               const struct config_origin *origin)
+{
+    for (int i = 0; i < SETTINGS; i++) {
+        struct settings layer = {0};
+        struct buf reason;
+        buf_init(&reason, 0);
+        if (settings[i] != NULL &&
+            settings_put(&layer, (enum setting)i, str_from(settings[i]),
+                         find_provider, check->config, &reason) < 0)
+            fault(check, section, origin, setting_rows[i].name, "%s",
+                  buf_cstr(&reason));
+        buf_fini(&reason);
+    }
+}
+
+static void
+check_gateway(struct check *check, const struct config_gateway *gateway,
+              const struct config_origin *origin)
+{
+    size_t len = strlen(gateway->name);
+    if (len > GATEWAY_NAME_MAX ||
+        strspn(gateway->name, "abcdefghijklmnopqrstuvwxyz"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") != len)
+        fault(check, CONFIG_SECTION_gateway, origin, NULL,
+              "the name of a gateway is up to %d letters, digits, '-', '_' "
+              "and '.'",
+              GATEWAY_NAME_MAX);
+    check_settings(check, CONFIG_SECTION_gateway, gateway->settings, origin);
+}
+
+bool
+config_check_layers(struct config *config, const struct config_origins *origins,
+                    struct buf *error)
+{
+    struct check check = {.config = config, .origins = origins, .error = error};
+    for (unsigned i = 0; i < config->endpoint_count; i++)
+        check_endpoint(&check, &config->endpoints[i],
+                       &origins->named[CONFIG_SECTION_endpoint][i]);
+    check_settings(&check, CONFIG_SECTION_server, config->server.settings,
+                   &origins->single[CONFIG_SECTION_server]);
+    for (unsigned i = 0; i < config->gateway_count; i++)
+        check_gateway(&check, &config->gateways[i],
+                      &origins->named[CONFIG_SECTION_gateway][i]);
+    return !check.failed;
+}

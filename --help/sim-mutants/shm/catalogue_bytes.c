@@ -1,0 +1,335 @@
+/*
+ * catalogue_bytes.c - a catalogue as bytes and back. The reader believes
+ * nothing: every length, count and number is bounded before it is used.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/catalogue_part.h"
+
+/* "AIGWCAT5". Another number with each change of the format: at an upgrade old
+ * workers meet a new file, and new ones an old. */
+#define CATALOGUE_MAGIC UINT64_C(0x3554414357474941)
+
+enum {
+    ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
+    TEXT_MAX = 1 << 20,
+    COUNT_MAX = 1 << 16,
+};
+
+/* ---- writing ---- */
+
+static void
+put_u64(struct buf *out, uint64_t n)
+{
+    buf_append(out, &n, sizeof(n));
+}
+
+static void
+put_text(struct buf *out, const char *text)
+{
+    put_u64(out, text == NULL ? ABSENT : strlen(text));
+    if (text != NULL)
+        buf_append_cstr(out, text);
+}
+
+static void
+put_provider(struct buf *out, const struct catalogue_provider *p)
+{
+    uint64_t flags = (uint64_t)p->tls | (uint64_t)p->verify << 1 |
+                     (uint64_t)p->any_model << 2 | (uint64_t)p->enabled << 3 |
+                     (uint64_t)p->guarded << 4;
+    put_text(out, p->name);
+    put_u64(out, p->provider_idx);
+    put_u64(out, p->kind);
+    put_u64(out, flags);
+    put_text(out, p->scheme);
+    put_text(out, p->host);
+    put_text(out, p->path);
+    put_u64(out, p->port);
+    put_text(out, p->api_key);
+    put_text(out, p->ca_file);
+    put_text(out, p->proxy);
+    put_text(out, p->api_version);
+    put_text(out, p->region);
+    put_text(out, p->pass_headers);
+    put_text(out, p->drop_headers);
+    put_u64(out, (uint64_t)p->speaks << 32 | p->quirks);
+    put_u64(out, p->name_count);
+    for (uint32_t i = 0; i < p->name_count; i++) {
+        put_text(out, p->names[i].model);
+        put_text(out, p->names[i].upstream);
+    }
+    buf_append(out, &p->timeouts, sizeof(p->timeouts));
+    put_u64(out, p->builtin_delay_ms);
+    put_u64(out, p->fails);
+    put_u64(out, p->cooldown_ms);
+    put_u64(out, p->cooldown_max_ms);
+    put_text(out, p->health_check);
+    put_u64(out, p->health_check_interval_ms);
+    put_u64(out, p->max_concurrency);
+    put_u64(out, p->max_queue);
+    put_u64(out, p->queue_timeout_ms);
+    put_u64(out, p->on_disconnect);
+}
+
+static void
+put_model(struct buf *out, const struct catalogue_model *m)
+{
+    put_text(out, m->name);
+    put_u64(out, m->model_idx);
+    put_u64(out, m->is_wildcard);
+    put_text(out, m->type);
+    put_u64(out, m->context);
+    put_u64(out, m->max_output);
+    put_u64(out, m->max_concurrency);
+    put_u64(out, m->key_rpm);
+    put_u64(out, m->key_tpm);
+    put_u64(out, m->key_concurrency);
+    buf_append(out, &m->prices, sizeof(m->prices));
+    put_u64(out, m->price_version);
+    put_u64(out, m->endpoint_count);
+    for (uint32_t i = 0; i < m->endpoint_count; i++) {
+        put_u64(out, m->endpoints[i].provider);
+        put_u64(out, m->endpoints[i].endpoint_idx);
+        put_u64(out, m->endpoints[i].price_version);
+        buf_append(out, &m->endpoints[i].prices, sizeof(m->prices));
+        buf_append(out, &m->endpoints[i].timeouts,
+                   sizeof(m->endpoints[i].timeouts));
+    }
+    put_u64(out, m->alias_count);
+    for (uint32_t i = 0; i < m->alias_count; i++)
+        put_text(out, m->aliases[i]);
+}
+
+static void
+put_gateway(struct buf *out, const struct catalogue_gateway *g)
+{
+    put_text(out, g->name);
+    buf_append(out, &g->settings, sizeof(g->settings));
+}
+
+void
+catalogue_write(const struct catalogue *catalogue, struct buf *out)
+{
+    put_u64(out, CATALOGUE_MAGIC);
+    put_u64(out, (uint64_t)catalogue->created_ms);
+    put_u64(out, catalogue->provider_count);
+    put_u64(out, catalogue->model_count);
+    put_u64(out, catalogue->gateway_count);
+    buf_append(out, &catalogue->settings, sizeof(catalogue->settings));
+    for (uint32_t i = 0; i < catalogue->provider_count; i++)
+        put_provider(out, &catalogue->providers[i]);
+    for (uint32_t i = 0; i < catalogue->model_count; i++)
+        put_model(out, &catalogue->models[i]);
+    for (uint32_t i = 0; i < catalogue->gateway_count; i++)
+        put_gateway(out, &catalogue->gateways[i]);
+}
+
+/* ---- reading ---- */
+
+struct reader {
+    struct str left;
+    bool bad;
+};
+
+static void
+get_bytes(struct reader *r, void *out, size_t len)
+{
+    if (r->bad || r->left.len < len) {
+        r->bad = true;
+        memset(out, 0, len);
+        return;
+    }
+    memcpy(out, r->left.ptr, len);
+    r->left = str_skip(r->left, len);
+}
+
+static uint64_t
+get_u64(struct reader *r)
+{
+    uint64_t n;
+    get_bytes(r, &n, sizeof(n));
+    return n;
+}
+
+static uint32_t
+get_below(struct reader *r, uint64_t limit)
+{
+    uint64_t n = get_u64(r);
+    if (n < limit)
+        return (uint32_t)n;
+    r->bad = true;
+    return 0;
+}
+
+static void
+get_text(struct reader *r, char *out, size_t size)
+{
+    uint64_t len = get_u64(r);
+    out[0] = '\0';
+    if (len >= size) {
+        r->bad = true;
+        return;
+    }
+    get_bytes(r, out, len);
+    out[len] = '\0';
+}
+
+static char *
+get_heap_text(struct reader *r)
+{
+    uint64_t len = get_u64(r);
+    if (len == ABSENT)
+        return NULL;
+    if (r->bad || len > TEXT_MAX || len > r->left.len) {
+        r->bad = true;
+        return NULL;
+    }
+    char *text = malloc(len + 1);
+    if (text == NULL) {
+        r->bad = true;
+        return NULL;
+    }
+    get_bytes(r, text, len);
+    text[len] = '\0';
+    return text;
+}
+
+static void
+get_names(struct reader *r, struct catalogue_provider *p)
+{
+    uint32_t count = get_below(r, COUNT_MAX);
+    if (r->bad || count == 0)
+        return;
+    p->names = calloc(count, sizeof(*p->names));
+    r->bad = p->names == NULL;
+    while (!r->bad && p->name_count < count) {
+        struct catalogue_name *name = &p->names[p->name_count++];
+        name->model = get_heap_text(r);
+        name->upstream = get_heap_text(r);
+        r->bad = r->bad || name->model == NULL || name->upstream == NULL;
+    }
+}
+
+static void
+get_provider(struct reader *r, struct catalogue_provider *p)
+{
+    get_text(r, p->name, sizeof(p->name));
+    p->provider_idx = get_below(r, COUNT_MAX);
+    p->kind = (enum provider_kind)get_below(r, 256);
+    uint64_t flags = get_u64(r);
+    p->tls = flags & 1;
+    p->verify = flags >> 1 & 1;
+    p->any_model = flags >> 2 & 1;
+    p->enabled = flags >> 3 & 1;
+    p->guarded = flags >> 4 & 1;
+    get_text(r, p->scheme, sizeof(p->scheme));
+    get_text(r, p->host, sizeof(p->host));
+    get_text(r, p->path, sizeof(p->path));
+    p->port = (uint16_t)get_below(r, 65536);
+    p->api_key = get_heap_text(r);
+    p->ca_file = get_heap_text(r);
+    p->proxy = get_heap_text(r);
+    p->api_version = get_heap_text(r);
+    p->region = get_heap_text(r);
+    p->pass_headers = get_heap_text(r);
+    p->drop_headers = get_heap_text(r);
+    uint64_t habits = get_u64(r);
+    p->speaks = (uint32_t)(habits >> 32);
+    p->quirks = (uint32_t)habits;
+    get_names(r, p);
+    get_bytes(r, &p->timeouts, sizeof(p->timeouts));
+    p->builtin_delay_ms = get_u64(r);
+    p->fails = get_below(r, UINT64_C(1) << 32);
+    p->cooldown_ms = get_u64(r);
+    p->cooldown_max_ms = get_u64(r);
+    p->health_check = get_heap_text(r);
+    p->health_check_interval_ms = get_u64(r);
+    p->max_concurrency = get_below(r, UINT64_C(1) << 32);
+    p->max_queue = get_below(r, UINT64_C(1) << 32);
+    p->queue_timeout_ms = get_u64(r);
+    p->on_disconnect = (enum on_disconnect)get_below(r, 256);
+}
+
+static void
+get_model(struct reader *r, struct catalogue_model *m, uint32_t providers)
+{
+    get_text(r, m->name, sizeof(m->name));
+    m->model_idx = get_below(r, SHM_MODELS_MAX);
+    m->is_wildcard = get_below(r, 2) == 1;
+    get_text(r, m->type, sizeof(m->type));
+    m->context = get_u64(r);
+    m->max_output = get_u64(r);
+    m->max_concurrency = get_below(r, UINT64_C(1) << 32);
+    m->key_rpm = get_u64(r);
+    m->key_tpm = get_u64(r);
+    m->key_concurrency = get_u64(r);
+    get_bytes(r, &m->prices, sizeof(m->prices));
+    m->price_version = get_below(r, UINT64_C(1) << 32);
+    m->endpoint_count = get_below(r, CONFIG_MODEL_PROVIDERS_MAX + 1);
+    for (uint32_t i = 0; i < m->endpoint_count; i++) {
+        m->endpoints[i].provider = get_below(r, providers);
+        m->endpoints[i].endpoint_idx = get_below(r, COUNT_MAX);
+        m->endpoints[i].price_version = get_below(r, UINT64_C(1) << 32);
+        get_bytes(r, &m->endpoints[i].prices, sizeof(m->prices));
+        get_bytes(r, &m->endpoints[i].timeouts,
+                  sizeof(m->endpoints[i].timeouts));
+    }
+    uint32_t aliases = get_below(r, COUNT_MAX);
+    if (r->bad || aliases == 0)
+        return;
+    m->aliases = calloc(aliases, sizeof(*m->aliases));
+    for (uint32_t i = 0; m->aliases != NULL && i < aliases; i++) {
+        char *alias = get_heap_text(r);
+        if (alias == NULL)
+            break;
+        m->aliases[m->alias_count++] = alias;
+    }
+    r->bad = r->bad || m->alias_count != aliases;
+}
+
+static void
+get_settings(struct reader *r, struct settings *settings)
+{
+    get_bytes(r, settings, sizeof(*settings));
+    for (int i = 0; i < SETTINGS_LISTS; i++)
+        if (settings->lists[i].count > SETTINGS_LIST_MAX)
+            r->bad = true;
+}
+
+static void
+get_gateway(struct reader *r, struct catalogue_gateway *g)
+{
+    get_text(r, g->name, sizeof(g->name));
+    get_settings(r, &g->settings);
+}
+
+struct catalogue *
+catalogue_read(struct str bytes)
+{
+    struct reader r = {bytes, false};
+    struct catalogue *catalogue = calloc(1, sizeof(*catalogue));
+    if (catalogue == NULL)
+        return NULL;
+    catalogue->references = 1;
+    r.bad = get_u64(&r) != CATALOGUE_MAGIC;
+    catalogue->created_ms = (int64_t)get_u64(&r);
+    uint32_t providers = get_below(&r, COUNT_MAX);
+    uint32_t models = get_below(&r, COUNT_MAX);
+    uint32_t gateways = get_below(&r, COUNT_MAX);
+    get_settings(&r, &catalogue->settings);
+    if (!catalogue_make_tables(catalogue, providers, models, gateways))
+        r.bad = true;
+    while (!r.bad && catalogue->provider_count < providers)
+        get_provider(&r, &catalogue->providers[catalogue->provider_count++]);
+    while (!r.bad && catalogue->model_count < models)
+        get_model(&r, &catalogue->models[catalogue->model_count++], providers);
+    while (!r.bad && catalogue->gateway_count < gateways)
+        get_gateway(&r, &catalogue->gateways[catalogue->gateway_count++]);
+    if (!r.bad && r.left.len == 0 && catalogue_make_index(catalogue))
+        return catalogue;
+    catalogue_put(catalogue);
+    return NULL;
+}

@@ -1,0 +1,33 @@
+/*
+ * catalogue_part.h - what the parts of the catalogue share. Private to shm/.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AIGW_SHM_CATALOGUE_PART_H
+#define AIGW_SHM_CATALOGUE_PART_H
+
+#include "shm/catalogue.h"
+
+/* From models and aliases that stand; false without memory. */
+bool catalogue_make_index(struct catalogue *catalogue);
+
+/* Empty tables with room for so many; false without memory. */
+bool catalogue_make_tables(struct catalogue *catalogue, size_t providers,
+                           size_t models, size_t gateways);
+
+/* catalogue_build_more.c: what the pairs of model and provider have of their own,
+ * profiles and the lowest layer of settings, of a catalogue that is complete but
+ * for them. False with a reason. */
+bool catalogue_add_endpoints(struct catalogue *catalogue,
+                             const struct config *config,
+                             catalogue_price_version price_version,
+                             void *context, struct buf *error);
+bool catalogue_add_settings(struct catalogue *catalogue,
+                            const struct config *config, struct buf *error);
+
+/* The bytes of a catalogue, before sealing. Numbers as they lie in memory: the
+ * file never leaves the host, nor the layout hash of its segment. */
+void catalogue_write(const struct catalogue *catalogue, struct buf *out);
+/* NULL when the bytes are not a catalogue, or without memory. */
+struct catalogue *catalogue_read(struct str bytes);
+
+#endif

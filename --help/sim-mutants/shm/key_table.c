@@ -1,0 +1,171 @@
+/*
+ * key_table.c - how a key is looked up, and the sums of an entry's cells.
+ * Nothing here writes. What else is read of an entry: key_policy.c.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "shm/key_table.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "shm/column.h"
+#include "shm/key_policy.h"
+#include "shm/key_table_index.h"
+#include "shm/segment_places.h"
+
+enum { FIND_TRIES = 4 };
+
+static bool
+digest_matches(const struct shm_entry_hot *hot, const uint8_t digest[32])
+{
+    uint64_t want[4];
+    memcpy(want, digest, sizeof(want));
+    return shm_load(&hot->digest[0]) == want[0] &&
+           shm_load(&hot->digest[1]) == want[1] &&
+           shm_load(&hot->digest[2]) == want[2] &&
+           shm_load(&hot->digest[3]) == want[3];
+}
+
+static bool
+is_active(uint64_t tag)
+{
+    return (tag & 0xff) == SHM_TAG_ACTIVE;
+}
+
+/* The entry whose digest it is, with the tag it had before the comparison. */
+static int
+search(const struct segment *segment, const uint8_t digest[32], uint32_t *entry,
+       uint64_t *tag)
+{
+    struct index_hash hash = index_hash(segment, digest);
+    uint32_t mask = segment->bucket_count - 1;
+    const shm_u64 *buckets = segment_bucket(segment, 0);
+    for (uint32_t n = 0; n <= mask; n++) {
+        uint64_t word = shm_load(&buckets[(hash.start + n) & mask]);
+        if (word == INDEX_EMPTY)
+            return -ENOENT;
+        if (word == INDEX_TOMBSTONE ||
+            (word & UINT64_C(0xffffffff00000000)) != hash.high)
+            continue;
+        uint32_t found = (uint32_t)word - 1;
+        if (found >= segment->entry_max)
+            continue; /* damage: not a bucket of ours */
+        struct shm_entry_hot *hot = segment_entry_hot(segment, found);
+        places_prefetch(segment, hot);
+        *tag = shm_load(&hot->tag);
+        if (is_active(*tag) && digest_matches(hot, digest)) {
+            *entry = found;
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+/* The group's words that a request needs; false when its tag is not the one
+ * the key names: it is being moved or retired. */
+static bool
+read_group(const struct segment *segment, struct key_view *view)
+{
+    view->group_flags = 0;
+    view->group_id = 0;
+    if (view->group_entry == SHM_ENTRY_NONE)
+        return true;
+    if (view->group_entry >= segment->entry_max)
+        return false;
+    const struct shm_entry_hot *group =
+        segment_entry_hot(segment, view->group_entry);
+    if (!is_active(view->group_tag) || shm_load(&group->tag) != view->group_tag)
+        return false;
+    view->group_flags = shm_load(&group->flags);
+    view->group_id = shm_load(&group->id);
+    return true;
+}
+
+int
+key_table_find(const struct segment *segment, const uint8_t digest[32],
+               struct key_view *view)
+{
+    for (int tries = 0; tries < FIND_TRIES; tries++) {
+        int rc = search(segment, digest, &view->entry, &view->tag);
+        if (rc < 0)
+            return rc;
+        const struct shm_entry_hot *hot =
+            segment_entry_hot(segment, view->entry);
+        view->flags = shm_load(&hot->flags);
+        view->on_exhausted = shm_load(&hot->on_exhausted);
+        view->expires_ms = shm_load(&hot->expires_ms);
+        view->group_entry = shm_load(&hot->group_entry);
+        view->group_tag = shm_load(&hot->group_tag);
+        view->rpm = shm_load(&hot->rpm);
+        view->tpm = shm_load(&hot->tpm);
+        view->id = shm_load(&hot->id);
+        /* A key on its way from group to group: its two words are torn, for
+         * as long as its writer sleeps between them. */
+        if (!read_group(segment, view) &&
+            (key_policy_group(segment, view) < 0 || !read_group(segment, view)))
+            continue;
+        /* The words are one tenant's if the tag is still the same. A change
+         * after this line is caught by cells_hold() (H4). */
+        if (shm_load(&hot->tag) == view->tag)
+            return 0;
+    }
+    return -EAGAIN;
+}
+
+bool
+key_table_is_current(const struct segment *segment, const struct key_view *view)
+{
+    if (shm_load(&segment_entry_hot(segment, view->entry)->tag) != view->tag)
+        return false;
+    return view->group_entry == SHM_ENTRY_NONE ||
+           shm_load(&segment_entry_hot(segment, view->group_entry)->tag) ==
+               view->group_tag;
+}
+
+void
+entry_sum(const struct segment *segment, uint32_t entry,
+          struct entry_sums *sums)
+{
+    struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    const struct shm_entry_cold *cold = places_cold(segment, hot);
+    uint32_t high = column_high(segment);
+    const struct shm_cell *cells = places_cells(hot);
+    memset(sums, 0, sizeof(*sums));
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        sums->ceiling[unit] = shm_load(&hot->ceiling[unit]);
+        sums->origin[unit] = shm_load(&cold->origin[unit]);
+        for (uint32_t i = 0; i < high; i++) {
+            sums->reserved[unit] += shm_load(&cells[i].reserved[unit]);
+            sums->used[unit] += shm_load(&cells[i].used[unit]);
+        }
+    }
+    for (uint32_t i = 0; i < high; i++)
+        sums->busy += shm_load(&cells[i].busy);
+}
+
+static int64_t
+add_saturated(int64_t a, int64_t b)
+{
+    int64_t sum;
+    if (!__builtin_add_overflow(a, b, &sum))
+        return sum;
+    return a > 0 ? INT64_MAX : INT64_MIN;
+}
+
+/* One word instead of eight {limit, baseline} pairs: all budgets of a unit are
+ * checked against the same sum, so only the lowest counts. */
+int64_t
+entry_ceiling(const struct entry_policy *policy, uint32_t unit, int64_t origin)
+{
+    int64_t ceiling = INT64_MAX;
+    for (int i = 0; i < SHM_BUDGETS; i++) {
+        const struct entry_budget *b = &policy->budgets[i];
+        if (b->period == SHM_PERIOD_NONE || b->unit != unit)
+            continue;
+        int64_t end =
+            add_saturated(add_saturated(b->baseline, b->limit), origin);
+        if (end < ceiling)
+            ceiling = end;
+    }
+    return ceiling;
+}

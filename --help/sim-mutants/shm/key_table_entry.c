@@ -1,0 +1,395 @@
+/*
+ * key_table_entry.c - what the accountant writes: entries, their policy and
+ * ceilings, the index, retirement and re-use (D1..D6 of shm/README.md).
+ *
+ * Every change may be cut by the accountant's death anywhere. Nothing is
+ * repaired in place: the next accountant publishes all entries again from the
+ * ledger (entry_update also restores a missing bucket and an odd sequence) and
+ * goes on with the RETIRED ones.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "shm/key_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/column.h"
+#include "shm/key_policy.h"
+#include "shm/key_table_index.h"
+#include "shm/segment_places.h"
+
+/* ---- the index ---- */
+
+/* The bucket of (digest, entry), or bucket_count when there is none. */
+static uint32_t
+index_find(const struct segment *segment, const uint8_t digest[32],
+           uint32_t entry)
+{
+    struct index_hash hash = index_hash(segment, digest);
+    uint32_t mask = segment->bucket_count - 1;
+    for (uint32_t n = 0; n <= mask; n++) {
+        uint32_t at = (hash.start + n) & mask;
+        uint64_t word = shm_load_own(segment_bucket(segment, at));
+        if (word == INDEX_EMPTY)
+            break;
+        if (word == index_word(hash, entry))
+            return at;
+    }
+    return segment->bucket_count;
+}
+
+/* Idempotent. There is always room: more than twice as many buckets as
+ * entries. */
+static void
+index_insert(const struct segment *segment, const uint8_t digest[32],
+             uint32_t entry)
+{
+    if (index_find(segment, digest, entry) != segment->bucket_count)
+        return;
+    struct index_hash hash = index_hash(segment, digest);
+    uint32_t mask = segment->bucket_count - 1;
+    for (uint32_t n = 0; n <= mask; n++) {
+        shm_u64 *bucket = segment_bucket(segment, (hash.start + n) & mask);
+        uint64_t word = shm_load_own(bucket);
+        if (word == INDEX_EMPTY || word == INDEX_TOMBSTONE) {
+            /* release: whoever finds the bucket sees the entry's tag */
+            shm_store(bucket, index_word(hash, entry));
+            return;
+        }
+    }
+    UNREACHABLE();
+}
+
+static void
+index_remove(const struct segment *segment, const uint8_t digest[32],
+             uint32_t entry)
+{
+    uint32_t at = index_find(segment, digest, entry);
+    uint32_t mask = segment->bucket_count - 1;
+    if (at == segment->bucket_count)
+        return;
+    shm_store(segment_bucket(segment, at), INDEX_TOMBSTONE);
+    /* No search goes past a tombstone that an empty bucket follows, so it may
+     * be empty itself; that keeps the chains short under churn. */
+    if (shm_load_own(segment_bucket(segment, (at + 1) & mask)) != INDEX_EMPTY)
+        return;
+    while (shm_load_own(segment_bucket(segment, at)) == INDEX_TOMBSTONE) {
+        shm_store(segment_bucket(segment, at), INDEX_EMPTY);
+        at = (at - 1) & mask;
+    }
+}
+
+static void
+read_digest(const struct shm_entry_hot *hot, uint8_t digest[32])
+{
+    uint64_t words[4];
+    for (int i = 0; i < 4; i++)
+        words[i] = shm_load_own(&hot->digest[i]);
+    memcpy(digest, words, 32);
+}
+
+/* ---- policy ---- */
+
+static void
+sequence_begin(struct shm_entry_cold *cold)
+{
+    /* Odd already when the last writer died in the middle. */
+    shm_store(&cold->seq, shm_load_own(&cold->seq) | 1);
+}
+
+static void
+sequence_end(struct shm_entry_cold *cold)
+{
+    shm_store(&cold->seq, shm_load_own(&cold->seq) + 1);
+}
+
+/* E2: release, loaded with the ceilings before the sums (H5). */
+static void
+store_escrow(struct shm_entry_hot *hot, const struct shm_entry_cold *cold,
+             const uint64_t escrow[SHM_UNITS])
+{
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        int64_t origin = shm_load_own(&cold->origin[unit]);
+        shm_store(&hot->escrow[unit], escrow[unit] == 0
+                                          ? INT64_MAX
+                                          : origin + (int64_t)escrow[unit]);
+    }
+}
+
+/* P3: the rows first, then the ceilings: a refusal may look at rows that are
+ * newer than the ceiling that refused, never the other way round. */
+static void
+store_budgets(struct shm_entry_hot *hot, struct shm_entry_cold *cold,
+              const struct entry_policy *policy)
+{
+    key_policy_store_budgets(cold, policy);
+    for (uint32_t unit = 0; unit < SHM_UNITS; unit++) {
+        int64_t origin = shm_load_own(&cold->origin[unit]);
+        /* release: pairs with H5, which loads it before the sums */
+        shm_store(&hot->ceiling[unit], entry_ceiling(policy, unit, origin));
+    }
+    store_escrow(hot, cold, policy->escrow);
+}
+
+void
+entry_set_escrow(struct segment *segment, uint32_t entry,
+                 const uint64_t escrow[SHM_UNITS])
+{
+    struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    store_escrow(hot, places_cold(segment, hot), escrow);
+}
+
+bool
+entry_lower_escrow(struct segment *segment, uint32_t entry,
+                   const uint64_t old[SHM_UNITS],
+                   const uint64_t escrow[SHM_UNITS])
+{
+    struct entry_sums sums;
+    entry_set_escrow(segment, entry, escrow);
+    /* L2: either this sum sees a worker's announcement, or that worker, behind
+     * its own fence (H3), sees the lower escrow. */
+    shm_fence();
+    entry_sum(segment, entry, &sums);
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        int64_t has = (int64_t)(sums.reserved[unit] + sums.used[unit]) -
+                      sums.origin[unit];
+        if (has <= (int64_t)escrow[unit])
+            continue;
+        entry_set_escrow(segment, entry, old);
+        return false;
+    }
+    return true;
+}
+
+void
+entry_take_escrow_wanted(struct segment *segment, uint32_t entry,
+                         uint64_t wanted[SHM_UNITS])
+{
+    struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    const struct shm_entry_cold *cold = places_cold(segment, hot);
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        uint64_t cells = shm_load(&hot->escrow_wanted[unit]);
+        int64_t origin = shm_load_own(&cold->origin[unit]);
+        wanted[unit] = cells == 0 ? 0 : cells - (uint64_t)origin;
+        if (cells != 0) /* one that comes now is asked for again */
+            shm_store(&hot->escrow_wanted[unit], 0);
+    }
+}
+
+static void
+store_hot(struct shm_entry_hot *hot, const struct entry_policy *policy)
+{
+    shm_store(&hot->flags, policy->flags);
+    shm_store(&hot->on_exhausted, policy->on_exhausted);
+    shm_store(&hot->expires_ms, policy->expires_ms);
+    shm_store(&hot->max_in_flight, policy->max_in_flight);
+    shm_store(&hot->group_entry, policy->group_entry);
+    shm_store(&hot->group_tag, policy->group_tag);
+    shm_store(&hot->rpm, policy->rpm);
+    shm_store(&hot->tpm, policy->tpm);
+}
+
+void
+entry_update(struct segment *segment, uint32_t entry,
+             const struct entry_policy *policy)
+{
+    struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    struct shm_entry_cold *cold = places_cold(segment, hot);
+    uint8_t digest[32];
+    sequence_begin(cold);
+    store_hot(hot, policy);
+    key_policy_store(cold, policy);
+    store_budgets(hot, cold, policy);
+    /* An insertion that was cut before its last step. */
+    if ((policy->flags & SHM_KEY_IS_GROUP) == 0) {
+        read_digest(hot, digest);
+        index_insert(segment, digest, entry);
+    }
+    sequence_end(cold);
+}
+
+void
+entry_publish_budgets(struct segment *segment, uint32_t entry,
+                      const struct entry_policy *policy)
+{
+    struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    struct shm_entry_cold *cold = places_cold(segment, hot);
+    sequence_begin(cold);
+    store_budgets(hot, cold, policy);
+    sequence_end(cold);
+}
+
+/* ---- insertion ---- */
+
+/* An entry with tag NONE, its pages allocated. */
+static int
+find_free(struct segment *segment, uint32_t *entry)
+{
+    struct shm_header *header = segment->header;
+    uint32_t high = shm_load_own(&header->entry_high);
+    for (uint32_t i = segment->free_hint; i < high; i++) {
+        uint64_t tag = shm_load_own(&segment_entry_hot(segment, i)->tag);
+        if ((tag & 0xff) == SHM_TAG_NONE) {
+            segment->free_hint = i;
+            *entry = i;
+            return 0;
+        }
+    }
+    segment->free_hint = high;
+    if (high >= segment->entry_max)
+        return -ENOSPC;
+    int rc = segment_allocate_entry(segment, high);
+    if (rc < 0)
+        return -ENOSPC;
+    /* Pages first: everybody walks [0, entry_high). */
+    shm_store(&header->entry_high, high + 1);
+    *entry = high;
+    return 0;
+}
+
+/* D5: `used` is never zeroed (live workers own the words); what former tenants
+ * used is taken off by the origin. Over all columns, not only the high ones:
+ * nothing is cheaper to get right. */
+static void
+store_origin(const struct segment *segment, struct shm_entry_hot *hot,
+             const uint64_t ledger_total[SHM_UNITS])
+{
+    struct shm_entry_cold *cold = places_cold(segment, hot);
+    const struct shm_cell *cells = places_cells(hot);
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        uint64_t sum = 0;
+        for (uint32_t i = 0; i < segment->column_max; i++)
+            sum += shm_load(&cells[i].used[unit]);
+        shm_store(&cold->origin[unit], (int64_t)(sum - ledger_total[unit]));
+    }
+}
+
+int
+entry_insert(struct segment *segment, const struct entry_policy *policy,
+             const uint64_t ledger_total[SHM_UNITS], uint32_t *entry,
+             uint64_t *tag)
+{
+    int rc = find_free(segment, entry);
+    if (rc < 0)
+        return rc;
+    struct shm_entry_hot *hot = segment_entry_hot(segment, *entry);
+    struct shm_entry_cold *cold = places_cold(segment, hot);
+    bool is_key = (policy->flags & SHM_KEY_IS_GROUP) == 0;
+    uint64_t words[4] = {0};
+    if (is_key)
+        memcpy(words, policy->digest, sizeof(words));
+    sequence_begin(cold);
+    store_origin(segment, hot, ledger_total);
+    shm_store(&hot->id, policy->id);
+    for (int i = 0; i < 4; i++)
+        shm_store(&hot->digest[i], words[i]);
+    shm_store(&hot->rpm_tat_ns, 0);
+    shm_store(&hot->tpm_tat_ns, 0);
+    for (int unit = 0; unit < SHM_UNITS; unit++)
+        shm_store(&hot->escrow_wanted[unit], 0);
+    store_hot(hot, policy);
+    key_policy_store(cold, policy);
+    store_budgets(hot, cold, policy);
+    /* D6: the next generation; requests of a former tenant see another tag */
+    *tag = ((shm_load_own(&hot->tag) >> 8) + 1) << 8 | SHM_TAG_ACTIVE;
+    shm_store(&hot->tag, *tag);
+    if (is_key)
+        index_insert(segment, policy->digest, *entry);
+    sequence_end(cold);
+    return 0;
+}
+
+/* ---- retirement ---- */
+
+static uint32_t
+high_entry(const struct segment *segment)
+{
+    uint32_t high = shm_load_own(&segment->header->entry_high);
+    return high < segment->entry_max ? high : segment->entry_max;
+}
+
+static uint32_t
+count_retired(const struct segment *segment)
+{
+    uint32_t count = 0, high = high_entry(segment);
+    for (uint32_t i = 0; i < high; i++) {
+        uint64_t tag = shm_load_own(&segment_entry_hot(segment, i)->tag);
+        count += (tag & 0xff) == SHM_TAG_RETIRED;
+    }
+    return count;
+}
+
+void
+entry_retire(struct segment *segment, uint32_t entry)
+{
+    struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    struct shm_entry_cold *cold = places_cold(segment, hot);
+    uint64_t tag = shm_load_own(&hot->tag);
+    uint8_t digest[32];
+    if ((tag & 0xff) != SHM_TAG_ACTIVE)
+        return;
+    if (segment->retired_count == UINT32_MAX)
+        segment->retired_count = count_retired(segment);
+    read_digest(hot, digest);
+    sequence_begin(cold); /* for verify: a living key without its bucket */
+    if ((shm_load_own(&hot->flags) & SHM_KEY_IS_GROUP) == 0)
+        index_remove(segment, digest, entry);
+    /* D2, release; its pair is the second look at the tag (H4) */
+    shm_store(&hot->tag, (tag & ~UINT64_C(0xff)) | SHM_TAG_RETIRED);
+    sequence_end(cold);
+    segment->retired_count++;
+}
+
+/* D4: marks every entry that a slot names, whatever its column's state: the
+ * reaper of a DYING one is going to charge it. */
+static void
+mark_named(const struct segment *segment, uint8_t *named, uint32_t high)
+{
+    uint32_t columns = column_high(segment);
+    for (uint32_t column = 0; column < columns; column++) {
+        const struct shm_slot *slots = segment_slot(segment, column, 0);
+        for (uint32_t i = 0; i < segment->slot_max; i++) {
+            if (shm_load(&slots[i].state) == SHM_SLOT_FREE)
+                continue;
+            for (int e = 0; e < 2; e++) {
+                uint32_t entry = shm_load(&slots[i].entry[e]);
+                if (entry < high)
+                    named[entry] = 1;
+            }
+        }
+    }
+}
+
+uint32_t
+entry_sweep_retired(struct segment *segment)
+{
+    if (segment->retired_count == UINT32_MAX)
+        segment->retired_count = count_retired(segment);
+    if (segment->retired_count == 0)
+        return 0;
+    uint32_t high = high_entry(segment), waiting = 0;
+    uint8_t *named = calloc(high, 1);
+    if (named == NULL)
+        return segment->retired_count; /* later, with memory */
+    /* D3: either this scan sees a worker's HELD slot, or that worker's second
+     * look at the tag (H4, after its own fence) sees RETIRED. */
+    shm_fence();
+    mark_named(segment, named, high);
+    for (uint32_t i = 0; i < high; i++) {
+        struct shm_entry_hot *hot = segment_entry_hot(segment, i);
+        uint64_t tag = shm_load_own(&hot->tag);
+        if ((tag & 0xff) != SHM_TAG_RETIRED)
+            continue;
+        if (named[i]) {
+            waiting++;
+            continue;
+        }
+        shm_store(&hot->tag, (tag & ~UINT64_C(0xff)) | SHM_TAG_NONE);
+        if (i < segment->free_hint)
+            segment->free_hint = i;
+    }
+    free(named);
+    segment->retired_count = waiting;
+    return waiting;
+}
