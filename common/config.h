@@ -64,6 +64,8 @@ struct config_server {
     uint64_t log_retention_ms;
     bool idempotency;
     uint64_t idempotency_ttl_ms;
+    uint64_t cache_memory_bytes, cache_item_max_bytes;
+    uint64_t cache_wait_ms;
     char *timezone, *currency;
     char *settings[SETTINGS]; /* the lowest layer; "": the row's default */
 };

@@ -101,6 +101,12 @@
       "refuse a call whose Idempotency-Key another call has that is in progress or was charged") \
     O(server, idempotency_ttl, idempotency_ttl_ms, DURATION, "", "24h", 1000, 7 * CONFIG_DAY, RELOAD, \
       "time that the Idempotency-Key of a charged call is remembered") \
+    O(server, cache_memory, cache_memory_bytes, SIZE, "", "64m", 0, 64 * CONFIG_GIB, RESTART, \
+      "memory for answers that are given again, had as it is used; 0k: none") \
+    O(server, cache_item_max, cache_item_max_bytes, SIZE, "", "512k", CONFIG_KIB, 8 * CONFIG_MIB, RELOAD, \
+      "longest answer that is stored; never more than half a block of cache_memory") \
+    O(server, cache_wait, cache_wait_ms, DURATION, "", "10s", 0, 5 * CONFIG_MINUTE, RELOAD, \
+      "time that a call waits for the answer of an equal one that is under way; 0s: none does") \
     O(server, timezone, timezone, STRING, "", "UTC", 1, 64, RELOAD, \
       "zone in which the days, weeks and months of budgets begin, as Europe/Berlin") \
     O(server, currency, currency, STRING, "", "USD", 3, 3, RELOAD, \

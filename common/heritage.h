@@ -19,6 +19,7 @@
 struct segment;
 struct idempotency;
 struct payload_rings;
+struct answer_cache;
 
 enum { HERITAGE_LISTENERS_MAX = 4 * CONFIG_LISTEN_MAX };
 
@@ -32,8 +33,9 @@ struct heritage_listener {
 struct heritage {
     const struct config *config;
     struct segment *segment;
-    struct idempotency *idempotency; /* NULL: switched off */
-    struct payload_rings *payloads;  /* NULL: none are ever kept */
+    struct idempotency *idempotency;   /* NULL: switched off */
+    struct payload_rings *payloads;    /* NULL: none are ever kept */
+    struct answer_cache *answer_cache; /* NULL: switched off */
     const struct crypto_secrets *secrets;
     struct certificate *certificate; /* worker: wiped when it is in use */
     int control_fd;         /* SOCK_SEQPACKET to the master; EOF: it died */

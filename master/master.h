@@ -146,6 +146,8 @@ void master_prepare(struct master *master);
 void master_open_idempotency(struct master *master);
 /* The rings beside the segment, where [log] payload_mib is not 0. */
 void master_open_payloads(struct master *master);
+/* The cache of answers beside it, where [server] cache_memory is not 0. */
+void master_open_cache(struct master *master);
 /* The user that owns the segment besides us. */
 uid_t master_other_uid(const struct config *config);
 /* Watches what an earlier master left. */

@@ -25,6 +25,7 @@
 #include "master/master.h"
 #include "master/notify.h"
 #include "shm/column.h"
+#include "shm/answer_cache.h"
 #include "shm/idempotency.h"
 #include "shm/payload_ring.h"
 
@@ -273,6 +274,23 @@ master_open_payloads(struct master *master)
               master->segment.path, strerror(-r));
 }
 
+/* It holds copies only: without it all goes on. */
+void
+master_open_cache(struct master *master)
+{
+    uint64_t bytes = master->config->server.cache_memory_bytes;
+    if (bytes == 0) {
+        answer_cache_unlink(&master->segment);
+        return;
+    }
+    int r = answer_cache_open(&master->heritage.answer_cache, &master->segment,
+                              bytes, master_other_uid(master->config));
+    if (r < 0)
+        log_warn("cannot make the cache of answers beside %s: %s; going on "
+                 "without one",
+                 master->segment.path, strerror(-r));
+}
+
 static bool
 is_child(const struct master *master, pid_t pid)
 {
@@ -423,6 +441,12 @@ master_start(struct master *master)
         payload_rings_path(&master->segment, path);
         give_to_user(config, path);
     }
+    master_open_cache(master);
+    if (master->heritage.answer_cache != NULL) {
+        char path[160];
+        answer_cache_path(&master->segment, path);
+        give_to_user(config, path);
+    }
     master_adopt_orphans(master);
     open_sockets(master, passed, passed_count);
     activation_check(passed, passed_count, master->heritage.listeners,
@@ -453,6 +477,7 @@ master_finish(struct master *master)
         }
         idempotency_unlink(&master->segment);
         payload_rings_unlink(&master->segment);
+        answer_cache_unlink(&master->segment);
         int r = segment_unlink(master->segment.path);
         if (r < 0)
             log_warn("cannot remove %s: %s", master->segment.path,
@@ -464,6 +489,7 @@ master_finish(struct master *master)
     certificate_wipe(&master->certificate);
     idempotency_close(&master->heritage.idempotency);
     payload_rings_close(&master->heritage.payloads);
+    answer_cache_close(&master->heritage.answer_cache);
     segment_detach(&master->segment);
     config_free(master->config);
 }

@@ -125,6 +125,7 @@ attach(struct master *master)
     buf_fini(&error);
     master_open_idempotency(master);
     master_open_payloads(master);
+    master_open_cache(master);
 }
 
 static void

@@ -328,7 +328,7 @@ cells_hold(struct seat *seat, uint32_t slot_idx, const struct hold *hold,
     struct shm_slot *slot = segment_slot(segment, seat->column, slot_idx);
     struct target t = target_of_view(segment, hold->key);
     struct extra extra = {{hold->amount[0], hold->amount[1]}, 1};
-    unsigned units = (1u << SHM_UNITS) - 1;
+    unsigned units = hold->is_free ? 0 : (1u << SHM_UNITS) - 1;
     int rc = -EDQUOT;
     explain(why, &t, KEY, SHM_TOKENS, false);
     if (is_too_large(seat, &t, none, hold->amount))

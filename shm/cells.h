@@ -28,6 +28,7 @@ struct hold {
     const struct key_view *key;
     uint64_t amount[SHM_UNITS];
     bool overrun; /* on_exhausted = finish */
+    bool is_free; /* can cost nothing: no budget is asked, only concurrency */
     uint32_t model_idx, provider_idx, price_version;
     uint64_t request_id[2];
     int64_t started_wall_ms;

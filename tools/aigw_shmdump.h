@@ -46,6 +46,9 @@ struct dump_part {
     const char *name, *text;
     void (*print)(struct dump *dump, const struct segment *segment);
 };
+/* aigw_shmdump_cache.c */
+void print_cache(struct dump *dump, const struct segment *segment);
+void print_blocks(struct dump *dump, const struct segment *segment);
 extern const struct dump_part dump_parts[]; /* ends with a NULL name */
 /* aigw_shmdump_endpoints.c */
 void dump_endpoints(struct dump *dump, const struct segment *segment);

@@ -308,6 +308,8 @@ const struct dump_part dump_parts[] = {
     { "workers",   "columns: who sits where",              print_workers },
     { "rings",     "records waiting for the accountant",   print_rings },
     { "slots",     "requests in flight",                   print_slots },
+    { "cache",     "the cache of answers, by worker",      print_cache },
+    { "blocks",    "the cache of answers, by block",       print_blocks },
     { "catalogue", "numbers of models and providers",      print_catalogue },
     { NULL, NULL, NULL },
 };

@@ -66,6 +66,8 @@ int run_usage(struct ctl *ctl);
 int run_logs(struct ctl *ctl);
 int run_logs_show(struct ctl *ctl);
 int run_verify(struct ctl *ctl);
+int run_cache_stats(struct ctl *ctl);
+int run_cache_purge(struct ctl *ctl);
 int run_completion(struct ctl *ctl); /* aigwctl_completion_run.c */
 
 #endif

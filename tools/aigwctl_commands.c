@@ -23,6 +23,7 @@ const struct flag ctl_flags[] = {
     {"version", 'V', FLAG_SWITCH, true, NULL, "version of the program"},
 
     {"group", 'g', FLAG_VALUE, false, "GROUP", "name of the group"},
+    {"gateway", 0, FLAG_VALUE, false, "NAME", "a gateway profile"},
     {"quota", 0, FLAG_VALUE, false, "N",
      "limit of the budget: tokens, or an amount with --unit currency"},
     {"period", 0, FLAG_VALUE, false, "daily|weekly|monthly|total",
@@ -156,6 +157,11 @@ const struct command ctl_commands[] = {
      "follow limit key group model provider status cause request-id text "
      "metadata since from to order",
      run_logs, "show log rows", "logs --follow --status error"},
+    {"cache stats", "", "", run_cache_stats,
+     "show what the cache of answers has, gives and saves", NULL},
+    {"cache purge", "", "group gateway", run_cache_purge,
+     "let no stored answer be given again, or none of a group's or gateway's",
+     "cache purge --group team-a"},
     {"verify", "", "", run_verify,
      "check that totals, rows and roll-ups of the ledger agree", NULL},
     {"completion", "<bash|zsh|fish>", "", run_completion,

@@ -88,6 +88,7 @@ take_rates_of(struct request *request, int who, struct rate_answer *requests,
 {
     uint64_t now_ns = loop_now_ns(request->worker->loop), rpm, tpm;
     uint64_t wanted = request->call.prompt_estimate + request->call.max_tokens;
+    bool is_free = request->cache.status == CACHE_HIT;
     struct shm_entry_hot *hot;
     request->tpm_taken[who] = 0;
     if (!limits_of(request, who, &hot, &rpm, &tpm) || (rpm == 0 && tpm == 0))
@@ -96,6 +97,8 @@ take_rates_of(struct request *request, int who, struct rate_answer *requests,
         return refuse_rate(requests, "requests", fault);
     if (wanted > SHM_AMOUNT_MAX)
         wanted = SHM_AMOUNT_MAX;
+    if (is_free)
+        return 0;
     if (rate_take(&hot->tpm_tat_ns, tpm, wanted, now_ns, tokens) < 0) {
         rate_correct(&hot->rpm_tat_ns, rpm, -1, now_ns);
         return refuse_rate(tokens, "tokens", fault);
@@ -130,6 +133,7 @@ describe(const struct request *request, const struct lease *lease,
         .key = &request->key,
         .amount = {lease->amount[SHM_TOKENS], lease->amount[SHM_NANO]},
         .overrun = request->on_exhausted == SHM_ON_FINISH,
+        .is_free = request->cache.status == CACHE_HIT,
         .model_idx = request->model->model_idx,
         .provider_idx = request->provider->provider_idx,
         .price_version = request->served->price_version,
@@ -152,10 +156,12 @@ hold_lease(struct request *request, struct lease *lease, struct fault *fault)
     struct seat *seat = &request->worker->seat;
     struct hold_refusal why = {0};
     int unit = SHM_TOKENS, r = -EDQUOT, full = 0, stale = 0;
+    bool is_stored = request->cache.status == CACHE_HIT;
     while (full < HOLD_TRIES && stale < STALE_TRIES) {
         struct hold hold;
         struct hold_limits limits;
-        if (full + stale > 0 && lease_fit(request, lease, &unit) < 0)
+        if (full + stale > 0 && !is_stored &&
+            lease_fit(request, lease, &unit) < 0)
             return refuse_budget(request, lease, unit, fault);
         describe(request, lease, &limits, &hold);
         r = cells_hold(seat, request->slot, &hold, &why);
@@ -194,21 +200,11 @@ look_again(struct request *request, struct fault *fault)
                : auth_check_again(request, fault);
 }
 
-int
-admission_check(struct request *request, struct fault *fault)
+/* Rates, a slot with room for its record, the hold. */
+static int
+admit(struct request *request, struct lease *lease, struct fault *fault)
 {
     struct worker *worker = request->worker;
-    const struct segment *segment = worker->heritage->segment;
-    struct lease lease;
-    int unit = SHM_TOKENS;
-    if (look_again(request, fault) < 0 || check_price(request, fault) < 0)
-        return -1;
-    request->budgeted = has_ceiling(segment, request->key.entry) ||
-                        has_ceiling(segment, request->key.group_entry);
-    request->on_exhausted = lease_mode(request);
-    lease_plan(request, &lease);
-    if (lease_fit(request, &lease, &unit) < 0)
-        return refuse_budget(request, &lease, unit, fault);
     if (take_rates(request, fault) < 0)
         return -1;
     int slot = seat_take_slot(&worker->seat);
@@ -219,17 +215,52 @@ admission_check(struct request *request, struct fault *fault)
         return -1;
     }
     request->slot = (uint32_t)slot;
-    if (hold_lease(request, &lease, fault) < 0) {
+    if (hold_lease(request, lease, fault) < 0) {
         seat_give_slot(&worker->seat, request->slot);
         give_rates_back(request);
         return -1;
     }
     request->admitted = true;
+    return 0;
+}
+
+static void
+note_ceilings(struct request *request)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    request->budgeted = has_ceiling(segment, request->key.entry) ||
+                        has_ceiling(segment, request->key.group_entry);
+}
+
+int
+admission_check(struct request *request, struct fault *fault)
+{
+    struct lease lease;
+    int unit = SHM_TOKENS;
+    if (look_again(request, fault) < 0 || check_price(request, fault) < 0)
+        return -1;
+    note_ceilings(request);
+    request->on_exhausted = lease_mode(request);
+    lease_plan(request, &lease);
+    if (lease_fit(request, &lease, &unit) < 0)
+        return refuse_budget(request, &lease, unit, fault);
+    if (admit(request, &lease, fault) < 0)
+        return -1;
     request->prompt_hold = lease.prompt;
     request->output_bound = lease.output;
     request->clamped = lease.clamped;
     request->max_tokens = lease.max_tokens;
     return 0;
+}
+
+int
+admission_check_stored(struct request *request, struct fault *fault)
+{
+    struct lease lease = {.answers = 1, .whole = true, .stated = true};
+    if (look_again(request, fault) < 0)
+        return -1;
+    note_ceilings(request);
+    return admit(request, &lease, fault);
 }
 
 bool

@@ -100,6 +100,9 @@ take_rates(const struct request *request, int who, struct limit_taken *taken,
     struct rate_answer answer;
     if (rate_take(&limit->rpm_tat_ns, taken->rpm, 1, now_ns, &answer) < 0)
         return refuse_rate_with(request, who, &answer, "requests", fault);
+    taken->tpm_taken = 0;
+    if (request->cache.status == CACHE_HIT)
+        return 0; /* no provider gives a token */
     if (wanted > SHM_AMOUNT_MAX)
         wanted = SHM_AMOUNT_MAX;
     if (rate_take(&limit->tpm_tat_ns, taken->tpm, wanted, now_ns, &answer) <

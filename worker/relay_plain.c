@@ -66,6 +66,8 @@ send_held(struct request *request, size_t bytes, bool last)
     count += request_frame_head(request, bytes, chunk_head, &out[count]);
     if (bytes > 0)
         out[count++] = (struct iovec){held->data + held->start, bytes};
+    if (UNLIKELY(request->cache.keeps))
+        cache_keep(request, &out[count - (bytes > 0)], bytes > 0, last);
     count += request_frame_tail(request, bytes, last, &out[count]);
     /* A client that is gone is reported at the end of the turn. */
     if (count > 0 && !relay_send(request, out, count))

@@ -60,6 +60,7 @@ relay_send_batch(struct request *request, struct str tail, bool last)
         out[count++] = (struct iovec){head->data + head->start, buf_len(head)};
     }
     count += request_frame_head(request, bytes, chunk_head, &out[count]);
+    int body = count;
     for (unsigned i = 0; i < relay->piece_count; i++) {
         const struct relay_piece *piece = &relay->pieces[i];
         const char *ptr = piece->ptr != NULL
@@ -69,6 +70,8 @@ relay_send_batch(struct request *request, struct str tail, bool last)
     }
     if (tail.len > 0)
         out[count++] = (struct iovec){(void *)(uintptr_t)tail.ptr, tail.len};
+    if (UNLIKELY(request->cache.keeps))
+        cache_keep(request, out + body, count - body, last);
     count += request_frame_tail(request, bytes, last, &out[count]);
     relay->piece_count = 0;
     relay->piece_bytes = 0;

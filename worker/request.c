@@ -43,12 +43,14 @@ static const unsigned step_edges[REQUEST_STEPS] = {
     [REQUEST_AUTH] = TO(BODY) | TO(LOCAL) | TO(DONE),
     [REQUEST_BODY] = TO(SCAN) | TO(LOCAL) | TO(DONE),
     [REQUEST_SCAN] = TO(ROUTE) | TO(DONE),
-    [REQUEST_ROUTE] = TO(GUARD) | TO(ADMIT) | TO(DONE),
-    [REQUEST_GUARD] = TO(ADMIT) | TO(DONE),
-    [REQUEST_ADMIT] = TO(UPSTREAM) | TO(DONE),
+    [REQUEST_ROUTE] = TO(GUARD) | TO(WAIT) | TO(ADMIT) | TO(DONE),
+    [REQUEST_GUARD] = TO(WAIT) | TO(ADMIT) | TO(DONE),
+    [REQUEST_WAIT] = TO(ADMIT) | TO(DONE),
+    [REQUEST_ADMIT] = TO(UPSTREAM) | TO(REPLAY) | TO(DONE),
     [REQUEST_UPSTREAM] = TO(RELAY) | TO(QUEUE) | TO(DONE),
     [REQUEST_QUEUE] = TO(UPSTREAM) | TO(DONE),
     [REQUEST_RELAY] = TO(UPSTREAM) | TO(DONE), /* the next attempt */
+    [REQUEST_REPLAY] = TO(DONE),
     [REQUEST_LOCAL] = TO(DONE),
     [REQUEST_DONE] = 0,
 };
@@ -76,6 +78,7 @@ request_destroy(struct request *request)
     buf_fini(&request->body);
     buf_fini(&request->upstream_head);
     buf_fini(&request->held);
+    buf_fini(&request->kept);
     relay_destroy(&request->relay);
     free(request);
 }
@@ -172,6 +175,7 @@ request_free(struct loop_deferred *deferred)
     buf_spare(&request->body);
     buf_spare(&request->upstream_head);
     buf_spare(&request->held);
+    buf_fini(&request->kept);
     request->next = all->spare;
     all->spare = request;
     all->spare_count++;
@@ -195,6 +199,7 @@ request_take(struct requests *all)
         buf_init(&request->body, 0);
         buf_init(&request->upstream_head, 0);
         buf_init(&request->held, 0);
+        buf_init(&request->kept, 0);
     }
     memset(request, 0, offsetof(struct request, call));
     return request;
@@ -250,6 +255,8 @@ request_done(struct request *request)
     struct client *client = request->client;
     if (request->payload != NULL)
         payload_end(request);
+    if (request->cache.status != CACHE_OFF)
+        cache_done(request);
     if (request->has_repeat_entry)
         repeat_end(request);
     retry_cancel(request);
@@ -318,6 +325,9 @@ requests_cut_all(struct worker *worker)
         if (request->step == REQUEST_QUEUE ||
             request->step == REQUEST_UPSTREAM || request->step == REQUEST_RELAY)
             relay_cut(request);
+        else if (request->step == REQUEST_WAIT ||
+                 request->step == REQUEST_REPLAY)
+            cache_cut(request);
         else if (request->step == REQUEST_LOCAL)
             management_cut(request);
         else if (request->step == REQUEST_GUARD)

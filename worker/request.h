@@ -128,6 +128,7 @@ struct request {
     char guard_name[64];   /* of the guardrail that found something */
     char error_text[128];
     struct loop_deferred free_later;
+    struct cache_call cache;
     bool has_repeat_entry; /* repeat.c: it has begun by its Idempotency-Key */
     uint32_t repeat_entry;
 
@@ -144,10 +145,9 @@ struct request {
     int upstream_piece_count;
     struct answer answer;
     struct relay *relay; /* relay.c's own state; kept by spare ones */
-    struct buf head_copy;
-    struct buf body;
-    struct buf upstream_head;
+    struct buf head_copy, body, upstream_head;
     struct buf held; /* relay: partial event, or a plain answer on its way */
+    struct buf kept; /* cache_keep.c: what the client was sent so far */
 };
 
 void request_enter(struct request *request, enum request_step step);

@@ -46,6 +46,8 @@ static const struct {
     {STR_LIT("cf-aig-metadata"), take_cloudflare_metadata},
     {STR_LIT("x-aigw-metadata"), take_metadata},
     {STR_LIT("cf-aig-event-id"), take_event_id},
+    {STR_LIT("cf-aig-cache-key"), cache_field_name},
+    {STR_LIT("x-aigw-cache-key"), cache_field_name},
 };
 
 /* "cf-a" or "x-ai", and long enough to be one of them. */

@@ -248,6 +248,13 @@ refuse:
 void
 request_admit(struct request *request)
 {
+    if (request->worker->cache.writer.cache == NULL || !cache_take(request))
+        request_go_on(request);
+}
+
+void
+request_go_on(struct request *request)
+{
     UNINITIALIZED struct fault fault;
     request_enter(request, REQUEST_ADMIT);
     if (request->worker->heritage->idempotency != NULL &&
@@ -271,10 +278,15 @@ refuse:
 void
 request_on_drained(struct request *request)
 {
-    if (request->exchange == NULL || !request->paused)
+    if (!request->paused)
         return;
     request->paused = false;
-    exchange_resume(request->exchange);
+    if (request->step == REQUEST_REPLAY) {
+        cache_give_more(request);
+        return;
+    }
+    if (request->exchange != NULL)
+        exchange_resume(request->exchange);
 }
 
 void

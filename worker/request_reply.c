@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/net/http_reply.h"
+#include "shm/model_stats.h"
 #include "worker/clickzetta.h"
 #include "worker/cloudflare.h"
 #include "worker/error_reply.h"
@@ -48,18 +49,37 @@ rate_fields(struct buf *out, const struct rate_answer *rate, struct str limit,
     write_duration(out, rate->reset_ns);
 }
 
+/* Who made the answer that is given again. */
+static void
+first_provider_field(const struct request *request, struct buf *out)
+{
+    char name[SHM_NAME_BYTES];
+    model_registry_provider_name(request->worker->heritage->segment,
+                                 request->cache.provider_idx, name);
+    http_field_cstr(out, "x-aigw-provider", name);
+}
+
 static void
 route_fields(const struct request *request, struct buf *out)
 {
+    static const struct str cache_lines[] = {
+        [CACHE_OFF] = STR_LIT("x-aigw-cache: off\r\n"),
+        [CACHE_MISS] =
+            STR_LIT("x-aigw-cache: miss\r\ncf-aig-cache-status: MISS\r\n"),
+        [CACHE_HIT] =
+            STR_LIT("x-aigw-cache: hit\r\ncf-aig-cache-status: HIT\r\n")};
     if (request->provider == NULL)
         return;
-    http_field_cstr(out, "x-aigw-provider", request->provider->name);
+    if (UNLIKELY(request->cache.status == CACHE_HIT))
+        first_provider_field(request, out);
+    else
+        http_field_cstr(out, "x-aigw-provider", request->provider->name);
     if (request->model->is_wildcard)
         http_field(out, STR_LIT("x-aigw-model"), request->upstream_model);
     else
         http_field_cstr(out, "x-aigw-model", request->model->name);
     http_field_u64(out, "x-aigw-attempts", request->attempts);
-    buf_append_str(out, STR_LIT("x-aigw-cache: off\r\n"));
+    buf_append_str(out, cache_lines[request->cache.status]);
 }
 
 /* What the call cost and what the lowest budget still has: known only when the

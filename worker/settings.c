@@ -69,6 +69,10 @@ put_field(struct request *request, struct settings *layer, int setting,
         fault->no_retry = true;
     }
     buf_fini(&reason);
+    /* As with Cloudflare: who wants no stored answer says cf-aig-skip-cache. */
+    if (r == 0 && setting == SETTING_CACHE_TTL &&
+        layer->values[SETTING_CACHE_TTL] == 0)
+        layer->set &= ~(UINT64_C(1) << SETTING_CACHE_TTL);
     return r;
 }
 

@@ -67,7 +67,8 @@ flags_of(const struct request *request, bool estimated, bool ambiguous)
                       request->guard_flags |
                       (request->payload != NULL ? RECORD_PAYLOAD : 0) |
                       (is_unlisted(request) ? RECORD_UNLISTED : 0) |
-                      (request->clamped ? RECORD_CLAMPED : 0));
+                      (request->clamped ? RECORD_CLAMPED : 0) |
+                      (request->cache.status == CACHE_HIT ? RECORD_CACHED : 0));
 }
 
 static void
@@ -165,7 +166,9 @@ usage_settle(struct request *request)
     record.duration_ms = narrow(now_ms - request->started_ms);
     record.first_byte_ms = request->first_byte_ms;
     record.model_idx = request->model->model_idx;
-    record.provider_idx = request->provider->provider_idx;
+    bool is_hit = request->cache.status == CACHE_HIT;
+    record.provider_idx =
+        is_hit ? request->cache.provider_idx : request->provider->provider_idx;
     record.price_version = request->served->price_version;
     record.status = request->status;
     record.attempts = (uint16_t)request->attempts;
@@ -183,7 +186,8 @@ usage_settle(struct request *request)
     limits_correct(request, record.tokens);
     request->settled = true;
     cells_settle(&worker->seat, request->slot, &record, meta, meta_len);
-    model_stats_add(&worker->seat, request->served->endpoint_idx, &record);
+    if (!is_hit) /* which say how providers do */
+        model_stats_add(&worker->seat, request->served->endpoint_idx, &record);
     wake_accountant(worker);
     if (request->has_repeat_entry)
         repeat_end(request); /* before the last byte: it may be asked again */

@@ -234,6 +234,7 @@ worker_init(struct worker_process *process, const struct heritage *heritage)
         worker->health == NULL || worker->queues == NULL)
         return -ENOMEM;
     upstreams_set_idle_max(worker->upstreams, heritage_idle_upstream(heritage));
+    cache_worker_open(worker);
     struct catalogue *catalogue = worker_catalogue(worker);
     if (catalogue != NULL)
         catalogue_put(catalogue);
@@ -288,6 +289,7 @@ worker_fini(struct worker_process *process)
     client_fini(worker);
     requests_destroy(&worker->requests);
     retries_destroy(&worker->retries);
+    cache_worker_close(worker);
     auth_cache_destroy(&worker->auth_cache);
     health_destroy(&worker->health);
     queues_destroy(&worker->queues);

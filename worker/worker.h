@@ -11,6 +11,7 @@
 #include "shm/catalogue.h"
 #include "shm/column.h"
 #include "worker/body_pool.h"
+#include "worker/cache.h"
 #include "worker/calibration.h"
 
 enum { WORKER_READ_BYTES = 64 * 1024 };
@@ -43,6 +44,7 @@ struct worker {
     struct health *health;
     struct queues *queues;
     struct body_pool body_pool;
+    struct cache_worker cache;
     char admin_path[108]; /* the accountant's unix socket */
     struct pattern_set *pattern_sets;
     char *redact_text; /* [log] redact as a text, where it was needed */

@@ -264,6 +264,8 @@ metrics_write(const struct metrics_input *input, struct buf *out)
     metrics_label(out, input->version);
     buf_append_cstr(out, "\"} 1\n");
     process_numbers(input, out);
+    if (input->cache != NULL)
+        metrics_cache(input, out);
     metrics_family(out, "aigw_requests_total", "counter",
                    "Requests that were admitted, by how they ended.");
     counters(input->segment, out, "aigw_requests_total", "outcome", outcomes,

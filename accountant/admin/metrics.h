@@ -7,10 +7,12 @@
 #define AIGW_ACCOUNTANT_ADMIN_METRICS_H
 
 #include "common/buf.h"
+#include "shm/answer_cache.h"
 #include "shm/segment.h"
 
 struct metrics_input {
     const struct segment *segment;
+    const struct answer_cache *cache; /* NULL: none */
     const char *version, *currency;
     uint64_t keys, groups, in_flight;
     uint64_t flushes, flush_errors, records, ring_bytes_waiting;

@@ -12,6 +12,8 @@ void metrics_family(struct buf *out, const char *name, const char *type,
                     const char *help);
 /* A label's value, escaped. */
 void metrics_label(struct buf *out, const char *text);
+/* metrics_cache.c; where there is one */
+void metrics_cache(const struct metrics_input *input, struct buf *out);
 /* metrics_health.c */
 void metrics_health(const struct segment *segment, struct buf *out);
 

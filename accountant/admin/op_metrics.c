@@ -18,6 +18,7 @@ op_metrics(struct call *call)
     store_state(store, &state);
     struct metrics_input input = {
         .segment = store_heritage(store)->segment,
+        .cache = store_heritage(store)->answer_cache,
         .version = AIGW_VERSION,
         .currency = currency == NULL ? "" : currency,
         .flushes = state.flushes,

@@ -65,6 +65,9 @@ void op_ledger_verify(struct call *call);
 void op_ledger_list(struct call *call);
 void op_ledger_export(struct call *call);
 void op_metrics(struct call *call);
+/* op_cache.c */
+void op_cache_stats(struct call *call);
+void op_cache_purge(struct call *call);
 void op_console(struct call *call);
 
 #endif

@@ -7,7 +7,10 @@ requests and tokens per minute, prices, log. Off: a key without any limit, a
 model without prices. SHA-256 counts far more here than where the processor has
 instructions for it, so the keys are warm.
 
-usage: tests/bench/bench_instructions.py [--requests 500]
+With --cache: the same call to builtin/echo, made and given from the cache, both
+with everything on.
+
+usage: tests/bench/bench_instructions.py [--requests 500] [--cache]
 """
 import argparse
 import glob
@@ -26,14 +29,14 @@ import gateway # noqa: E402
 from bench_http import Nginx, answer_text, request_text # noqa: E402
 
 
-def worker_instructions(origin, folder, count, limits):
+def worker_instructions(port, folder, count, limits, model="m1", fields=None):
     """All instructions of the process that served."""
     real = subprocess.Popen
     out = os.path.join(folder, "callgrind.out")
     for old in glob.glob(out + ".*"):
         os.unlink(old)
     g = gateway.Gateway(
-        provider="http://127.0.0.1:%d/v1" % origin.port, workers=1,
+        provider="http://127.0.0.1:%d/v1" % port, workers=1,
         model_options="price_input = 2\nprice_output = 8" if limits else "")
 
     def popen(args, **options):
@@ -56,11 +59,11 @@ def worker_instructions(origin, folder, count, limits):
         g.ctl("key", "set-quota", "k", "--unit", "currency", "--quota",
               "1000000", "--period", "total")
     connection = http.client.HTTPConnection("127.0.0.1", g.port)
-    body = request_text()
+    body = request_text().replace("m1", model, 1)
+    head = {"Authorization": "Bearer " + key, "Content-Type": "application/json"}
+    head.update(fields or {})
     for _ in range(count):
-        connection.request("POST", "/v1/chat/completions", body,
-                           {"Authorization": "Bearer " + key,
-                            "Content-Type": "application/json"})
+        connection.request("POST", "/v1/chat/completions", body, head)
         answer = connection.getresponse()
         text = answer.read()
         if answer.status != 200:
@@ -78,21 +81,36 @@ def worker_instructions(origin, folder, count, limits):
     return served
 
 
+def of_a_hit(folder, requests):
+    each = []
+    for fields in ({}, {"cf-aig-cache-ttl": "86400"}):
+        few, many = (worker_instructions(9, folder, n, True, "builtin/echo", fields)
+                     for n in (requests, 5 * requests))
+        each.append((many - few) / (4 * requests))
+    print("instructions per request: builtin/echo %.0f, given from the cache %.0f, "
+          "%.2f of it" % (each[0], each[1], each[1] / each[0]))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=500)
+    parser.add_argument("--cache", action="store_true")
     args = parser.parse_args()
     for tool in ("nginx", "valgrind"):
         if not shutil.which(tool):
             raise SystemExit("skipped: this bench needs %s" % tool)
     folder = tempfile.mkdtemp(prefix="aigw-bench-")
     os.environ["PATH"] += ":/usr/sbin"
+    if args.cache:
+        of_a_hit(folder, args.requests)
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     origin = Nginx(folder, "origin", "location / { default_type "
                    "application/json; return 200 '%s'; }" % answer_text())
     each = {}
     try:
         for limits in (True, False):
-            few, many = (worker_instructions(origin, folder, n, limits)
+            few, many = (worker_instructions(origin.port, folder, n, limits)
                          for n in (args.requests, 5 * args.requests))
             each[limits] = (many - few) / (4 * args.requests)
     finally:

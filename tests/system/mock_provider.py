@@ -98,7 +98,8 @@ class MockProvider:
         try:
             while await self._one(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError,
+                asyncio.CancelledError): # the last: stop()
             pass
         finally:
             writer.close()
