@@ -86,6 +86,7 @@ canon_path_begin(struct canon_path *path, const struct dialect *provider,
     answer_release(&path->answer);
     memset(&path->answer, 0xa5, sizeof(path->answer));
     path->answer.tap = NULL;
+    path->answer.on_text = NULL;
     path->answer.dialect = provider;
     path->answer.endpoint = endpoint;
     path->answer.stream = stream;

@@ -14,6 +14,7 @@ begin(uint8_t endpoint, bool stream)
     answer_release(&answer);
     memset(&answer, 0xa5, sizeof(answer)); /* answer_begin clears the rest */
     answer.tap = NULL;
+    answer.on_text = NULL;
     answer.dialect = &dialect_openai;
     answer.endpoint = endpoint;
     answer.stream = stream;

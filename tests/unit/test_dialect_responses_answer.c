@@ -323,6 +323,7 @@ pass_begin(bool stream)
     answer_release(&passing);
     memset(&passing, 0xa5, sizeof(passing));
     passing.tap = NULL;
+    passing.on_text = NULL;
     passing.dialect = &dialect_responses;
     passing.endpoint = ENDPOINT_RESPONSES;
     passing.stream = stream;
