@@ -64,7 +64,6 @@ int run_model_list(struct ctl *ctl);
 int run_status(struct ctl *ctl);
 int run_usage(struct ctl *ctl);
 int run_logs(struct ctl *ctl);
-int run_logs_show(struct ctl *ctl);
 int run_verify(struct ctl *ctl);
 int run_cache_stats(struct ctl *ctl);
 int run_cache_purge(struct ctl *ctl);

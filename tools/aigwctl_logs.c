@@ -198,6 +198,27 @@ read_limit(struct ctl *ctl, const char *text, unsigned long *limit)
     return false;
 }
 
+/* `logs show ID`: one call, and the bodies that were kept of it. */
+static int
+show(struct ctl *ctl, const char *id)
+{
+    cJSON *answer = NULL;
+    struct buf path;
+    if (strspn(id, "abcdefghijklmnopqrstuvwxyz_0123456789") != strlen(id)) {
+        output_error(&ctl->output, "USAGE_ERROR",
+                     "a request id is as in x-request-id: req_...", NULL);
+        return CTL_USAGE;
+    }
+    buf_init(&path, 0);
+    buf_printf(&path, "/admin/v1/logs/%s", id);
+    ctl_query(&path, "payload",
+              argument_given(&ctl->args, "payload") ? "yes" : NULL);
+    int status = ctl_call(ctl, "GET", buf_cstr(&path), NULL, &answer);
+    buf_fini(&path);
+    return status == CTL_OK ? output_object(&ctl->output, answer, NULL)
+                            : status;
+}
+
 int
 run_logs(struct ctl *ctl)
 {
@@ -207,6 +228,14 @@ run_logs(struct ctl *ctl)
     const char *limit = argument(&ctl->args, "limit");
     bool follows = argument_given(&ctl->args, "follow");
     unsigned long most = follows ? 10 : 50;
+    if (ctl->args.positional_count == 2 &&
+        strcmp(ctl->args.positional[0], "show") == 0)
+        return show(ctl, ctl->args.positional[1]);
+    if (ctl->args.positional_count == 2) {
+        output_error(&ctl->output, "USAGE_ERROR",
+                     "two words are `show` and a request id", NULL);
+        return CTL_USAGE;
+    }
     if (limit != NULL && !read_limit(ctl, limit, &most))
         return CTL_USAGE;
     clock_format_rfc3339(clock_wall_ms(), started);
@@ -224,25 +253,4 @@ run_logs(struct ctl *ctl)
     }
     buf_fini(&path);
     return status;
-}
-
-int
-run_logs_show(struct ctl *ctl)
-{
-    cJSON *answer = NULL;
-    struct buf path;
-    const char *id = ctl->args.positional[0];
-    if (strspn(id, "abcdefghijklmnopqrstuvwxyz_0123456789") != strlen(id)) {
-        output_error(&ctl->output, "USAGE_ERROR",
-                     "a request id is as in x-request-id: req_...", NULL);
-        return CTL_USAGE;
-    }
-    buf_init(&path, 0);
-    buf_printf(&path, "/admin/v1/logs/%s", id);
-    ctl_query(&path, "payload",
-              argument_given(&ctl->args, "payload") ? "yes" : NULL);
-    int status = ctl_call(ctl, "GET", buf_cstr(&path), NULL, &answer);
-    buf_fini(&path);
-    return status == CTL_OK ? output_object(&ctl->output, answer, NULL)
-                            : status;
 }

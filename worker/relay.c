@@ -255,6 +255,7 @@ on_head(void *owner, const struct http_head *head)
     if (request->answer.stream != (relay->kind == RELAY_STREAM)) {
         request->answer.stream = relay->kind == RELAY_STREAM;
         request->answer.dialect->answer_begin(&request->answer);
+        relay_listen(request);
     }
     if (relay->kind == RELAY_PLAIN)
         request->answer.body_kind =

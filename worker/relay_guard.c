@@ -5,14 +5,22 @@
  */
 #include "worker/relay_parts.h"
 
-void
-relay_on_text(void *owner, struct str inside)
+static void
+on_text(void *owner, struct str inside)
 {
     struct request *request = owner;
     if (request->payload != NULL)
         payload_keep_text(request, inside);
     if (relay_guards(request))
         guard_text(request->guard, inside);
+}
+
+void
+relay_listen(struct request *request)
+{
+    bool is_heard = request->payload != NULL || relay_guards(request);
+    request->answer.on_text = is_heard ? on_text : NULL;
+    request->answer.listener = request;
 }
 
 static void

@@ -108,8 +108,8 @@ relay_guards(const struct request *request)
 {
     return UNLIKELY(request->guard != NULL) && guard_has_answer(request->guard);
 }
-/* answer->on_text: a piece of a stream's text. */
-void relay_on_text(void *owner, struct str inside);
+/* Behind answer_begin: guardrails and payload hear the text of a stream. */
+void relay_listen(struct request *request);
 /* An event of a stream of the same dialect, which waits until it may pass. */
 void relay_guard_hold(struct request *request, const char *ptr, size_t len);
 /* What of the waiting bytes may go out now; `last`: no text follows. They are to

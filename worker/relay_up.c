@@ -94,9 +94,6 @@ begin_answer(struct request *request, const struct dialect *dialect,
              uint8_t endpoint)
 {
     struct answer *answer = &request->answer;
-    bool is_heard = request->payload != NULL || relay_guards(request);
-    answer->on_text = is_heard ? relay_on_text : NULL;
-    answer->listener = request;
     if (request->payload != NULL)
         payload_begin_answer(request);
     if (relay_guards(request))
@@ -108,6 +105,7 @@ begin_answer(struct request *request, const struct dialect *dialect,
                              request->call.stream &&
                              !request->call.include_usage;
     dialect->answer_begin(answer);
+    relay_listen(request);
 }
 
 /* Pictures, sound and the like pass as they are, or not at all. */

@@ -194,7 +194,6 @@ request_take(struct requests *all)
             return NULL;
         request->relay = NULL;
         request->answer.tap = NULL;
-        request->answer.on_text = NULL;
         buf_init(&request->head_copy, 0);
         buf_init(&request->body, 0);
         buf_init(&request->upstream_head, 0);

@@ -18,6 +18,7 @@
  *
  *   database of a day (days since 1970-01-01 UTC of ended_ms)
  *     'r' ended8 epoch8 column4 position8    log row
+ *     'p' request_id16                       bodies of a call (no books)
  *
  * kind: 'k' or 'g' (enum ledger_kind).
  * SPDX-License-Identifier: Apache-2.0

@@ -85,7 +85,7 @@ struct answer_reader {
 };
 
 /*
- * An answer while it passes. The owner sets `tap` and `on_text` to NULL once, then for each
+ * An answer while it passes. The owner sets `tap` to NULL once, then for each
  * answer dialect, endpoint, stream and withhold_usage, and calls answer_begin,
  * which clears the rest; answer_release() at last.
  */
@@ -115,11 +115,11 @@ struct answer {
     struct usage split;
     struct answer_reader reader;
     struct plain_count plain;
-    struct answer_tap *tap; /* NULL until a plain answer comes in pieces */
-    /* Who listens to the text of streams, the insides of JSON strings; the
-     * owner's, NULL: nobody. */
+    /* Who listens to the text of streams, the insides of JSON strings; NULL:
+     * nobody. The owner's, behind answer_begin. */
     void (*on_text)(void *listener, struct str inside);
     void *listener;
+    struct answer_tap *tap; /* NULL until a plain answer comes in pieces */
 };
 
 /* Output so far: max(events, ascii / 4 rounded up + other characters + media,
