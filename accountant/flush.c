@@ -67,6 +67,17 @@ touch(struct flush *flush, enum ledger_kind kind, uint64_t id,
 }
 
 static void
+count_limit(struct store_limits *counts, const struct shm_record *record)
+{
+    if (record->limit == 0 || record->limit >= RECORD_LIMITS)
+        return;
+    if ((record->flags & RECORD_WOULD_REFUSE) != 0)
+        counts->would_refuse[record->limit]++;
+    else
+        counts->refused[record->limit]++;
+}
+
+static void
 add_records(struct flush *flush)
 {
     size_t at = 0;
@@ -74,6 +85,10 @@ add_records(struct flush *flush)
     const struct drained_record *taken = drained_next(&flush->drained, &at);
     for (; taken != NULL; taken = drained_next(&flush->drained, &at)) {
         const struct shm_record *record = drained_record_of(taken);
+        count_limit(&flush->store->limit_counts, record);
+        if (spend_book_add(&flush->store->spends, flush->store->segment,
+                           flush->store->catalogue, record, flush->batch) < 0)
+            fatal("out of memory");
         touch(flush, LEDGER_KEY, record->key_id, record);
         touch(flush, LEDGER_GROUP, record->group_id, record);
         if (record->ended_ms > newest_ms)
@@ -295,6 +310,7 @@ flush_start(struct store *store)
     escrow_stage(flush);
     roll_due(flush);
     put_totals_and_positions(flush);
+    spend_book_stage(&store->spends, flush->batch);
     take_waiters(store, flush);
     store->next_flush_ms =
         flush->started_ms + store->config->server.flush_interval_ms;

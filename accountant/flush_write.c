@@ -20,8 +20,11 @@ _Static_assert((int)RECORD_LOST == (int)LEDGER_CAUSE_LOST &&
                    (int)RECORD_ESTIMATED == (int)LEDGER_FLAG_ESTIMATED &&
                    (int)RECORD_UNLISTED == (int)LEDGER_FLAG_UNLISTED,
                "and of what recovery writes");
-_Static_assert((int)RECORD_CAUSES == (int)LEDGER_CAUSES,
-               "the ledger has a name for every cause");
+_Static_assert((int)RECORD_CAUSES == (int)LEDGER_CAUSES &&
+                   (int)RECORD_LIMITS == (int)LEDGER_LIMITS,
+               "the ledger has a name for every cause and limit");
+_Static_assert((int)RECORD_WOULD_REFUSE == (int)LEDGER_FLAG_WOULD_REFUSE,
+               "and reads this flag");
 
 static void
 copy_text(char *out, size_t size, const char *from, size_t len)
@@ -136,6 +139,7 @@ make_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
     row->cause = record->cause;
     row->dialect = record->dialect;
     row->endpoint = record->endpoint;
+    row->limit = record->limit;
     row->duration_ms = record->duration_ms;
     row->first_byte_ms = record->first_byte_ms;
     row->delivered_tokens = record->delivered_tokens;

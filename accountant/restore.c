@@ -22,6 +22,7 @@ restore_destroy(struct restore **pointer)
         return;
     objects_fini(&restore->objects);
     prices_fini(&restore->prices);
+    spend_book_fini(&restore->spends);
     buf_fini(&restore->error);
     free(restore->positions);
     free(restore);
@@ -161,6 +162,9 @@ on_loaded(struct ledger_job *job)
     objects_init(&restore->objects, store->objects.seed);
     store->prices = restore->prices;
     restore->prices = (struct prices_book){0};
+    store->spends = restore->spends;
+    restore->spends = (struct spend_book){0};
+    spend_book_publish(&store->spends, store->segment);
     store->latest_ms = (int64_t)restore->clock_ms;
     begin_clock(store, store->latest_ms);
     store->batch_no = restore->batch_no;

@@ -114,6 +114,14 @@ load_price(const struct ledger_price *price, void *context)
     return restore->result == 0;
 }
 
+static bool
+load_spend(const struct ledger_spend *spend, void *context)
+{
+    struct restore *restore = context;
+    restore->result = spend_book_load(&restore->spends, spend);
+    return restore->result == 0;
+}
+
 static int
 read_all(struct restore *restore)
 {
@@ -136,6 +144,8 @@ read_all(struct restore *restore)
         rc = ledger_scan_positions(ledger, NULL, load_position, restore, error);
     if (rc >= 0 && restore->result == 0)
         rc = ledger_scan_prices(ledger, NULL, load_price, restore, error);
+    if (rc >= 0 && restore->result == 0)
+        rc = ledger_scan_spends(ledger, NULL, load_spend, restore, error);
     if (rc >= 0 && restore->result == 0)
         rc = restore_read_escrows(restore);
     return rc < 0 ? rc : restore->result;
@@ -179,6 +189,7 @@ begin_anew(struct restore *restore)
 {
     objects_fini(&restore->objects);
     prices_fini(&restore->prices);
+    spend_book_fini(&restore->spends);
     buf_reset(&restore->error);
     memset(restore->positions, 0,
            restore->store->segment->column_max * sizeof(uint64_t));

@@ -18,6 +18,7 @@ struct restore {
     struct ledger_recovery recovery;
     struct objects objects;
     struct prices_book prices;
+    struct spend_book spends;
     uint64_t *positions; /* by column, of this epoch */
     uint64_t batch_no, next_id, clock_ms;
 };

@@ -206,6 +206,7 @@ store_destroy(struct store **pointer)
     prices_fini(&store->prices);
     drain_fini(&store->drain);
     escrow_fini(&store->escrows);
+    spend_book_fini(&store->spends);
     access_log_fini(&store->access_log);
     if (store->catalogue != NULL)
         catalogue_put(store->catalogue);

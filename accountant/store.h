@@ -137,6 +137,13 @@ struct store_master {
 };
 const struct store_master *store_master(const struct store *store);
 
+/* Since the process began, by record_limit: what limits refused of what is in
+ * the log, and what shadows let pass. */
+struct store_limits {
+    uint64_t refused[RECORD_LIMITS], would_refuse[RECORD_LIMITS];
+};
+const struct store_limits *store_limits(const struct store *store);
+
 /* What status and metrics show. */
 struct store_state {
     uint64_t flushes, flush_errors, records, queued_changes;

@@ -37,12 +37,21 @@ get_object(struct store *store, enum ledger_kind kind, uint64_t id)
     return object;
 }
 
+/* release: who sees the number sees the entry as it is now. */
+static void
+tell_revocation(struct store *store)
+{
+    shm_u64 *revocations = &store->segment->header->revocations;
+    shm_store(revocations, shm_load_own(revocations) + 1);
+}
+
 static void
 apply_put_gateway(struct store *store, struct change *change)
 {
     struct object *object = get_object(store, LEDGER_KEY, change->id);
     struct gateway *gateway = change->gateway;
     bool is_new = object->gateway == NULL;
+    bool revoked = !is_new && object->gateway->enabled && !gateway->enabled;
     if (is_new)
         memcpy(object->escrow, store->escrows.step, sizeof(object->escrow));
     gateway->total = object->total;
@@ -55,6 +64,8 @@ apply_put_gateway(struct store *store, struct change *change)
         undo(store, change, CHANGE_UNDO_GATEWAY);
         return;
     }
+    if (revoked)
+        tell_revocation(store);
     change_answer(change, 0, "");
 }
 
@@ -66,6 +77,7 @@ apply_delete_gateway(struct store *store, struct change *change)
     crash_point("D1");
     if (entry != SHM_ENTRY_NONE) {
         entry_retire(store->segment, entry);
+        tell_revocation(store);
         store->retired++;
     }
     crash_point("D2");

@@ -23,6 +23,7 @@
 #include "accountant/prices.h"
 #include "accountant/retention.h"
 #include "accountant/roll.h"
+#include "accountant/spend_book.h"
 #include "accountant/store.h"
 
 enum {
@@ -74,6 +75,8 @@ struct store {
     struct payloads *payloads; /* the accountant's; NULL: none are kept */
     struct escrows escrows;
     struct limit_keeper limit_keeper;
+    struct store_limits limit_counts;
+    struct spend_book spends;
     struct reload *reload; /* a configuration under way */
     store_ready ready;
     void *ready_context;

@@ -127,6 +127,12 @@ store_state(const struct store *store, struct store_state *state)
     memcpy(state->ledger_error, health.text, sizeof(state->ledger_error));
 }
 
+const struct store_limits *
+store_limits(const struct store *store)
+{
+    return &store->limit_counts;
+}
+
 const struct heritage *
 store_heritage(const struct store *store)
 {

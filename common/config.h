@@ -126,13 +126,14 @@ struct config_endpoint {
 /* A profile: settings for the calls that name it. */
 struct config_gateway {
     char *name;
-    char *settings[SETTINGS]; /* NULL: says nothing of it */
+    char *settings[SETTINGS];  /* NULL: says nothing of it */
     struct config_list redact; /* patterns */
     struct config_list guard_prompt, guard_answer; /* NAME:ACTION:PATTERN */
     char *webhook_url;                             /* NULL: nobody is asked */
     uint64_t webhook_timeout_ms;
     enum webhook_fail webhook_fail;
     bool webhook_prompt;
+    struct config_list spend_rules; /* spend_rule.h */
 };
 
 struct config {

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/config_part.h"
+#include "common/spend_rule.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -99,6 +100,28 @@ check_settings(struct check *check, enum config_section section,
 }
 
 static void
+check_spend_rules(struct check *check, const struct config_gateway *gateway,
+                  const struct config_origin *origin)
+{
+    const struct config_list *rules = &gateway->spend_rules;
+    char ids[SPEND_RULES_MAX][SPEND_ID_BYTES];
+    for (unsigned i = 0; i < rules->count && i < SPEND_RULES_MAX; i++) {
+        struct spend_rule rule;
+        struct buf reason;
+        buf_init(&reason, 0);
+        if (spend_rule_parse(str_from(rules->items[i]), &rule, &reason) < 0)
+            fault(check, CONFIG_SECTION_gateway, origin, "spend_rules", "%s",
+                  buf_cstr(&reason));
+        for (unsigned n = 0; n < i; n++)
+            if (strcmp(ids[n], rule.id) == 0)
+                fault(check, CONFIG_SECTION_gateway, origin, "spend_rules",
+                      "two rules have the id \"%s\"", rule.id);
+        memcpy(ids[i], rule.id, sizeof(ids[i]));
+        buf_fini(&reason);
+    }
+}
+
+static void
 check_gateway(struct check *check, const struct config_gateway *gateway,
               const struct config_origin *origin)
 {
@@ -111,6 +134,7 @@ check_gateway(struct check *check, const struct config_gateway *gateway,
               "and '.'",
               GATEWAY_NAME_MAX);
     check_settings(check, CONFIG_SECTION_gateway, gateway->settings, origin);
+    check_spend_rules(check, gateway, origin);
 }
 
 bool

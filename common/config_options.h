@@ -18,6 +18,7 @@
 
 #include "common/config.h"
 #include "common/config_options_provider.h"
+#include "common/spend_rule.h"
 
 #define CONFIG_SECOND UINT64_C(1000)
 #define CONFIG_MINUTE (60 * CONFIG_SECOND)
@@ -214,7 +215,9 @@
     O(gateway, webhook_fail, webhook_fail, ENUM, "open|closed", "closed", 0, 0, RELOAD, \
       "without one: open makes the call, closed refuses it") \
     O(gateway, webhook_prompt, webhook_prompt, BOOL, "", "no", 0, 0, RELOAD, \
-      "tell it the request's body, too")
+      "tell it the request's body, too") \
+    O(gateway, spend_rules, spend_rules, LIST, "RULE", "", 0, SPEND_RULES_MAX, RELOAD, \
+      "what its calls may cost: id=NAME limit=AMOUNT window=1h, and technique=fixed|sliding model=A|B provider=A|B partition=KEY filter=KEY:A|B")
 
 #define CONFIG_OPTIONS(O) \
     CONFIG_SERVER_OPTIONS(O) \

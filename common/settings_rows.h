@@ -55,8 +55,8 @@
       "no: the call is charged and counted, but no log shows it") \
     S(a, b, LOG_PAYLOAD, log_payload, BOOL, "", 0, 0, "no", "cf-aig-collect-log-payload", "x-aigw-log-payload", \
       "keep request and answer with the log row") \
-    S(a, b, RATE_LIMIT, rate_limit, UINT, "", 0, 1000000000, "0", "", "", \
-      "requests in each rate_interval; 0: no limit") \
+    S(a, b, RATE_LIMIT, rate_limit, UINT, "", 0, 4194303, "0", "", "", \
+      "requests in each rate_interval, of all calls that have it from the same layer; every layer's counts; 0: no limit") \
     S(a, b, RATE_INTERVAL, rate_interval, SECONDS, "", 0, 2678400, "0s", "", "", \
       "the window of rate_limit") \
     S(a, b, RATE_TECHNIQUE, rate_technique, ENUM, "fixed|sliding", 0, 0, "fixed", "", "", \

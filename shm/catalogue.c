@@ -124,6 +124,8 @@ catalogue_free(struct catalogue *catalogue)
             free(model->aliases[n]);
         free(model->aliases);
     }
+    for (uint32_t i = 0; i < catalogue->gateway_count; i++)
+        free(catalogue->gateways[i].spend_rules);
     free(catalogue->providers);
     free(catalogue->models);
     for (uint32_t i = 0; i < catalogue->gateway_count; i++)

@@ -15,6 +15,7 @@
 #include "common/config.h"
 #include "common/crypto.h"
 #include "common/money.h"
+#include "common/spend_rule.h"
 #include "shm/segment.h"
 
 /* A model that a provider knows under another name. */
@@ -48,7 +49,7 @@ struct catalogue_provider {
     uint64_t builtin_delay_ms;
     uint32_t fails; /* 0: never cools down */
     uint64_t cooldown_ms, cooldown_max_ms, health_check_interval_ms;
-    char *health_check; /* a path below `path`; NULL: none */
+    char *health_check;                  /* a path below `path`; NULL: none */
     uint32_t max_concurrency, max_queue; /* concurrency 0: no limit */
     uint64_t queue_timeout_ms;
     enum on_disconnect on_disconnect;
@@ -77,6 +78,8 @@ struct catalogue_gateway {
     struct catalogue_provider *webhook;
     enum webhook_fail webhook_fail;
     bool webhook_prompt;
+    struct spend_rule *spend_rules;
+    uint32_t spend_rule_count;
 };
 
 struct catalogue_model {

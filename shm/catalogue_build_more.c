@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shm/catalogue_part.h"
@@ -138,6 +139,26 @@ put_layer(struct catalogue *catalogue, char *const texts[SETTINGS],
     return true;
 }
 
+static bool
+put_spend_rules(const struct config_list *texts,
+                struct catalogue_gateway *gateway, struct buf *error)
+{
+    if (texts->count == 0)
+        return true;
+    gateway->spend_rules = calloc(texts->count, sizeof(*gateway->spend_rules));
+    if (gateway->spend_rules == NULL) {
+        buf_append_cstr(error, "out of memory");
+        return false;
+    }
+    for (unsigned i = 0; i < texts->count; i++) {
+        if (spend_rule_parse(str_from(texts->items[i]),
+                             &gateway->spend_rules[i], error) < 0)
+            return false;
+        gateway->spend_rule_count++;
+    }
+    return true;
+}
+
 bool
 catalogue_add_settings(struct catalogue *catalogue, const struct config *config,
                        struct buf *error)
@@ -164,7 +185,8 @@ catalogue_add_settings(struct catalogue *catalogue, const struct config *config,
         memset(&gateway->settings, 0, sizeof(gateway->settings));
         catalogue->gateway_count++;
         if (!put_layer(catalogue, c->settings, &gateway->settings, error) ||
-            !catalogue_add_guards(gateway, c, error))
+            !catalogue_add_guards(gateway, c, error) ||
+            !put_spend_rules(&c->spend_rules, gateway, error))
             return false;
     }
     return true;

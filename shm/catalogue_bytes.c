@@ -8,9 +8,9 @@
 
 #include "shm/catalogue_part.h"
 
-/* "AIGWCAT6". Another number with each change of the format: at an upgrade old
+/* "AIGWCAT8". Another number with each change of the format: at an upgrade old
  * workers meet a new file, and new ones an old. */
-#define CATALOGUE_MAGIC UINT64_C(0x3654414357474941)
+#define CATALOGUE_MAGIC UINT64_C(0x3854414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
@@ -108,6 +108,9 @@ put_gateway(struct buf *out, const struct catalogue_gateway *g)
 {
     put_text(out, g->name);
     buf_append(out, &g->settings, sizeof(g->settings));
+    put_u64(out, g->spend_rule_count);
+    for (uint32_t i = 0; i < g->spend_rule_count; i++)
+        put_text(out, g->spend_rules[i].text);
     put_text(out, g->redact);
     put_text(out, g->guard_prompt);
     put_text(out, g->guard_answer);
@@ -307,10 +310,32 @@ get_settings(struct reader *r, struct settings *settings)
 }
 
 static void
+get_spend_rules(struct reader *r, struct catalogue_gateway *g)
+{
+    uint32_t rules = get_below(r, SPEND_RULES_MAX + 1);
+    if (rules == 0 || r->bad)
+        return;
+    g->spend_rules = calloc(rules, sizeof(*g->spend_rules));
+    r->bad = g->spend_rules == NULL;
+    for (; !r->bad && g->spend_rule_count < rules; g->spend_rule_count++) {
+        char text[SPEND_TEXT_BYTES];
+        struct buf reason;
+        get_text(r, text, sizeof(text));
+        buf_init(&reason, 0);
+        if (!r->bad &&
+            spend_rule_parse(str_from(text),
+                             &g->spend_rules[g->spend_rule_count], &reason) < 0)
+            r->bad = true;
+        buf_fini(&reason);
+    }
+}
+
+static void
 get_gateway(struct reader *r, struct catalogue_gateway *g)
 {
     get_text(r, g->name, sizeof(g->name));
     get_settings(r, &g->settings);
+    get_spend_rules(r, g);
     g->redact = get_heap_text(r);
     g->guard_prompt = get_heap_text(r);
     g->guard_answer = get_heap_text(r);

@@ -95,9 +95,9 @@ explain(struct hold_refusal *why, const struct target *t, uint32_t e, int unit,
  */
 HOT_PATH int64_t
 limit_of(const struct segment *s, const struct shm_entry_hot *hot, int unit,
-         bool is_new)
+         bool is_new, bool shadow)
 {
-    int64_t ceiling = shm_load(&hot->ceiling[unit]);
+    int64_t ceiling = shadow ? INT64_MAX : shm_load(&hot->ceiling[unit]);
     int64_t escrow = shm_load(&hot->escrow[unit]);
     if (escrow == INT64_MAX)
         return ceiling;
@@ -126,20 +126,21 @@ why_over(const struct segment *s, struct shm_entry_hot *hot, int unit,
 /*
  * look - H5 and H6: whether the cells and `extra` are within what the entries
  * allow. `units`: bits of the units that matter. 0, -EDQUOT, -EBUSY, -EAGAIN
- * (durable a moment later).
+ * (durable a moment later). A shadow is held by what is durable alone.
  * Ceilings stand before all sums: a period may roll in between, and its new,
  * higher ceiling must not be compared with sums from before.
  */
 static int
 look(const struct segment *s, const struct target *t, const struct extra *extra,
-     unsigned units, bool count_busy, struct hold_refusal *why)
+     unsigned units, bool count_busy, bool shadow, struct hold_refusal *why)
 {
     int64_t limit[ENTRIES][SHM_UNITS];
     uint32_t max[ENTRIES];
     for (uint32_t e = 0; e < t->count; e++) {
         for (int unit = 0; unit < SHM_UNITS; unit++)
-            limit[e][unit] = limit_of(s, t->hot[e], unit, count_busy);
-        max[e] = count_busy ? shm_load(&t->hot[e]->max_in_flight) : 0;
+            limit[e][unit] = limit_of(s, t->hot[e], unit, count_busy, shadow);
+        max[e] =
+            count_busy && !shadow ? shm_load(&t->hot[e]->max_in_flight) : 0;
     }
     /* After the fence too: whose worker came later sees our announcement. */
     uint32_t high = column_high(s);
@@ -304,10 +305,14 @@ try_hold(struct seat *seat, struct shm_slot *slot, const struct target *t,
         count_limits(seat, slot, 1); /* H2 too: before the fence */
     announce(seat, t, hold->amount, 1);
     int rc = tags_hold(t, hold->key)
-                 ? look(seat->segment, t, &nothing, units, true, why)
+                 ? look(seat->segment, t, &nothing, units, true, false, why)
                  : -ESTALE;
     if (UNLIKELY(hold->limits != NULL) && rc == 0)
         rc = look_limits(seat->segment, hold->limits, why);
+    if (UNLIKELY(hold->shadow) && (rc == -EDQUOT || rc == -EBUSY)) {
+        why->shadow = rc;
+        rc = look(seat->segment, t, &nothing, units, true, true, why);
+    }
     if (rc == 0) {
         shm_store(&slot->state, SHM_SLOT_SENT); /* H8 */
         return 0;
@@ -331,13 +336,15 @@ cells_hold(struct seat *seat, uint32_t slot_idx, const struct hold *hold,
     unsigned units = hold->is_free ? 0 : (1u << SHM_UNITS) - 1;
     int rc = -EDQUOT;
     explain(why, &t, KEY, SHM_TOKENS, false);
+    why->shadow = 0;
     if (is_too_large(seat, &t, none, hold->amount))
         return -EDQUOT;
     describe(slot, hold);
     for (int tries = 0; tries < HOLD_TRIES; tries++) {
         /* Refusing is always sound: it needs no announcement. */
-        rc =
-            looks_first(seat) ? look(segment, &t, &extra, units, true, why) : 0;
+        rc = looks_first(seat) && !hold->shadow
+                 ? look(segment, &t, &extra, units, true, false, why)
+                 : 0;
         if (rc == 0)
             rc = try_hold(seat, slot, &t, hold, units, why);
         if (rc == 0 || rc == -ESTALE || rc == -EIDRM)
@@ -372,10 +379,10 @@ cells_grow(struct seat *seat, uint32_t slot_idx, const uint64_t add[SHM_UNITS],
     if (is_too_large(seat, &t, amount, add))
         return -EDQUOT;
     for (int tries = 0; tries < HOLD_TRIES; tries++) {
-        rc = look(segment, &t, &extra, units, false, why);
+        rc = look(segment, &t, &extra, units, false, false, why);
         if (rc == 0) {
             announce(seat, &t, add, 0); /* G1; the slot protects the entries */
-            rc = look(segment, &t, &nothing, units, false, why);
+            rc = look(segment, &t, &nothing, units, false, false, why);
             if (rc == 0)
                 break;
             retract(seat, &t, add, 0);

@@ -29,6 +29,7 @@ struct hold {
     uint64_t amount[SHM_UNITS];
     bool overrun; /* on_exhausted = finish */
     bool is_free; /* can cost nothing: no budget is asked, only concurrency */
+    bool shadow;  /* no ceiling and no number in flight refuses it */
     uint32_t model_idx, provider_idx, price_version;
     uint64_t request_id[2];
     int64_t started_wall_ms;
@@ -45,6 +46,7 @@ struct hold_refusal {
     bool by_limit; /* concurrency of rows[limit], not of the entry */
     uint32_t limit;
     int unit;
+    int shadow; /* what a hold that was granted as a shadow would have been */
 };
 
 /*

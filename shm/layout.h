@@ -28,6 +28,7 @@
 #include "common/settings.h"
 #include "shm/atomic.h"
 #include "shm/layout_limits.h"
+#include "shm/layout_record.h"
 
 #define SHM_ENTRY_NONE 0xffffffffu
 #define SHM_GIVEN_UP   0xffffffffu /* shm_column.claim */
@@ -109,7 +110,8 @@ struct shm_header {
     uint64_t ring_bytes; /* power of two */
     uint64_t columns_off, buckets_off, entries_off, models_off, providers_off,
         endpoints_off, stats_off, slots_off, rings_off, health_off,
-        credentials_off, gates_off, windows_off, limit_names_off, limits_off;
+        credentials_off, gates_off, windows_off, limit_names_off, limits_off,
+        spend_names_off, spends_off;
     int64_t created_ms;
     /* -- master writes -- */
     _Alignas(SHM_LINE) shm_u64 master_pid;
@@ -131,6 +133,7 @@ struct shm_header {
     shm_u64 flush_errors, ledger_batch; /* batch: the last durable one */
     shm_u64 escrow_slack[SHM_UNITS], escrow_wants; /* wants: many writers */
     shm_u64 limit_misses; /* names that found no place; many writers */
+    shm_u64 revocations;  /* +1 with each key that may be used no more */
 };
 _Static_assert(sizeof(struct shm_header) <= 4096, "header fits its page");
 
@@ -276,57 +279,6 @@ struct shm_stats {
         audio_in, audio_out, cost_nano;
     shm_u64 duration_ms_sum, first_byte_ms_sum;
     shm_u64 duration[SHM_LATENCY_BUCKETS], first_byte[SHM_LATENCY_BUCKETS];
-};
-
-/* Why a record ended as it did. */
-enum record_cause {
-    RECORD_OK,
-    RECORD_PROVIDER_ERROR, /* status says which */
-    RECORD_UPSTREAM_FAILED,
-    RECORD_UPSTREAM_TIMEOUT,
-    RECORD_UPSTREAM_CUT, /* broke off in the middle */
-    RECORD_CLIENT_GONE,
-    RECORD_CUT,       /* budget spent in mid-stream */
-    RECORD_LOST,      /* the worker died */
-    RECORD_DRAIN_CUT, /* drain_timeout */
-    RECORD_REFUSED,   /* after admission, by ourselves */
-    RECORD_CAUSES,
-};
-enum record_flags {
-    RECORD_STREAM = 1,
-    RECORD_ESTIMATED = 2, /* the provider stated no usage */
-    RECORD_AMBIGUOUS = 4,
-    RECORD_CLAMPED = 8,
-    RECORD_CACHED = 16,
-    RECORD_UNLISTED = 256, /* of the books, and of no log that is asked for */
-    RECORD_FLAGGED = 512,  /* a guardrail found something */
-    RECORD_BLOCKED = 1024, /* and did not let it pass */
-    RECORD_PAYLOAD = 2048, /* bodies were kept, unless they found no room */
-};
-
-/*
- * The record of one request: the only source of usage, cost and log rows.
- * Plain bytes: published by ring_head (release), read after it (acquire).
- * `meta` follows: the names of model asked, error text and tags, lengths below.
- */
-struct shm_record {
-    uint32_t len; /* of all, padded to 8; <= SHM_RECORD_MAX */
-    uint16_t version, flags;
-    uint64_t key_id, group_id;
-    uint64_t request_id[2];
-    int64_t started_ms, ended_ms; /* wall */
-    uint32_t entry[2];
-    uint64_t tokens, nano;        /* charged: what was added to the cells */
-    uint64_t after[2][SHM_UNITS]; /* the cells' `used` after this record */
-    uint32_t prompt_missed, cached, cache_creation, completion, reasoning,
-        audio_in, audio_out, cache_creation_1h;
-    uint32_t delivered_tokens, generated_tokens;
-    uint32_t duration_ms, first_byte_ms;
-    uint32_t model_idx, provider_idx, price_version;
-    uint16_t status, attempts;
-    uint8_t cause, dialect, endpoint, pad0;
-    uint8_t client_ip[16];
-    uint16_t model_asked_len, error_len, tags_len, pad1;
 };
 
 /* What other code relies on of offsets: the asserts of segment_layout.c. */

@@ -9,7 +9,26 @@
 
 #include "shm/atomic.h"
 
-enum { SHM_LIMIT_WAYS = 16 /* places that a name may have */ };
+enum {
+    SHM_LIMIT_WAYS = 16, /* places that a name may have */
+    SHM_SPENDS = 8192,   /* rows of shm_spend: partitions of spend rules */
+};
+
+/* Which limit refused a request, or would have: shm_record.limit. */
+enum record_limit {
+    RECORD_LIMIT_NONE,
+    RECORD_LIMIT_BUDGET,
+    RECORD_LIMIT_BALANCE,
+    RECORD_LIMIT_REQUESTS, /* a minute */
+    RECORD_LIMIT_TOKENS,
+    RECORD_LIMIT_CONCURRENCY,
+    RECORD_LIMIT_MODEL_REQUESTS, /* of key or group with one model */
+    RECORD_LIMIT_MODEL_TOKENS,
+    RECORD_LIMIT_MODEL_CONCURRENCY,
+    RECORD_LIMIT_WINDOW,
+    RECORD_LIMIT_SPEND,
+    RECORD_LIMITS,
+};
 
 /*
  * What a limit counts: of a key or group with one model, or of one whole window
@@ -26,6 +45,16 @@ struct shm_limit {
     shm_u64 tpm_tat_ns;
     shm_u64 window;  /* window.h */
     shm_u64 idle_ns; /* monotonic: from then on `window` says nothing */
+};
+
+/* What a spend rule counted for one partition, nano: of its window number
+ * `window` and of the one before. A latch as the policies' (layout.h): the
+ * accountant writes. Its name stands apart. */
+struct shm_spend {
+    _Alignas(SHM_LINE) shm_u64 version;
+    struct {
+        shm_u64 window, sum, last;
+    } copies[2];
 };
 
 #endif

@@ -35,7 +35,7 @@
 /* Each time somebody else claimed or freed a place in between. */
 enum { CLAIM_TRIES = 64, WHAT_MAX = 1 << 11 };
 
-_Static_assert((int)LIMIT_WINDOW < (int)WHAT_MAX, "what fits its bits");
+_Static_assert((int)LIMIT_GATEWAY < (int)WHAT_MAX, "what fits its bits");
 
 uint64_t
 limit_name(uint32_t entry, uint64_t tag, uint32_t what)

@@ -24,7 +24,7 @@
 #define SHM_LIMIT_NONE 0xffffffffu
 
 /* What of an entry is counted: a model's number below SHM_MODELS_MAX, or this. */
-enum limit_what { LIMIT_WINDOW = SHM_MODELS_MAX };
+enum limit_what { LIMIT_WINDOW = SHM_MODELS_MAX, LIMIT_GATEWAY };
 
 /* Of a tenant: the entry's number with the tag it has. Never 0. */
 uint64_t limit_name(uint32_t entry, uint64_t tag, uint32_t what);

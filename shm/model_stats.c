@@ -50,6 +50,7 @@ add_outcome(struct shm_stats *row, const struct shm_record *record)
         break;
     case RECORD_CUT:
     case RECORD_DRAIN_CUT:
+    case RECORD_REVOKED:
         add(&row->cut, 1);
         break;
     case RECORD_LOST:

@@ -81,6 +81,10 @@ compute_places(struct segment *s)
     at = places_align(at + s->limit_max * sizeof(shm_u64), PAGE);
     s->limits_off = at;
     at = places_align(at + (uint64_t)s->limit_max * s->limit_stride, PAGE);
+    s->spend_names_off = at;
+    at = places_align(at + SHM_SPENDS * sizeof(shm_u64), PAGE);
+    s->spends_off = at;
+    at = places_align(at + SHM_SPENDS * sizeof(struct shm_spend), PAGE);
     s->entries_off = at;
     at = places_align(at + (uint64_t)s->entry_max * s->entry_stride, PAGE);
     s->models_off = at;
@@ -192,6 +196,8 @@ fill_header(struct segment *s, const struct segment_sizes *sizes)
     h->limit_stride = s->limit_stride;
     h->limit_names_off = s->limit_names_off;
     h->limits_off = s->limits_off;
+    h->spend_names_off = s->spend_names_off;
+    h->spends_off = s->spends_off;
     h->created_ms = clock_wall_ms();
     /* release: whoever sees the magic sees all of the above */
     shm_store(&h->magic, SHM_MAGIC);
@@ -340,7 +346,9 @@ why_damaged(struct segment *s, struct shm_header *h, uint64_t file_bytes)
         h->credentials_off != s->credentials_off ||
         h->gates_off != s->gates_off || h->windows_off != s->windows_off ||
         h->limit_names_off != s->limit_names_off ||
-        h->limits_off != s->limits_off)
+        h->limits_off != s->limits_off ||
+        h->spend_names_off != s->spend_names_off ||
+        h->spends_off != s->spends_off)
         return "its header is damaged";
     if (file_bytes < s->bytes)
         return "it is cut short";

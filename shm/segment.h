@@ -29,7 +29,8 @@ struct segment {
     uint64_t ring_bytes;
     uint64_t columns_off, buckets_off, entries_off, models_off, providers_off,
         endpoints_off, stats_off, slots_off, rings_off, health_off,
-        credentials_off, gates_off, windows_off, limit_names_off, limits_off;
+        credentials_off, gates_off, windows_off, limit_names_off, limits_off,
+        spend_names_off, spends_off;
     bool is_private; /* memory of this process: nothing to allocate */
     /* Of each column: its generation when this process took it, for the child
      * that inherits the memory (column.c). Heap; copies of the struct share it. */
@@ -119,6 +120,8 @@ shm_u64 *segment_limit_name(const struct segment *s, uint32_t limit);
 struct shm_limit *segment_limit(const struct segment *s, uint32_t limit);
 /* Over columns. */
 shm_u32 *segment_limit_busy(const struct segment *s, uint32_t limit);
+shm_u64 *segment_spend_name(const struct segment *s, uint32_t spend);
+struct shm_spend *segment_spend(const struct segment *s, uint32_t spend);
 struct shm_health *segment_health(const struct segment *s, uint32_t endpoint);
 struct shm_credentials *segment_credentials(const struct segment *s,
                                             uint32_t provider);

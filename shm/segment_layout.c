@@ -18,7 +18,7 @@
 
 /* Offsets that other code (the dump of a copied file, a debugger's script)
  * relies on; the layout hash covers every field. */
-_Static_assert(sizeof(struct shm_record) == 208, "a record without meta");
+_Static_assert(sizeof(struct shm_record) == 216, "a record without meta");
 _Static_assert(sizeof(struct shm_record) <=
                    SHM_RECORD_MAX - SHM_RECORD_META_MAX,
                "record fits its room");
@@ -58,7 +58,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     {SHM_ACL_MAX, SHM_NAME_BYTES}, {SHM_RECORD_META_MAX, SHM_RECORD_MAX},
     {SHM_LATENCY_BUCKETS, RECORD_CAUSES},
     {HEALTH_CREDENTIALS, HEALTH_FINE}, {HEALTH_COARSE, HEALTH_RECENT},
-    {SHM_LIMIT_WAYS, 0},
+    {SHM_LIMIT_WAYS, SHM_SPENDS}, {RECORD_LIMITS, 0},
     SIZE(shm_header),
     FIELD(shm_header, layout_version), FIELD(shm_header, layout_hash),
     FIELD(shm_header, total_bytes), FIELD(shm_header, instance_id),
@@ -77,7 +77,8 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_header, windows_off), FIELD(shm_header, created_ms),
     FIELD(shm_header, limit_max), FIELD(shm_header, limit_stride),
     FIELD(shm_header, limit_names_off), FIELD(shm_header, limits_off),
-    FIELD(shm_header, limit_misses),
+    FIELD(shm_header, limit_misses), FIELD(shm_header, revocations),
+    FIELD(shm_header, spend_names_off), FIELD(shm_header, spends_off),
     FIELD(shm_header, master_pid), FIELD(shm_header, master_start),
     FIELD(shm_header, config_generation), FIELD(shm_header, column_high),
     FIELD(shm_header, draining), FIELD(shm_header, reload_failed),
@@ -131,6 +132,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_limit, max_in_flight), FIELD(shm_limit, is_set),
     FIELD(shm_limit, rpm_tat_ns), FIELD(shm_limit, tpm_tat_ns),
     FIELD(shm_limit, window), FIELD(shm_limit, idle_ns),
+    SIZE(shm_spend), FIELD(shm_spend, version), FIELD(shm_spend, copies),
     SIZE(shm_name), FIELD(shm_name, state), FIELD(shm_name, name),
     SIZE(shm_endpoint), FIELD(shm_endpoint, state),
     FIELD(shm_endpoint, model_idx), FIELD(shm_endpoint, provider_idx),
@@ -177,6 +179,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_record, price_version), FIELD(shm_record, status),
     FIELD(shm_record, attempts), FIELD(shm_record, cause),
     FIELD(shm_record, dialect), FIELD(shm_record, endpoint),
+    FIELD(shm_record, limit), FIELD(shm_record, gateway),
     FIELD(shm_record, client_ip), FIELD(shm_record, model_asked_len),
     FIELD(shm_record, error_len), FIELD(shm_record, tags_len),
 };
@@ -267,6 +270,20 @@ shm_u32 *
 segment_limit_busy(const struct segment *s, uint32_t limit)
 {
     return (shm_u32 *)(void *)(segment_limit(s, limit) + 1);
+}
+
+shm_u64 *
+segment_spend_name(const struct segment *s, uint32_t spend)
+{
+    CHECK(spend < SHM_SPENDS);
+    return (shm_u64 *)(void *)(s->base + s->spend_names_off) + spend;
+}
+
+struct shm_spend *
+segment_spend(const struct segment *s, uint32_t spend)
+{
+    CHECK(spend < SHM_SPENDS);
+    return (struct shm_spend *)(void *)(s->base + s->spends_off) + spend;
 }
 
 struct shm_health *

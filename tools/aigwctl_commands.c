@@ -79,6 +79,10 @@ const struct flag ctl_flags[] = {
      "rows of this model; set-limits: with this one alone"},
     {"provider", 0, FLAG_VALUE, false, "PROVIDER", "rows of this provider"},
     {"cause", 0, FLAG_VALUE, false, "CAUSE", "how it ended, as ok or lost"},
+    {"refused-by", 0, FLAG_VALUE, false, "LIMIT",
+     "rows that a limit refused, or would have, as rate_limit or spend"},
+    {"shadow", 0, FLAG_SWITCH, false, NULL,
+     "only rows that would have been refused, were limits enforced"},
     {"request-id", 0, FLAG_VALUE, false, "ID", "the row of one request"},
     {"text", 0, FLAG_VALUE, false, "TEXT", "rows that contain it"},
     {"metadata", 0, FLAG_VALUE, false, "NAME=VALUE",
@@ -151,8 +155,8 @@ const struct command ctl_commands[] = {
     {"usage", "[ref]", "key group since from to by resolution", run_usage,
      "sum requests, tokens and cost", "usage --since 7d --by day,model"},
     {"logs", "[ref] [request-id]",
-     "follow limit key group model provider status cause request-id text "
-     "metadata since from to order payload",
+     "follow limit key group model provider status cause refused-by shadow "
+     "request-id text metadata since from to order payload",
      run_logs, "show log rows, or by `logs show ID` one of them",
      "logs show req_0123456789abcdef0123456789abcdef --payload"},
     {"cache stats", "", "", run_cache_stats,

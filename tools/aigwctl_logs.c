@@ -68,6 +68,7 @@ logs_path(struct ctl *ctl, struct buf *path)
 {
     static const char *const same[] = {"group",  "model", "provider",
                                        "status", "cause", "text"};
+    const char *limit = argument(&ctl->args, "refused-by");
     const struct arguments *args = &ctl->args;
     buf_reset(path);
     buf_append_cstr(path, "/admin/v1/logs");
@@ -75,6 +76,9 @@ logs_path(struct ctl *ctl, struct buf *path)
     ctl_query(path, "request_id", argument(args, "request-id"));
     for (unsigned i = 0; i < ARRAY_LEN(same); i++)
         ctl_query(path, same[i], argument(args, same[i]));
+    ctl_query(path, "refused_by", limit);
+    if (argument_given(args, "shadow"))
+        ctl_query(path, "shadow", "yes");
     return add_metadata(ctl, path);
 }
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "shm/ring.h"
 #include "worker/error_reply.h"
 
 /* A refusal at the margin may be gone a moment later, and a clamped call fits
@@ -94,14 +95,14 @@ take_rates_of(struct request *request, int who, struct rate_answer *requests,
     if (!limits_of(request, who, &hot, &rpm, &tpm) || (rpm == 0 && tpm == 0))
         return 0;
     if (rate_take(&hot->rpm_tat_ns, rpm, 1, now_ns, requests) < 0)
-        return refuse_rate(requests, "requests", fault);
+        return refuse_rate(requests, "requests", RECORD_LIMIT_REQUESTS, fault);
     if (wanted > SHM_AMOUNT_MAX)
         wanted = SHM_AMOUNT_MAX;
     if (is_free)
         return 0;
     if (rate_take(&hot->tpm_tat_ns, tpm, wanted, now_ns, tokens) < 0) {
         rate_correct(&hot->rpm_tat_ns, rpm, -1, now_ns);
-        return refuse_rate(tokens, "tokens", fault);
+        return refuse_rate(tokens, "tokens", RECORD_LIMIT_TOKENS, fault);
     }
     /* One larger than the limit takes the whole minute, not more. */
     request->tpm_taken[who] = wanted < tpm ? wanted : tpm;
@@ -114,9 +115,11 @@ static int
 take_rates(struct request *request, struct fault *fault)
 {
     struct rate_answer requests = {0}, tokens = {0};
-    if (take_rates_of(request, KEY, &request->rpm, &request->tpm, fault) < 0)
+    if (take_rates_of(request, KEY, &request->rpm, &request->tpm, fault) < 0 &&
+        !limits_pass_shadow(request, fault))
         return -1;
-    if (take_rates_of(request, GROUP, &requests, &tokens, fault) == 0) {
+    if (take_rates_of(request, GROUP, &requests, &tokens, fault) == 0 ||
+        limits_pass_shadow(request, fault)) {
         if (limits_take(request, fault) == 0)
             return 0;
         admission_correct_rates(request, GROUP, -1, 0);
@@ -134,6 +137,7 @@ describe(const struct request *request, const struct lease *lease,
         .amount = {lease->amount[SHM_TOKENS], lease->amount[SHM_NANO]},
         .overrun = request->on_exhausted == SHM_ON_FINISH,
         .is_free = request->cache.status == CACHE_HIT,
+        .shadow = request->limits.is_shadow,
         .model_idx = request->model->model_idx,
         .provider_idx = request->provider->provider_idx,
         .price_version = request->served->price_version,
@@ -174,6 +178,11 @@ hold_lease(struct request *request, struct lease *lease, struct fault *fault)
         full += r == -EDQUOT;
         stale += r == -ESTALE || r == -EIDRM;
     }
+    if (r == 0 && why.shadow != 0)
+        limits_note_shadow(request, why.shadow == -EDQUOT ? RECORD_LIMIT_BUDGET
+                                    : why.by_limit
+                                        ? RECORD_LIMIT_MODEL_CONCURRENCY
+                                        : RECORD_LIMIT_CONCURRENCY);
     if (r == 0)
         return 0;
     if (r == -EBUSY && why.by_limit)
@@ -198,6 +207,40 @@ look_again(struct request *request, struct fault *fault)
     return key_table_is_current(segment, &request->key)
                ? 0
                : auth_check_again(request, fault);
+}
+
+/* ---- what is refused, and yet in the log ---- */
+
+/*
+ * A refusal by a window, a spend rule or a model's limit has a row in the log: it
+ * is held for nothing and settled as any call. Not while the ring fills: rows of
+ * refusals must not keep calls out.
+ */
+static void
+hold_for_log(struct request *request)
+{
+    struct seat *seat = &request->worker->seat;
+    const struct segment *segment = request->worker->heritage->segment;
+    struct lease nothing = {0};
+    struct hold hold;
+    struct hold_limits none;
+    struct hold_refusal why;
+    if (seat->ring_head - ring_tail(segment, seat->column) >
+        segment->ring_bytes / 2)
+        return;
+    int slot = seat_take_slot(seat);
+    if (slot < 0)
+        return;
+    describe(request, &nothing, &none, &hold);
+    hold.limits = NULL;
+    hold.shadow = true;
+    if (cells_hold(seat, (uint32_t)slot, &hold, &why) < 0) {
+        seat_give_slot(seat, (uint32_t)slot);
+        return;
+    }
+    request->slot = (uint32_t)slot;
+    request->admitted = true; /* request_fail() settles it */
+    request->cause = RECORD_REFUSED;
 }
 
 /* Rates, a slot with room for its record, the hold. */
@@ -232,8 +275,8 @@ note_ceilings(struct request *request)
                         has_ceiling(segment, request->key.group_entry);
 }
 
-int
-admission_check(struct request *request, struct fault *fault)
+static int
+check(struct request *request, struct fault *fault)
 {
     struct lease lease;
     int unit = SHM_TOKENS;
@@ -242,8 +285,15 @@ admission_check(struct request *request, struct fault *fault)
     note_ceilings(request);
     request->on_exhausted = lease_mode(request);
     lease_plan(request, &lease);
-    if (lease_fit(request, &lease, &unit) < 0)
-        return refuse_budget(request, &lease, unit, fault);
+    if (lease_fit(request, &lease, &unit) < 0) {
+        refuse_budget(request, &lease, unit, fault);
+        if (!limits_pass_shadow(request, fault))
+            return -1;
+    }
+    if (UNLIKELY(request->limits.is_shadow)) { /* held as asked */
+        request->on_exhausted = SHM_ON_FINISH;
+        lease_take_all(request, &lease);
+    }
     if (admit(request, &lease, fault) < 0)
         return -1;
     request->prompt_hold = lease.prompt;
@@ -253,6 +303,27 @@ admission_check(struct request *request, struct fault *fault)
     return 0;
 }
 
+/* It is on its way, or, where a limit refused it, in the log. */
+static int
+note_outcome(struct request *request, int r, const struct fault *fault)
+{
+    if (LIKELY(r == 0)) {
+        limits_begin(request);
+        return 0;
+    }
+    if (fault->limit >= RECORD_LIMIT_MODEL_REQUESTS) {
+        request->limits.reason = fault->limit;
+        hold_for_log(request);
+    }
+    return -1;
+}
+
+int
+admission_check(struct request *request, struct fault *fault)
+{
+    return note_outcome(request, check(request, fault), fault);
+}
+
 int
 admission_check_stored(struct request *request, struct fault *fault)
 {
@@ -260,7 +331,7 @@ admission_check_stored(struct request *request, struct fault *fault)
     if (look_again(request, fault) < 0)
         return -1;
     note_ceilings(request);
-    return admit(request, &lease, fault);
+    return note_outcome(request, admit(request, &lease, fault), fault);
 }
 
 bool
@@ -286,6 +357,8 @@ admission_grow(struct request *request, uint64_t output_tokens)
     }
     if (request->on_exhausted != SHM_ON_FINISH)
         return false;
+    if (request->limits.is_shadow)
+        limits_note_shadow(request, RECORD_LIMIT_BUDGET);
     request->output_bound = UINT64_MAX; /* runs over: debt, seen by the next */
     return true;
 }

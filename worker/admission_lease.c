@@ -251,6 +251,14 @@ lease_fit(const struct request *request, struct lease *lease, int *unit)
     return 0;
 }
 
+void
+lease_take_all(const struct request *request, struct lease *lease)
+{
+    lease->clamped = false;
+    lease->max_tokens = 0;
+    lease_take(request, lease, lease->want);
+}
+
 uint64_t
 lease_output_room(const struct request *request)
 {

@@ -36,6 +36,8 @@ int lease_fit(const struct request *request, struct lease *lease,
               int *unit) MUST_CHECK;
 /* The endpoint's; where several may get the call, the highest of each. */
 const struct prices *lease_prices(const struct request *request);
+/* The lease as it was planned, whatever there is. */
+void lease_take_all(const struct request *request, struct lease *lease);
 /* Money for a prompt and an output at the dearest prices, rounded up. */
 uint64_t lease_money(const struct request *request, uint64_t prompt,
                      uint64_t output);
@@ -50,6 +52,6 @@ COLD int refuse_budget(const struct request *request, const struct lease *lease,
 COLD int refuse_concurrency(const struct request *request, bool is_group,
                             struct fault *fault);
 COLD int refuse_rate(const struct rate_answer *rate, const char *what,
-                     struct fault *fault);
+                     enum record_limit limit, struct fault *fault);
 
 #endif

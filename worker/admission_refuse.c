@@ -115,6 +115,7 @@ refuse_budget(const struct request *request, const struct lease *lease,
               "the budget of this %s is spent",
               is_group ? "key's group" : "key");
     fault->no_retry = true;
+    fault->limit = RECORD_LIMIT_BUDGET;
     struct entry_policy policy;
     uint64_t now;
     /* Another tenant's numbers are none of this one's business. */
@@ -129,6 +130,7 @@ refuse_budget(const struct request *request, const struct lease *lease,
                   "the prepaid balance of this key's group does not cover the "
                   "call: ask its owner to top it up");
         fault->no_retry = true;
+        fault->limit = RECORD_LIMIT_BALANCE;
         return -1;
     }
     uint64_t needed = unit == SHM_TOKENS
@@ -152,19 +154,21 @@ refuse_concurrency(const struct request *request, bool is_group,
     fault_set(fault, 429, "rate_limit_error", "rate_limit_exceeded", NULL,
               "this %s has its %u requests in flight: wait until one ends",
               is_group ? "key's group" : "key", max);
+    fault->limit = RECORD_LIMIT_CONCURRENCY;
     fault->retry_after_s = 1;
     return -1;
 }
 
 int
 refuse_rate(const struct rate_answer *rate, const char *what,
-            struct fault *fault)
+            enum record_limit limit, struct fault *fault)
 {
     uint64_t wait_s = (rate->retry_ns + 999999999) / 1000000000;
     fault_set(fault, 429, "rate_limit_error", "rate_limit_exceeded", NULL,
               "this key may use %" PRIu64 " %s a minute: try again in %" PRIu64
               " s",
               rate->limit, what, wait_s > 0 ? wait_s : 1);
+    fault->limit = (uint8_t)limit;
     fault->retry_after_s = wait_s > 0 ? wait_s : 1;
     return -1;
 }

@@ -15,17 +15,17 @@ static const struct {
     const char *code;
     uint16_t gateway, api;
 } numbers[] = {
-    {"invalid_api_key", 2009, 10000},   {"key_disabled", 2009, 10000},
-    {"key_expired", 2009, 10000},       {"ip_not_allowed", 2009, 10000},
-    {"unknown_path", 7003, 7003},       {"method_not_allowed", 7003, 7003},
-    {"model_not_found", 7003, 7003},    {"gateway_not_found", 2001, 2001},
-    {"provider_not_found", 2008, 2008}, {"rate_limit_exceeded", 2003, 2003},
-    {"insufficient_quota", 2045, 3036}, {"insufficient_balance", 2021, 2021},
-    {"invalid_value", 5006, 5006},      {"invalid_json", 5006, 5006},
-    {"upstream_error", 2005, 2005},     {"upstream_timeout", 2005, 3007},
-    {"request_timeout", 3008, 3008},    {"prompt_blocked", 2016, 2016},
-    {"answer_blocked", 2017, 2017},     {"request_too_large", 3006, 3006},
-    {"overloaded", 3040, 3040},
+    {"invalid_api_key", 2009, 10000},     {"key_disabled", 2009, 10000},
+    {"key_expired", 2009, 10000},         {"ip_not_allowed", 2009, 10000},
+    {"unknown_path", 7003, 7003},         {"method_not_allowed", 7003, 7003},
+    {"model_not_found", 7003, 7003},      {"gateway_not_found", 2001, 2001},
+    {"provider_not_found", 2008, 2008},   {"rate_limit_exceeded", 2003, 2003},
+    {"insufficient_quota", 2045, 3036},   {"spend_limit_exceeded", 2045, 3036},
+    {"insufficient_balance", 2021, 2021}, {"invalid_value", 5006, 5006},
+    {"invalid_json", 5006, 5006},         {"upstream_error", 2005, 2005},
+    {"upstream_timeout", 2005, 3007},     {"request_timeout", 3008, 3008},
+    {"prompt_blocked", 2016, 2016},       {"answer_blocked", 2017, 2017},
+    {"request_too_large", 3006, 3006},    {"overloaded", 3040, 3040},
 };
 
 static uint16_t

@@ -14,6 +14,7 @@ struct fault {
     const char *code;       /* stable: "invalid_api_key" ...; NULL = null */
     const char *param;      /* NULL = null */
     bool no_retry;          /* x-should-retry: false */
+    uint8_t limit;          /* enum record_limit: the one that refused */
     uint64_t retry_after_s; /* 0: no header */
     char message[512];      /* says what to do; JSON-escaped when written */
 };

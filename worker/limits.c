@@ -6,9 +6,14 @@
 
 #include <inttypes.h>
 
+#include "common/clock.h"
+#include "common/net/http_reply.h"
 #include "shm/limit.h"
+#include "shm/spend.h"
 #include "worker/error_reply.h"
 #include "worker/request.h"
+#include "worker/request_path.h"
+#include "worker/revoke.h"
 
 /* ---- with one model ---- */
 
@@ -75,7 +80,7 @@ find_row(const struct request *request, int who, struct limit_taken *taken,
 static int
 refuse_rate_with(const struct request *request, int who,
                  const struct rate_answer *rate, const char *what,
-                 struct fault *fault)
+                 enum record_limit limit, struct fault *fault)
 {
     uint64_t wait_s = (rate->retry_ns + 999999999) / 1000000000;
     fault_set(fault, 429, "rate_limit_error", "rate_limit_exceeded", NULL,
@@ -83,6 +88,7 @@ refuse_rate_with(const struct request *request, int who,
               "%" PRIu64 " s",
               who == LIMITS_KEY ? "key" : "key's group", rate->limit, what,
               request->model->name, wait_s > 0 ? wait_s : 1);
+    fault->limit = (uint8_t)limit;
     fault->retry_after_s = wait_s > 0 ? wait_s : 1;
     return -1;
 }
@@ -99,7 +105,8 @@ take_rates(const struct request *request, int who, struct limit_taken *taken,
     uint64_t wanted = request->call.prompt_estimate + request->call.max_tokens;
     struct rate_answer answer;
     if (rate_take(&limit->rpm_tat_ns, taken->rpm, 1, now_ns, &answer) < 0)
-        return refuse_rate_with(request, who, &answer, "requests", fault);
+        return refuse_rate_with(request, who, &answer, "requests",
+                                RECORD_LIMIT_MODEL_REQUESTS, fault);
     taken->tpm_taken = 0;
     if (request->cache.status == CACHE_HIT)
         return 0; /* no provider gives a token */
@@ -108,7 +115,8 @@ take_rates(const struct request *request, int who, struct limit_taken *taken,
     if (rate_take(&limit->tpm_tat_ns, taken->tpm, wanted, now_ns, &answer) <
         0) {
         rate_correct(&limit->rpm_tat_ns, taken->rpm, -1, now_ns);
-        return refuse_rate_with(request, who, &answer, "tokens", fault);
+        return refuse_rate_with(request, who, &answer, "tokens",
+                                RECORD_LIMIT_MODEL_TOKENS, fault);
     }
     /* One larger than the limit takes the whole minute, not more. */
     taken->tpm_taken = wanted < taken->tpm ? wanted : taken->tpm;
@@ -130,27 +138,209 @@ correct(struct request *request, int64_t requests, uint64_t tokens)
     }
 }
 
+/* ---- windows ---- */
+
+void
+limits_add_window(struct request *request, const struct settings *layer,
+                  uint64_t name)
+{
+    struct call_limits *limits = &request->limits;
+    uint64_t limit = layer->values[SETTING_RATE_LIMIT];
+    uint64_t interval_s = layer->values[SETTING_RATE_INTERVAL];
+    if (limit == 0 || interval_s == 0)
+        return;
+    CHECK(limits->window_count < LIMITS_WINDOWS);
+    limits->windows[limits->window_count++] = (struct limit_window){
+        .name = name,
+        .rule = {.limit = limit < WINDOW_LIMIT_MAX ? limit : WINDOW_LIMIT_MAX,
+                 .interval_ms = interval_s * 1000,
+                 .technique =
+                     layer->values[SETTING_RATE_TECHNIQUE] == RATE_SLIDING
+                         ? WINDOW_SLIDING
+                         : WINDOW_FIXED}};
+}
+
+static int
+refuse_window(const struct request *request, const struct window_rule *rule,
+              uint64_t retry_ms, struct fault *fault)
+{
+    uint64_t wait_s = (retry_ms + 999) / 1000;
+    /* As Cloudflare's gateway says it, without retry-after (wire.md 2.3). */
+    if (request->plane == PLANE_CF_GATEWAY)
+        fault_set(fault, 429, "rate_limit_error", "rate_limit_exceeded", NULL,
+                  "Rate limited");
+    else
+        fault_set(fault, 429, "rate_limit_error", "rate_limit_exceeded", NULL,
+                  "there may be %" PRIu64 " requests in %" PRIu64
+                  " s: try again in %" PRIu64 " s",
+                  rule->limit, rule->interval_ms / 1000, wait_s);
+    fault->retry_after_s = request->plane == PLANE_CF_GATEWAY ? 0 : wait_s;
+    fault->limit = RECORD_LIMIT_WINDOW;
+    return -1;
+}
+
+static void
+give_windows_back(struct request *request)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    int64_t now_ms = clock_period_ms();
+    for (uint32_t i = 0; i < request->limits.window_count; i++) {
+        const struct limit_window *window = &request->limits.windows[i];
+        if ((request->limits.windows_taken >> i & 1) == 0)
+            continue;
+        uint32_t row = limit_find(segment, window->name);
+        if (row != SHM_LIMIT_NONE)
+            window_give_back(&segment_limit(segment, row)->window,
+                             &window->rule, now_ms);
+    }
+    request->limits.windows_taken = 0;
+}
+
+static int
+take_window(struct request *request, const struct limit_window *window,
+            struct fault *fault)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    uint32_t row = limit_claim(segment, window->name);
+    uint64_t retry_ms;
+    if (row == SHM_LIMIT_NONE)
+        return refuse_full(fault);
+    struct shm_limit *limit = segment_limit(segment, row);
+    /* Two windows from now it says nothing more, and may be freed. */
+    shm_store(&limit->idle_ns, loop_now_ns(request->worker->loop) +
+                                   2 * window->rule.interval_ms * 1000000);
+    if (window_take(&limit->window, &window->rule, clock_period_ms(),
+                    &retry_ms) == 0)
+        return 0;
+    return refuse_window(request, &window->rule, retry_ms, fault);
+}
+
+static int
+take_windows(struct request *request, struct fault *fault)
+{
+    for (uint32_t i = 0; i < request->limits.window_count; i++) {
+        if (take_window(request, &request->limits.windows[i], fault) == 0)
+            request->limits.windows_taken |= (uint8_t)(1u << i);
+        else if (!limits_pass_shadow(request, fault))
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- spend rules ---- */
+
+static struct str
+find_tag(void *context, struct str key)
+{
+    return request_tag(context, key);
+}
+
+/* As Cloudflare's gateway words it (wire.md 2.3). */
+static int
+refuse_spend(const struct request *request, const struct spend_rule *rule,
+             int64_t now_ms, struct fault *fault)
+{
+    fault_set(fault, 429, "insufficient_quota", "spend_limit_exceeded", NULL,
+              "Spend limit exceeded: rule '%s' (cost limit %s per %" PRIu64
+              "s, %s) for %.127s %.127s",
+              rule->id, rule->limit_text, rule->window_ms / 1000,
+              rule->sliding ? "sliding" : "fixed", request->provider->name,
+              request->model->name);
+    fault->limit = RECORD_LIMIT_SPEND;
+    if (request->plane != PLANE_CF_GATEWAY && !rule->sliding)
+        fault->retry_after_s =
+            (rule->window_ms - (uint64_t)now_ms % rule->window_ms + 999) / 1000;
+    return -1;
+}
+
+/* Only read: what running calls will cost is not known here. */
+static int
+check_spend(struct request *request, struct fault *fault)
+{
+    const struct catalogue_gateway *gateway = request->gateway;
+    const struct segment *segment = request->worker->heritage->segment;
+    const struct spend_call call = {gateway->name, request->model->name,
+                                    request->provider->name, find_tag, request};
+    int64_t now_ms = clock_wall_ms();
+    for (uint32_t i = 0; i < gateway->spend_rule_count; i++) {
+        const struct spend_rule *rule = &gateway->spend_rules[i];
+        uint64_t name = spend_rule_counter(rule, &call);
+        struct spend_sums sums;
+        if (name == 0)
+            continue;
+        spend_read(segment, name, &sums);
+        if (spend_at(&sums, rule->window_ms, rule->sliding, now_ms) <
+            (uint64_t)rule->limit_nano)
+            continue;
+        refuse_spend(request, rule, now_ms, fault);
+        if (!limits_pass_shadow(request, fault))
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- shadow ---- */
+
+void
+limits_configure(struct request *request)
+{
+    const struct settings *settings = request->settings;
+    request->limits.is_shadow = settings->values[SETTING_SHADOW] != 0;
+    request->limits.may_be_cut = settings->values[SETTING_CUT_ON_REVOKE] != 0;
+}
+
+void
+limits_note_shadow(struct request *request, enum record_limit limit)
+{
+    if (request->limits.reason == 0)
+        request->limits.reason = (uint8_t)limit;
+}
+
+bool
+limits_pass_shadow(struct request *request, const struct fault *fault)
+{
+    if (!request->limits.is_shadow || fault->limit == 0)
+        return false;
+    limits_note_shadow(request, (enum record_limit)fault->limit);
+    return true;
+}
+
 /* ---- all ---- */
+
+static int
+take_model_limits(struct request *request, struct fault *fault)
+{
+    struct call_limits *limits = &request->limits;
+    limits->is_limited = true;
+    for (int who = LIMITS_KEY; who < LIMITS_HOLDERS; who++) {
+        struct limit_taken *taken = &limits->taken[limits->count];
+        bool found;
+        if (find_row(request, who, taken, &found, fault) < 0)
+            return -1;
+        if (found && take_rates(request, who, taken, fault) < 0 &&
+            !limits_pass_shadow(request, fault))
+            return -1;
+        limits->count += found;
+    }
+    return 0;
+}
 
 int
 limits_take(struct request *request, struct fault *fault)
 {
     struct call_limits *limits = &request->limits;
     limits->count = 0;
-    if (!has_model_limits(request))
+    /* What was kept costs nothing, and no rule is asked (wire.md 2.6). */
+    if (UNLIKELY(request->gateway != NULL) &&
+        request->gateway->spend_rule_count > 0 &&
+        request->cache.status != CACHE_HIT &&
+        check_spend(request, fault) < 0)
+        return -1;
+    if ((limits->window_count == 0 || take_windows(request, fault) == 0) &&
+        (!has_model_limits(request) || take_model_limits(request, fault) == 0))
         return 0;
-    limits->is_limited = true;
-    for (int who = LIMITS_KEY; who < LIMITS_HOLDERS; who++) {
-        struct limit_taken *taken = &limits->taken[limits->count];
-        bool found;
-        if (find_row(request, who, taken, &found, fault) < 0 ||
-            (found && take_rates(request, who, taken, fault) < 0)) {
-            limits_give_back(request);
-            return -1;
-        }
-        limits->count += found;
-    }
-    return 0;
+    limits_give_back(request);
+    return -1;
 }
 
 const struct hold_limits *
@@ -196,6 +386,7 @@ limits_refuse_concurrency(const struct request *request,
               "until one ends",
               is_key ? "key" : "key's group", taken->max_in_flight,
               request->model->name);
+    fault->limit = RECORD_LIMIT_MODEL_CONCURRENCY;
     fault->retry_after_s = 1;
     return -1;
 }
@@ -203,6 +394,8 @@ limits_refuse_concurrency(const struct request *request,
 void
 limits_give_back(struct request *request)
 {
+    if (request->limits.windows_taken != 0)
+        give_windows_back(request);
     if (!request->limits.is_limited)
         return;
     correct(request, -1, 0);
@@ -210,8 +403,40 @@ limits_give_back(struct request *request)
 }
 
 void
-limits_correct(struct request *request, uint64_t tokens)
+limits_begin(struct request *request)
+{
+    if (LIKELY(!request->limits.may_be_cut))
+        return;
+    request->limits.is_watched = true;
+    revoke_watch(request->worker);
+}
+
+void
+limits_end(struct request *request, uint64_t tokens)
 {
     if (request->limits.is_limited)
         correct(request, 0, tokens);
+    if (request->limits.is_watched)
+        request->worker->revocable--;
+    request->limits.is_watched = false;
+}
+
+void
+limits_shadow_field(const struct request *request, struct buf *out)
+{
+    static const char *const names[RECORD_LIMITS] = {
+        [RECORD_LIMIT_BUDGET] = "budget",
+        [RECORD_LIMIT_BALANCE] = "balance",
+        [RECORD_LIMIT_REQUESTS] = "requests_per_minute",
+        [RECORD_LIMIT_TOKENS] = "tokens_per_minute",
+        [RECORD_LIMIT_CONCURRENCY] = "concurrency",
+        [RECORD_LIMIT_MODEL_REQUESTS] = "model_requests_per_minute",
+        [RECORD_LIMIT_MODEL_TOKENS] = "model_tokens_per_minute",
+        [RECORD_LIMIT_MODEL_CONCURRENCY] = "model_concurrency",
+        [RECORD_LIMIT_WINDOW] = "rate_limit",
+        [RECORD_LIMIT_SPEND] = "spend",
+    };
+    const char *name = names[request->limits.reason];
+    if (limits_is_shadow_note(&request->limits) && name != NULL)
+        http_field_cstr(out, "x-aigw-shadow", name);
 }

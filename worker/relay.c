@@ -14,6 +14,7 @@
 #include "common/net/http_reply.h"
 #include "worker/error_reply.h"
 #include "worker/provider/provider.h"
+#include "worker/revoke.h"
 #include "worker/retry.h"
 
 static const struct exchange_events events;
@@ -389,17 +390,34 @@ relay_client_gone(struct request *request)
     request_done(request);
 }
 
+static void
+cut(struct request *request, uint8_t cause, const struct fault *fault)
+{
+    if (!request->settled) {
+        relay_fail(request, cause, fault);
+        return;
+    }
+    /* Only the last framing is missing. */
+    if (request->translation != NULL)
+        relay_translate_end(request);
+    else
+        relay_stream_end(request);
+}
+
 void
 relay_cut(struct request *request)
 {
     struct fault fault;
-    if (request->settled) { /* only the last framing is missing */
-        if (request->translation != NULL)
-            relay_translate_end(request);
-        else
-            relay_stream_end(request);
-        return;
-    }
     fault_set_overloaded(&fault, "the gateway is stopping");
-    relay_fail(request, RECORD_DRAIN_CUT, &fault);
+    cut(request, RECORD_DRAIN_CUT, &fault);
+}
+
+void
+relay_revoke(struct request *request)
+{
+    struct fault fault;
+    fault_set(&fault, 401, "invalid_request_error", "key_disabled", NULL,
+              "this key was disabled or deleted while its call was under way");
+    fault.no_retry = true;
+    cut(request, RECORD_REVOKED, &fault);
 }

@@ -57,6 +57,7 @@ event_of(const struct request *request, uint8_t cause)
     case RECORD_CLIENT_GONE:
     case RECORD_DRAIN_CUT:
     case RECORD_REFUSED:
+    case RECORD_REVOKED:
     case RECORD_LOST:
     case RECORD_CAUSES:
         break;

@@ -16,6 +16,7 @@
 #include "worker/guard.h"
 #include "worker/management.h"
 #include "worker/payload.h"
+#include "worker/revoke.h"
 #include "worker/request_universal.h"
 #include "worker/retry.h"
 
@@ -331,6 +332,30 @@ requests_cut_all(struct worker *worker)
             management_cut(request);
         else if (request->step == REQUEST_GUARD)
             cut_before(request);
+        request = next;
+    }
+}
+
+static bool
+is_revoked(const struct request *request)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    const struct shm_entry_hot *hot =
+        segment_entry_hot(segment, request->key.entry);
+    return !key_table_is_current(segment, &request->key) ||
+           (shm_load(&hot->flags) & SHM_KEY_ENABLED) == 0;
+}
+
+void
+requests_cut_revoked(struct worker *worker)
+{
+    struct request *request = worker->requests->first;
+    while (request != NULL) {
+        struct request *next = request->next; /* freed at the turn's end only */
+        if (request->limits.is_watched && is_revoked(request) &&
+            (request->step == REQUEST_UPSTREAM ||
+             request->step == REQUEST_RELAY))
+            relay_revoke(request);
         request = next;
     }
 }

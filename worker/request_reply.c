@@ -121,6 +121,8 @@ request_reply_begin(struct request *request, struct buf *out, uint16_t status)
     if (request->guard_name[0] != '\0')
         http_field_cstr(out, "x-aigw-guardrail", request->guard_name);
     route_fields(request, out);
+    if (UNLIKELY(request->limits.reason != 0))
+        limits_shadow_field(request, out);
     if (request->settled)
         cost_fields(request, out);
     if (request->plane == PLANE_CLICKZETTA && status < 300 && request->has_key)
@@ -230,7 +232,8 @@ void
 request_fail(struct request *request, const struct fault *fault)
 {
     request->status = fault->status;
-    if (request->universal != NULL && universal_next(request, fault->status))
+    if (request->universal != NULL && request->cause != RECORD_REVOKED &&
+        universal_next(request, fault->status))
         return;
     if (request->admitted && !request->settled) {
         request_note_error(request, fault->message);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "shm/limit.h"
 #include "worker/error_reply.h"
 #include "worker/request_universal.h"
 
@@ -161,6 +162,33 @@ put_step(const struct request *request, struct settings *layer)
                   policy->backoff - ATTEMPT_BACKOFF_CONSTANT);
 }
 
+/* Of the layers that are not there for everybody. */
+static void
+add_windows(struct request *request, const struct settings *key,
+            const struct settings *group)
+{
+    const struct key_view *view = &request->key;
+    const struct catalogue_gateway *gateway = request->gateway;
+    if (settings_has(group, SETTING_RATE_LIMIT))
+        limits_add_window(
+            request, group,
+            limit_name(view->group_entry, view->group_tag, LIMIT_WINDOW));
+    if (gateway != NULL && settings_has(&gateway->settings, SETTING_RATE_LIMIT))
+        limits_add_window(
+            request, &gateway->settings,
+            limit_name_of_text(str_from(gateway->name), LIMIT_GATEWAY));
+    if (settings_has(key, SETTING_RATE_LIMIT))
+        limits_add_window(request, key,
+                          limit_name(view->entry, view->tag, LIMIT_WINDOW));
+}
+
+static bool
+has_limits(const struct settings *settings)
+{
+    return (settings->values[SETTING_SHADOW] |
+            settings->values[SETTING_CUT_ON_REVOKE]) != 0;
+}
+
 int
 settings_resolve(struct request *request, struct fault *fault)
 {
@@ -178,8 +206,14 @@ settings_resolve(struct request *request, struct fault *fault)
         return -1;
     if (request->catalogue->gateway_count > 0)
         request->gateway = find_gateway(request, &call, &key, &group);
+    if (UNLIKELY(request->settings->values[SETTING_RATE_LIMIT] != 0))
+        limits_add_window(request, request->settings,
+                          limit_name_of_text(STR_LIT("server"), LIMIT_WINDOW));
+    if (UNLIKELY(has_limits(request->settings)))
+        limits_configure(request);
     if ((call.set | key.set | group.set) == 0 && request->gateway == NULL)
         return 0;
+    add_windows(request, &key, &group);
     request->own_settings = request->catalogue->settings;
     settings_merge(&request->own_settings, &group);
     if (request->gateway != NULL)
@@ -187,5 +221,6 @@ settings_resolve(struct request *request, struct fault *fault)
     settings_merge(&request->own_settings, &key);
     settings_merge(&request->own_settings, &call);
     request->settings = &request->own_settings;
+    limits_configure(request);
     return 0;
 }

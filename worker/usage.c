@@ -68,7 +68,10 @@ flags_of(const struct request *request, bool estimated, bool ambiguous)
                       (request->payload != NULL ? RECORD_PAYLOAD : 0) |
                       (is_unlisted(request) ? RECORD_UNLISTED : 0) |
                       (request->clamped ? RECORD_CLAMPED : 0) |
-                      (request->cache.status == CACHE_HIT ? RECORD_CACHED : 0));
+                      (request->cache.status == CACHE_HIT ? RECORD_CACHED : 0) |
+                      (limits_is_shadow_note(&request->limits)
+                           ? RECORD_WOULD_REFUSE
+                           : 0));
 }
 
 static void
@@ -138,15 +141,16 @@ usage_settle(struct request *request)
 {
     struct worker *worker = request->worker;
     CHECK(request->admitted && !request->settled);
-    if (request->relay != NULL)
+    /* Without an attempt, relay and answer are those of an earlier request. */
+    if (request->relay != NULL && request->attempts > 0)
         relay_plain_count(request); /* unless it was looked at as a whole */
     bool estimated = false, ambiguous = false;
     struct shm_record record = {0};
     if (!is_free(request))
         answer_usage(&request->answer, &request->call, &request->usage,
                      &estimated, &ambiguous);
-    if (request->answer.usage_seen && !estimated && !ambiguous &&
-        !request->upstream_refused)
+    if (request->attempts > 0 && request->answer.usage_seen && !estimated &&
+        !ambiguous && !request->upstream_refused)
         calibration_learn(&worker->calibrations[request->model->model_idx],
                           &request->guess, &request->usage);
     request->cost_nano =
@@ -177,16 +181,21 @@ usage_settle(struct request *request)
     record.endpoint = request->endpoint;
     if (!is_unlisted(request))
         memcpy(record.client_ip, request->client_ip, sizeof(record.client_ip));
+    record.limit = request->limits.reason;
+    if (request->gateway != NULL)
+        record.gateway = settings_name_hash(str_from(request->gateway->name));
     UNINITIALIZED char meta[SHM_RECORD_META_MAX];
     uint32_t meta_len = fill_meta(request, &record, meta);
 
     /* Before the slot lets go of the entries. */
     for (int who = 0; who < 2; who++)
         admission_correct_rates(request, who, 0, (int64_t)record.tokens);
-    limits_correct(request, record.tokens);
+    limits_end(request, record.tokens);
     request->settled = true;
     cells_settle(&worker->seat, request->slot, &record, meta, meta_len);
-    if (!is_hit) /* which say how providers do */
+    /* Which say how providers do: not of what was kept, or refused. */
+    if (!is_hit &&
+        (record.limit == 0 || (record.flags & RECORD_WOULD_REFUSE) != 0))
         model_stats_add(&worker->seat, request->served->endpoint_idx, &record);
     wake_accountant(worker);
     if (request->has_repeat_entry)

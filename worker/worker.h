@@ -57,6 +57,9 @@ struct worker {
     uint32_t connection_count;
     uint64_t request_id_base[2]; /* random; the counter is added */
     uint64_t request_count;
+    struct loop_timer revoke_timer; /* revoke.c */
+    uint64_t revocations;           /* seen of the header's */
+    uint32_t revocable;             /* running requests of such keys */
     struct calibration calibrations[SHM_MODELS_MAX];
     /* Shared by all reads of this process; content is valid until the callback
      * that was given it returns. */

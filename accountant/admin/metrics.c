@@ -5,6 +5,7 @@
  */
 #include "accountant/admin/metrics_part.h"
 
+#include "accountant/store.h"
 #include "common/money.h"
 #include "shm/model_stats.h"
 
@@ -256,6 +257,31 @@ process_numbers(const struct metrics_input *in, struct buf *out)
            shm_load(&header->catalogue_generation));
 }
 
+static void
+limit_counts(struct buf *out, const char *name, const char *help,
+             const uint64_t counts[RECORD_LIMITS])
+{
+    metrics_family(out, name, "counter", help);
+    for (uint8_t i = 1; i < RECORD_LIMITS; i++)
+        if (counts[i] != 0)
+            buf_printf(out, "%s{limit=\"%s\"} %llu\n", name,
+                       ledger_limit_name(i), (unsigned long long)counts[i]);
+}
+
+static void
+limits(const struct metrics_input *in, struct buf *out)
+{
+    if (in->limits == NULL)
+        return;
+    limit_counts(out, "aigw_limit_refusals_total",
+                 "Rows of the log that a limit refused.", in->limits->refused);
+    limit_counts(out, "aigw_would_refuse_total",
+                 "Calls that a limit would have refused, were it no shadow.",
+                 in->limits->would_refuse);
+    number(out, "aigw_limit_table_misses_total", "counter",
+           "Times that a limit found no place in its table.", in->limit_misses);
+}
+
 void
 metrics_write(const struct metrics_input *input, struct buf *out)
 {
@@ -266,6 +292,7 @@ metrics_write(const struct metrics_input *input, struct buf *out)
     process_numbers(input, out);
     if (input->cache != NULL)
         metrics_cache(input, out);
+    limits(input, out);
     metrics_family(out, "aigw_requests_total", "counter",
                    "Requests that were admitted, by how they ended.");
     counters(input->segment, out, "aigw_requests_total", "outcome", outcomes,

@@ -19,6 +19,8 @@ struct metrics_input {
     int64_t last_flush_ms, last_export_ms; /* wall, 0 never */
     uint64_t export_failures, payloads, payloads_dropped;
     bool ledger_failed;
+    const struct store_limits *limits; /* NULL: not shown */
+    uint64_t limit_misses;
 };
 
 void metrics_write(const struct metrics_input *input, struct buf *out);

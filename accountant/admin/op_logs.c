@@ -96,6 +96,36 @@ read_cause(const char *text, struct ledger_row_filter *filter,
                              known);
 }
 
+static bool
+read_limit(const char *text, struct ledger_row_filter *filter,
+           struct admin_error *error)
+{
+    char known[256] = "";
+    size_t at = 0;
+    for (uint8_t limit = 1; text != NULL && limit < RECORD_LIMITS; limit++) {
+        const char *name = ledger_limit_name(limit);
+        if (strcmp(name, text) == 0)
+            filter->limit = limit;
+        at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s",
+                               at == 0 ? "" : ", ", name);
+    }
+    return text == NULL || filter->limit != 0 ||
+           admin_error_field(error, "refused_by",
+                             "'refused_by' must be one of: %s", known);
+}
+
+static bool
+read_shadow(const char *text, struct ledger_row_filter *filter,
+            struct admin_error *error)
+{
+    if (text != NULL && strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+        return admin_error_field(error, "shadow",
+                                 "'shadow' must be yes (only calls that would "
+                                 "have been refused) or no.");
+    filter->would_refuse = text != NULL && *text == 'y';
+    return true;
+}
+
 /* A deleted key is still named by its id. */
 static bool
 read_key(struct call *call, const char *group_name, uint64_t *key_id)
@@ -189,6 +219,8 @@ read_filter(struct call *call, struct logs_work *work)
         !query_u64(query, "limit", 1, LIMIT_MAX, &work->limit, error) ||
         !read_status(query_get(query, "status"), filter, error) ||
         !read_cause(query_get(query, "cause"), filter, error) ||
+        !read_limit(query_get(query, "refused_by"), filter, error) ||
+        !read_shadow(query_get(query, "shadow"), filter, error) ||
         !read_order(query_get(query, "order"), &filter->oldest_first, error) ||
         !read_metadata(call, work))
         return false;

@@ -31,6 +31,9 @@ op_metrics(struct call *call)
         .payloads = payloads_written(store_payloads(store)),
         .payloads_dropped = payloads_dropped(store_payloads(store)),
         .ledger_failed = state.ledger_failed,
+        .limits = store_limits(store),
+        .limit_misses =
+            shm_load(&store_heritage(store)->segment->header->limit_misses),
     };
     const struct gateway *key = store_gateway_next(store, 0);
     for (; key != NULL; key = store_gateway_next(store, key->id))

@@ -46,6 +46,7 @@ static const struct operation operations[] = {
      "from to resolution key group by", op_usage, 0},
     {HTTP_GET,    "/admin/v1/logs",             "logs",
      "from to key group model provider status cause request_id text metadata "
+     "refused_by shadow "
      "order limit cursor", op_logs, 0},
     {HTTP_GET,    "/admin/v1/logs/{}",          "log_get", "payload",
      op_log, 0},

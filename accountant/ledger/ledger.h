@@ -66,6 +66,7 @@ struct ledger_row {
     char request_id[40];
     uint16_t status, attempts, flags;
     uint8_t cause, dialect, endpoint;
+    uint8_t limit; /* record_limit: which one refused it, or would have */
     uint32_t duration_ms, first_byte_ms;
     uint32_t delivered_tokens, generated_tokens, price_version;
     uint64_t tokens, nano;
@@ -75,12 +76,15 @@ struct ledger_row {
 };
 /* Name of a record_cause for people: "ok", "provider_error", "lost" ... */
 enum {
-    LEDGER_CAUSES = 10,
+    LEDGER_CAUSES = 11,
     LEDGER_CAUSE_LOST = 7,
     LEDGER_FLAG_ESTIMATED = 2,
     LEDGER_FLAG_UNLISTED = 256
 };
 const char *ledger_cause_name(uint8_t cause);
+/* Name of a record_limit: "budget", "rate_limit" ...; NULL for 0. */
+enum { LEDGER_LIMITS = 11, LEDGER_FLAG_WOULD_REFUSE = 4096 };
+const char *ledger_limit_name(uint8_t limit);
 /* Counted as an error in roll-ups: status 400 and above, or a cause that is
  * neither the client's nor the budget's. */
 bool ledger_row_is_error(const struct ledger_row *row);
@@ -103,7 +107,9 @@ struct ledger_row_filter {
     uint64_t key_id, group_id;
     const char *model, *provider, *request_id, *text;
     int status_min, status_max;
-    int cause; /* -1: any */
+    int cause;         /* -1: any */
+    uint8_t limit;     /* 0: any, or none */
+    bool would_refuse; /* only what shadows let pass */
     bool oldest_first;
     const char *cursor; /* resume behind it: from ledger_row_cursor() */
     bool listed_only;   /* not those that are of the books alone */

@@ -186,6 +186,30 @@ ledger_batch_delete_budget(struct ledger_batch *batch, enum ledger_kind kind,
     delete_key(batch, &key);
 }
 
+static void
+spend_key(struct ledger_key *key, uint64_t name)
+{
+    ledger_key_begin(key, 'S');
+    ledger_key_u64(key, name);
+}
+
+void
+ledger_batch_spend(struct ledger_batch *batch, const struct ledger_spend *spend)
+{
+    struct ledger_key key;
+    spend_key(&key, spend->name);
+    ledger_spend_encode(spend, new_value(batch));
+    put_value(batch, &key);
+}
+
+void
+ledger_batch_delete_spend(struct ledger_batch *batch, uint64_t name)
+{
+    struct ledger_key key;
+    spend_key(&key, name);
+    delete_key(batch, &key);
+}
+
 void
 ledger_batch_escrow(struct ledger_batch *batch, uint64_t key_id,
                     const struct ledger_escrow *escrow)

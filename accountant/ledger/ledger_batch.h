@@ -47,6 +47,9 @@ void ledger_batch_budget(struct ledger_batch *batch, enum ledger_kind kind,
 void ledger_batch_delete_budget(struct ledger_batch *batch,
                                 enum ledger_kind kind, uint64_t id,
                                 uint8_t row);
+void ledger_batch_spend(struct ledger_batch *batch,
+                        const struct ledger_spend *spend);
+void ledger_batch_delete_spend(struct ledger_batch *batch, uint64_t name);
 void ledger_batch_escrow(struct ledger_batch *batch, uint64_t key_id,
                          const struct ledger_escrow *escrow);
 void ledger_batch_delete_escrow(struct ledger_batch *batch, uint64_t key_id);

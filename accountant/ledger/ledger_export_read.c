@@ -60,6 +60,7 @@ ledger_pair_is_good(struct str key, struct str value)
     struct ledger_usage usage;
     struct ledger_price price;
     struct ledger_top_up top_up;
+    struct ledger_spend spend;
     uint64_t epoch;
     uint32_t column;
     if (key.len < 2 || key.len > LEDGER_KEY_BYTES_MAX)
@@ -84,6 +85,8 @@ ledger_pair_is_good(struct str key, struct str value)
         return key.len >= 6 && ledger_price_decode(value, &price) == 0;
     case 'Y':
         return key.len == 21 && ledger_top_up_decode(value, &top_up) == 0;
+    case 'S':
+        return key.len == 9 && ledger_spend_decode(value, &spend) == 0;
     case 'X':
         return key.len == 9 && number_is_good(value);
     default:

@@ -9,6 +9,7 @@
  *     'B' kind id8 row1                      budget as it stands
  *     'E' kind id8                           escrow: charged after a power cut
  *     'V' kind id8 batch8 row1               baseline move
+ *     'S' name8                              what a spend rule's counter has
  *     'P' epoch8 column4                     booked ring position
  *     'U' resolution start8 group8 key8 model 00 provider      roll-up
  *     'R' model 00 version4                  prices

@@ -324,6 +324,31 @@ ledger_scan_dropped(struct ledger *ledger, struct ledger_snapshot *snapshot,
     return scan_type(ledger, snapshot, &prefix, pair_dropped, &adapter, error);
 }
 
+typedef bool (*each_spend)(const struct ledger_spend *, void *);
+
+static bool
+pair_spend(struct str key, struct str value, void *context)
+{
+    struct adapter *adapter = context;
+    struct ledger_spend spend;
+    if (key.len != 9 || ledger_spend_decode(value, &spend) < 0) {
+        adapter->bad = true;
+        return false;
+    }
+    spend.name = ledger_key_read_u64(key.ptr + 1);
+    return ((each_spend)adapter->each)(&spend, adapter->context);
+}
+
+int
+ledger_scan_spends(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                   each_spend each, void *context, struct buf *error)
+{
+    struct adapter adapter = {(void (*)(void))each, context, false};
+    struct ledger_key prefix;
+    ledger_key_begin(&prefix, 'S');
+    return scan_type(ledger, snapshot, &prefix, pair_spend, &adapter, error);
+}
+
 typedef bool (*each_escrow)(enum ledger_kind, uint64_t,
                             const struct ledger_escrow *, void *);
 

@@ -43,6 +43,12 @@ struct ledger_dropped {
     uint64_t batch_no;
 };
 /* Up to which total a key is charged when its segment is lost. */
+/* What a spend rule counted for one partition (shm/spend.h), nano. */
+struct ledger_spend {
+    uint64_t name; /* the key */
+    uint64_t window_ms, window, sum, last;
+    int64_t used_ms; /* wall: the newest call in it */
+};
 struct ledger_escrow {
     uint64_t tokens, nano, group_id;
 };
@@ -85,6 +91,10 @@ int ledger_scan_dropped(struct ledger *ledger, struct ledger_snapshot *snapshot,
                                      const struct ledger_dropped *dropped,
                                      void *context),
                         void *context, struct buf *error) MUST_CHECK;
+int ledger_scan_spends(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                       bool (*each)(const struct ledger_spend *spend,
+                                    void *context),
+                       void *context, struct buf *error) MUST_CHECK;
 int ledger_scan_escrows(struct ledger *ledger, struct ledger_snapshot *snapshot,
                         bool (*each)(enum ledger_kind kind, uint64_t id,
                                      const struct ledger_escrow *escrow,

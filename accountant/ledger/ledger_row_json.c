@@ -192,6 +192,12 @@ put_what(struct line *line, const struct ledger_row *row)
     put_number(line, row->status);
     PUT(line, ",\"cause\":");
     put_text(line, ledger_cause_name(row->cause));
+    if (row->limit != 0) {
+        PUT(line, ",\"limit\":");
+        put_text(line, ledger_limit_name(row->limit));
+        if ((row->flags & LEDGER_FLAG_WOULD_REFUSE) != 0)
+            PUT(line, ",\"would_refuse\":true");
+    }
     PUT(line, ",\"model\":");
     put_text(line, row->model);
     PUT(line, ",\"model_asked\":");

@@ -25,7 +25,29 @@ static const struct {
     {"lost", true},
     {"drain_cut", true},
     {"refused", true},
+    {"revoked", false},
 };
+
+/* By number of enum record_limit. */
+static const char *const limits[LEDGER_LIMITS] = {
+    NULL,
+    "budget",
+    "balance",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "concurrency",
+    "model_requests_per_minute",
+    "model_tokens_per_minute",
+    "model_concurrency",
+    "rate_limit",
+    "spend",
+};
+
+const char *
+ledger_limit_name(uint8_t limit)
+{
+    return limit < ARRAY_LEN(limits) ? limits[limit] : "unknown";
+}
 
 const char *
 ledger_cause_name(uint8_t cause)
@@ -115,6 +137,8 @@ ledger_row_encode(const struct ledger_row *row, struct buf *out)
                                           row->error,     row->tags};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         at = put_text(at, texts[i]);
+    if (row->limit != 0) /* as rows were before there was one */
+        *at++ = (char)row->limit;
     out->end = (size_t)(at - out->data);
 }
 
@@ -150,6 +174,7 @@ ledger_row_decode(struct str key, struct str value, struct ledger_row *row)
     codec_get_cstr(&reader, row->model_asked, sizeof(row->model_asked));
     codec_get_cstr(&reader, row->error, sizeof(row->error));
     codec_get_cstr(&reader, row->tags, sizeof(row->tags));
+    row->limit = reader.left > 0 ? codec_get_u8(&reader) : 0;
     return codec_reader_done(&reader);
 }
 

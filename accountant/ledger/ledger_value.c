@@ -105,6 +105,30 @@ ledger_dropped_decode(struct str bytes, struct ledger_dropped *dropped)
 }
 
 void
+ledger_spend_encode(const struct ledger_spend *spend, struct buf *out)
+{
+    codec_put_u8(out, VALUE_VERSION);
+    codec_put_u64(out, spend->window_ms);
+    codec_put_u64(out, spend->window);
+    codec_put_u64(out, spend->sum);
+    codec_put_u64(out, spend->last);
+    codec_put_i64(out, spend->used_ms);
+}
+
+int
+ledger_spend_decode(struct str bytes, struct ledger_spend *spend)
+{
+    struct codec_reader reader;
+    begin(&reader, bytes);
+    spend->window_ms = codec_get_u64(&reader);
+    spend->window = codec_get_u64(&reader);
+    spend->sum = codec_get_u64(&reader);
+    spend->last = codec_get_u64(&reader);
+    spend->used_ms = codec_get_i64(&reader);
+    return end(&reader);
+}
+
+void
 ledger_escrow_encode(const struct ledger_escrow *escrow, struct buf *out)
 {
     codec_put_u8(out, VALUE_VERSION);

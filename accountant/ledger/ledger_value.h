@@ -19,6 +19,9 @@ void ledger_dropped_encode(const struct ledger_dropped *dropped,
                            struct buf *out);
 int ledger_dropped_decode(struct str bytes,
                           struct ledger_dropped *dropped) MUST_CHECK;
+void ledger_spend_encode(const struct ledger_spend *spend, struct buf *out);
+int ledger_spend_decode(struct str bytes,
+                        struct ledger_spend *spend) MUST_CHECK;
 void ledger_escrow_encode(const struct ledger_escrow *escrow, struct buf *out);
 int ledger_escrow_decode(struct str bytes,
                          struct ledger_escrow *escrow) MUST_CHECK;

@@ -45,18 +45,18 @@ TEST(what_stands_there_is_believed_only_when_it_is_a_record)
         uint8_t cause;
         bool good;
     } cases[] = {
-        {208, 208, SHM_LAYOUT_VERSION, 0, 0, true},
-        {216, 4096, SHM_LAYOUT_VERSION, 8, RECORD_LOST, true},
-        {208, 200, SHM_LAYOUT_VERSION, 0, 0, false},
-        {200, 4096, SHM_LAYOUT_VERSION, 0, 0, false},
+        {216, 216, SHM_LAYOUT_VERSION, 0, 0, true},
+        {224, 4096, SHM_LAYOUT_VERSION, 8, RECORD_LOST, true},
+        {216, 208, SHM_LAYOUT_VERSION, 0, 0, false},
+        {208, 4096, SHM_LAYOUT_VERSION, 0, 0, false},
         {0, 4096, SHM_LAYOUT_VERSION, 0, 0, false},
         {212, 4096, SHM_LAYOUT_VERSION, 0, 0, false},
-        {216, 208, SHM_LAYOUT_VERSION, 0, 0, false},
-        {208, 208, SHM_LAYOUT_VERSION + 1, 0, 0, false},
-        {216, 216, SHM_LAYOUT_VERSION, 9, 0, false},
+        {224, 216, SHM_LAYOUT_VERSION, 0, 0, false},
+        {216, 216, SHM_LAYOUT_VERSION + 1, 0, 0, false},
+        {224, 224, SHM_LAYOUT_VERSION, 9, 0, false},
         {SHM_RECORD_MAX + 8, 8192, SHM_LAYOUT_VERSION, 0, 0, false},
         {UINT32_MAX - 7, 8192, SHM_LAYOUT_VERSION, 0, 0, false},
-        {208, 208, SHM_LAYOUT_VERSION, 0, RECORD_CAUSES, false},
+        {216, 216, SHM_LAYOUT_VERSION, 0, RECORD_CAUSES, false},
     };
     struct fixture f;
     unsigned char out[SHM_RECORD_MAX];
@@ -78,10 +78,10 @@ TEST(positions_that_cannot_be_are_refused)
     struct fixture f;
     unsigned char out[SHM_RECORD_MAX];
     fixture_open(&f);
-    struct shm_record record = make_record(208);
+    struct shm_record record = make_record(216);
     ring_write(&f.segment, 0, 0, &record, sizeof(record));
     CHECK_EQ(ring_read(&f.segment, 0, 0, 0, out), -EBADMSG);
-    CHECK_EQ(ring_read(&f.segment, 0, 208, 0, out), -EBADMSG);
+    CHECK_EQ(ring_read(&f.segment, 0, 216, 0, out), -EBADMSG);
     CHECK_EQ(ring_read(&f.segment, 0, 0, f.segment.ring_bytes + 8, out),
              -EBADMSG);
     fixture_close(&f);
