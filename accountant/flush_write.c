@@ -88,7 +88,9 @@ set_meta(const struct shm_record *record, struct ledger_row *row)
     meta += record->model_asked_len;
     copy_text(row->error, sizeof(row->error), meta, record->error_len);
     meta += record->error_len;
-    copy_text(row->tags, sizeof(row->tags), meta, record->tags_len);
+    /* Of an unlisted call spend rules have read them, and nobody else does. */
+    if ((record->flags & RECORD_UNLISTED) == 0)
+        copy_text(row->tags, sizeof(row->tags), meta, record->tags_len);
 }
 
 /* The names of one record after the other: mostly the same. */

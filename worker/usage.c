@@ -51,6 +51,22 @@ is_free(const struct request *request)
            !exchange_has_begun(request->exchange);
 }
 
+/*
+ * Of a call that no log shows, spend rules still are to know whose it is: else
+ * the field that says so would be the way around them. The row does not have it.
+ */
+static uint32_t
+fill_partition(const struct request *request, struct shm_record *record,
+               char meta[SHM_RECORD_META_MAX])
+{
+    if (request->gateway == NULL || request->gateway->spend_rule_count == 0 ||
+        !request->has_tags)
+        return 0;
+    record->tags_len = request->tags.json_len;
+    memcpy(meta, request->tags.json, record->tags_len);
+    return record->tags_len;
+}
+
 /* Its settings say that no log shows it: then only the books know of it. */
 static bool
 is_unlisted(const struct request *request)
@@ -99,7 +115,7 @@ fill_meta(const struct request *request, struct shm_record *record,
           char meta[SHM_RECORD_META_MAX])
 {
     if (is_unlisted(request))
-        return 0;
+        return fill_partition(request, record, meta);
     size_t asked = request->call.model_len;
     size_t error = strnlen(request->error_text, sizeof(request->error_text));
     memcpy(meta, request->call.model, asked);

@@ -374,10 +374,12 @@ spend_rules = %s
         kw.setdefault("model_options", "price_input = 0\nprice_output = 1000")
         return super().start(self.RULES, **kw)
 
-    def spend(self, gw, key, metadata, model="m1", tokens=8, gateway="main"):
+    def spend(self, gw, key, metadata, model="m1", tokens=8, gateway="main",
+              fields=()):
         """One call that costs 0.008; waits until its cost is counted."""
         head = {"Authorization": "Bearer " + key,
                 "Content-Type": "application/json"}
+        head.update(fields)
         if metadata is not None:
             head["cf-aig-metadata"] = json.dumps(metadata)
         answer = gw.http("POST", "/v1/acc/%s/compat/chat/completions" % gateway,
@@ -404,6 +406,15 @@ spend_rules = %s
         rows = gw.ctl("logs", "--refused-by", "spend")
         self.assertEqual({(r["status"], r["tokens"]) for r in rows}, {(429, 0)})
         gw.verify()
+
+    def test_calls_that_no_log_shows_count_too(self):
+        gw = self.start()
+        key = gw.create_key("k")
+        hidden = {"cf-aig-collect-log": "false"}
+        got = [self.spend(gw, key, {"user": "ann"}, fields=hidden)[0]
+               for _ in range(4)]
+        self.assertEqual(got, [200] * 3 + [429])
+        self.assertEqual(gw.ctl("logs"), [])
 
     def test_filters_and_models(self):
         gw = self.start()
