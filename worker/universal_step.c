@@ -74,6 +74,7 @@ take_field(struct fields *fields, struct buf *texts, struct str key,
         decode(texts, value, &field.value) < 0 ||
         !http_field_is_valid(field.name, field.value))
         return refuse_headers(fault, "one of them is no field of a head");
+    field.which = http_name_of(field.name);
     if (has_field(fields, field.name))
         return refuse_headers(fault, "one name stands twice");
     fields->items[fields->count++] = field;
