@@ -1,6 +1,7 @@
 """What is known, kept and let through of a call: metadata, header fields,
 payloads, guardrails, the question before the call."""
 import asyncio
+import http.client
 import json
 import os
 import socket
@@ -160,7 +161,7 @@ def said(body):
     text = ""
     for line in body.decode().split("\n"):
         if line.startswith("data: {"):
-            for choice in json.loads(line[6:])["choices"]:
+            for choice in json.loads(line[6:]).get("choices", ()):
                 text += choice["delta"].get("content") or ""
     return text
 
@@ -250,9 +251,10 @@ class Payloads(Profile):
         spelt = spelt.replace("sk-canary-0", "s\\u006b-c\\u0061nary-\\u0030")
         for stream in (False, True):
             for text in (spelt, json.dumps(echo(SECRET + " hunter2", stream)),
-                         # across the end of what is kept
-                         json.dumps(echo("y" * 1960 + SECRET, stream)),
-                         json.dumps(echo("y" * 1990 + SECRET, stream))):
+                         # across the end of what is kept: of the request, of
+                         # a plain answer, of a stream's text
+                         *(json.dumps(echo("y" * n + SECRET, stream))
+                           for n in (1850, 1870, 1930, 1950, 2030, 2040))):
                 status, headers, answer = self.call(text.encode())
                 self.assertEqual(status, 200)
                 if "yy" not in text:
@@ -304,6 +306,14 @@ class Guards(Profile):
     RULES = """
 guard_prompt = card:block:\\b\\d{4} \\d{4}\\b, name:flag:(?i)anna
 guard_answer = word:block:for\\s?bidden, mild:flag:mild
+"""
+
+    # Each event by itself.
+    SLOWLY = """
+[provider.builtin]
+kind = builtin
+models = builtin/echo
+delay = 2ms
 """
 
     def test_prompts_are_blocked_or_flagged_in_every_dialect(self):
@@ -360,13 +370,23 @@ guard_answer = word:block:for\\s?bidden, mild:flag:mild
         self.assertEqual(json.loads(body)["error"][0]["code"], 2017)
         gw.verify()
 
-    def stream_cases(self, send, seen):
+    def streamed(self, *args):
+        """Status and body; one that is blocked breaks off behind its error."""
+        try:
+            status, _, body = self.call(*args)
+            return status, body
+        except http.client.IncompleteRead as e:
+            return 200, e.partial
+
+    def stream_cases(self, send):
         """send(text) -> answer's text and raw bytes of a stream."""
         for text in ("a b c d e f for bidden g h", "for bidden", "x forbidden y"):
             got, raw = send(text)
             self.assertNotIn("bidden", got)
             self.assertNotIn(b"bidden", raw)
-            self.assertTrue(text.startswith(got.rstrip()), (text, got))
+            # Nothing of the match, nor of what was behind it.
+            self.assertTrue(text[:text.index("for")].startswith(got.strip()),
+                            (text, got))
             self.assertIn(b"blocked", raw)
         for text in ("a b c d", "this is for all", "for", "mild for",
                      "for b", "forb idden"):
@@ -375,19 +395,19 @@ guard_answer = word:block:for\\s?bidden, mild:flag:mild
             self.assertNotIn(b"blocked", raw)
 
     def test_streams_of_the_same_dialect(self):
-        gw = self.start(self.RULES)
+        gw = self.start(self.RULES + self.SLOWLY)
 
         def send(text):
-            status, _, body = self.call(echo(text, stream=True))
+            status, body = self.streamed(echo(text, stream=True))
             return (said(body) if status == 200 else ""), body
-        self.stream_cases(send, said)
+        self.stream_cases(send)
         gw.verify()
 
     def test_streams_between_dialects(self):
-        gw = self.start(self.RULES)
+        gw = self.start(self.RULES + self.SLOWLY)
 
         def send(text):
-            status, _, body = self.call(
+            _, body = self.streamed(
                 {"model": "builtin/echo", "max_tokens": 100, "stream": True,
                  "messages": [{"role": "user", "content": text}]}, "/v1/messages")
             got = ""
@@ -395,7 +415,7 @@ guard_answer = word:block:for\\s?bidden, mild:flag:mild
                 if line.startswith("data: ") and "text_delta" in line:
                     got += json.loads(line[6:])["delta"]["text"]
             return got, body
-        self.stream_cases(send, None)
+        self.stream_cases(send)
         gw.verify()
 
     def test_a_call_may_not_ask_for_several_streams_at_once(self):
