@@ -110,11 +110,11 @@ limit_of(const struct segment *s, const struct shm_entry_hot *hot, int unit,
  * told what would do: a word of many writers, where a lost one is asked again. */
 static int
 why_over(const struct segment *s, struct shm_entry_hot *hot, int unit,
-         uint64_t sum)
+         uint64_t sum, bool shadow)
 {
     /* The ceiling may have been raised since: still a refusal by it. */
     if (shm_load(&hot->escrow[unit]) == INT64_MAX ||
-        exceeds(sum, shm_load(&hot->ceiling[unit])))
+        (!shadow && exceeds(sum, shm_load(&hot->ceiling[unit]))))
         return -EDQUOT;
     if (shm_load(&hot->escrow_wanted[unit]) < sum)
         shm_store(&hot->escrow_wanted[unit], sum);
@@ -152,7 +152,8 @@ look(const struct segment *s, const struct target *t, const struct extra *extra,
             if (!exceeds(sum + extra->amount[unit], limit[e][unit]))
                 continue;
             explain(why, t, e, unit, false);
-            return why_over(s, t->hot[e], unit, sum + extra->amount[unit]);
+            return why_over(s, t->hot[e], unit, sum + extra->amount[unit],
+                            shadow);
         }
         if (max[e] != 0 && sum_busy(t->hot[e], high) + extra->busy > max[e]) {
             explain(why, t, e, 0, true);

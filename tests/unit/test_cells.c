@@ -313,3 +313,44 @@ TEST(after_a_refusal_the_seat_looks_before_it_announces)
     CHECK_TRUE(fixture_hold(&f, 0, 10, 0, NULL) >= 0);
     fixture_close(&f);
 }
+
+TEST(a_shadow_is_held_over_every_limit_and_told_what_would_have_refused_it)
+{
+    struct fixture f;
+    struct hold_refusal why;
+    struct hold hold = {.shadow = true, .amount = {200, 0}};
+    fixture_open(&f);
+    hold.key = &f.view;
+    fixture_limit(&f, f.key, SHM_TOKENS, 300);
+    for (int i = 0; i < 2; i++) {
+        uint32_t slot = (uint32_t)seat_take_slot(&f.seat[0]);
+        CHECK_EQ(cells_hold(&f.seat[0], slot, &hold, &why), 0);
+        CHECK_EQ(why.shadow, i == 0 ? 0 : -EDQUOT);
+        CHECK_EQ(cells_granted(&f.seat[0], slot, SHM_TOKENS), 200);
+    }
+    CHECK_EQ(sums_of(&f, f.key).reserved[SHM_TOKENS], 400);
+    shm_store(&segment_entry_hot(&f.segment, f.group)->max_in_flight, 2);
+    hold.amount[SHM_TOKENS] = 0;
+    fixture_limit(&f, f.key, SHM_TOKENS, 1000);
+    uint32_t slot = (uint32_t)seat_take_slot(&f.seat[0]);
+    CHECK_EQ(cells_hold(&f.seat[0], slot, &hold, &why), 0);
+    CHECK_EQ(why.shadow, -EBUSY);
+    fixture_close(&f);
+}
+
+TEST(what_is_not_durable_in_advance_holds_a_shadow_too)
+{
+    struct fixture f;
+    struct hold_refusal why;
+    struct hold hold = {.shadow = true, .amount = {200, 0}};
+    const uint64_t escrow[SHM_UNITS] = {100, 100};
+    fixture_open(&f);
+    hold.key = &f.view;
+    fixture_limit(&f, f.key, SHM_TOKENS, 50);
+    entry_set_escrow(&f.segment, f.key, escrow);
+    uint32_t slot = (uint32_t)seat_take_slot(&f.seat[0]);
+    CHECK_EQ(cells_hold(&f.seat[0], slot, &hold, &why), -EAGAIN);
+    seat_give_slot(&f.seat[0], slot);
+    CHECK_EQ(sums_of(&f, f.key).busy, 0);
+    fixture_close(&f);
+}
