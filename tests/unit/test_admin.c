@@ -222,6 +222,14 @@ store_catalogue(const struct store *store)
     return NULL;
 }
 
+const struct store_limits *
+store_limits(const struct store *store)
+{
+    static const struct store_limits none;
+    (void)store;
+    return &none;
+}
+
 struct payloads *
 store_payloads(const struct store *store)
 {

@@ -18,7 +18,7 @@ _aigw()
             sed -n '/\.cat\.\|\.idem$/!s/^aigw-//p')
         ;;
     aigw-shmdump:*)
-        words='header keys models workers rings slots catalogue
+        words='header keys models workers rings slots catalogue endpoints cache blocks
             --instance --json --watch --verify --quiet --version --help'
         ;;
     aigw-ledger:*)

@@ -10,7 +10,7 @@ complete -c aigw -l example-config -d 'a commented aigw.ini with all defaults'
 complete -c aigw -l version -d 'version'
 complete -c aigw -l help -d 'help'
 
-complete -c aigw-shmdump -f -a 'header keys models workers rings slots catalogue'
+complete -c aigw-shmdump -f -a 'header keys models workers rings slots catalogue endpoints cache blocks'
 complete -c aigw-shmdump -l instance -r -F -d 'name of the instance, or a file'
 complete -c aigw-shmdump -l json -d 'JSON in place of a table'
 complete -c aigw-shmdump -l watch -d 'again every second'

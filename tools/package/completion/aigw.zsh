@@ -20,7 +20,7 @@ aigw-shmdump)
         '--verify[check the invariants]' \
         '--quiet[with --verify: nothing is in flight]' \
         '--version[version]' '--help[help]' \
-        '::part:(header keys models workers rings slots catalogue)'
+        '::part:(header keys models workers rings slots catalogue endpoints cache blocks)'
     ;;
 aigw-ledger)
     _arguments \
