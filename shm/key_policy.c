@@ -194,6 +194,7 @@ load_settings(const struct shm_policy *copy, struct settings *settings)
     uint64_t words[SETTINGS_WORDS];
     for (int i = 0; i < SETTINGS_WORDS; i++)
         words[i] = shm_load(&copy->settings[i]);
+    /* cppcheck-suppress uninitvar */
     memcpy(settings, words, sizeof(words));
     for (int i = 0; i < SETTINGS_LISTS; i++)
         if (settings->lists[i].count > SETTINGS_LIST_MAX)
