@@ -182,8 +182,7 @@ bool
 catalogue_is_called(const struct catalogue_model *model, struct str name)
 {
     struct str own = str_from(model->name);
-    if (name.len > own.len &&
-        name.ptr[name.len - own.len - 1] == '/' &&
+    if (name.len > own.len && name.ptr[name.len - own.len - 1] == '/' &&
         str_equals(str_skip(name, name.len - own.len), own))
         return true;
     for (uint32_t i = 0; i < model->alias_count; i++)

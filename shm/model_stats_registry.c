@@ -65,10 +65,10 @@ model_registry_model(struct segment *segment, const char *name)
 int
 model_registry_provider(struct segment *segment, const char *name)
 {
-    int idx = find_or_insert(segment, segment_provider_name(segment, 0),
-                             &segment->header->provider_high,
-                             segment->provider_max, segment->providers_off,
-                             name);
+    int idx =
+        find_or_insert(segment, segment_provider_name(segment, 0),
+                       &segment->header->provider_high, segment->provider_max,
+                       segment->providers_off, name);
     /* Before a catalogue says the number to anybody. */
     if (idx >= 0 && segment_allocate_provider(segment, (uint32_t)idx) < 0)
         return -ENOSPC;

@@ -239,7 +239,7 @@ reap_column(struct segment *segment, uint32_t column, int64_t now_wall_ms,
                        now_wall_ms, result};
     struct shm_slot *slots = segment_slot(segment, column, 0);
     CHECK(shm_load(&c.shm->state) == SHM_COLUMN_DYING);
-    gates_reap(segment, column); /* its calls have ended with it */
+    gates_reap(segment, column);  /* its calls have ended with it */
     if (!settle_slots(&c, slots)) /* R1, R2 */
         return;
     for (uint32_t i = 0; i < segment->slot_max; i++) /* R3, after all of R2 */

@@ -333,8 +333,7 @@ limits_take(struct request *request, struct fault *fault)
     /* What was kept costs nothing, and no rule is asked (wire.md 2.6). */
     if (UNLIKELY(request->gateway != NULL) &&
         request->gateway->spend_rule_count > 0 &&
-        request->cache.status != CACHE_HIT &&
-        check_spend(request, fault) < 0)
+        request->cache.status != CACHE_HIT && check_spend(request, fault) < 0)
         return -1;
     if ((limits->window_count == 0 || take_windows(request, fault) == 0) &&
         (!has_model_limits(request) || take_model_limits(request, fault) == 0))

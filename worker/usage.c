@@ -77,17 +77,16 @@ is_unlisted(const struct request *request)
 static uint16_t
 flags_of(const struct request *request, bool estimated, bool ambiguous)
 {
-    return (uint16_t)((request->call.stream ? RECORD_STREAM : 0) |
-                      (estimated ? RECORD_ESTIMATED : 0) |
-                      (ambiguous ? RECORD_AMBIGUOUS : 0) |
-                      request->guard_flags |
-                      (request->payload != NULL ? RECORD_PAYLOAD : 0) |
-                      (is_unlisted(request) ? RECORD_UNLISTED : 0) |
-                      (request->clamped ? RECORD_CLAMPED : 0) |
-                      (request->cache.status == CACHE_HIT ? RECORD_CACHED : 0) |
-                      (limits_is_shadow_note(&request->limits)
-                           ? RECORD_WOULD_REFUSE
-                           : 0));
+    return (
+        uint16_t)((request->call.stream ? RECORD_STREAM : 0) |
+                  (estimated ? RECORD_ESTIMATED : 0) |
+                  (ambiguous ? RECORD_AMBIGUOUS : 0) | request->guard_flags |
+                  (request->payload != NULL ? RECORD_PAYLOAD : 0) |
+                  (is_unlisted(request) ? RECORD_UNLISTED : 0) |
+                  (request->clamped ? RECORD_CLAMPED : 0) |
+                  (request->cache.status == CACHE_HIT ? RECORD_CACHED : 0) |
+                  (limits_is_shadow_note(&request->limits) ? RECORD_WOULD_REFUSE
+                                                           : 0));
 }
 
 static void

@@ -42,7 +42,7 @@ enum openai_member {
     MEMBER_MODELS,   /* the chain of fallbacks, and */
     MEMBER_PROVIDER, /* wishes, as OpenRouter has them */
     MEMBER_SESSION,  /* what calls of one session have in common */
-    MEMBER_UNSEEN, /* no model ever sees its strings */
+    MEMBER_UNSEEN,   /* no model ever sees its strings */
 };
 
 extern const struct scan_names openai_names;
