@@ -55,8 +55,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(alone ? again.ascii_bytes >= answer.ascii_bytes
                : again.ascii_bytes == answer.ascii_bytes &&
                      again.content_events == answer.content_events);
-    MUST(memcmp(&again.stated, &answer.stated, sizeof(answer.stated)) == 0);
-    MUST(again.finish_seen == answer.finish_seen && again.bad == answer.bad);
+    MUST(again.usage_seen == answer.usage_seen);
+    if (answer.usage_seen) /* else it may be what an earlier member left */
+        MUST(memcmp(&again.stated, &answer.stated, sizeof(answer.stated)) == 0);
+    /* Of an event that is no JSON, what stands before the fault: where parts are
+     * told where they stand, less of it is looked at. */
+    MUST(alone ? again.finish_seen <= answer.finish_seen
+               : again.finish_seen == answer.finish_seen);
+    MUST(again.bad == answer.bad);
     stream.usage = usage;
     canon_stream_end(&stream);
     MUST(!stream.failed && buf_ok(&out));
