@@ -69,12 +69,12 @@ retry_is_worth(uint16_t status)
 /* ---- the budget of an endpoint ---- */
 
 static struct retry_budget *
-budget_of(struct request *request)
+budget_of(struct request *request, const struct catalogue_endpoint *endpoint)
 {
     struct retries *retries = request->worker->retries;
     uint64_t now_ms = loop_now_ms(request->worker->loop);
     struct retry_budget *budget =
-        &retries->budgets[request->served->endpoint_idx % retries->count];
+        &retries->budgets[endpoint->endpoint_idx % retries->count];
     if (now_ms - budget->since_ms >= WINDOW_MS)
         *budget = (struct retry_budget){.since_ms = now_ms};
     return budget;
@@ -83,16 +83,21 @@ budget_of(struct request *request)
 void
 retry_note_call(struct request *request)
 {
-    struct retry_budget *budget = budget_of(request);
+    struct retry_budget *budget = budget_of(request, request->served);
     budget->calls++;
     if (request->attempts > 1)
         budget->retries++;
 }
 
+/* Of the first candidate, which is asked again. */
 static bool
 is_within_budget(struct request *request)
 {
-    const struct retry_budget *budget = budget_of(request);
+    const struct route_candidate *first = &request->plan.items[0];
+    const struct catalogue_model *model =
+        request->plan.models[first->model].model;
+    const struct retry_budget *budget =
+        budget_of(request, &model->endpoints[first->endpoint]);
     return budget->retries < RETRIES_FREE ||
            budget->retries < budget->calls / RETRY_SHARE;
 }
@@ -188,14 +193,16 @@ retry_go_on(struct request *request, uint8_t cause)
         return false;
     const struct catalogue_provider *failed = request->provider;
     if (!route_next(request)) {
-        if (setting_of(request, SETTING_MAX_ATTEMPTS) == 0)
+        /* Refused before the plan moves: who failed last is still told. */
+        if (setting_of(request, SETTING_MAX_ATTEMPTS) == 0 ||
+            !is_within_budget(request))
             return false;
         request->retry_round++;
         pause = pause_ms(request, request->relay->limits.retry_after_ms);
         if (pause > PAUSE_MAX_MS)
             return false;
         route_again(request);
-        if (!route_next(request) || !is_within_budget(request))
+        if (!route_next(request))
             return false;
     }
     log_info("request=%s while at provider %s: attempt %u came to nothing; "

@@ -252,7 +252,6 @@ judge(struct drafting *d)
                         draft->endpoint->endpoint_idx,
                         draft->item.credential) == HEALTH_COOLING) {
             draft->tier = TIER_COOLING;
-            draft->item.may_skip = true;
         } else if (is_below(d->request, d->wishes, draft)) {
             draft->tier = TIER_BELOW;
         }

@@ -34,7 +34,6 @@ struct route_candidate {
     uint8_t model;      /* of plan.models */
     uint8_t endpoint;   /* of that model */
     uint8_t credential; /* of the provider */
-    bool may_skip;      /* not usable when the plan was made */
 };
 
 struct route_plan {
@@ -45,7 +44,6 @@ struct route_plan {
     /* Names of `models`, decoded; the first is the call's own. */
     char names[ROUTE_MODELS_MAX - 1][CALL_MODEL_BYTES];
     struct prices dearest; /* where candidates differ: the highest of each */
-    uint64_t max_output;   /* of all models; 0: one does not say */
 };
 
 /* The OpenRouter `provider` object, as far as it is no setting. */

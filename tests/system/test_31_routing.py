@@ -310,6 +310,20 @@ class Routing(RoutingCase):
         self.assertEqual((status, self.calls), (200, ["gamma"] * 3))
         self.assertEqual(headers["x-aigw-attempts"], "3")
 
+    def test_retries_are_few_and_who_failed_last_is_told(self):
+        """Ten of a window for each endpoint, where calls are few."""
+        for _ in range(20):
+            self.forget()
+            self.mocks["alpha"].script += ["500"] * 9
+            self.mocks["beta"].script += ["503"] * 9
+            status, headers, _ = self.ask(model="m3", headers={
+                "cf-aig-max-attempts": "10", "cf-aig-retry-delay": "0"})
+            self.assertEqual((status, headers["x-aigw-provider"]),
+                             (503, "beta"))
+            if self.calls == ["alpha", "beta"]:
+                return
+        self.fail("every call was tried again to its end")
+
     def test_a_pause_longer_than_a_client_waits_is_none(self):
         self.mocks["gamma"].script += ["503 3600"]
         status, headers, _ = self.ask(model="m2", headers={
