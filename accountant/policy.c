@@ -107,15 +107,6 @@ set_models(struct segment *segment, const struct catalogue *catalogue,
     }
 }
 
-static int
-find_provider(void *context, struct str name)
-{
-    const struct catalogue *catalogue = context;
-    int found =
-        catalogue == NULL ? -1 : catalogue_find_provider(catalogue, name);
-    return found < 0 ? -1 : (int)catalogue->providers[found].provider_idx;
-}
-
 void
 policy_set_settings(const struct catalogue *catalogue, const char *text,
                     struct entry_policy *policy)
@@ -124,8 +115,8 @@ policy_set_settings(const struct catalogue *catalogue, const char *text,
     if (text == NULL || *text == '\0')
         return;
     buf_init(&reason, 0);
-    if (settings_read(&policy->settings, str_from(text), find_provider,
-                      (void *)(uintptr_t)catalogue, &reason) < 0)
+    if (settings_read(&policy->settings, str_from(text),
+                      catalogue_provider_number, catalogue, &reason) < 0)
         log_warn("the settings of key or group id=%llu are not all "
                  "understood: %s",
                  (unsigned long long)policy->id, buf_cstr(&reason));

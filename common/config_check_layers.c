@@ -72,7 +72,7 @@ check_endpoint(struct check *check, const struct config_endpoint *endpoint,
 }
 
 static int
-find_provider(void *context, struct str name)
+find_provider(const void *context, struct str name)
 {
     const struct config *config = context;
     for (unsigned i = 0; i < config->provider_count; i++)

@@ -119,7 +119,8 @@ put_number(uint32_t *value, const struct setting_row *row, struct str text,
 
 static int
 put_providers(struct settings_providers *list, struct str text,
-              settings_find_provider find, void *context, struct buf *reason)
+              settings_find_provider find, const void *context,
+              struct buf *reason)
 {
     *list = (struct settings_providers){0};
     while (text.len > 0) {
@@ -152,7 +153,8 @@ put_bool(uint32_t *value, struct str text, struct buf *reason)
 
 int
 settings_put(struct settings *settings, enum setting setting, struct str text,
-             settings_find_provider find, void *context, struct buf *reason)
+             settings_find_provider find, const void *context,
+             struct buf *reason)
 {
     const struct setting_row *row = &setting_rows[setting];
     uint32_t value = 0;
@@ -224,7 +226,8 @@ settings_merge(struct settings *lower, const struct settings *upper)
 /* Names that `find` does not know are passed over: each alone is put. */
 static int
 read_providers(struct settings *settings, enum setting setting, struct str text,
-               settings_find_provider find, void *context, struct buf *reason)
+               settings_find_provider find, const void *context,
+               struct buf *reason)
 {
     UNINITIALIZED char known[SETTINGS_TEXT_MAX];
     size_t len = 0;
@@ -248,7 +251,7 @@ read_providers(struct settings *settings, enum setting setting, struct str text,
 
 static int
 read_line(struct settings *settings, struct str line,
-          settings_find_provider find, void *context, struct buf *reason)
+          settings_find_provider find, const void *context, struct buf *reason)
 {
     const char *mark = memchr(line.ptr, '=', line.len);
     size_t len = mark != NULL ? (size_t)(mark - line.ptr) : line.len;
@@ -265,7 +268,8 @@ read_line(struct settings *settings, struct str line,
 
 int
 settings_read(struct settings *settings, struct str text,
-              settings_find_provider find, void *context, struct buf *reason)
+              settings_find_provider find, const void *context,
+              struct buf *reason)
 {
     while (text.len > 0) {
         const char *end = memchr(text.ptr, '\n', text.len);

@@ -71,7 +71,7 @@ struct setting_row {
 extern const struct setting_row setting_rows[SETTINGS];
 
 /* The number of a provider, or -1: none of that name. */
-typedef int (*settings_find_provider)(void *context, struct str name);
+typedef int (*settings_find_provider)(const void *context, struct str name);
 
 static inline bool
 settings_has(const struct settings *settings, enum setting setting)
@@ -90,8 +90,8 @@ int settings_find(struct str name);
  * than its first 60 bytes.
  */
 int settings_put(struct settings *settings, enum setting setting,
-                 struct str text, settings_find_provider find, void *context,
-                 struct buf *reason) MUST_CHECK;
+                 struct str text, settings_find_provider find,
+                 const void *context, struct buf *reason) MUST_CHECK;
 /* Whatever `upper` says in place of what `lower` says; its `set` grows. */
 void settings_merge(struct settings *lower, const struct settings *upper);
 /*
@@ -99,7 +99,7 @@ void settings_merge(struct settings *lower, const struct settings *upper);
  * there any more are left out of their list. 0, -EINVAL.
  */
 int settings_read(struct settings *settings, struct str text,
-                  settings_find_provider find, void *context,
+                  settings_find_provider find, const void *context,
                   struct buf *reason) MUST_CHECK;
 /* What a profile's name is called in values[SETTING_GATEWAY]; never 0. */
 uint32_t settings_name_hash(struct str name);

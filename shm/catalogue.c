@@ -209,6 +209,14 @@ catalogue_find_provider(const struct catalogue *catalogue, struct str name)
     return -1;
 }
 
+int
+catalogue_provider_number(const void *catalogue, struct str name)
+{
+    const struct catalogue *in = catalogue;
+    int found = in == NULL ? -1 : catalogue_find_provider(in, name);
+    return found < 0 ? -1 : (int)in->providers[found].provider_idx;
+}
+
 /* "provider/rest" cut at the first slash; the provider's number or -1. */
 static int
 split_provider(const struct catalogue *catalogue, struct str name,

@@ -158,6 +158,9 @@ catalogue_find_at(const struct catalogue *catalogue, int provider,
 /* The profile whose name has that settings_name_hash(), or NULL. */
 const struct catalogue_gateway *
 catalogue_find_gateway(const struct catalogue *catalogue, uint32_t hash);
+/* A settings_find_provider: provider_idx of that name in a catalogue, or -1; NULL
+ * has none. */
+int catalogue_provider_number(const void *catalogue, struct str name);
 /* Index of the provider of that name, or -1. */
 int catalogue_find_provider(const struct catalogue *catalogue, struct str name);
 

@@ -109,14 +109,6 @@ catalogue_add_endpoints(struct catalogue *catalogue,
 
 /* ---- settings ---- */
 
-static int
-find_provider(void *context, struct str name)
-{
-    const struct catalogue *catalogue = context;
-    int found = catalogue_find_provider(catalogue, name);
-    return found < 0 ? -1 : (int)catalogue->providers[found].provider_idx;
-}
-
 /* Of a provider that is switched off nothing is asked, by any list. */
 static bool
 put_layer(struct catalogue *catalogue, char *const texts[SETTINGS],
@@ -132,8 +124,8 @@ put_layer(struct catalogue *catalogue, char *const texts[SETTINGS],
             buf_printf(error, "%s: it is too long", setting_rows[i].name);
             return false;
         }
-        if (settings_read(layer, str_make(line, (size_t)len), find_provider,
-                          catalogue, error) < 0)
+        if (settings_read(layer, str_make(line, (size_t)len),
+                          catalogue_provider_number, catalogue, error) < 0)
             return false;
     }
     return true;

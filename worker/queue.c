@@ -436,21 +436,6 @@ queue_enter(struct request *request)
     return QUEUE_WAIT;
 }
 
-bool
-queue_would_wait(struct worker *worker, const struct catalogue_model *model,
-                 const struct catalogue_provider *provider,
-                 uint32_t endpoint_idx)
-{
-    struct passage passages[2];
-    int count = passages_of(worker, model, provider, endpoint_idx, passages);
-    for (int i = 0; i < count; i++)
-        if (is_awaited(worker, passages[i].gate) ||
-            gate_busy(worker->heritage->segment, passages[i].gate) >=
-                passages[i].most)
-            return true;
-    return false;
-}
-
 void
 queue_leave(struct request *request)
 {

@@ -51,12 +51,6 @@ enum queue_verdict queue_enter(struct request *request);
 /* Gives its places back, or its place in the queue. Nothing to do without. */
 void queue_leave(struct request *request);
 
-/* Whether a call would have to wait there now, for those who have a choice. */
-bool queue_would_wait(struct worker *worker,
-                      const struct catalogue_model *model,
-                      const struct catalogue_provider *provider,
-                      uint32_t endpoint_idx);
-
 /* relay.c: it has its places; or it has waited for nothing. */
 void relay_turn(struct request *request);
 void relay_turn_failed(struct request *request, const struct fault *fault);

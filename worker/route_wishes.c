@@ -50,18 +50,17 @@ is_absent(struct str value)
     return value.len == 0 || value.ptr[0] == 'n';
 }
 
-/* Whole text, lower case, "-" and "_" alike: "Google Vertex" is not ours to
- * guess, "google-vertex" is. A slug behind a slash names a region or a price
- * class that we do not tell apart. */
+/* What stands behind a slash names a region or a price class, which are not told
+ * apart here. */
 static int
 find_slug(const struct catalogue *catalogue, struct str slug)
 {
-    int found = catalogue_find_provider(catalogue, slug);
+    int number = catalogue_provider_number(catalogue, slug);
     const char *slash = memchr(slug.ptr, '/', slug.len);
-    if (found < 0 && slash != NULL)
-        found = catalogue_find_provider(
+    if (number < 0 && slash != NULL)
+        number = catalogue_provider_number(
             catalogue, str_make(slug.ptr, (size_t)(slash - slug.ptr)));
-    return found < 0 ? -1 : (int)catalogue->providers[found].provider_idx;
+    return number;
 }
 
 static int

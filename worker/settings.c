@@ -48,21 +48,14 @@ find_setting(struct str name)
 }
 
 static int
-find_provider(void *context, struct str name)
-{
-    const struct catalogue *catalogue = context;
-    int found = catalogue_find_provider(catalogue, name);
-    return found < 0 ? -1 : (int)catalogue->providers[found].provider_idx;
-}
-
-static int
 put_field(struct request *request, struct settings *layer, int setting,
           const struct http_field *field, struct fault *fault)
 {
     struct buf reason;
     buf_init(&reason, 0);
-    int r = settings_put(layer, (enum setting)setting, field->value,
-                         find_provider, request->catalogue, &reason);
+    int r =
+        settings_put(layer, (enum setting)setting, field->value,
+                     catalogue_provider_number, request->catalogue, &reason);
     if (r < 0) {
         fault_set(fault, 400, "invalid_request_error", "invalid_field", NULL,
                   "the field `%.*s` is not understood: %s",

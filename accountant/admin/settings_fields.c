@@ -14,13 +14,6 @@ struct edit {
     struct buf values[SETTINGS];
 };
 
-static int
-find_provider(void *context, struct str name)
-{
-    const struct catalogue *catalogue = context;
-    return catalogue == NULL ? -1 : catalogue_find_provider(catalogue, name);
-}
-
 /* The next line `name = value` of a text that settings_read() takes. */
 static bool
 next_line(struct str *text, int *setting, struct str *value)
@@ -90,10 +83,9 @@ apply_one(const cJSON *item, const struct store *store, struct edit *edit,
                                  field);
     struct buf reason;
     buf_init(&reason, 0);
-    bool good =
-        settings_put(&layer, (enum setting)setting, buf_view(text),
-                     find_provider, (void *)(uintptr_t)store_catalogue(store),
-                     &reason) == 0;
+    bool good = settings_put(&layer, (enum setting)setting, buf_view(text),
+                             catalogue_provider_number, store_catalogue(store),
+                             &reason) == 0;
     if (!good)
         admin_error_field(error, field, "'%s': %s", field, buf_cstr(&reason));
     buf_fini(&reason);

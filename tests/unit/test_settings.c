@@ -13,7 +13,7 @@
 #include "tests/test.h"
 
 static int
-find_provider(void *context, struct str name)
+find_provider(const void *context, struct str name)
 {
     (void)context;
     if (str_equals(name, STR_LIT("a")))
