@@ -24,7 +24,7 @@
 // clang-format off
 #define SETTINGS_ROWS(S, a, b) \
     S(a, b, ROUTE, route, ENUM, "default|provider|byok", 0, 0, "default", "", "x-aigw-route", \
-      "default: any provider of the model, by sort; provider: those of providers, in that order; byok: only the group's own credentials") \
+      "default: any provider of the model, by sort; provider: those of providers, in that order; byok: only the group's own credentials, and there are none yet: every call is refused") \
     S(a, b, SORT, sort, ENUM, "order|draw|price|throughput|latency", 0, 0, "order", "", "x-aigw-sort", \
       "which provider first: as configured, a draw weighted by 1/price^2, the cheapest, the fastest, the first to answer") \
     S(a, b, PROVIDERS, providers, PROVIDERS, "", 0, 0, "", "", "x-aigw-providers", \

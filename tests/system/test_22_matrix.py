@@ -11,9 +11,9 @@ import unittest
 import said
 from dialects import (ARGUMENTS, SCENES, TEXT, THOUGHT, TOOL, USED, Chat, Converse,
                       Generate, Messages, Responses)
-from gateway import Gateway, GatewayCase, wait_for
+from every_provider import EveryProvider
+from gateway import wait_for
 from load import Connection
-from mock_provider import MockProvider
 
 CLIENTS = {"chat": Chat, "responses": Responses, "messages": Messages,
            "generate": Generate}
@@ -72,25 +72,8 @@ class Provider:
                      % (status, kind.encode(), length))
 
 
-class Matrix(GatewayCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.mocks, cls.handlers, extra = [], {}, ""
-        for name, (kind, speaks, base, options) in PROVIDERS.items():
-            cls.handlers[name] = Provider(speaks)
-            mock = MockProvider(handler=cls.handlers[name]).start()
-            cls.mocks.append(mock)
-            extra += ("[provider.%s]\nkind = %s\nbase_url = http://127.0.0.1:%d%s\n"
-                      "api_key = sk-upstream-secret-canary\nmodels = *\n%s\n" % (
-                          name, kind, mock.port, base, options))
-        cls.gw = Gateway(extra=extra).start()
-        cls.key = cls.gw.create_key("matrix")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.gw.cleanup()
-        for mock in cls.mocks:
-            mock.stop()
+class Matrix(EveryProvider):
+    providers, handler = PROVIDERS, Provider
 
     def ask(self, client, provider, scene, stream):
         path, body = CLIENTS[client].ask("%s/%s-%s" % (provider, MODEL, scene),

@@ -5,8 +5,8 @@ import json
 import unittest
 
 from dialects import Chat, Converse, Generate, Messages, Responses, frame
-from gateway import Gateway, GatewayCase, wait_for
-from mock_provider import MockProvider
+from every_provider import EveryProvider
+from gateway import wait_for
 
 # name: kind, what it speaks, base path, options, members that its answers may lack
 PROVIDERS = {
@@ -44,25 +44,8 @@ class Provider:
         return whole
 
 
-class Failures(GatewayCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.mocks, cls.handlers, extra = [], {}, ""
-        for name, (kind, speaks, base, options) in PROVIDERS.items():
-            cls.handlers[name] = Provider(speaks)
-            mock = MockProvider(handler=cls.handlers[name]).start()
-            cls.mocks.append(mock)
-            extra += ("[provider.%s]\nkind = %s\nbase_url = http://127.0.0.1:%d%s\n"
-                      "api_key = sk-upstream-secret-canary\nmodels = *\n%s\n" % (
-                          name, kind, mock.port, base, options))
-        cls.gw = Gateway(extra=extra).start()
-        cls.key = cls.gw.create_key("failures")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.gw.cleanup()
-        for mock in cls.mocks:
-            mock.stop()
+class Failures(EveryProvider):
+    providers, handler = PROVIDERS, Provider
 
     def tearDown(self):
         for handler in self.handlers.values():
