@@ -83,6 +83,18 @@ write_policy(uint64_t id, unsigned form, struct entry_policy *policy)
                                   .baseline = (int64_t)form};
     memset(policy->name, 'a' + (int)((id + form) % 26),
            sizeof(policy->name) - 1);
+    for (int i = 0; i < SETTINGS; i++)
+        policy->settings.values[i] = (uint32_t)id * 2 + form % 2;
+}
+
+/* Each setting of one key and one form. */
+static bool
+is_one_layer(uint64_t id, const struct settings *settings)
+{
+    for (int i = 0; i < SETTINGS; i++)
+        if (settings->values[i] != settings->values[0])
+            return false;
+    return settings->values[0] / 2 == (uint32_t)id;
 }
 
 static bool
@@ -102,7 +114,8 @@ is_one_form(uint64_t id, const struct entry_policy *policy)
         if (policy->acl[i].addr[0] != (uint8_t)(id + !lists_who_may) ||
             policy->acl[i].prefix_len != 8 + i)
             return false;
-    return policy->id == id && policy->group_entry == world->group;
+    return policy->id == id && policy->group_entry == world->group &&
+           is_one_layer(id, &policy->settings);
 }
 
 static void
@@ -124,7 +137,9 @@ look_at_policy(const struct key_view *view, uint64_t id)
     expect(key_table_address_allowed(&segment, view, own), 1);
     expect(key_table_address_allowed(&segment, view, next_one), 0);
     expect(key_table_model_allowed(&segment, view, model), model % 2 == id % 2);
-    int rc = entry_look(&segment, view->entry, &policy, &tag);
+    int rc = key_table_settings(&segment, view, false, &policy.settings);
+    expect(rc < 0 ? rc : is_one_layer(id, &policy.settings), 1);
+    rc = entry_look(&segment, view->entry, &policy, &tag);
     bool is_whole = rc == 0 && (tag != view->tag || is_one_form(id, &policy));
     expect(rc < 0 ? rc : is_whole, 1);
 }

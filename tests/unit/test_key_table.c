@@ -232,6 +232,8 @@ TEST(a_look_up_from_before_the_retirement_is_refused_as_stale)
     static const uint8_t anywhere[16];
     CHECK_EQ(key_table_model_allowed(&f.segment, &f.view, 0), -ESTALE);
     CHECK_EQ(key_table_address_allowed(&f.segment, &f.view, anywhere), -ESTALE);
+    struct settings layer;
+    CHECK_EQ(key_table_settings(&f.segment, &f.view, false, &layer), -ESTALE);
     CHECK_TRUE(!key_table_is_current(&f.segment, &f.view));
     fixture_close(&f);
 }
@@ -316,6 +318,8 @@ leave_half_written(struct fixture *f)
     shm_store(&cold->policy[policy].name[0], 0x2020202020202020);
     for (int i = 0; i < SHM_ACL_MAX; i++)
         shm_store(&cold->policy[policy].acl[i].prefix_len, 0);
+    for (int i = 0; i < SETTINGS_WORDS; i++)
+        shm_store(&cold->policy[policy].settings[i], UINT64_MAX);
     shm_store(&cold->budgets[rows][0].limit, 1);
 }
 
@@ -328,6 +332,8 @@ listed_policy(const struct fixture *f)
     p.acl_count = 1;
     p.acl[0].addr[0] = 10;
     p.acl[0].prefix_len = 8;
+    p.settings.set = 1u << SETTING_CACHE_TTL;
+    p.settings.values[SETTING_CACHE_TTL] = 60;
     fixture_budget(&p, 0, SHM_TOKENS, 500);
     return p;
 }
@@ -351,6 +357,12 @@ TEST(a_writer_that_died_in_the_middle_keeps_nobody_waiting)
         CHECK_EQ(key_table_model_allowed(&f.segment, &f.view, 0), 0);
         CHECK_EQ(key_table_address_allowed(&f.segment, &f.view, ours), 1);
         CHECK_EQ(key_table_address_allowed(&f.segment, &f.view, others), 0);
+        struct settings layer;
+        CHECK_EQ(key_table_settings(&f.segment, &f.view, false, &layer), 0);
+        CHECK_EQ(layer.set, p.settings.set);
+        CHECK_EQ(layer.values[SETTING_CACHE_TTL], 60);
+        CHECK_EQ(key_table_settings(&f.segment, &f.view, true, &layer), 0);
+        CHECK_EQ(layer.set, 0); /* the group's */
         CHECK_EQ(entry_look(&f.segment, f.key, &seen, &tag), 0);
         CHECK_EQ(tag, f.key_tag);
         CHECK_EQ(seen.flags, p.flags);
@@ -437,6 +449,20 @@ TEST(models_are_allowed_by_bit_or_all_together)
     CHECK_EQ(key_table_model_allowed(&f.segment, &f.view, 65), 0);
     CHECK_EQ(key_table_model_allowed(&f.segment, &f.view, 0), 0);
     CHECK_EQ(key_table_model_allowed(&f.segment, &f.view, 70000), 0);
+    fixture_close(&f);
+}
+
+TEST(a_damaged_list_of_settings_is_not_longer_than_it_is)
+{
+    struct fixture f;
+    struct settings layer;
+    fixture_open(&f);
+    struct entry_policy p = fixture_key_policy(&f, 2);
+    memset(&p.settings, 0xff, sizeof(p.settings));
+    entry_update(&f.segment, f.key, &p);
+    CHECK_EQ(key_table_settings(&f.segment, &f.view, false, &layer), 0);
+    for (int i = 0; i < SETTINGS_LISTS; i++)
+        CHECK_EQ(layer.lists[i].count, SETTINGS_LIST_MAX);
     fixture_close(&f);
 }
 
