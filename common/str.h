@@ -62,6 +62,16 @@ str_starts_with(struct str s, struct str prefix)
            (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
+/* Its bytes to `out`, which has room for them; behind the last. A view of
+ * nothing may have no pointer, which memcpy() may not be given. */
+static inline char *
+str_copy(char *out, struct str s)
+{
+    if (s.len > 0)
+        memcpy(out, s.ptr, s.len);
+    return out + s.len;
+}
+
 static inline struct str
 str_skip(struct str s, size_t n)
 {

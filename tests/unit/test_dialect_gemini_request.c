@@ -657,6 +657,11 @@ TEST(embeddings_are_one_text_each)
                         "{\"content\":{\"parts\":[{\"inlineData\":{}}]}}",
                         &fault));
     CHECK_STR(str_from(fault.code), "unsupported_content");
+    CHECK_TRUE(!read_at(ENDPOINT_EMBED,
+                        "{\"content\":{\"parts\":[{\"text\":\"a\"},"
+                        "{\"text\":{\"text\":\"b\"}}]}}",
+                        &fault));
+    CHECK_STR(str_from(fault.code), "unsupported_content");
 }
 
 /* ---- written ---- */

@@ -138,23 +138,24 @@ read_input(struct gemini_reading *reading, struct str content)
                            "'content' is not an object.");
     gemini_list_begin(&list, values[1]);
     while (gemini_list_next(&list, &element)) {
-        if (!json_find(element, "text", &text))
+        bool is_text = json_find(element, "text", &text);
+        if (is_text)
+            text = canon_inside(text, &is_text);
+        if (!is_text)
             return scan_refuse(reading->fault, "unsupported_content", "content",
                                "Only texts can be embedded by the provider "
                                "that serves this model.");
-        len += canon_inside(text, NULL).len;
+        len += text.len;
     }
     char *all = canon_alloc(request, len + 1);
-    size_t used = 0;
+    if (all == NULL)
+        return 0; /* told as failed by the request */
+    char *end = all;
     gemini_list_begin(&list, values[1]);
-    while (all != NULL && gemini_list_next(&list, &element)) {
-        if (!json_find(element, "text", &text))
-            continue;
-        text = canon_inside(text, NULL);
-        memcpy(all + used, text.ptr, text.len);
-        used += text.len;
-    }
-    canon_part_add(request, CANON_TEXT)->text = str_make(all, used);
+    while (gemini_list_next(&list, &element) &&
+           json_find(element, "text", &text))
+        end = str_copy(end, canon_inside(text, NULL));
+    canon_part_add(request, CANON_TEXT)->text = str_make(all, len);
     return 0;
 }
 

@@ -283,10 +283,8 @@ join_thoughts(struct canon_request *request, struct canon_message *message)
             return;
         struct canon_part joined = parts[end - 1];
         joined.text = str_make(all, len);
-        for (; i < end; i++) {
-            memcpy(all, parts[i].text.ptr, parts[i].text.len);
-            all += parts[i].text.len;
-        }
+        for (; i < end; i++)
+            all = str_copy(all, parts[i].text);
         parts[out++] = joined;
     }
     request->part_count -= count - out;

@@ -50,11 +50,8 @@ join(struct canon_request *request, const struct str *texts, unsigned count)
     if (out == NULL)
         return str_make(NULL, 0);
     char *at = out;
-    for (unsigned i = 0; i < count; i++) {
-        if (texts[i].len > 0)
-            memcpy(at, texts[i].ptr, texts[i].len);
-        at += texts[i].len;
-    }
+    for (unsigned i = 0; i < count; i++)
+        at = str_copy(at, texts[i]);
     return str_make(out, len);
 }
 
