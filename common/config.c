@@ -180,6 +180,7 @@ config_free(struct config *config)
                 free(*(char **)fields);
         }
     free(config->providers);
+    free(config->credentials);
     free(config->models);
     free(config->endpoints);
     free(config->gateways);

@@ -21,7 +21,9 @@ enum {
     CONFIG_NAME_BYTES = 128,
     CONFIG_LISTEN_MAX = 8,
     CONFIG_MODEL_PROVIDERS_MAX = 8,
-    CONFIG_RING_RECORD_BYTES = 1280, /* SHM_RECORD_MAX, kept for each slot */
+    CONFIG_CREDENTIALS_MAX = 64, /* of a provider, its own api_key among them */
+    CONFIG_CREDENTIAL_NAME_BYTES = 64, /* of NAME in PROVIDER/NAME, with NUL */
+    CONFIG_RING_RECORD_BYTES = 1280,   /* SHM_RECORD_MAX, kept for each slot */
 };
 
 enum provider_kind {
@@ -105,6 +107,15 @@ struct config_provider {
     bool enabled;
     uint64_t builtin_delay_ms; /* builtin: pause before each event */
 };
+/* PROVIDER/NAME: one more credential for it, beside its own `api_key`. */
+struct config_credential {
+    char *name;
+    char *api_key; /* secret */
+    char *group;   /* NULL: everybody's; else that group's own */
+    unsigned weight;
+    char *region; /* bedrock; NULL: the provider's */
+    bool enabled;
+};
 struct config_model {
     char *name;
     struct config_list providers; /* names; empty = those that list it */
@@ -143,6 +154,8 @@ struct config {
     struct config_log log;
     struct config_provider *providers;
     unsigned provider_count;
+    struct config_credential *credentials;
+    unsigned credential_count;
     struct config_model *models;
     unsigned model_count;
     struct config_endpoint *endpoints;

@@ -1,5 +1,6 @@
 /*
- * config_check_layers.c - what endpoints, profiles and settings name is there.
+ * config_check_layers.c - what credentials, endpoints, profiles and settings name is
+ * there.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/config_part.h"
@@ -43,6 +44,84 @@ any_lists(const struct config *config, const char *model)
                 return true;
     }
     return false;
+}
+
+/* ---- [credential.PROVIDER/NAME] ---- */
+
+/* The provider of "PROVIDER/NAME", or NULL; *len: of its name. */
+static const struct config_provider *
+provider_of_name(const struct config *config, const char *name, size_t *len)
+{
+    *len = strcspn(name, "/");
+    for (unsigned i = 0; i < config->provider_count; i++) {
+        const char *own = config->providers[i].name;
+        if (strlen(own) == *len && memcmp(own, name, *len) == 0)
+            return &config->providers[i];
+    }
+    return NULL;
+}
+
+/* The record of a call names it by the hash of its name. */
+static void
+check_others(struct check *check, unsigned idx, size_t provider_len,
+             const struct config_origin *origin)
+{
+    const struct config *config = check->config;
+    const char *name = config->credentials[idx].name;
+    uint32_t hash = settings_name_hash(str_from(name + provider_len + 1));
+    unsigned count = 1;
+    for (unsigned i = 0; i < idx; i++) {
+        const char *other = config->credentials[i].name;
+        if (strncmp(other, name, provider_len + 1) != 0)
+            continue;
+        count++;
+        if (settings_name_hash(str_from(other + provider_len + 1)) == hash)
+            fault(check, CONFIG_SECTION_credential, origin, NULL,
+                  "its name looks like that of %.127s: choose another", other);
+    }
+    if (count == CONFIG_CREDENTIALS_MAX)
+        fault(check, CONFIG_SECTION_credential, origin, NULL,
+              "a provider has at most %d credentials beside its own api_key",
+              CONFIG_CREDENTIALS_MAX - 1);
+}
+
+static void
+check_credential(struct check *check, unsigned idx,
+                 const struct config_origin *origin)
+{
+    const enum config_section section = CONFIG_SECTION_credential;
+    const struct config_credential *credential =
+        &check->config->credentials[idx];
+    const char *full = credential->name;
+    size_t len;
+    const struct config_provider *provider =
+        provider_of_name(check->config, full, &len);
+    const char *name = full[len] == '\0' ? "" : full + len + 1;
+    size_t name_len = strlen(name);
+    if (name_len == 0 || name_len >= CONFIG_CREDENTIAL_NAME_BYTES ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") != name_len ||
+        strcmp(name, "default") == 0) {
+        fault(check, section, origin, NULL,
+              "the section is [credential.PROVIDER/NAME]; NAME has at most %d "
+              "letters, digits, '-', '_' and '.', and \"default\" is the "
+              "provider's own api_key",
+              CONFIG_CREDENTIAL_NAME_BYTES - 1);
+        return;
+    }
+    if (provider == NULL)
+        fault(check, section, origin, NULL, "there is no provider \"%.*s\"",
+              (int)(len < 80 ? len : 80), full);
+    else if (provider->kind == PROVIDER_BUILTIN)
+        fault(check, section, origin, NULL,
+              "provider \"%.80s\" is builtin: it takes no credential",
+              provider->name);
+    else if (provider->kind != PROVIDER_BEDROCK && credential->region != NULL)
+        fault(check, section, origin, "region",
+              "only those of bedrock have one");
+    if (credential->api_key == NULL)
+        fault(check, section, origin, "api_key", "it is missing");
+    check_others(check, idx, len, origin);
 }
 
 /* ---- [endpoint.PROVIDER/MODEL], settings ---- */
@@ -142,6 +221,9 @@ config_check_layers(struct config *config, const struct config_origins *origins,
                     struct buf *error)
 {
     struct check check = {.config = config, .origins = origins, .error = error};
+    for (unsigned i = 0; i < config->credential_count; i++)
+        check_credential(&check, i,
+                         &origins->named[CONFIG_SECTION_credential][i]);
     for (unsigned i = 0; i < config->endpoint_count; i++)
         check_endpoint(&check, &config->endpoints[i],
                        &origins->named[CONFIG_SECTION_endpoint][i]);

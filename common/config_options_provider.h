@@ -1,5 +1,6 @@
 /*
- * config_options_provider.h - the rows of [provider.NAME], for config_options.h.
+ * config_options_provider.h - the rows of [provider.NAME] and
+ * [credential.PROVIDER/NAME], for config_options.h.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AIGW_COMMON_CONFIG_OPTIONS_PROVIDER_H
@@ -67,6 +68,18 @@
       "no: keep it configured, send it nothing") \
     O(provider, delay, builtin_delay_ms, DURATION, "", "0ms", 0, CONFIG_HOUR, RELOAD, \
       "builtin only: pause before each event of an answer")
+
+#define CONFIG_CREDENTIAL_OPTIONS(O) \
+    O(credential, api_key, api_key, SECRET, "", "", 0, 8191, RELOAD, \
+      "the credential: ${ENV}, file:PATH or cred:NAME") \
+    O(credential, group, group, STRING, "", "", 0, 63, RELOAD, \
+      "empty: every call may use it; else only calls of this group's keys: its own (BYOK), used before shared ones") \
+    O(credential, weight, weight, UINT, "shares", "1", 1, 1000, RELOAD, \
+      "its share of the calls, beside the weights of the others; the provider's own api_key has 1") \
+    O(credential, region, region, STRING, "text", "", 0, 64, RELOAD, \
+      "bedrock: the region to sign for; empty: the provider's") \
+    O(credential, enabled, enabled, BOOL, "", "yes", 0, 0, RELOAD, \
+      "no: keep it configured, use it for nothing")
 // clang-format on
 
 #endif

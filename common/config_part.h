@@ -37,6 +37,7 @@ enum config_section {
     CONFIG_SECTION_admin,
     CONFIG_SECTION_log,
     CONFIG_SECTION_provider,
+    CONFIG_SECTION_credential,
     CONFIG_SECTION_model,
     CONFIG_SECTION_endpoint,
     CONFIG_SECTION_gateway,

@@ -29,6 +29,9 @@ config_visit_secrets(struct config *config, config_secret_visitor *visitor,
     visit(CONFIG_SECTION_log, &config->log, visitor, context);
     for (unsigned i = 0; i < config->provider_count; i++)
         visit(CONFIG_SECTION_provider, &config->providers[i], visitor, context);
+    for (unsigned i = 0; i < config->credential_count; i++)
+        visit(CONFIG_SECTION_credential, &config->credentials[i], visitor,
+              context);
     for (unsigned i = 0; i < config->gateway_count; i++)
         visit(CONFIG_SECTION_gateway, &config->gateways[i], visitor, context);
 }

@@ -10,6 +10,8 @@ static const char *const section_texts[CONFIG_SECTION_COUNT] = {
     "Management (/admin/v1/...) and /metrics over TCP.",
     "What is logged, and where to.",
     "One section for each provider; NAME is what models are reached by.",
+    "PROVIDER/NAME: one section for each credential beside the provider's own "
+    "api_key; a group's own ones are used before shared ones.",
     "One section for each model that needs more than its name.",
     "PROVIDER/MODEL: one section for each pair that differs from both.",
     "Profiles: settings of the calls that come by a gateway's path, name it in "
@@ -78,6 +80,8 @@ setting_type_text(const struct setting_row *row)
         return "duration";
     case SETTING_TYPE_PROVIDERS:
         return "list of providers";
+    case SETTING_TYPE_CREDENTIALS:
+        return "list of credentials";
     case SETTING_TYPE_GATEWAY:
         return "gateway";
     }

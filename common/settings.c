@@ -140,6 +140,26 @@ put_providers(struct settings_providers *list, struct str text,
     return 0;
 }
 
+/* "NAME" or "PROVIDER/NAME": that there is one is no matter of form. */
+static int
+put_credentials(struct settings_names *list, struct str text,
+                struct buf *reason)
+{
+    *list = (struct settings_names){0};
+    while (text.len > 0) {
+        const char *comma = memchr(text.ptr, ',', text.len);
+        size_t len = comma != NULL ? (size_t)(comma - text.ptr) : text.len;
+        struct str name = str_trim(str_make(text.ptr, len));
+        text = str_skip(text, comma != NULL ? len + 1 : len);
+        if (name.len == 0 || name.len > SETTINGS_CREDENTIAL_MAX)
+            return refuse(reason, name, "is no name of a credential");
+        if (list->count == SETTINGS_LIST_MAX)
+            return refuse(reason, name, "is one credential too many");
+        list->hash[list->count++] = settings_name_hash(name);
+    }
+    return 0;
+}
+
 static int
 put_bool(uint32_t *value, struct str text, struct buf *reason)
 {
@@ -180,6 +200,9 @@ settings_put(struct settings *settings, enum setting setting, struct str text,
         rc = put_providers(&settings->lists[row->min], text, find, context,
                            reason);
         break;
+    case SETTING_TYPE_CREDENTIALS:
+        rc = put_credentials(&settings->private_keys, text, reason);
+        break;
     case SETTING_TYPE_GATEWAY:
         if (text.len == 0 || text.len > 64)
             rc = refuse(reason, text, "is no name of a gateway");
@@ -219,6 +242,8 @@ settings_merge(struct settings *lower, const struct settings *upper)
         if (setting_rows[i].type == SETTING_TYPE_PROVIDERS)
             lower->lists[setting_rows[i].min] =
                 upper->lists[setting_rows[i].min];
+        else if (setting_rows[i].type == SETTING_TYPE_CREDENTIALS)
+            lower->private_keys = upper->private_keys;
     }
     lower->set |= upper->set;
 }

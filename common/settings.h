@@ -23,7 +23,12 @@ enum setting {
         SETTINGS
 };
 
-enum { SETTINGS_LISTS = 3, SETTINGS_LIST_MAX = 8, SETTINGS_TEXT_MAX = 2048 };
+enum {
+    SETTINGS_LISTS = 3,
+    SETTINGS_LIST_MAX = 8,
+    SETTINGS_TEXT_MAX = 2048,
+    SETTINGS_CREDENTIAL_MAX = 127, /* bytes of "PROVIDER/NAME" */
+};
 enum settings_list { SETTINGS_ORDER, SETTINGS_ONLY, SETTINGS_IGNORE };
 
 enum setting_route { ROUTE_DEFAULT, ROUTE_PROVIDER, ROUTE_BYOK };
@@ -46,6 +51,7 @@ enum setting_type {
     SETTING_TYPE_MS,
     SETTING_TYPE_SECONDS,
     SETTING_TYPE_PROVIDERS,
+    SETTING_TYPE_CREDENTIALS,
     SETTING_TYPE_GATEWAY,
 };
 
@@ -59,6 +65,9 @@ struct settings {
         uint16_t idx[SETTINGS_LIST_MAX]; /* provider_idx of the segment */
         uint16_t pad;
     } lists[SETTINGS_LISTS];
+    struct settings_names { /* PRIVATE_KEYS: settings_name_hash() of each */
+        uint32_t count, hash[SETTINGS_LIST_MAX];
+    } private_keys;
 };
 enum { SETTINGS_WORDS = sizeof(struct settings) / 8 };
 _Static_assert(SETTINGS <= 64, "a bit for each");

@@ -9,7 +9,8 @@
  * NAME     SETTING_NAME; `name` is how aigw.ini and the API spell it.
  * type     ENUM (the words, `|` between), UINT, BOOL (yes|no), MS and SECONDS
  *          (10s, 5m; a bare number in a header is in that unit), PROVIDERS (up
- *          to SETTINGS_LIST_MAX names), GATEWAY (the name of a profile).
+ *          to SETTINGS_LIST_MAX names), CREDENTIALS (as many names of those),
+ *          GATEWAY (the name of a profile).
  * min max  of the number; of PROVIDERS: which list.
  * default  what holds where no layer says anything.
  * cf own   request headers that set it, "" for none: Cloudflare's, ours.
@@ -24,7 +25,7 @@
 // clang-format off
 #define SETTINGS_ROWS(S, a, b) \
     S(a, b, ROUTE, route, ENUM, "default|provider|byok", 0, 0, "default", "", "x-aigw-route", \
-      "default: any provider of the model, by sort; provider: those of providers, in that order; byok: only the group's own credentials, and there are none yet: every call is refused") \
+      "default: any provider of the model, by sort; provider: those of providers, in that order; byok: only credentials of the key's own group, those of private_keys in that order") \
     S(a, b, SORT, sort, ENUM, "order|draw|price|throughput|latency", 0, 0, "order", "", "x-aigw-sort", \
       "which provider first: as configured, a draw weighted by 1/price^2, the cheapest, the fastest, the first to answer") \
     S(a, b, PROVIDERS, providers, PROVIDERS, "", 0, 0, "", "", "x-aigw-providers", \
@@ -35,6 +36,10 @@
       "none of these providers") \
     S(a, b, ALLOW_FALLBACKS, allow_fallbacks, BOOL, "", 0, 0, "yes", "", "", \
       "no: only the first provider, or those of providers, is tried") \
+    S(a, b, PRIVATE_KEYS, private_keys, CREDENTIALS, "", 0, 0, "", "", "", \
+      "of the group's own credentials only these, in this order, each NAME or PROVIDER/NAME; empty: all of them") \
+    S(a, b, BYOK_FALLBACK, byok_fallback, BOOL, "", 0, 0, "no", "", "", \
+      "yes: where the group's own credentials fail, or there are none, route byok goes on to the shared ones") \
     S(a, b, AFFINITY, affinity, ENUM, "off|session|prefix", 0, 0, "off", "", "", \
       "calls of one session, or with the same beginning of the prompt, go to the provider that has it in its cache") \
     S(a, b, MAX_ATTEMPTS, max_attempts, UINT, "", 0, 10, "0", "cf-aig-max-attempts", "x-aigw-max-attempts", \

@@ -8,9 +8,9 @@
 
 #include "shm/catalogue_part.h"
 
-/* "AIGWCAT8". Another number with each change of the format: at an upgrade old
+/* "AIGWCAT9". Another number with each change of the format: at an upgrade old
  * workers meet a new file, and new ones an old. */
-#define CATALOGUE_MAGIC UINT64_C(0x3854414357474941)
+#define CATALOGUE_MAGIC UINT64_C(0x3954414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
@@ -307,6 +307,8 @@ get_settings(struct reader *r, struct settings *settings)
     for (int i = 0; i < SETTINGS_LISTS; i++)
         if (settings->lists[i].count > SETTINGS_LIST_MAX)
             r->bad = true;
+    if (settings->private_keys.count > SETTINGS_LIST_MAX)
+        r->bad = true;
 }
 
 static void

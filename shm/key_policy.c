@@ -199,6 +199,8 @@ load_settings(const struct shm_policy *copy, struct settings *settings)
     for (int i = 0; i < SETTINGS_LISTS; i++)
         if (settings->lists[i].count > SETTINGS_LIST_MAX)
             settings->lists[i].count = SETTINGS_LIST_MAX;
+    if (settings->private_keys.count > SETTINGS_LIST_MAX)
+        settings->private_keys.count = SETTINGS_LIST_MAX;
 }
 
 int

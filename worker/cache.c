@@ -122,12 +122,12 @@ add_fields(const struct request *request, uint64_t out[2])
 static void
 add_choice(const struct request *request, uint64_t out[2])
 {
-    static const enum setting words[] = {SETTING_ROUTE,
-                                         SETTING_ALLOW_FALLBACKS};
+    static const enum setting words[] = {SETTING_ROUTE, SETTING_ALLOW_FALLBACKS,
+                                         SETTING_BYOK_FALLBACK};
     const struct settings *settings = request->settings;
     const uint8_t *seed = request->worker->heritage->secrets->hash_seed;
     struct {
-        uint32_t words[2];
+        uint32_t words[ARRAY_LEN(words)];
         struct settings_providers lists[SETTINGS_LISTS];
     } choice;
     if (settings == &request->catalogue->settings)

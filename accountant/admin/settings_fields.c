@@ -168,6 +168,7 @@ settings_to_json(struct json_writer *json, const char *text)
             json_raw(json, value);
             break;
         case SETTING_TYPE_PROVIDERS:
+        case SETTING_TYPE_CREDENTIALS:
             write_list(json, value);
             break;
         default:

@@ -128,6 +128,8 @@ static const char whole_text[] =
     "names = a=arn:aws:b/c:0, b=d=e\n"
     "on_disconnect = drain\nproxy = http://u:pw@proxy:3128\n"
     "total_timeout = 1h\n"
+    "[credential.groq/team-a]\napi_key = sk-own-one\ngroup = team-a\n"
+    "weight = 3\nenabled = no\n"
     "[provider.builtin]\nkind = builtin\ndelay = 5ms\n"
     "[model.qwen/qwen3-max]\nproviders = groq, builtin\nalias = q3,fast\n"
     "type = chat\ncontext = 32768\nprice_input = 0.15\nprice_output = 2.5\n"
@@ -150,6 +152,11 @@ TEST(every_kind_of_value_is_read)
     CHECK_TRUE(!groq->verify && groq->enabled);
     CHECK_EQ(groq->total_timeout_ms, 3600000);
     CHECK_EQ(groq->names.count, 2);
+    CHECK_EQ(config->credential_count, 1);
+    const struct config_credential *own = &config->credentials[0];
+    CHECK_STR(str_from(own->api_key), "sk-own-one");
+    CHECK_STR(str_from(own->group), "team-a");
+    CHECK_TRUE(own->weight == 3 && !own->enabled && own->region == NULL);
     CHECK_STR(str_from(groq->names.items[0]), "a=arn:aws:b/c:0");
     CHECK_STR(str_from(groq->names.items[1]), "b=d=e");
     CHECK_EQ(config->providers[1].builtin_delay_ms, 5);
@@ -197,6 +204,7 @@ TEST(masked_text_has_no_secret)
     buf_init(&text, 0);
     config_serialize(config, true, &text);
     CHECK_TRUE(strstr(buf_cstr(&text), "sk-upstream") == NULL);
+    CHECK_TRUE(strstr(buf_cstr(&text), "sk-own-one") == NULL);
     CHECK_TRUE(strstr(buf_cstr(&text), "a;b") == NULL);
     CHECK_TRUE(strstr(buf_cstr(&text), "pw") == NULL);
     CHECK_TRUE(strstr(buf_cstr(&text), "api_key = ****\n") != NULL);
@@ -220,9 +228,10 @@ TEST(every_secret_of_a_configuration_can_be_wiped)
     struct buf text;
     buf_init(&text, 0);
     config_visit_secrets(config, overwrite, &count);
-    CHECK_TRUE(count >= 4); /* token, key, base_url, proxy */
+    CHECK_TRUE(count >= 5); /* token, two keys, base_url, proxy */
     config_serialize(config, false, &text);
     CHECK_TRUE(strstr(buf_cstr(&text), "sk-upstream") == NULL);
+    CHECK_TRUE(strstr(buf_cstr(&text), "sk-own-one") == NULL);
     CHECK_TRUE(strstr(buf_cstr(&text), "a;b") == NULL);
     CHECK_TRUE(strstr(buf_cstr(&text), "pw") == NULL);
     config_free(config);
@@ -375,6 +384,24 @@ TEST(what_is_wrong_is_refused_with_its_line)
          "speaks: \"talk\" is not known"},
         {"[provider.a]\nkind = builtin\nmodels = x\nquirks = top_k\n",
          "quirks: \"top_k\" is not known"},
+        {"[credential.a]\napi_key = k\n", "is [credential.PROVIDER/NAME]"},
+        {"[credential.a/default]\napi_key = k\n", "\"default\" is the"},
+        {"[credential.a/b/c]\napi_key = k\n", "is [credential.PROVIDER/NAME]"},
+        {"[credential.a/b]\napi_key = k\n",
+         "t.ini:1: there is no provider \"a\""},
+        {"[credential.builtin/b]\napi_key = k\n", "takes no credential"},
+        {"[provider.a]\nbase_url = http://h\n[credential.a/b]\n",
+         "t.ini:3: api_key: it is missing"},
+        {"[provider.a]\nbase_url = http://h\n[credential.a/b]\n"
+         "api_key = k\nregion = r\n",
+         "t.ini:5: region: only those of bedrock"},
+        {"[provider.a]\nbase_url = http://h\n[credential.a/b]\n"
+         "api_key = k\nweight = 0\n",
+         "out of range: 1 to 1000"},
+        {"[server]\nprivate_keys = a,,b\n", "is no name of a credential"},
+        {"[server]\nprivate_keys = a,b,c,d,e,f,g,h,i\n",
+         "\"i\" is one credential too many"},
+        {"[server]\nbyok_fallback = maybe\n", "neither yes nor no"},
         {"[model.m]\nproviders = builtn\n",
          "there is no provider \"builtn\"; did you mean \"builtin\"?"},
         {"[model.m]\nprice_input = 1e-6\n", "is not a decimal number"},
@@ -403,6 +430,24 @@ TEST(what_is_wrong_is_refused_with_its_line)
                       cases[i].text, buf_cstr(&error), cases[i].reason);
         config_free(config);
     }
+}
+
+/* A health word is kept for each: there is room for so many. */
+TEST(a_provider_has_as_many_credentials_as_there_is_room_for)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    buf_append_cstr(&text, "[provider.a]\nbase_url = http://h/\n");
+    for (int i = 1; i < CONFIG_CREDENTIALS_MAX; i++)
+        buf_printf(&text, "[credential.a/n%d]\napi_key = k%d\n", i, i);
+    struct config *config = load_text(buf_cstr(&text));
+    CHECK_STR(buf_view(&error), "");
+    CHECK_TRUE(config != NULL);
+    config_free(config);
+    buf_append_cstr(&text, "[credential.a/more]\napi_key = k\n");
+    CHECK_TRUE(load_text(buf_cstr(&text)) == NULL);
+    CHECK_TRUE(strstr(buf_cstr(&error), "at most 63 credentials") != NULL);
+    buf_fini(&text);
 }
 
 TEST(addresses_are_understood_as_the_listeners_understand_them)

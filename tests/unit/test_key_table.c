@@ -463,6 +463,7 @@ TEST(a_damaged_list_of_settings_is_not_longer_than_it_is)
     CHECK_EQ(key_table_settings(&f.segment, &f.view, false, &layer), 0);
     for (int i = 0; i < SETTINGS_LISTS; i++)
         CHECK_EQ(layer.lists[i].count, SETTINGS_LIST_MAX);
+    CHECK_EQ(layer.private_keys.count, SETTINGS_LIST_MAX);
     fixture_close(&f);
 }
 
