@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "accountant/admin/admin_state.h"
+#include "accountant/admin/authorise.h"
 #include "accountant/admin/connection.h"
 #include "accountant/admin/operations.h"
 #include "accountant/admin/value.h"
@@ -134,8 +135,9 @@ call_answer(struct call *call, uint16_t status)
     call->status = status;
     if (call->operation != NULL &&
         (call->operation->flags & OPERATION_CHANGES) != 0)
-        log_info("management operation=%s status=%u uid=%lld",
-                 call->operation->name, status, (long long)call->peer_uid);
+        log_info("management operation=%s status=%u member=%s uid=%lld",
+                 call->operation->name, status, call->member.name,
+                 (long long)call->peer_uid);
     if (call->connection != NULL)
         connection_answer(call->connection, call);
     change_end(call);
@@ -221,7 +223,10 @@ call_run(struct call *call, struct str body)
             return;
         }
     }
-    call->operation->handler(call);
+    if (authorise_object(call))
+        call->operation->handler(call);
+    else
+        call_refuse(call);
 }
 
 struct call_question {

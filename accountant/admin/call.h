@@ -13,6 +13,7 @@
 #include <cjson/cJSON.h>
 
 #include "accountant/admin/admin_error.h"
+#include "accountant/admin/member.h"
 #include "accountant/admin/query.h"
 #include "accountant/store.h"
 #include "common/json_write.h"
@@ -32,9 +33,11 @@ struct call {
     struct query query;
     cJSON *body; /* NULL for operations without one */
     struct admin_error error;
-    bool head_only;    /* HEAD: the answer's body is not sent */
-    const char *allow; /* of a 405 */
-    int64_t peer_uid;  /* for the log of changes */
+    bool head_only;       /* HEAD: the answer's body is not sent */
+    const char *allow;    /* of a 405 */
+    int64_t peer_uid;     /* for the log of changes */
+    struct member member; /* who calls; of role MEMBER_NOBODY: error is set, or
+                             it is an operation that needs nobody */
 
     uint16_t status;
     const char *content_type;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accountant/admin/authorise.h"
 #include "accountant/admin/call.h"
 #include "accountant/admin/guard.h"
 #include "accountant/admin/operations.h"
@@ -185,7 +186,10 @@ call_prepare(struct connection *c, struct call *call,
         call->allow = NULL;
         return;
     }
+    bool by_socket = http_field_count(head, STR_LIT("x-aigw-via")) == 0;
+    member_set_owner(&call->member, by_socket ? "socket" : "admin");
     if (operation != NULL &&
+        authorise_operation(&call->member, operation, error) &&
         query_parse(&call->query, head->query, operation->query, error))
         call->operation = operation;
 }

@@ -11,6 +11,7 @@
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/settings_fields.h"
 #include "accountant/admin/value.h"
+#include "accountant/admin/view.h"
 
 enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000, NOTE_MAX = 200 };
 #define LIMIT_MAX (UINT64_C(1) << 48)
@@ -18,8 +19,7 @@ enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000, NOTE_MAX = 200 };
 static const struct group *
 group_of_path(struct call *call)
 {
-    const struct group *group =
-        store_group_named(call->store, call->path_params[0]);
+    const struct group *group = view_group_named(call, call->path_params[0]);
     if (group == NULL)
         call_fail(call, 404, "group_not_found", "Group '%.64s' does not exist.",
                   call->path_params[0]);
@@ -126,8 +126,8 @@ op_groups_list(struct call *call)
     json_object_begin(json);
     json_key(json, "data");
     json_array_begin(json);
-    const struct group *group = store_group_next(call->store, 0);
-    for (; group != NULL; group = store_group_next(call->store, group->id)) {
+    const struct group *group = view_group_next(call, 0);
+    for (; group != NULL; group = view_group_next(call, group->id)) {
         if (total >= (page - 1) * limit && total < page * limit)
             group_to_json(json, call->store, group);
         total++;

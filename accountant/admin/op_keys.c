@@ -11,6 +11,7 @@
 #include "accountant/admin/key_fields.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/op_keys.h"
+#include "accountant/admin/view.h"
 #include "common/hash.h"
 #include "common/log.h"
 
@@ -28,7 +29,7 @@ key_of_path(struct call *call)
                   "/admin/v1/keys?ref=NAME.");
         return NULL;
     }
-    const struct gateway *key = store_gateway(call->store, id);
+    const struct gateway *key = view_key(call, id);
     if (key == NULL)
         call_fail(call, 404, "key_not_found", "There is no key with id %s.",
                   text);

@@ -11,9 +11,10 @@
 const struct gateway *key_of_path(struct call *call) MUST_CHECK;
 /*
  * key_of_ref - by name, id or whole key, in that order. `group` NULL: any; a
- * name that two groups have is refused then. NULL: error set.
+ * name that two groups have is refused then. Only what the call's member sees.
+ * NULL: error set.
  */
-const struct gateway *key_of_ref(const struct store *store, const char *ref,
+const struct gateway *key_of_ref(const struct call *call, const char *ref,
                                  const char *group,
                                  struct admin_error *error) MUST_CHECK;
 

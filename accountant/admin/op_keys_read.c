@@ -9,19 +9,19 @@
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/op_keys.h"
 #include "accountant/admin/value.h"
+#include "accountant/admin/view.h"
 
 enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000, REF_MAX = 256 };
 
 /* The one key of that name; *many: more than one group has it. */
 static const struct gateway *
-key_named_anywhere(const struct store *store, const char *name, bool *many)
+key_named_anywhere(const struct call *call, const char *name, bool *many)
 {
     const struct gateway *found = NULL;
-    const struct group *group = store_group_next(store, 0);
+    const struct group *group = view_group_next(call, 0);
     *many = false;
-    for (; group != NULL; group = store_group_next(store, group->id)) {
-        const struct gateway *key =
-            store_gateway_named(store, group->name, name);
+    for (; group != NULL; group = view_group_next(call, group->id)) {
+        const struct gateway *key = view_key_named(call, group->name, name);
         if (key != NULL && found != NULL)
             *many = true;
         if (found == NULL)
@@ -49,13 +49,13 @@ refuse_ref(const char *ref, struct admin_error *error)
 }
 
 const struct gateway *
-key_of_ref(const struct store *store, const char *ref, const char *group,
+key_of_ref(const struct call *call, const char *ref, const char *group,
            struct admin_error *error)
 {
     bool many = false;
     const struct gateway *key = group != NULL
-                                    ? store_gateway_named(store, group, ref)
-                                    : key_named_anywhere(store, ref, &many);
+                                    ? view_key_named(call, group, ref)
+                                    : key_named_anywhere(call, ref, &many);
     if (many) {
         admin_error_set(error, 409, "ambiguous_name",
                         "More than one group has a key named '%.64s': name "
@@ -67,10 +67,10 @@ key_of_ref(const struct store *store, const char *ref, const char *group,
         char *end = NULL;
         uint64_t id = strtoull(ref, &end, 10);
         if (*end == '\0')
-            key = store_gateway(store, id);
+            key = view_key(call, id);
     }
     if (key == NULL && strncmp(ref, "sk-", 3) == 0)
-        key = store_gateway_by_key(store, str_from(ref));
+        key = view_key_by_value(call, str_from(ref));
     return key != NULL ? key : refuse_ref(ref, error);
 }
 
@@ -126,8 +126,7 @@ op_keys_lookup(struct call *call)
                            REF_MAX, &call->error)
               : NULL;
     const struct gateway *key =
-        ref == NULL ? NULL
-                    : key_of_ref(call->store, ref, group_name, &call->error);
+        ref == NULL ? NULL : key_of_ref(call, ref, group_name, &call->error);
     if (key == NULL) {
         call_refuse(call);
         return;
@@ -191,7 +190,7 @@ read_filter(struct call *call, struct key_filter *filter, uint64_t *page,
     struct admin_error *error = &call->error;
     filter->name = query_get(&call->query, "name");
     if (group != NULL) {
-        const struct group *found = store_group_named(call->store, group);
+        const struct group *found = view_group_named(call, group);
         if (found == NULL)
             return admin_error_set(error, 404, "group_not_found",
                                    "Group '%.64s' does not exist.", group);
@@ -211,7 +210,7 @@ op_keys_list(struct call *call)
     const char *ref = query_get(&call->query, "ref");
     if (ref != NULL) {
         const struct gateway *key = key_of_ref(
-            call->store, ref, query_get(&call->query, "group"), &call->error);
+            call, ref, query_get(&call->query, "group"), &call->error);
         if (key == NULL)
             call_refuse(call);
         else
@@ -226,8 +225,8 @@ op_keys_list(struct call *call)
     json_object_begin(&call->json);
     json_key(&call->json, "data");
     json_array_begin(&call->json);
-    const struct gateway *key = store_gateway_next(call->store, 0);
-    for (; key != NULL; key = store_gateway_next(call->store, key->id)) {
+    const struct gateway *key = view_key_next(call, 0);
+    for (; key != NULL; key = view_key_next(call, key->id)) {
         if (!filter_admits(&filter, call->store, key))
             continue;
         if (total >= first && total < first + limit)

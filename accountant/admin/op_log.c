@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "accountant/admin/object_json.h"
+#include "accountant/admin/view.h"
 #include "accountant/ledger/ledger_payload.h"
 #include "accountant/payloads.h"
 
@@ -32,7 +33,10 @@ work_free(void *context)
 static bool
 take_row(const struct ledger_row *row, void *context)
 {
-    struct log_work *work = context;
+    struct call *call = context;
+    struct log_work *work = call->work;
+    if (!view_sees_group(call, row->group_id))
+        return true;
     work->row = *row;
     work->found = true;
     return false;
@@ -45,8 +49,8 @@ log_work(struct ledger *ledger, struct ledger_snapshot *snapshot, void *context)
     struct ledger_row_filter filter = {
         .cause = -1, .listed_only = true, .request_id = work->request_id};
     uint64_t id[2];
-    work->result = ledger_scan_rows(ledger, snapshot, &filter, take_row, work,
-                                    &work->error);
+    work->result = ledger_scan_rows(ledger, snapshot, &filter, take_row,
+                                    context, &work->error);
     if (work->result != 0 || !work->found || !work->wants_payload ||
         !ledger_request_id(work->request_id, id))
         return;

@@ -12,6 +12,7 @@
 
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/op_keys.h"
+#include "accountant/admin/view.h"
 #include "accountant/ledger_report.h"
 #include "shm/layout.h"
 
@@ -133,8 +134,7 @@ read_key(struct call *call, const char *group_name, uint64_t *key_id)
     const char *ref = query_get(&call->query, "key");
     if (ref == NULL)
         return true;
-    const struct gateway *key =
-        key_of_ref(call->store, ref, group_name, &call->error);
+    const struct gateway *key = key_of_ref(call, ref, group_name, &call->error);
     if (key != NULL) {
         *key_id = key->id;
         return true;
@@ -224,8 +224,9 @@ read_filter(struct call *call, struct logs_work *work)
         !read_order(query_get(query, "order"), &filter->oldest_first, error) ||
         !read_metadata(call, work))
         return false;
+    filter->group_id = view_only_group(call);
     if (group_name != NULL) {
-        const struct group *group = store_group_named(call->store, group_name);
+        const struct group *group = view_group_named(call, group_name);
         if (group == NULL)
             return admin_error_set(error, 404, "group_not_found",
                                    "Group '%.64s' does not exist.", group_name);
@@ -237,7 +238,10 @@ read_filter(struct call *call, struct logs_work *work)
 static bool
 take_row(const struct ledger_row *row, void *context)
 {
-    struct logs_work *work = context;
+    struct call *call = context;
+    struct logs_work *work = call->work;
+    if (!view_sees_group(call, row->group_id))
+        return true;
     if (work->count == work->limit) {
         work->more = true;
         return false;
@@ -252,7 +256,7 @@ logs_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
 {
     struct logs_work *work = ((struct call *)context)->work;
     work->result = ledger_scan_rows(ledger, snapshot, &work->filter, take_row,
-                                    work, &work->error);
+                                    context, &work->error);
 }
 
 static const struct {

@@ -177,7 +177,7 @@ op_models_list(struct call *call)
     struct json_writer *json = &call->json;
     uint64_t total = 0;
     if (ref != NULL) {
-        key = key_of_ref(call->store, ref, NULL, &call->error);
+        key = key_of_ref(call, ref, NULL, &call->error);
         if (key == NULL) {
             call_refuse(call);
             return;

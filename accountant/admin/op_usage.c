@@ -9,6 +9,7 @@
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/op_keys.h"
 #include "accountant/admin/usage_table.h"
+#include "accountant/admin/view.h"
 #include "common/clock.h"
 
 #define MINUTE_MS INT64_C(60000)
@@ -124,8 +125,9 @@ read_question(struct call *call, struct usage_work *work)
         !read_by(query_get(query, "by"), &by, &work->resolution, error) ||
         !read_resolution(call, work, to_is_now))
         return false;
+    work->group_id = view_only_group(call);
     if (group_name != NULL) {
-        const struct group *group = store_group_named(call->store, group_name);
+        const struct group *group = view_group_named(call, group_name);
         if (group == NULL)
             return admin_error_set(error, 404, "group_not_found",
                                    "Group '%.64s' does not exist.", group_name);
@@ -133,7 +135,7 @@ read_question(struct call *call, struct usage_work *work)
     }
     if (key_ref != NULL) {
         const struct gateway *key =
-            key_of_ref(call->store, key_ref, group_name, error);
+            key_of_ref(call, key_ref, group_name, error);
         if (key == NULL)
             return false;
         work->key_id = key->id;
@@ -145,8 +147,10 @@ read_question(struct call *call, struct usage_work *work)
 static bool
 add_bucket(const struct ledger_usage *bucket, void *context)
 {
-    struct usage_work *work = context;
-    return usage_table_add(&work->table, bucket);
+    struct call *call = context;
+    struct usage_work *work = call->work;
+    return !view_sees_group(call, bucket->group_id) ||
+           usage_table_add(&work->table, bucket);
 }
 
 static void
@@ -156,7 +160,7 @@ usage_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
     struct usage_work *work = ((struct call *)context)->work;
     work->result = ledger_scan_usage(
         ledger, snapshot, work->resolution, work->from_ms, work->to_ms,
-        work->group_id, work->key_id, add_bucket, work, &work->error);
+        work->group_id, work->key_id, add_bucket, context, &work->error);
     usage_table_sort(&work->table);
 }
 

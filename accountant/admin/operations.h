@@ -14,6 +14,25 @@ enum operation_flags {
     OPERATION_BODY = 1,    /* takes a JSON object */
     OPERATION_CHANGES = 2, /* is written to the log */
     OPERATION_METRICS = 4, /* no secret: open to loopback without a token */
+    OPERATION_OPEN = 8,    /* needs nobody: a page, a login */
+};
+
+/* Of which group an operation is, for a token that is bound to some. */
+enum operation_bound {
+    BOUND_NEVER,      /* of all groups: not for such a token */
+    BOUND_FREE,       /* of none */
+    BOUND_KEY,        /* of the path's key */
+    BOUND_GROUP,      /* of the path's group */
+    BOUND_BODY,       /* of the body's "group"; absent: default */
+    BOUND_BODY_NAMED, /* of the body's "group", which must be there */
+    BOUND_SEEN,       /* of those that view.h shows the handler */
+};
+
+/* Who may. All zero: an owner of all groups with all scopes. */
+struct operation_access {
+    enum member_role role; /* the least */
+    uint32_t scopes;       /* member_scope bits: all of them */
+    enum operation_bound bound;
 };
 
 struct operation {
@@ -23,6 +42,7 @@ struct operation {
     const char *query; /* names of its parameters, blanks between */
     void (*handler)(struct call *call);
     unsigned flags; /* operation_flags */
+    struct operation_access access;
 };
 
 /*
