@@ -46,7 +46,8 @@ COMMON_SRC     := $(wildcard common/*.c common/net/*.c)
 SHM_SRC        := $(wildcard shm/*.c)
 WORKER_SRC     := $(wildcard worker/*.c worker/dialect/*.c worker/provider/*.c)
 LEDGER_SRC     := $(wildcard accountant/ledger/*.c)
-ACCOUNTANT_SRC := $(wildcard accountant/*.c accountant/admin/*.c)
+ACCOUNTANT_SRC := $(wildcard accountant/*.c accountant/admin/*.c \
+                  accountant/admin/dialect/*.c)
 MASTER_SRC     := $(wildcard master/*.c)
 
 # `make V=1` shows the commands.

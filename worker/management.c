@@ -9,6 +9,7 @@
 #include "common/net/http_reply.h"
 #include "worker/error_reply.h"
 #include "worker/relay_parts.h"
+#include "worker/request_path.h"
 
 /* Of the client's fields, and of the answer's. */
 static const char *const passing_up[] = {
@@ -56,6 +57,35 @@ is_mapped(const uint8_t addr16[16])
     return memcmp(addr16, v4, sizeof(v4)) == 0;
 }
 
+/* Other systems' clients say who they are in fields of their own, and sign some:
+ * they get all that are not between two neighbours, and none of our marks. */
+static bool
+is_handed_on(const struct http_head *head, const struct http_field *field)
+{
+    return !http_field_is_hop_by_hop(head, field->name) &&
+           field->which != HTTP_NAME_HOST &&
+           field->which != HTTP_NAME_CONTENT_LENGTH &&
+           field->which != HTTP_NAME_CONTENT_ENCODING &&
+           field->which != HTTP_NAME_EXPECT &&
+           field->which != HTTP_NAME_X_REQUEST_ID &&
+           !str_equals_nocase(str_cut(field->name, 7), STR_LIT("x-aigw-"));
+}
+
+static void
+add_fields(struct request *request, struct buf *out)
+{
+    const struct http_head *head = &request->head;
+    bool foreign = request->path->foreign;
+    if (foreign && head->host.len > 0)
+        http_field_named(out, STR_LIT("x-aigw-host"), head->host);
+    for (unsigned i = 0; i < head->field_count; i++) {
+        const struct http_field *field = &head->fields[i];
+        if (foreign ? is_handed_on(head, field)
+                    : is_one_of(field->name, passing_up, ARRAY_LEN(passing_up)))
+            http_field(out, field->name, field->value);
+    }
+}
+
 static void
 make_head(struct request *request)
 {
@@ -81,9 +111,7 @@ make_head(struct request *request)
     buf_append_str(out, STR_LIT("\r\nx-request-id: "));
     buf_append_cstr(out, request->id);
     buf_append_str(out, STR_LIT("\r\n"));
-    for (unsigned i = 0; i < head->field_count; i++)
-        if (is_one_of(head->fields[i].name, passing_up, ARRAY_LEN(passing_up)))
-            http_field(out, head->fields[i].name, head->fields[i].value);
+    add_fields(request, out);
     if (buf_len(&request->body) > 0 || head->method == HTTP_POST ||
         head->method == HTTP_PUT || head->method == HTTP_PATCH)
         http_field_u64(out, "Content-Length", buf_len(&request->body));

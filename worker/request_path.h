@@ -39,6 +39,7 @@ struct path_row {
     uint8_t plane;                 /* enum path_plane */
     bool stream; /* the path says that the answer is a stream */
     bool admin;  /* on admin listeners only; the accountant answers */
+    bool foreign; /* of another system's management: all fields are handed on */
     bool needs_key;
     bool has_steps; /* the body holds the calls: request_universal.c */
     /* Answers at once; NULL: a model call or management. `rest`: what `*` stood

@@ -24,6 +24,8 @@
 #define MODEL  .rest = REST_MODEL
 #define ASK(a) GETS, .needs_key = true, .answer = self_service_##a
 #define ADMIN  ALL, .admin = true
+/* Management in another system's words: accountant/admin/dialect/dialects.c. */
+#define FOREIGN ADMIN, .foreign = true
 #define GEMINI(v)                                                              \
     {v "/models/*:generateContent", CALL(gemini, GENERATE), MODEL},            \
         {v "/models/*:streamGenerateContent", CALL(gemini, GENERATE), MODEL,   \
@@ -80,6 +82,7 @@ const struct path_row path_rows[] = {
     {"/client/v4/accounts/?/ai/v1/*", ALL, .needs_key = true, .rest = REST_PATH, .plane = PLANE_CF_REST},
     {"/ai/run/*", CALL(workers_ai, RUN), MODEL, .plane = PLANE_CF_REST},
     {"/ai/v1/*", ALL, .needs_key = true, .rest = REST_PATH, .plane = PLANE_CF_REST},
+    {"/client/v4/*", FOREIGN},
     {"/v1/?/ai/run/*", ALL, .needs_key = true, .plane = PLANE_CF_GATEWAY, .answer = refuse_gateway},
     {"/v1/?/?", POSTS, .needs_key = true, .plane = PLANE_CF_GATEWAY, .has_steps = true},
     {"/v1/?/?/?/*", ALL, .needs_key = true, .rest = REST_PATH, .plane = PLANE_CF_GATEWAY},

@@ -28,6 +28,7 @@ call_create(struct admin *admin, struct connection *connection)
     call->store = admin->store;
     call->connection = connection;
     call->content_type = "application/json";
+    buf_init(&call->fields, 0);
     buf_init(&call->reply, REPLY_MAX_BYTES);
     json_writer_init(&call->json, &call->reply);
     admin->call_count++;
@@ -63,6 +64,7 @@ call_free(struct call *call)
         call->work_free(call->work);
     cJSON_Delete(call->body);
     query_fini(&call->query);
+    buf_fini(&call->fields);
     buf_fini(&call->reply);
     free(call);
     admin->call_count--;
@@ -121,6 +123,22 @@ call_change_begin(struct call *call, char kind, uint64_t number)
     return !busy;
 }
 
+/* Ends the call, and only then tells: whoever is told may begin another change
+ * of the same object. */
+static void
+answer_inside(struct call *call)
+{
+    void (*answered)(void *, uint16_t, struct str) = call->answered;
+    void *context = call->answered_context;
+    struct buf reply = call->reply;
+    uint16_t status = call->status;
+    buf_init(&call->reply, 0);
+    change_end(call);
+    call_free(call);
+    answered(context, status, buf_view(&reply));
+    buf_fini(&reply);
+}
+
 void
 call_answer(struct call *call, uint16_t status)
 {
@@ -138,6 +156,10 @@ call_answer(struct call *call, uint16_t status)
         log_info("management operation=%s status=%u member=%s uid=%lld",
                  call->operation->name, status, call->member.name,
                  (long long)call->peer_uid);
+    if (call->answered != NULL) {
+        answer_inside(call);
+        return;
+    }
     if (call->connection != NULL)
         connection_answer(call->connection, call);
     change_end(call);
@@ -210,8 +232,53 @@ call_fail_store(struct call *call, int error, const char *reason)
 }
 
 void
+call_find(struct call *call, enum http_method method, struct str path,
+          struct str query)
+{
+    const struct operation *operation = operations_find(
+        method, path, call->path_params, &call->allow, &call->error);
+    if (operation != NULL &&
+        authorise_operation(&call->member, operation, &call->error) &&
+        query_parse(&call->query, query, operation->query, &call->error))
+        call->operation = operation;
+}
+
+/* Operation and body are there. */
+static void
+start(struct call *call)
+{
+    if (authorise_object(call))
+        call->operation->handler(call);
+    else
+        call_refuse(call);
+}
+
+void
+call_run_inside(struct call *call, cJSON *body)
+{
+    bool takes_body = call->operation != NULL &&
+                      (call->operation->flags & OPERATION_BODY) != 0;
+    if (takes_body) {
+        call->body = body != NULL ? body : cJSON_CreateObject();
+    } else {
+        CHECK(call->operation == NULL || body == NULL);
+        cJSON_Delete(body);
+    }
+    if (takes_body && call->body == NULL)
+        call_fail(call, 503, "overloaded", "Out of memory.");
+    else if (call->operation == NULL)
+        call_refuse(call);
+    else
+        start(call);
+}
+
+void
 call_run(struct call *call, struct str body)
 {
+    if (call->begin != NULL) {
+        call->begin(call, body);
+        return;
+    }
     if (call->operation == NULL) {
         call_refuse(call);
         return;
@@ -223,10 +290,7 @@ call_run(struct call *call, struct str body)
             return;
         }
     }
-    if (authorise_object(call))
-        call->operation->handler(call);
-    else
-        call_refuse(call);
+    start(call);
 }
 
 struct call_question {

@@ -17,6 +17,7 @@
 #include "accountant/admin/query.h"
 #include "accountant/store.h"
 #include "common/json_write.h"
+#include "common/net/http_parse.h"
 
 struct admin;
 struct connection;
@@ -38,9 +39,17 @@ struct call {
     int64_t peer_uid;     /* for the log of changes */
     struct member member; /* who calls; of role MEMBER_NOBODY: error is set, or
                              it is an operation that needs nobody */
+    /* Not NULL: takes the body instead of an operation (another system's
+     * request, see dialect/dialect.h), and answers. */
+    void (*begin)(struct call *call, struct str body);
+    /* Of a call without a connection: told of the answer when the call is
+     * gone. */
+    void (*answered)(void *context, uint16_t status, struct str reply);
+    void *answered_context;
 
     uint16_t status;
     const char *content_type;
+    struct buf fields; /* of the answer's head, besides the usual */
     struct buf reply;
     struct json_writer json; /* onto reply */
 
@@ -54,8 +63,15 @@ struct call {
 };
 
 struct call *call_create(struct admin *admin, struct connection *connection);
+/* Which operation, by method, path and query as sent, if call->member may run
+ * it; else call->error is set. */
+void call_find(struct call *call, enum http_method method, struct str path,
+               struct str query);
 /* The body is there: parses it where the operation takes one, and begins. */
 void call_run(struct call *call, struct str body);
+/* The same from inside, with a body that is parsed already: it is taken; NULL
+ * is an empty object. */
+void call_run_inside(struct call *call, cJSON *body);
 
 /* ---- for operations; the call is gone after each of these ---- */
 void call_answer(struct call *call, uint16_t status);

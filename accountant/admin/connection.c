@@ -16,6 +16,7 @@
 
 #include "accountant/admin/authorise.h"
 #include "accountant/admin/call.h"
+#include "accountant/admin/dialect/dialect.h"
 #include "accountant/admin/guard.h"
 #include "accountant/admin/operations.h"
 #include "common/net/http_parse.h"
@@ -147,6 +148,7 @@ connection_answer(struct connection *c, struct call *call)
     http_field_cstr(&c->out, "cache-control", "no-store");
     if (call->allow != NULL)
         http_field_cstr(&c->out, "allow", call->allow);
+    buf_append_str(&c->out, buf_view(&call->fields));
     http_field_u64(&c->out, "content-length", buf_len(&call->reply));
     http_reply_end(&c->out, c->http_minor, c->keep_alive);
     if (!c->head_only)
@@ -174,6 +176,13 @@ call_prepare(struct connection *c, struct call *call,
                         "Only root, the server's own user and members of the "
                         "group 'aigw' may use this socket. Ask for: adduser "
                         "USER aigw");
+        return;
+    }
+    const struct dialect *dialect = dialect_of_path(head->path);
+    if (dialect != NULL) {
+        struct str bytes = str_make(buf_ptr(&c->in), head->bytes);
+        if (!dialect_begin(dialect, call, bytes))
+            admin_error_set(error, 503, "overloaded", "Out of memory.");
         return;
     }
     const struct operation *operation = operations_find(
@@ -279,6 +288,7 @@ connection_read_body(struct connection *c)
     }
     c->keep_alive = false;
     call->operation = NULL;
+    call->begin = NULL;
     if (buf_ok(&c->body))
         call_fail(call, 400, "bad_request", "The body's framing is broken.");
     else

@@ -51,24 +51,50 @@ add_failure(struct guard *guard, uint64_t tag, uint64_t now_ms)
     guard->rows[row].clear_ms = clear_ms + GUARD_FORGET_MS;
 }
 
+/* Whether guesses from there count, and whose they are. */
+static bool
+is_remote(const struct guard *guard, const struct http_head *head,
+          uint64_t *tag)
+{
+    struct str via = http_field_find(head, STR_LIT("x-aigw-via"));
+    struct str client = http_field_find(head, STR_LIT("x-aigw-client"));
+    *tag = hash_siphash(guard->seed, client.ptr, client.len);
+    return via.len > 0 && !str_equals(via, STR_LIT("tcp-loopback"));
+}
+
+bool
+guard_makes_wait(const struct guard *guard, const struct http_head *head,
+                 uint64_t now_ms, struct admin_error *error)
+{
+    uint64_t tag;
+    if (!is_remote(guard, head, &tag) || !is_waiting(guard, tag, now_ms))
+        return false;
+    admin_error_set(error, 429, "too_many_failures",
+                    "Too many wrong tokens came from this address. Wait a "
+                    "minute.");
+    return true;
+}
+
+void
+guard_failed(struct guard *guard, const struct http_head *head, uint64_t now_ms)
+{
+    uint64_t tag;
+    if (is_remote(guard, head, &tag))
+        add_failure(guard, tag, now_ms);
+}
+
 bool
 guard_allows(struct guard *guard, const struct http_head *head,
              const char *token, bool is_metrics, uint64_t now_ms,
              struct admin_error *error)
 {
-    struct str via = http_field_find(head, STR_LIT("x-aigw-via"));
-    struct str client = http_field_find(head, STR_LIT("x-aigw-client"));
-    bool remote = via.len > 0 && !str_equals(via, STR_LIT("tcp-loopback"));
-    uint64_t tag = hash_siphash(guard->seed, client.ptr, client.len);
-    if (remote && is_waiting(guard, tag, now_ms))
-        return admin_error_set(error, 429, "too_many_failures",
-                               "Too many wrong tokens came from this address. "
-                               "Wait a minute.");
+    if (guard_makes_wait(guard, head, now_ms, error))
+        return false;
     if (access_head_allowed(head, token, is_metrics, error))
         return true;
     /* Without a token nothing was guessed. */
-    if (remote && error->status == 401 &&
+    if (error->status == 401 &&
         http_field_count(head, STR_LIT("authorization")) > 0)
-        add_failure(guard, tag, now_ms);
+        guard_failed(guard, head, now_ms);
     return false;
 }

@@ -25,6 +25,12 @@ struct guard {
 };
 
 void guard_init(struct guard *guard);
+/* 429 in *error: the address of this request waits. */
+bool guard_makes_wait(const struct guard *guard, const struct http_head *head,
+                      uint64_t now_ms, struct admin_error *error);
+/* A wrong token came with it. */
+void guard_failed(struct guard *guard, const struct http_head *head,
+                  uint64_t now_ms);
 /* access_head_allowed() with that memory; 429 while the address waits. */
 bool guard_allows(struct guard *guard, const struct http_head *head,
                   const char *token, bool is_metrics, uint64_t now_ms,

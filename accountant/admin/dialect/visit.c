@@ -1,0 +1,264 @@
+/*
+ * visit.c - the request as it is read, and the answer; see visit.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "accountant/admin/dialect/visit.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "accountant/admin/admin_state.h"
+#include "accountant/admin/call.h"
+#include "accountant/admin/dialect/dialect.h"
+#include "accountant/admin/dialect/visit_part.h"
+#include "common/crypto.h"
+#include "common/net/http_reply.h"
+
+/* ---- the request ---- */
+
+struct str
+visit_field(const struct visit *visit, const char *name)
+{
+    return http_field_find(&visit->head, str_from(name));
+}
+
+struct str
+visit_host(const struct visit *visit)
+{
+    /* A worker's own Host names no server. */
+    return visit->is_local ? visit_field(visit, "host")
+                           : visit_field(visit, "x-aigw-host");
+}
+
+/* One name or value; what is no escape stands as it was sent. */
+static char *
+keep_text(struct str text, char **into)
+{
+    char *kept = *into;
+    int len = url_decode(text, true, kept, text.len + 1);
+    if (len < 0) {
+        len = (int)text.len;
+        *str_copy(kept, text) = '\0';
+    }
+    *into += len + 1;
+    return kept;
+}
+
+void
+visit_query_parse(struct visit *visit, char *into)
+{
+    struct str left = visit->head.query;
+    while (left.len > 0 && visit->query_count < VISIT_QUERY_MAX) {
+        const char *end = memchr(left.ptr, '&', left.len);
+        size_t len = end == NULL ? left.len : (size_t)(end - left.ptr);
+        if (len > 0) {
+            const char *equals = memchr(left.ptr, '=', len);
+            size_t name = equals == NULL ? len : (size_t)(equals - left.ptr);
+            struct str pair = str_make(left.ptr, len);
+            unsigned i = visit->query_count++;
+            visit->query[i].name = keep_text(str_make(pair.ptr, name), &into);
+            visit->query[i].value =
+                keep_text(str_skip(pair, name + (equals != NULL)), &into);
+        }
+        left = str_skip(left, len + 1);
+    }
+}
+
+const char *
+visit_query_nth(const struct visit *visit, const char *name, unsigned n)
+{
+    for (unsigned i = 0; i < visit->query_count; i++)
+        if (strcmp(visit->query[i].name, name) == 0 && n-- == 0)
+            return visit->query[i].value;
+    return NULL;
+}
+
+const char *
+visit_query(const struct visit *visit, const char *name)
+{
+    const char *value = visit_query_nth(visit, name, 0);
+    return value == NULL || *value == '\0' ? NULL : value;
+}
+
+uint64_t
+visit_query_u64(const struct visit *visit, const char *name, uint64_t absent,
+                uint64_t min, uint64_t max)
+{
+    const char *text = visit_query(visit, name);
+    char *end = NULL;
+    if (text == NULL)
+        return absent;
+    long long n = strtoll(text, &end, 10);
+    if (end == text || *end != '\0')
+        return absent;
+    if (n < 0 || (uint64_t)n < min)
+        return min;
+    return (uint64_t)n > max ? max : (uint64_t)n;
+}
+
+const cJSON *
+visit_json(struct visit *visit)
+{
+    const char *end = NULL;
+    if (visit->json != NULL)
+        return visit->json;
+    struct str text = visit->body;
+    while (text.len > 0 && strchr(" \t\r\n", text.ptr[text.len - 1]) != NULL)
+        text.len--;
+    if (text.len == 0)
+        visit->json = cJSON_CreateObject();
+    else
+        visit->json =
+            cJSON_ParseWithLengthOpts(text.ptr, text.len, &end, false);
+    bool whole = visit->json != NULL &&
+                 (end == NULL || end == text.ptr + text.len) &&
+                 memchr(text.ptr, '\0', text.len) == NULL;
+    if (!whole) {
+        cJSON_Delete(visit->json);
+        visit->json = NULL;
+        visit_fail(visit, 400, "invalid_json", "The body is not valid JSON.");
+    }
+    return visit->json;
+}
+
+const cJSON *
+visit_object(struct visit *visit)
+{
+    const cJSON *json = visit_json(visit);
+    if (json != NULL && !cJSON_IsObject(json)) {
+        visit_fail(visit, 400, "invalid_json",
+                   "The body must be a JSON object.");
+        return NULL;
+    }
+    return json;
+}
+
+/* ---- who ---- */
+
+struct str
+visit_bearer(const struct visit *visit)
+{
+    struct str value = visit_field(visit, "authorization");
+    if (value.len > 7 &&
+        str_equals_nocase(str_make(value.ptr, 7), STR_LIT("Bearer ")))
+        value = str_trim(str_skip(value, 7));
+    return value;
+}
+
+bool
+visit_wrong(struct visit *visit, uint16_t status, const char *code,
+            const char *message)
+{
+    struct admin *admin = visit->call->admin;
+    guard_failed(&admin->guard, &visit->head, loop_now_ms(admin->loop));
+    return admin_error_set(&visit->error, status, code, "%s", message);
+}
+
+bool
+visit_token(struct visit *visit, struct str token)
+{
+    const char *owner = store_config(visit->call->store)->admin.token;
+    struct member *member = &visit->call->member;
+    bool is_set = owner != NULL && *owner != '\0';
+    if (!is_set && visit->is_local) {
+        member_set_owner(member, "socket");
+        return true;
+    }
+    if (!is_set)
+        return admin_error_set(
+            &visit->error, 403, "management_disabled",
+            "Management over TCP is off: set 'token' in section [admin].");
+    if (token.len == 0)
+        return admin_error_set(&visit->error, 401, "invalid_token",
+                               "No token was sent.");
+    if (crypto_equals(token, str_from(owner))) {
+        member_set_owner(member, "admin");
+        return true;
+    }
+    return visit_wrong(visit, 401, "invalid_token", "The token is not known.");
+}
+
+bool
+visit_by_bearer(struct visit *visit)
+{
+    struct str token = visit_bearer(visit);
+    if (visit->is_local && token.len == 0) {
+        member_set_owner(&visit->call->member, "socket");
+        return true;
+    }
+    return visit_token(visit, token);
+}
+
+/* ---- the answer ---- */
+
+static void
+answer_is(struct visit *visit, uint16_t status)
+{
+    CHECK(!visit->answered);
+    visit->answered = true;
+    visit->status = status;
+}
+
+void
+visit_answer(struct visit *visit, uint16_t status, cJSON *json)
+{
+    struct call *call = visit->call;
+    answer_is(visit, status);
+    if (json == NULL)
+        return;
+    char *text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    if (text == NULL) {
+        buf_append_cstr(&call->reply, "{\"error\":\"out of memory\"}");
+        visit->status = 503;
+        return;
+    }
+    buf_append_cstr(&call->reply, text);
+    cJSON_free(text);
+}
+
+void
+visit_answer_raw(struct visit *visit, uint16_t status, const char *type,
+                 struct buf *body)
+{
+    answer_is(visit, status);
+    visit->call->content_type = type;
+    buf_append_str(&visit->call->reply, buf_view(body));
+    if (!buf_ok(body))
+        visit->status = 503;
+    buf_fini(body);
+    buf_init(body, 0);
+}
+
+void
+visit_answer_field(struct visit *visit, const char *name, const char *value)
+{
+    http_field_named(&visit->call->fields, str_from(name), str_from(value));
+}
+
+void
+visit_fail(struct visit *visit, uint16_t status, const char *code,
+           const char *format, ...)
+{
+    va_list args;
+    visit->error = (struct admin_error){.status = status, .code = code};
+    va_start(args, format);
+    vsnprintf(visit->error.message, sizeof(visit->error.message), format, args);
+    va_end(args);
+    visit->dialect->fail(visit);
+}
+
+void
+visit_fail_field(struct visit *visit, const char *field, const char *format,
+                 ...)
+{
+    struct admin_error *error = &visit->error;
+    va_list args;
+    *error = (struct admin_error){.status = 400, .code = "invalid_field"};
+    snprintf(error->field, sizeof(error->field), "%s", field);
+    va_start(args, format);
+    vsnprintf(error->message, sizeof(error->message), format, args);
+    va_end(args);
+    visit->dialect->fail(visit);
+}

@@ -1,0 +1,200 @@
+/*
+ * visit_ask.c - native operations asked by a visit, one at a time; see visit.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "accountant/admin/dialect/visit.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "accountant/admin/call.h"
+#include "accountant/admin/dialect/dialect.h"
+#include "accountant/admin/dialect/shape.h"
+#include "accountant/admin/dialect/visit_part.h"
+#include "accountant/admin/operations.h"
+
+/* ---- the path ---- */
+
+static void
+append_encoded(struct buf *out, const char *text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                     (c >= 'a' && c <= 'z') || strchr("-._~", c) != NULL;
+        if (plain) {
+            buf_append_char(out, (char)c);
+        } else {
+            buf_append_char(out, '%');
+            buf_append_char(out, digits[c >> 4]);
+            buf_append_char(out, digits[c & 15]);
+        }
+    }
+}
+
+/* Takes "&name=" (or "name=" of the first parameter) back. */
+static void
+drop_parameter(struct buf *out)
+{
+    while (buf_len(out) > 0 && strchr("?&", out->data[out->end - 1]) == NULL)
+        out->end--;
+    if (buf_len(out) > 0 && out->data[out->end - 1] == '&')
+        out->end--;
+}
+
+static void
+build_path(struct buf *out, const char *path, va_list args)
+{
+    for (; *path != '\0'; path++) {
+        if (path[0] != '{' || path[1] != '}') {
+            buf_append_char(out, *path);
+            continue;
+        }
+        const char *value = va_arg(args, const char *);
+        if (value == NULL)
+            drop_parameter(out);
+        else
+            append_encoded(out, value);
+        path++;
+    }
+}
+
+/* ---- the operation ---- */
+
+/* call->answered: the operation's call is gone, its reply is here. */
+static void
+on_answer(void *context, uint16_t status, struct str reply)
+{
+    struct visit *visit = context;
+    struct visit_ask *ask = &visit->asks[visit->ask_count - 1];
+    ask->json = cJSON_ParseWithLength(reply.ptr, reply.len);
+    if (ask->json == NULL)
+        ask->json = cJSON_CreateObject();
+    ask->status = ask->json == NULL ? 503 : status;
+    if (!visit->asking)
+        visit_run(visit);
+}
+
+static void
+start(struct visit *visit, enum http_method method, struct str target,
+      cJSON *body)
+{
+    struct call *outer = visit->call;
+    struct call *call = call_create(outer->admin, NULL);
+    if (call == NULL) {
+        cJSON_Delete(body);
+        on_answer(visit, 503, STR_LIT(""));
+        return;
+    }
+    const char *mark = memchr(target.ptr, '?', target.len);
+    size_t len = mark == NULL ? target.len : (size_t)(mark - target.ptr);
+    call->peer_uid = outer->peer_uid;
+    call->member = outer->member;
+    call->answered = on_answer;
+    call->answered_context = visit;
+    call_find(call, method, str_make(target.ptr, len),
+              str_skip(target, len + 1));
+    call_run_inside(call, body);
+}
+
+/* Room for one ask more, or NULL. */
+static struct visit_ask *
+new_ask(struct visit *visit)
+{
+    unsigned count = visit->ask_count;
+    if (count == VISIT_ASKS_MAX)
+        return NULL;
+    if ((count & (count - 1)) == 0) { /* 1, 2, 4 ... */
+        struct visit_ask *more =
+            realloc(visit->asks, (count == 0 ? 1 : 2 * count) * sizeof(*more));
+        if (more == NULL)
+            return NULL;
+        visit->asks = more;
+    }
+    visit->ask_count++;
+    visit->asks[count] = (struct visit_ask){NULL, 0};
+    return &visit->asks[count];
+}
+
+/* The answer of this place in the order of asking, or NULL. */
+static struct visit_ask *
+ask(struct visit *visit, enum http_method method, cJSON *body, const char *path,
+    va_list args)
+{
+    unsigned place = visit->asked++;
+    if (place < visit->ask_count) {
+        cJSON_Delete(body);
+        return visit->asks[place].status == 0 ? NULL : &visit->asks[place];
+    }
+    struct buf target;
+    buf_init(&target, 0);
+    build_path(&target, path, args);
+    if (!buf_ok(&target) || new_ask(visit) == NULL) {
+        buf_fini(&target);
+        cJSON_Delete(body);
+        visit_fail(visit, 503, "overloaded", "Out of memory.");
+        return NULL;
+    }
+    visit->asking = true;
+    start(visit, method, buf_view(&target), body);
+    visit->asking = false;
+    buf_fini(&target);
+    return visit->asks[place].status == 0 ? NULL : &visit->asks[place];
+}
+
+/* As the native operation said it. */
+static void
+fail_as(struct visit *visit, const struct visit_ask *refused)
+{
+    const char *code = shape_text(refused->json, "error.code");
+    struct admin_error *error = &visit->error;
+    *error = (struct admin_error){.status = refused->status};
+    error->code = *code == '\0' ? "overloaded" : code;
+    snprintf(error->field, sizeof(error->field), "%s",
+             shape_text(refused->json, "error.field"));
+    snprintf(error->message, sizeof(error->message), "%s",
+             shape_text(refused->json, "error.message"));
+    visit->dialect->fail(visit);
+}
+
+const cJSON *
+visit_ask(struct visit *visit, enum http_method method, cJSON *body,
+          const char *path, ...)
+{
+    if (visit->answered) {
+        cJSON_Delete(body);
+        return NULL;
+    }
+    va_list args;
+    va_start(args, path);
+    const struct visit_ask *found = ask(visit, method, body, path, args);
+    va_end(args);
+    if (found == NULL)
+        return NULL;
+    if (found->status >= 400) {
+        fail_as(visit, found);
+        return NULL;
+    }
+    return found->json;
+}
+
+const cJSON *
+visit_try(struct visit *visit, uint16_t *status, enum http_method method,
+          cJSON *body, const char *path, ...)
+{
+    *status = 0;
+    if (visit->answered) {
+        cJSON_Delete(body);
+        return NULL;
+    }
+    va_list args;
+    va_start(args, path);
+    const struct visit_ask *found = ask(visit, method, body, path, args);
+    va_end(args);
+    if (found == NULL)
+        return NULL;
+    *status = found->status;
+    return found->json;
+}
