@@ -126,6 +126,29 @@ feed_events(struct answer *answer, struct canon_stream *to, struct str text,
     }
 }
 
+/* A plain answer, or each event of a stream. */
+static inline bool
+is_all_json(struct str text, bool streams)
+{
+    struct sse_scan scan = {0};
+    struct sse_event event;
+    struct buf data;
+    bool is = true;
+    if (!streams)
+        return is_json(text);
+    buf_init(&data, 0);
+    while (is && text.len > 0 &&
+           sse_next(&scan, text.ptr, text.len, true, &event)) {
+        buf_reset(&data);
+        sse_join_data(&event, &data);
+        is = event.data_count == 0 || is_json(buf_view(&data));
+        text = str_skip(text, event.bytes);
+        scan = (struct sse_scan){.started = true};
+    }
+    buf_fini(&data);
+    return is;
+}
+
 /* A plain answer; each piece in a block of its own, so that ASan sees its end. */
 static inline void
 feed_plain(struct answer *answer, struct str text, size_t piece)
