@@ -81,7 +81,7 @@ format_request_id(const uint64_t words[2], char out[40])
 static void
 set_meta(const struct shm_record *record, struct ledger_row *row)
 {
-    /* ring_read() saw that the three lengths fit. */
+    /* ring_read() saw that the lengths fit. */
     const char *meta = (const char *)(record + 1);
     copy_text(row->model_asked, sizeof(row->model_asked), meta,
               record->model_asked_len);
@@ -120,12 +120,37 @@ _Static_assert(sizeof(((struct ledger_row *)NULL)->model) == SHM_NAME_BYTES,
                "names of the segment fit");
 
 static void
+set_attempts(const struct segment *segment, const struct shm_record *record,
+             struct ledger_row *row)
+{
+    const char *at = (const char *)(record + 1) + record->model_asked_len +
+                     record->error_len + record->tags_len;
+    unsigned count = record->attempts_len / sizeof(struct shm_attempt);
+    for (unsigned i = 0; i < count && i < LEDGER_ATTEMPTS_MAX; i++) {
+        struct shm_attempt attempt;
+        struct ledger_attempt *out = &row->tried[row->tried_count++];
+        memcpy(&attempt, at + i * sizeof(attempt), sizeof(attempt));
+        model_registry_model_name(segment, attempt.model_idx, out->model);
+        model_registry_provider_name(segment, attempt.provider_idx,
+                                     out->provider);
+        out->status = attempt.status;
+        out->cause = attempt.cause;
+        out->credential = attempt.credential;
+        out->duration_ms = attempt.duration_ms;
+        out->tokens = attempt.tokens;
+        out->nano = attempt.nano;
+    }
+}
+_Static_assert((int)LEDGER_ATTEMPTS_MAX == (int)SHM_ATTEMPTS_MAX,
+               "a record's attempts fit");
+
+static void
 make_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
          const struct drained_record *taken, struct names *names,
          struct ledger_row *row)
 {
     const struct shm_record *record = drained_record_of(taken);
-    memset(row, 0, sizeof(*row));
+    memset(row, 0, offsetof(struct ledger_row, tried));
     row->ended_ms = ledger_clamp_ms(record->ended_ms);
     row->started_ms = record->started_ms;
     row->epoch = epoch;
@@ -162,6 +187,9 @@ make_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
     format_address(record->client_ip, row->client_ip);
     set_names(segment, record, names, row);
     set_meta(record, row);
+    row->credential = record->credential;
+    if (record->attempts_len > 0)
+        set_attempts(segment, record, row);
 }
 
 static int

@@ -36,10 +36,21 @@ enum record_flags {
     RECORD_WOULD_REFUSE = 4096, /* `limit` would have, were it not a shadow */
 };
 
+/* What became of a call at one endpoint. */
+struct shm_attempt {
+    uint32_t model_idx, provider_idx;
+    uint32_t duration_ms;
+    uint16_t status; /* the provider's; 0: it never answered */
+    uint8_t cause, credential;
+    uint64_t tokens, nano; /* charged for it: part of what the record says */
+};
+enum { SHM_ATTEMPTS_MAX = 8 };
+
 /*
  * The record of one request: the only source of usage, cost and log rows.
  * Plain bytes: published by ring_head (release), read after it (acquire).
- * `meta` follows: the names of model asked, error text and tags, lengths below.
+ * `meta` follows: the names of model asked, error text, tags and attempts, lengths
+ * below. Attempts are there where one has failed; as many as find room.
  */
 struct shm_record {
     uint32_t len; /* of all, padded to 8; <= SHM_RECORD_MAX */
@@ -58,8 +69,11 @@ struct shm_record {
     uint16_t status, attempts;
     uint8_t cause, dialect, endpoint, limit; /* enum record_limit */
     uint8_t client_ip[16];
-    uint16_t model_asked_len, error_len, tags_len, pad0;
-    uint32_t gateway, pad1; /* settings_name_hash() of its profile; 0: none */
+    uint16_t model_asked_len, error_len, tags_len;
+    uint16_t attempts_len; /* a multiple of sizeof(struct shm_attempt) */
+    uint32_t gateway;      /* settings_name_hash() of its profile; 0: none */
+    uint8_t credential;    /* of the provider's: the last attempt's */
+    uint8_t pad[3];
 };
 
 #endif

@@ -182,6 +182,12 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_record, limit), FIELD(shm_record, gateway),
     FIELD(shm_record, client_ip), FIELD(shm_record, model_asked_len),
     FIELD(shm_record, error_len), FIELD(shm_record, tags_len),
+    FIELD(shm_record, attempts_len), FIELD(shm_record, credential),
+    SIZE(shm_attempt),
+    FIELD(shm_attempt, provider_idx), FIELD(shm_attempt, duration_ms),
+    FIELD(shm_attempt, status), FIELD(shm_attempt, cause),
+    FIELD(shm_attempt, credential), FIELD(shm_attempt, tokens),
+    FIELD(shm_attempt, nano),
 };
 // clang-format on
 

@@ -15,17 +15,12 @@
 #include "tools/aigwctl_report.h"
 
 static const struct output_column columns[] = {
-    {"TIME", "time", false},
-    {"KEY", "key", false},
-    {"MODEL", "model", false},
-    {"STATUS", "status", true},
-    {"CAUSE", "cause", false},
-    {"TOKENS", "tokens", true},
-    {"COST", "cost", true},
-    {"MS", "duration_ms", true},
-    {"FIRST", "first_byte_ms", true},
-    {"REQUEST", "request_id", false},
-    {NULL, NULL, false},
+    {"TIME", "time", false},          {"KEY", "key", false},
+    {"MODEL", "model", false},        {"STATUS", "status", true},
+    {"CAUSE", "cause", false},        {"TRIES", "attempt_count", true},
+    {"TOKENS", "tokens", true},       {"COST", "cost", true},
+    {"MS", "duration_ms", true},      {"FIRST", "first_byte_ms", true},
+    {"REQUEST", "request_id", false}, {NULL, NULL, false},
 };
 
 /* --metadata NAME=VALUE, as often as it is given, as one object; NAME alone

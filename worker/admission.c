@@ -362,3 +362,18 @@ admission_grow(struct request *request, uint64_t output_tokens)
     request->output_bound = UINT64_MAX; /* runs over: debt, seen by the next */
     return true;
 }
+
+bool
+admission_grow_by(struct request *request, const uint64_t amount[SHM_UNITS])
+{
+    struct hold_refusal why;
+    if (amount[SHM_TOKENS] == 0 && amount[SHM_NANO] == 0)
+        return true;
+    if (cells_grow(&request->worker->seat, request->slot, amount, &why) == 0)
+        return true;
+    if (request->on_exhausted != SHM_ON_FINISH)
+        return false;
+    if (request->limits.is_shadow)
+        limits_note_shadow(request, RECORD_LIMIT_BUDGET);
+    return true; /* runs over, as its stream would */
+}

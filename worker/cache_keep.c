@@ -55,7 +55,7 @@ store(struct request *request, struct str body)
         .expires_ms = now_ms + (uint64_t)request->cache.ttl_s * 1000,
         .tokens = usage_total(usage),
         .output_tokens = (uint32_t)(output < UINT32_MAX ? output : UINT32_MAX),
-        .nano = (uint64_t)request->cost_nano,
+        .nano = (uint64_t)request->cost_nano - request->tried_nano,
         .model_idx = request->model->model_idx,
         .provider_idx = request->provider->provider_idx,
         .stream = relay_gives_stream(request),

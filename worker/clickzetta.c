@@ -35,7 +35,7 @@ used_before(const struct request *request, const struct entry_sums *sums,
     int64_t used = (int64_t)sums->used[SHM_TOKENS] - sums->origin[SHM_TOKENS] -
                    row->baseline;
     if (request->settled)
-        used -= (int64_t)usage_total(&request->usage);
+        used -= (int64_t)(usage_total(&request->usage) + request->tried_tokens);
     return used > 0 ? used : 0;
 }
 

@@ -101,7 +101,8 @@ void
 repeat_end(struct request *request)
 {
     bool charged = request->settled &&
-                   (usage_total(&request->usage) > 0 || request->cost_nano > 0);
+                   (usage_total(&request->usage) + request->tried_tokens > 0 ||
+                    request->cost_nano > 0);
     request->has_repeat_entry = false;
     idempotency_end(request->worker->heritage->idempotency,
                     request->repeat_entry, charged);

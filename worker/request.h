@@ -83,6 +83,9 @@ struct request {
     const struct catalogue_endpoint *served; /* of model and provider */
     uint32_t attempts;                       /* exchanges started */
     uint32_t retry_round; /* times that the plan began anew */
+    uint32_t tried_count; /* of `tried`: attempts.h */
+    uint64_t tried_tokens,
+        tried_nano; /* charged for attempts before the last */
     struct loop_timer retry_timer;
     bool routed_by_body; /* `models` or `provider` of it were obeyed */
     struct str upstream_model;
@@ -137,6 +140,7 @@ struct request {
     struct request_tags tags; /* where has_tags */
     struct settings own_settings;
     struct route_plan plan;
+    struct shm_attempt tried[SHM_ATTEMPTS_MAX];
     char path_provider[SHM_NAME_BYTES]; /* a provider's name, not ended */
     char content_type_text[MULTIPART_TYPE_BYTES];
     struct http_head head; /* the client's; spans point into head_copy */
@@ -216,6 +220,10 @@ bool route_has_next(const struct request *request);
  * admission_grow: the stream needs `output_tokens` in all; false: it cannot. */
 int admission_check(struct request *request, struct fault *fault) MUST_CHECK;
 bool admission_grow(struct request *request, uint64_t output_tokens);
+/* The lease covers so much more, which is charged whatever follows; false: the
+ * budget does not. */
+bool admission_grow_by(struct request *request,
+                       const uint64_t amount[SHM_UNITS]);
 /* What was really used in place of what was taken: who 0 the key, 1 its group;
  * requests -1 gives the request itself back. */
 void admission_correct_rates(struct request *request, int who, int64_t requests,

@@ -8,6 +8,7 @@
 
 #include "common/hash.h"
 #include "common/log.h"
+#include "worker/attempts.h"
 #include "worker/error_reply.h"
 #include "worker/relay_parts.h"
 #include "worker/settings.h"
@@ -176,6 +177,7 @@ forget_attempt(struct request *request, uint8_t cause)
     request->exchange = NULL;
     buf_reset(&request->held);
     request->upstream_answered = request->upstream_refused = false;
+    request->answer.usage_seen = false; /* of the attempt that is over */
     request->paused = false;
     request->first_byte_ms = 0;
     request->delivered_tokens = 0;
@@ -192,6 +194,12 @@ retry_go_on(struct request *request, uint8_t cause)
         request->worker->stopping || !has_attempts_left(request))
         return false;
     const struct catalogue_provider *failed = request->provider;
+    struct shm_attempt tried;
+    attempts_describe(request, cause, &tried);
+    /* What it has cost is charged; the lease is to cover the next one too. */
+    uint64_t cost[SHM_UNITS] = {tried.tokens, tried.nano};
+    if (!admission_grow_by(request, cost))
+        return false;
     if (!route_next(request)) {
         /* Refused before the plan moves: who failed last is still told. */
         if (setting_of(request, SETTING_MAX_ATTEMPTS) == 0 ||
@@ -209,6 +217,7 @@ retry_go_on(struct request *request, uint8_t cause)
              "going on at provider %s in %llu ms",
              request->id, failed->name, request->attempts,
              request->provider->name, (unsigned long long)pause);
+    attempts_add_failed(request, &tried);
     forget_attempt(request, cause);
     if (pause == 0) {
         send_now(request);

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "shm/model_stats.h"
 #include "shm/ring.h"
+#include "worker/attempts.h"
 #include "worker/request.h"
 #include "worker/settings.h"
 
@@ -30,8 +31,9 @@ usage_progress(struct request *request)
         .completion = answer_output_estimate(&request->answer),
     };
     uint64_t progress[SHM_UNITS] = {
-        usage_total(&so_far),
-        (uint64_t)money_cost_nano(&request->served->prices, &so_far)};
+        usage_total(&so_far) + request->tried_tokens,
+        (uint64_t)money_cost_nano(&request->served->prices, &so_far) +
+            request->tried_nano};
     cells_progress(&request->worker->seat, request->slot, progress);
 }
 
@@ -93,7 +95,7 @@ static void
 fill_usage(struct request *request, struct shm_record *record)
 {
     const struct usage *usage = &request->usage;
-    record->tokens = usage_total(usage);
+    record->tokens = usage_total(usage) + request->tried_tokens;
     record->nano = (uint64_t)request->cost_nano;
     record->prompt_missed = narrow(usage->prompt_missed);
     record->cached = narrow(usage->cached);
@@ -108,7 +110,7 @@ fill_usage(struct request *request, struct shm_record *record)
         narrow(usage->completion + usage->reasoning + usage->audio_out);
 }
 
-/* Model asked, error text and metadata; returns the length. */
+/* Model asked, error text, metadata and attempts; returns the length. */
 static uint32_t
 fill_meta(const struct request *request, struct shm_record *record,
           char meta[SHM_RECORD_META_MAX])
@@ -121,11 +123,18 @@ fill_meta(const struct request *request, struct shm_record *record,
     memcpy(meta + asked, request->error_text, error);
     record->model_asked_len = (uint16_t)asked;
     record->error_len = (uint16_t)error;
-    if (!request->has_tags)
-        return (uint32_t)(asked + error);
-    record->tags_len = request->tags.json_len;
-    memcpy(meta + asked + error, request->tags.json, record->tags_len);
-    return (uint32_t)(asked + error + record->tags_len);
+    uint32_t len = (uint32_t)(asked + error);
+    if (request->has_tags) {
+        record->tags_len = request->tags.json_len;
+        memcpy(meta + len, request->tags.json, record->tags_len);
+        len += record->tags_len;
+    }
+    if (UNLIKELY(request->tried_count > 0)) {
+        record->attempts_len = (uint16_t)attempts_fill(
+            request, meta + len, SHM_RECORD_META_MAX - len);
+        len += record->attempts_len;
+    }
+    return len;
 }
 _Static_assert(CALL_MODEL_BYTES + 128 + TAGS_JSON_BYTES <= SHM_RECORD_META_MAX,
                "model asked, error text and metadata fit");
@@ -172,6 +181,8 @@ usage_settle(struct request *request)
         is_free(request)
             ? 0
             : money_cost_nano(&request->served->prices, &request->usage);
+    attempts_end(request);
+    request->cost_nano += (int64_t)request->tried_nano;
     relay_attempt_end(request, request->cause);
     fill_usage(request, &record);
     uint64_t now_ms = loop_now_ms(worker->loop);
@@ -197,6 +208,7 @@ usage_settle(struct request *request)
     if (!is_unlisted(request))
         memcpy(record.client_ip, request->client_ip, sizeof(record.client_ip));
     record.limit = request->limits.reason;
+    record.credential = request->health.credential;
     if (request->gateway != NULL)
         record.gateway = settings_name_hash(str_from(request->gateway->name));
     UNINITIALIZED char meta[SHM_RECORD_META_MAX];

@@ -55,6 +55,16 @@ struct ledger_usage {
     uint64_t duration_ms, first_byte_ms;
 };
 
+/* What became of a call at one endpoint. */
+struct ledger_attempt {
+    char model[128], provider[128];
+    uint16_t status; /* the provider's; 0: it never answered */
+    uint8_t cause, credential;
+    uint32_t duration_ms;
+    uint64_t tokens, nano; /* its part of the row's */
+};
+enum { LEDGER_ATTEMPTS_MAX = 8 };
+
 /* One log row. */
 struct ledger_row {
     int64_t ended_ms;
@@ -66,13 +76,17 @@ struct ledger_row {
     char request_id[40];
     uint16_t status, attempts, flags;
     uint8_t cause, dialect, endpoint;
-    uint8_t limit; /* record_limit: which one refused it, or would have */
+    uint8_t limit;       /* record_limit: which one refused it, or would have */
+    uint8_t credential;  /* of the provider's: the last attempt's */
+    uint8_t tried_count; /* of `tried`; 0: the first attempt succeeded */
     uint32_t duration_ms, first_byte_ms;
     uint32_t delivered_tokens, generated_tokens, price_version;
     uint64_t tokens, nano;
     struct usage classes;
     char client_ip[46];
     char model[128], provider[128], model_asked[256], error[256], tags[768];
+    struct ledger_attempt
+        tried[LEDGER_ATTEMPTS_MAX]; /* last: most rows have none */
 };
 /* Name of a record_cause for people: "ok", "provider_error", "lost" ... */
 enum {

@@ -17,6 +17,7 @@ enum {
     /* Six bytes for each byte of the texts (1,622), and the rest below 2,048:
      * 40 names and 30 numbers of at most 20 digits. */
     ROW_JSON_MAX = 6 * 1700 + 2048,
+    ATTEMPT_JSON_MAX = 6 * 2 * 128 + 300,
 };
 
 struct line {
@@ -186,6 +187,46 @@ put_who(struct line *line, const struct ledger_row *row)
 }
 
 static void
+put_attempt(struct line *line, const struct ledger_attempt *attempt)
+{
+    PUT(line, "{\"provider\":");
+    put_text(line, attempt->provider);
+    PUT(line, ",\"model\":");
+    put_text(line, attempt->model);
+    PUT(line, ",\"credential\":");
+    put_number(line, attempt->credential);
+    PUT(line, ",\"status\":");
+    put_number(line, attempt->status);
+    PUT(line, ",\"cause\":");
+    put_text(line, ledger_cause_name(attempt->cause));
+    PUT(line, ",\"duration_ms\":");
+    put_number(line, attempt->duration_ms);
+    PUT(line, ",\"tokens\":");
+    put_number(line, attempt->tokens);
+    PUT(line, ",\"cost_nano\":");
+    put_number(line, attempt->nano);
+    PUT(line, "}");
+}
+
+/* How many there were, and those that are known one by one: where none has failed
+ * the row itself says all. */
+static void
+put_attempts(struct line *line, const struct ledger_row *row)
+{
+    PUT(line, ",\"credential\":");
+    put_number(line, row->credential);
+    PUT(line, ",\"attempt_count\":");
+    put_number(line, row->attempts);
+    PUT(line, ",\"attempts\":[");
+    for (unsigned i = 0; i < row->tried_count; i++) {
+        if (i > 0)
+            PUT(line, ",");
+        put_attempt(line, &row->tried[i]);
+    }
+    PUT(line, "]");
+}
+
+static void
 put_what(struct line *line, const struct ledger_row *row)
 {
     PUT(line, ",\"status\":");
@@ -214,8 +255,7 @@ put_what(struct line *line, const struct ledger_row *row)
     put_number(line, row->endpoint);
     PUT(line, ",\"flags\":");
     put_number(line, row->flags);
-    PUT(line, ",\"attempts\":");
-    put_number(line, row->attempts);
+    put_attempts(line, row);
     PUT(line, ",\"duration_ms\":");
     put_number(line, row->duration_ms);
     PUT(line, ",\"first_byte_ms\":");
@@ -260,7 +300,8 @@ put_identity(struct line *line, const struct ledger_row *row)
 void
 ledger_row_to_json(const struct ledger_row *row, struct buf *out)
 {
-    if (out->failed || buf_reserve(out, ROW_JSON_MAX) < 0) {
+    size_t most = ROW_JSON_MAX + row->tried_count * (size_t)ATTEMPT_JSON_MAX;
+    if (out->failed || buf_reserve(out, most) < 0) {
         out->failed = true;
         return;
     }

@@ -81,7 +81,53 @@ put_text(char *at, const char *text)
     return at + len;
 }
 
-enum { NUMBERS_MAX = 32, NUMBER_BYTES = 10, TEXTS = 7 };
+enum { NUMBERS_MAX = 32, NUMBER_BYTES = 10, TEXTS = 7, ATTEMPT_NUMBERS = 6 };
+
+/* Where there is more than the rows of earlier versions had. */
+static char *
+put_attempts(char *at, const struct ledger_row *row)
+{
+    if (row->credential == 0 && row->tried_count == 0)
+        return at;
+    *at++ = (char)row->credential;
+    *at++ = (char)row->tried_count;
+    for (unsigned i = 0; i < row->tried_count; i++) {
+        const struct ledger_attempt *attempt = &row->tried[i];
+        at = put_text(at, attempt->model);
+        at = put_text(at, attempt->provider);
+        at = put_number(at, attempt->status);
+        *at++ = (char)attempt->cause;
+        *at++ = (char)attempt->credential;
+        at = put_number(at, attempt->duration_ms);
+        at = put_number(at, attempt->tokens);
+        at = put_number(at, attempt->nano);
+    }
+    return at;
+}
+
+static bool
+get_attempts(struct codec_reader *reader, struct ledger_row *row)
+{
+    row->credential = row->tried_count = 0;
+    if (reader->left == 0)
+        return true;
+    row->credential = codec_get_u8(reader);
+    row->tried_count = codec_get_u8(reader);
+    if (row->tried_count > LEDGER_ATTEMPTS_MAX)
+        return false;
+    for (unsigned i = 0; i < row->tried_count; i++) {
+        struct ledger_attempt *attempt = &row->tried[i];
+        codec_get_cstr(reader, attempt->model, sizeof(attempt->model));
+        codec_get_cstr(reader, attempt->provider, sizeof(attempt->provider));
+        attempt->status = (uint16_t)codec_get_max(reader, UINT16_MAX);
+        attempt->cause = codec_get_u8(reader);
+        attempt->credential = codec_get_u8(reader);
+        attempt->duration_ms = (uint32_t)codec_get_max(reader, UINT32_MAX);
+        attempt->tokens = codec_get_u64(reader);
+        attempt->nano = codec_get_u64(reader);
+    }
+    return true;
+}
 
 void
 ledger_row_encode(const struct ledger_row *row, struct buf *out)
@@ -117,7 +163,9 @@ ledger_row_encode(const struct ledger_row *row, struct buf *out)
     _Static_assert(ARRAY_LEN(numbers) + ARRAY_LEN(more) + 7 <= NUMBERS_MAX,
                    "room for them all");
     char *at =
-        codec_room(out, sizeof(*row) + (NUMBERS_MAX + TEXTS) * NUMBER_BYTES);
+        codec_room(out, sizeof(*row) + (NUMBERS_MAX + TEXTS +
+                                        LEDGER_ATTEMPTS_MAX * ATTEMPT_NUMBERS) *
+                                           NUMBER_BYTES);
     if (at == NULL)
         return;
     *at++ = ROW_VERSION;
@@ -137,8 +185,9 @@ ledger_row_encode(const struct ledger_row *row, struct buf *out)
                                           row->error,     row->tags};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         at = put_text(at, texts[i]);
-    if (row->limit != 0) /* as rows were before there was one */
-        *at++ = (char)row->limit;
+    if (row->limit != 0 || row->credential != 0 || row->tried_count != 0)
+        *at++ = (char)row->limit; /* as rows were before there was one */
+    at = put_attempts(at, row);
     out->end = (size_t)(at - out->data);
 }
 
@@ -175,7 +224,7 @@ ledger_row_decode(struct str key, struct str value, struct ledger_row *row)
     codec_get_cstr(&reader, row->error, sizeof(row->error));
     codec_get_cstr(&reader, row->tags, sizeof(row->tags));
     row->limit = reader.left > 0 ? codec_get_u8(&reader) : 0;
-    return codec_reader_done(&reader);
+    return get_attempts(&reader, row) && codec_reader_done(&reader);
 }
 
 bool

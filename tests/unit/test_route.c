@@ -86,6 +86,7 @@ TEST(a_provider_that_cannot_be_reached_is_followed_by_the_next)
     CHECK_TRUE(front_has(&answer, "x-aigw-attempts: 2\r\n"));
     CHECK_TRUE(front_record(&f, &record));
     CHECK_EQ(record.attempts, 2);
+    CHECK_EQ(record.attempts_len, 2 * sizeof(struct shm_attempt));
     CHECK_EQ(record.cause, RECORD_OK);
     ask_model(&f, "gone/only", &answer);
     CHECK_TRUE(front_has(&answer, "HTTP/1.1 502 "));
@@ -93,6 +94,10 @@ TEST(a_provider_that_cannot_be_reached_is_followed_by_the_next)
     CHECK_TRUE(front_record(&f, &record));
     CHECK_EQ(record.cause, RECORD_UPSTREAM_FAILED);
     CHECK_EQ(record.tokens, 0);
+    CHECK_EQ(record.attempts_len, sizeof(struct shm_attempt));
+    ask_model(&f, "builtin/echo", &answer);
+    CHECK_TRUE(front_record(&f, &record));
+    CHECK_EQ(record.attempts_len, 0); /* none has failed: no list */
     front_close(&f);
     buf_fini(&answer);
 }
