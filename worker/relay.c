@@ -148,6 +148,15 @@ relay_fail(struct request *request, uint8_t cause, const struct fault *fault)
         request_fail(request, fault);
 }
 
+void
+relay_fail_upstream(struct request *request, uint8_t cause,
+                    const struct fault *fault)
+{
+    if (!request->settled && retry_go_on(request, cause))
+        return;
+    relay_fail(request, cause, fault);
+}
+
 /* ---- events of the exchange ---- */
 
 static void
@@ -239,14 +248,7 @@ on_head(void *owner, const struct http_head *head)
     relay->length = head->body_kind == HTTP_BODY_LENGTH
                         ? (int64_t)head->content_length
                         : -1;
-    if (!keep_fields(request, head)) {
-        struct fault fault;
-        fault_set(&fault, 502, "server_error", "upstream_error", NULL,
-                  "the provider sent a compressed answer that nobody asked "
-                  "for");
-        relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
-        return;
-    }
+    relay->is_coded = !keep_fields(request, head);
     relay->has_frames =
         request->translation != NULL &&
         type_is(relay, STR_LIT("application/vnd.amazon.eventstream"));
@@ -272,7 +274,7 @@ static void
 on_body(void *owner, struct str bytes)
 {
     struct request *request = owner;
-    if (request->step == REQUEST_DONE)
+    if (request->step == REQUEST_DONE || request->relay->is_coded)
         return;
     if (request->relay->kind == RELAY_STREAM && request->translation != NULL)
         relay_translate_body(request, bytes);
@@ -283,12 +285,24 @@ on_body(void *owner, struct str bytes)
 }
 
 static void
+fail_coded(struct request *request)
+{
+    struct fault fault;
+    fault_set(&fault, 502, "server_error", "upstream_error", NULL,
+              "the provider sent a compressed answer that nobody asked for");
+    relay_fail_upstream(request, RECORD_UPSTREAM_FAILED, &fault);
+}
+
+static void
 on_flush(void *owner)
 {
     struct request *request = owner;
     if (request->step == REQUEST_DONE)
         return;
-    if (request->relay->kind == RELAY_STREAM && request->translation != NULL)
+    if (UNLIKELY(request->relay->is_coded))
+        fail_coded(request);
+    else if (request->relay->kind == RELAY_STREAM &&
+             request->translation != NULL)
         relay_translate_flush(request);
     else if (request->relay->kind == RELAY_STREAM)
         relay_stream_flush(request);

@@ -51,6 +51,7 @@ struct relay {
     int64_t length;  /* its Content-Length, -1: none */
     bool too_long;   /* an error body beyond what is kept */
     bool is_passing; /* a long plain answer, its head is out */
+    bool is_coded;   /* the answer is compressed: not to be read */
     bool is_counted; /* a plain answer is looked at piece by piece */
     struct sse_scan scan;
     bool has_frames; /* events come as common/net/eventstream.h has them */
@@ -84,6 +85,11 @@ COLD void relay_break(struct request *request, const struct fault *fault);
 /* Ends with a whole error, or by relay_break(). Sets the cause. */
 COLD void relay_fail(struct request *request, uint8_t cause,
                      const struct fault *fault);
+
+/* It is the provider's fault and not the call's: another one is asked where there
+ * is one and the client knows nothing yet, else it fails so. */
+COLD void relay_fail_upstream(struct request *request, uint8_t cause,
+                              const struct fault *fault);
 
 /* The events of an exchange that a request started. */
 const struct exchange_events *relay_events(void);

@@ -96,10 +96,13 @@ finish_plain(struct request *request)
 {
     if (is_beyond_lease(request))
         return;
-    if (request->answer.error_seen) /* some tell failures under status 200 */
+    if (request->answer.error_seen) { /* some tell failures under status 200 */
+        if (retry_go_on(request, RECORD_PROVIDER_ERROR))
+            return;
         credential_hide(request->provider,
                         request->held.data + request->held.start,
                         buf_len(&request->held));
+    }
     if (relay_guards(request) &&
         !relay_guard_body(request, buf_view(&request->held)))
         return;

@@ -12,6 +12,7 @@
 
 #include "worker/error_reply.h"
 #include "worker/provider/credential.h"
+#include "worker/retry.h"
 
 /* ---- what will be sent ---- */
 
@@ -335,10 +336,20 @@ take_rest(struct request *request)
     relay->partial = buf_len(held);
 }
 
+/* A stream that begins with an error, of which the client knows nothing yet. */
+static bool
+goes_on_elsewhere(struct request *request)
+{
+    return UNLIKELY(request->answer.error_seen) && !request->settled &&
+           retry_go_on(request, RECORD_PROVIDER_ERROR);
+}
+
 void
 relay_stream_end(struct request *request)
 {
     take_rest(request);
+    if (goes_on_elsewhere(request))
+        return;
     if (request->cut && !request->settled) {
         finish_cut(request);
         return;
@@ -401,14 +412,20 @@ relay_stream_flush(struct request *request)
         relay_stream_end(request);
         return;
     }
+    if (goes_on_elsewhere(request))
+        return;
     if (relay_guards(request)) {
         flush_guarded(request);
         return;
     }
+    /* A head alone is not passed on: what has told nothing can still be asked of
+     * another provider. */
+    if (relay->piece_bytes == 0 && !request->answer.done_seen)
+        return;
     /* Many clients leave at [DONE]: for them it is the last byte. */
     if (request->answer.done_seen)
         settle_once(request);
-    else if (relay->piece_bytes > 0)
+    else
         relay_note_delivery(request);
     relay_send_batch(request, (struct str){NULL, 0}, false);
     buf_consume(held, relay->partial);

@@ -16,6 +16,7 @@
 #include "worker/error_reply.h"
 #include "worker/request_body.h"
 #include "worker/provider/credential.h"
+#include "worker/retry.h"
 
 /* ---- memory ---- */
 
@@ -131,33 +132,6 @@ relay_gives_stream(const struct request *request)
     return request->relay->kind == RELAY_STREAM;
 }
 
-/* The provider told of a failure under status 200. */
-static void
-fail_as_told(struct request *request)
-{
-    const struct canon_stream *stream = &request->translation->stream;
-    struct fault fault;
-    bool busy = strstr(stream->error_type, "overloaded") != NULL;
-    bool limit = strstr(stream->error_type, "rate_limit") != NULL;
-    bool shows =
-        credential_shows(request->provider, str_from(stream->error_message));
-    fault_set(&fault,
-              limit  ? 429
-              : busy ? 503
-                     : 502,
-              limit ? "rate_limit_error" : "upstream_error",
-              limit  ? "rate_limit_exceeded"
-              : busy ? "overloaded"
-                     : "upstream_error",
-              NULL, "the provider failed: %s",
-              shows ? "its message is withheld, because it shows the "
-                      "gateway's credential"
-              : stream->error_message[0] != '\0' ? stream->error_message
-                                                 : "it gave no reason");
-    request_note_error(request, "provider error");
-    relay_fail(request, RECORD_PROVIDER_ERROR, &fault);
-}
-
 static void
 fail_without_memory(struct request *request)
 {
@@ -208,6 +182,47 @@ send_what_there_is(struct request *request)
         return;
     relay_note_delivery(request);
     send_out(request, false);
+}
+
+/* The answer is none: another provider's, or what came of it and the failure. */
+static void
+fail_unread(struct request *request, uint8_t cause, const struct fault *fault)
+{
+    if (retry_go_on(request, cause))
+        return;
+    send_what_there_is(request);
+    relay_fail(request, cause, fault);
+}
+
+/* The provider told of a failure under status 200. */
+static void
+fail_as_told(struct request *request)
+{
+    const struct canon_stream *stream = &request->translation->stream;
+    struct fault fault;
+    bool busy = strstr(stream->error_type, "overloaded") != NULL;
+    bool limit = strstr(stream->error_type, "rate_limit") != NULL;
+    bool shows =
+        credential_shows(request->provider, str_from(stream->error_message));
+    fault_set(&fault,
+              limit  ? 429
+              : busy ? 503
+                     : 502,
+              limit ? "rate_limit_error" : "upstream_error",
+              limit  ? "rate_limit_exceeded"
+              : busy ? "overloaded"
+                     : "upstream_error",
+              NULL, "the provider failed: %s",
+              shows ? "its message is withheld, because it shows the "
+                      "gateway's credential"
+              : stream->error_message[0] != '\0' ? stream->error_message
+                                                 : "it gave no reason");
+    if (strstr(stream->error_type, "invalid_request") == NULL &&
+        retry_go_on(request, RECORD_PROVIDER_ERROR))
+        return;
+    request_note_error(request, "provider error");
+    send_what_there_is(request);
+    relay_fail(request, RECORD_PROVIDER_ERROR, &fault);
 }
 
 /* Settles, writes the end that the client's dialect has. */
@@ -296,7 +311,6 @@ ends_otherwise(struct request *request)
         return true;
     }
     if (stream->has_error && !request->settled) {
-        send_what_there_is(request);
         fail_as_told(request);
         return true;
     }
@@ -310,12 +324,9 @@ ends_otherwise(struct request *request)
         return true;
     }
     if (request->relay->bad_frames && !request->settled) {
-        if ((request->answer_started || buf_len(stream->out) > 0) &&
-            !relay_guards(request))
-            send_out(request, false);
         fault_set(&fault, 502, "server_error", "upstream_error", NULL,
                   "the provider's answer is not understood (a damaged frame)");
-        relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
+        fail_unread(request, RECORD_UPSTREAM_FAILED, &fault);
         return true;
     }
     return false;
@@ -333,8 +344,7 @@ relay_translate_end(struct request *request)
     if (!request->answer.finish_seen && !request->answer.done_seen) {
         fault_set(&fault, 502, "server_error", "upstream_error", NULL,
                   "the provider broke off its answer");
-        send_what_there_is(request);
-        relay_fail(request, RECORD_UPSTREAM_CUT, &fault);
+        fail_unread(request, RECORD_UPSTREAM_CUT, &fault);
         return;
     }
     if (!passes_guard(request))
@@ -402,7 +412,7 @@ relay_translate_plain(struct request *request)
         struct fault fault;
         fault_set(&fault, 502, "server_error", "upstream_error", NULL,
                   "the provider's answer is not understood");
-        relay_fail(request, RECORD_UPSTREAM_FAILED, &fault);
+        relay_fail_upstream(request, RECORD_UPSTREAM_FAILED, &fault);
         return;
     }
     if (ends_otherwise(request))

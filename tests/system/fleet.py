@@ -16,13 +16,14 @@ STATED, NOTHING, GUESSED = "what it stated", "nothing", "an estimate"
 
 class Word:
     """goes_on: the next candidate is asked. status: what the provider said (0: no
-    head). told: what the client is told where no other is asked after it. charge:
-    for the attempt, where another one follows. last_charge: where none does."""
+    head). told: what the client is told where no other is asked after it, in a
+    dialect of its own where that differs. charge: for the attempt, where another
+    one follows. last_charge: where none does."""
 
     def __init__(self, goes_on, status, told, charge, last_charge=None,
-                 cools=False):
+                 cools=False, translated=None):
         self.goes_on, self.status, self.told = goes_on, status, told
-        self.charge = charge
+        self.translated, self.charge = translated or told, charge
         self.last_charge = last_charge or charge
         self.cools = cools
 
@@ -35,20 +36,22 @@ WORDS = {
     "413": Word(False, 413, 413, NOTHING),
     "422": Word(False, 422, 422, NOTHING),
     "451": Word(False, 451, 451, NOTHING),
-    "401": Word(True, 401, 502, NOTHING, cools=True),
-    "403": Word(True, 403, 502, NOTHING, cools=True),
+    "401": Word(True, 401, 401, NOTHING, cools=True),
+    "403": Word(True, 403, 403, NOTHING, cools=True),
     "404": Word(True, 404, 404, NOTHING),
     "408": Word(True, 408, 408, NOTHING),
     "409": Word(True, 409, 409, NOTHING),
     "429": Word(True, 429, 429, NOTHING, cools=True),
     "500": Word(True, 500, 500, NOTHING),
     "503": Word(True, 503, 503, NOTHING, cools=True),  # with Retry-After
-    "529": Word(True, 529, 529, NOTHING),
+    "529": Word(True, 529, 503, NOTHING),
     "500 billed": Word(True, 500, 500, STATED),
     "hang": Word(True, 0, 504, NOTHING),
     "torn": Word(True, 0, 502, NOTHING),         # ends in its head
     "half": Word(True, 200, 502, NOTHING, GUESSED),  # ends in its body
     "half billed": Word(True, 200, 502, STATED),     # behind its usage
+    "error": Word(True, 200, 200, NOTHING, translated=502),  # under a good status
+    "coded": Word(True, 200, 502, NOTHING, GUESSED),  # compressed, unasked
     "cut": Word(False, 200, 200, GUESSED),       # a stream, behind its first words
 }
 FOR_STREAMS, FOR_PLAIN = ("cut",), ("half billed",)
@@ -96,6 +99,12 @@ class Fleet:
             return False
         if WORDS[word].status >= 400:
             return await self.refuse(word, usage, writer)
+        if word == "coded":
+            return await self.send(writer, 200, b"\x1f\x8b" + bytes(100),
+                                   b"Content-Encoding: gzip\r\n")
+        if word == "error" and not call.get("stream"):
+            return await self.send(writer, 200, json.dumps({"error": {
+                "message": "no", "type": "t", "code": "c"}}).encode())
         if call.get("stream"):
             return await self.stream(word, entry, usage, writer)
         return await self.plain(word, entry, usage, call, writer)
@@ -139,6 +148,11 @@ class Fleet:
         if word == "half":
             await writer.drain()
             return False
+        if word == "error":
+            data = b'data: {"error":{"message":"no","type":"t","code":"c"}}\n\n'
+            writer.write(b"%x\r\n" % len(data) + data + b"\r\n0\r\n\r\n")
+            await writer.drain()
+            return True
         for i in range(entry["output"]):
             if word == "cut" and i == entry["output"] // 2:
                 await writer.drain()
