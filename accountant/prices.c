@@ -17,7 +17,18 @@ struct book_entry {
     uint32_t version;
     struct prices prices;
     bool is_durable;
+    /* The last one that is, 0: none. */
+    uint32_t durable_version;
+    struct prices durable;
 };
+
+static void
+set_durable(struct book_entry *entry)
+{
+    entry->is_durable = true;
+    entry->durable_version = entry->version;
+    entry->durable = entry->prices;
+}
 
 static uint64_t
 model_hash(const char *model)
@@ -67,7 +78,7 @@ prices_load(struct prices_book *book, const struct ledger_price *price)
     if (price->version > entry->version) {
         entry->version = price->version;
         entry->prices = price->prices;
-        entry->is_durable = true;
+        set_durable(entry);
     }
     return 0;
 }
@@ -129,6 +140,21 @@ prices_now_durable(struct prices_book *book, const struct ledger_price *prices,
         if (entry != NULL && entry->version == prices[i].version &&
             memcmp(&entry->prices, &prices[i].prices, sizeof(entry->prices)) ==
                 0)
-            entry->is_durable = true;
+            set_durable(entry);
+    }
+}
+
+void
+prices_forget_pending(struct prices_book *book)
+{
+    size_t at = 0;
+    struct book_entry *entry = table_next(&book->table, &at);
+    for (; entry != NULL; entry = table_next(&book->table, &at)) {
+        if (entry->is_durable)
+            continue;
+        /* Version 0 is of no prices: one that asks gets 1. */
+        entry->version = entry->durable_version;
+        entry->prices = entry->durable;
+        entry->is_durable = true;
     }
 }

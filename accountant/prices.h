@@ -28,5 +28,7 @@ struct ledger_price *prices_pending(const struct prices_book *book,
                                     int64_t since_ms, size_t *count);
 void prices_now_durable(struct prices_book *book,
                         const struct ledger_price *prices, size_t count);
+/* Their catalogue was not published after all. */
+void prices_forget_pending(struct prices_book *book);
 
 #endif

@@ -23,6 +23,7 @@ restore_destroy(struct restore **pointer)
     objects_fini(&restore->objects);
     prices_fini(&restore->prices);
     spend_book_fini(&restore->spends);
+    managed_book_fini(&restore->managed);
     buf_fini(&restore->error);
     free(restore->positions);
     free(restore);
@@ -162,6 +163,8 @@ on_loaded(struct ledger_job *job)
     objects_init(&restore->objects, store->objects.seed);
     store->prices = restore->prices;
     restore->prices = (struct prices_book){0};
+    store->managed = restore->managed;
+    restore->managed = (struct managed_book){0};
     store->spends = restore->spends;
     restore->spends = (struct spend_book){0};
     spend_book_publish(&store->spends, store->segment);
@@ -182,7 +185,7 @@ on_loaded(struct ledger_job *job)
     publish_kind(store, LEDGER_KEY);
     set_positions(restore);
     store->restored = true;
-    store_configure(store, store->config, NULL, on_configured, restore);
+    store_publish_catalogue(store, on_configured, restore);
 }
 
 void

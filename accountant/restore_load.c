@@ -122,6 +122,27 @@ load_spend(const struct ledger_spend *spend, void *context)
     return restore->result == 0;
 }
 
+static bool
+load_config(struct str section, struct str name, struct str bytes,
+            void *context)
+{
+    struct restore *restore = context;
+    struct managed *managed = NULL;
+    int rc = managed_decode(section, name, bytes,
+                            restore->store->heritage->secrets, &managed);
+    if (rc == 0)
+        managed_book_put(&restore->managed, managed);
+    else if (rc == -ENOTSUP)
+        log_warn("[%.*s.%.*s], which management made, is none of this version: "
+                 "it is kept and left out",
+                 STR_ARG(section), STR_ARG(name));
+    else
+        buf_printf(&restore->error, "the record of [%.*s.%.*s] is damaged",
+                   STR_ARG(section), STR_ARG(name));
+    restore->result = rc == -ENOTSUP ? 0 : rc;
+    return restore->result == 0;
+}
+
 static int
 read_all(struct restore *restore)
 {
@@ -143,9 +164,11 @@ read_all(struct restore *restore)
     if (rc >= 0 && restore->result == 0)
         rc = ledger_scan_positions(ledger, NULL, load_position, restore, error);
     if (rc >= 0 && restore->result == 0)
-        rc = ledger_scan_prices(ledger, NULL, load_price, restore, error);
+        rc = ledger_scan_prices(ledger, NULL, NULL, load_price, restore, error);
     if (rc >= 0 && restore->result == 0)
         rc = ledger_scan_spends(ledger, NULL, load_spend, restore, error);
+    if (rc >= 0 && restore->result == 0)
+        rc = ledger_scan_configs(ledger, NULL, load_config, restore, error);
     if (rc >= 0 && restore->result == 0)
         rc = restore_read_escrows(restore);
     return rc < 0 ? rc : restore->result;
@@ -190,6 +213,7 @@ begin_anew(struct restore *restore)
     objects_fini(&restore->objects);
     prices_fini(&restore->prices);
     spend_book_fini(&restore->spends);
+    managed_book_fini(&restore->managed);
     buf_reset(&restore->error);
     memset(restore->positions, 0,
            restore->store->segment->column_max * sizeof(uint64_t));

@@ -19,6 +19,7 @@ struct restore {
     struct objects objects;
     struct prices_book prices;
     struct spend_book spends;
+    struct managed_book managed;
     uint64_t *positions; /* by column, of this epoch */
     uint64_t batch_no, next_id, clock_ms;
 };

@@ -72,6 +72,7 @@ answer_failure(struct store *store, uint64_t now_ms)
     if (store->restore != NULL)
         return;
     change_refuse_queued(store, -EIO, reason);
+    manage_refuse_queued(store, -EIO, reason);
     if (store->flush == NULL || store->flush->changes == NULL ||
         now_ms < store->flush->started_ms + STORE_ANSWER_MS)
         return;
@@ -147,11 +148,13 @@ store_create(const struct heritage *heritage, struct loop *loop)
     store->heritage = heritage;
     store->segment = heritage->segment;
     store->loop = loop;
-    store->config = heritage->config;
+    store->config = store->file_config = heritage->config;
     store->changes_end = &store->changes;
     store->waiters_end = &store->waiters;
     store->tick.expired = on_tick;
     store->kick.run = on_kick;
+    store->manages_end = &store->manages;
+    store->configure.run = configure_deferred;
     roll_set_zone(store->config->server.timezone);
     objects_init(&store->objects, heritage->secrets->hash_seed);
     access_log_init(&store->access_log);
@@ -188,6 +191,7 @@ store_destroy(struct store **pointer)
     struct store *store = *pointer;
     if (store == NULL)
         return;
+    store->closing = true;
     loop_timer_clear(store->loop, &store->tick);
     ledger_threads_destroy(&store->threads);
     ledger_rollup_fini(&store->rollup);
@@ -210,9 +214,7 @@ store_destroy(struct store **pointer)
     access_log_fini(&store->access_log);
     if (store->catalogue != NULL)
         catalogue_put(store->catalogue);
-    config_free(store->own_config);
-    config_free(store->old_config);
-    free(store->reload);
+    configure_fini(store);
     free(store);
     *pointer = NULL;
 }

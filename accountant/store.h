@@ -117,6 +117,29 @@ void store_group_put(struct store *store, const struct group *group,
 void store_group_top_up(struct store *store, uint64_t group_id, int64_t nano,
                         const char *note, store_done done, void *context);
 
+struct managed;
+struct managed_book;
+/* A part of the configuration that is to be made, replaced or deleted. */
+struct managed_edit {
+    int section; /* enum config_section */
+    char name[256];
+    struct managed *put; /* NULL: delete */
+    uint64_t revision;   /* that it must have now; 0: there must be none */
+};
+/* What management made; parts that the file shadows and faulty ones, too. */
+const struct managed_book *store_managed(const struct store *store);
+/* The file's alone. */
+const struct config *store_file_config(const struct store *store);
+/*
+ * store_manage - all edits, or none; takes the array and its parts. Done when
+ * they are durable and in the catalogue that every worker's next request sees.
+ * Errors besides store_done's: -EPERM the file has that name; -ESTALE another
+ * revision; -EINVAL does not fit ("option: why" where it is the part's own);
+ * -EBUSY others need it. Edits that wait together become one catalogue.
+ */
+void store_manage(struct store *store, struct managed_edit *edits, size_t count,
+                  store_done done, void *context);
+
 /*
  * store_query - runs `work` on a query thread with a snapshot, then `done` on
  * the loop thread. `work` must touch nothing but the ledger and its context.

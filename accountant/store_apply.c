@@ -114,6 +114,15 @@ apply_put_group(struct store *store, struct change *change)
 }
 
 static void
+apply_reload(struct change *change)
+{
+    struct reload *reload = change->reload;
+    change->reload = NULL;
+    crash_point("C2");
+    reload_apply(reload);
+}
+
+static void
 apply(struct store *store, struct change *change)
 {
     switch (change->kind) {
@@ -131,9 +140,10 @@ apply(struct store *store, struct change *change)
     case CHANGE_UNDO_GROUP:
         change_answer(change, change->error, change->reason);
         return;
-    case CHANGE_PRICES:
+    case CHANGE_RELOAD:
         prices_now_durable(&store->prices, change->prices, change->price_count);
-        change_answer(change, 0, "");
+        change->answered = true; /* reload_apply() answers */
+        apply_reload(change);
         return;
     }
     UNREACHABLE();
@@ -193,12 +203,21 @@ store_group_top_up(struct store *store, uint64_t group_id, int64_t nano,
     change_enqueue(store, change);
 }
 
-void
-change_queue_prices(struct store *store, struct ledger_price *prices,
-                    size_t count, store_done done, void *context)
+/* Somebody waits no longer; what was staged goes on. */
+static void
+reload_answered(void *context, int error, const char *reason, uint64_t id)
 {
-    struct change *change = change_make(CHANGE_PRICES, done, context);
+    (void)id;
+    reload_answer(context, error, reason);
+}
+
+void
+change_queue_reload(struct store *store, struct reload *reload,
+                    struct ledger_price *prices, size_t count)
+{
+    struct change *change = change_make(CHANGE_RELOAD, reload_answered, reload);
     change->prices = prices;
     change->price_count = count;
+    change->reload = reload;
     change_enqueue(store, change);
 }

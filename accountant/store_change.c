@@ -50,6 +50,8 @@ change_free(struct change *change)
     gateway_free(&change->gateway);
     free(change->group);
     free(change->prices);
+    if (change->reload != NULL)
+        reload_drop(change->reload);
     free(change);
 }
 
@@ -366,10 +368,11 @@ stage_top_up(struct store *store, struct flush *flush, struct change *change)
 }
 
 static int
-stage_prices(struct flush *flush, const struct change *change)
+stage_reload(struct flush *flush, const struct change *change)
 {
     for (size_t i = 0; i < change->price_count; i++)
         ledger_batch_price(flush->batch, &change->prices[i]);
+    reload_stage(change->reload, flush->batch);
     return 0;
 }
 
@@ -387,8 +390,8 @@ stage(struct store *store, struct flush *flush, struct change *change)
         return stage_put_group(store, flush, change);
     case CHANGE_TOP_UP:
         return stage_top_up(store, flush, change);
-    case CHANGE_PRICES:
-        return stage_prices(flush, change);
+    case CHANGE_RELOAD:
+        return stage_reload(flush, change);
     }
     UNREACHABLE();
 }

@@ -14,7 +14,7 @@ enum change_kind {
     CHANGE_DELETE_GATEWAY,
     CHANGE_PUT_GROUP,
     CHANGE_TOP_UP,
-    CHANGE_PRICES,
+    CHANGE_RELOAD, /* of the configuration: prices, and edits of parts */
     /* A new object found no room in the segment: out of the ledger again. */
     CHANGE_UNDO_GATEWAY,
     CHANGE_UNDO_GROUP,
@@ -29,6 +29,7 @@ struct change {
     char note[256];
     struct ledger_price *prices; /* owned */
     size_t price_count;
+    struct reload *reload; /* owned until it is applied */
     store_done done;
     void *context;
     bool answered;

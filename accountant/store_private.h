@@ -19,6 +19,7 @@
 #include "accountant/flush.h"
 #include "accountant/ledger_thread.h"
 #include "accountant/limit_keeper.h"
+#include "accountant/managed.h"
 #include "accountant/objects.h"
 #include "accountant/prices.h"
 #include "accountant/retention.h"
@@ -40,9 +41,12 @@ struct store {
     const struct heritage *heritage;
     struct segment *segment;
     struct loop *loop;
-    const struct config *config; /* the newest */
-    struct config *own_config;   /* it, when it came by message */
+    const struct config *config; /* in force: the file's and management's */
+    struct config *own_config;   /* it; NULL: the heritage's */
     struct config *old_config;   /* one more: readers of this turn */
+    const struct config *file_config; /* the newest of the file */
+    struct config *own_file;          /* it, when it came by message */
+    struct managed_book managed;
     struct catalogue *catalogue;
     struct ledger_threads *threads;
     struct ledger *ledger; /* opened by the ledger thread, used by threads */
@@ -77,7 +81,11 @@ struct store {
     struct limit_keeper limit_keeper;
     struct store_limits limit_counts;
     struct spend_book spends;
-    struct reload *reload; /* a configuration under way */
+    struct reload *reload;                 /* a configuration under way */
+    struct reload *reload_next;            /* the file's, which waits for it */
+    struct manage *manages, **manages_end; /* that wait for it, too */
+    struct loop_deferred configure;
+    bool closing;
     store_ready ready;
     void *ready_context;
     struct restore *restore; /* until it serves */
@@ -120,21 +128,52 @@ void change_answer(struct change *change, int error, const char *reason);
 void change_refuse_queued(struct store *store, int error, const char *reason);
 void change_answer_staged(struct change *changes, int error,
                           const char *reason);
-/* Price versions, all with `since_ms`; takes the array. */
-void change_queue_prices(struct store *store, struct ledger_price *prices,
-                         size_t count, store_done done, void *context);
+/* A configuration with its price versions (taken) and edits. */
+void change_queue_reload(struct store *store, struct reload *reload,
+                         struct ledger_price *prices, size_t count);
 /* The list and what it owns. */
 void change_free_all(struct change *changes);
 
 /* ---- store_catalogue.c ---- */
 /*
- * Builds the catalogue of `config`, makes its prices durable, publishes. With
- * `take` the store owns config. done: 0 or -errno with the reason; on an error
- * everything is as before (and config is freed when it was to be taken).
+ * Builds the catalogue of `config` and what management made, makes its prices
+ * durable, publishes. With `take` the store owns config. done: 0 or -errno with
+ * the reason; on an error everything is as before (and config is freed when it
+ * was to be taken).
  */
 void store_configure(struct store *store, const struct config *config,
                      struct config *take, store_done done, void *context);
-/* Only the first half: the catalogue is there for policies, not published. */
+/* At the start: the configuration and the catalogue are there for policies, not
+ * published. */
 int store_build_catalogue(struct store *store, struct buf *error) MUST_CHECK;
+/* The other half of it. */
+void store_publish_catalogue(struct store *store, store_done done,
+                             void *context);
+/* A store_configure() or store_manage() waits: it begins at the end of this turn
+ * or when the one under way has ended. */
+void configure_kick(struct store *store);
+void configure_deferred(struct loop_deferred *deferred);
+
+/* Of the change that carries it: into the batch; once it is durable; answered
+ * early, with an error; not to become durable. */
+void reload_stage(struct reload *reload, struct ledger_batch *batch);
+void reload_apply(struct reload *reload);
+void reload_answer(struct reload *reload, int error, const char *reason);
+void reload_drop(struct reload *reload);
+/* Of a store that ends: what waits is freed, unanswered. */
+void configure_fini(struct store *store);
+
+/* ---- store_manage.c ---- */
+/* Takes what waits, refuses what does not fit; `book` becomes what is to be in
+ * force and *config of it and the file, or NULL: nothing is left to do. */
+struct manage *manage_take(struct store *store, struct managed_book *book,
+                           struct config **config);
+void manage_stage(const struct manage *manages,
+                  const struct crypto_secrets *secrets,
+                  struct ledger_batch *batch);
+/* Each once. */
+void manage_answer_all(struct manage *manages, int error, const char *reason);
+void manage_free_all(struct manage *manages);
+void manage_refuse_queued(struct store *store, int error, const char *reason);
 
 #endif

@@ -100,8 +100,9 @@ count_cores(void)
 
 /* ---- reading ---- */
 
-static bool
-loader_begin(struct config_loader *loader, const char *path, struct buf *error)
+bool
+config_loader_begin(struct config_loader *loader, const char *path,
+                    struct buf *error)
 {
     *loader = (struct config_loader){.error = error};
     loader->origins.path = path;
@@ -114,8 +115,8 @@ loader_begin(struct config_loader *loader, const char *path, struct buf *error)
 }
 
 /* The configuration, checked, or NULL when anything was wrong. */
-static struct config *
-loader_end(struct config_loader *loader, int rc)
+struct config *
+config_loader_end(struct config_loader *loader, int rc)
 {
     struct config *config = loader->config;
     bool complete = !loader->out_of_memory && rc != -ENOMEM;
@@ -141,7 +142,7 @@ config_load(const char *path, struct buf *error)
 {
     struct config_loader loader;
     int rc = -ENOMEM;
-    if (loader_begin(&loader, path != NULL ? path : "defaults", error)) {
+    if (config_loader_begin(&loader, path != NULL ? path : "defaults", error)) {
         rc = 0;
         if (path != NULL) {
             loader.config->path = strdup(path);
@@ -153,7 +154,7 @@ config_load(const char *path, struct buf *error)
         for (unsigned i = 0; i < ARRAY_LEN(environment); i++)
             add_from_environment(&loader, i);
     }
-    return loader_end(&loader, rc);
+    return config_loader_end(&loader, rc);
 }
 
 struct config *
@@ -161,10 +162,10 @@ config_parse_text(struct str text, struct buf *error)
 {
     struct config_loader loader;
     int rc = -ENOMEM;
-    if (loader_begin(&loader, "configuration", error))
+    if (config_loader_begin(&loader, "configuration", error))
         rc = ini_read_text(text, "configuration", config_on_entry, &loader,
                            error);
-    return loader_end(&loader, rc);
+    return config_loader_end(&loader, rc);
 }
 
 void

@@ -75,6 +75,7 @@ struct config_admin {
     struct config_list listen, tls_listen;
     char *token; /* NULL: management over TCP is refused */
     bool is_public;
+    bool private_providers; /* those of management need not be guarded */
 };
 struct config_log {
     char *error, *level, *access; /* access: path, or "off" */
@@ -145,6 +146,7 @@ struct config_gateway {
     enum webhook_fail webhook_fail;
     bool webhook_prompt;
     struct config_list spend_rules; /* spend_rule.h */
+    bool guarded; /* made by management: its webhook is a guarded provider */
 };
 
 struct config {

@@ -122,7 +122,9 @@
     O(admin, token, token, SECRET, "", "", 0, CONFIG_TEXT, RELOAD, \
       "bearer token of management over TCP; without one only the socket serves it") \
     O(admin, public, is_public, BOOL, "", "no", 0, 0, RELOAD, \
-      "allow management on addresses other than loopback")
+      "allow management on addresses other than loopback") \
+    O(admin, private_providers, private_providers, BOOL, "", "no", 0, 0, RELOAD, \
+      "providers and webhooks that management makes may have addresses that are not of the public internet")
 
 #define CONFIG_LOG_OPTIONS(O) \
     O(log, error, error, STRING, "path", "stderr", 1, CONFIG_TEXT, RELOAD, \

@@ -1,6 +1,7 @@
 /*
  * config_part.h - what config*.c share: the rows of the option table, and
- * where each value was read, for messages. Private to them.
+ * where each value was read, for messages. Private to them and to management,
+ * which makes sections of the same rows.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AIGW_COMMON_CONFIG_PART_H
@@ -153,6 +154,8 @@ void *config_section(const struct config *config, enum config_section section,
                      unsigned idx);
 unsigned config_section_count(const struct config *config,
                               enum config_section section);
+/* Of the struct of one with a name. */
+size_t config_section_bytes(enum config_section section);
 static inline const char *
 config_section_name(const void *fields)
 {
@@ -166,6 +169,17 @@ const struct config_provider *config_find_provider(const struct config *config,
                                                    const char *name);
 const struct config_model *config_find_model(const struct config *config,
                                              const char *name);
+/* The section of that name, or NULL. */
+void *config_find_section(const struct config *config,
+                          enum config_section section, const char *name);
+/* A copy that lives as long as the loader; NULL: out of memory. */
+const char *config_keep_file_name(struct config_loader *loader,
+                                  const char *file);
+/* An empty configuration; false: out of memory, config_loader_end() says so. */
+bool config_loader_begin(struct config_loader *loader, const char *path,
+                         struct buf *error);
+/* Checked, or NULL; `rc` of the reading. The loader holds nothing any more. */
+struct config *config_loader_end(struct config_loader *loader, int rc);
 /* The ini_callback; `context` is the loader. */
 int config_on_entry(const struct ini_entry *entry, void *context,
                     struct buf *error);

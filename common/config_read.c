@@ -26,8 +26,8 @@ static void PRINTF_LIKE(3, 4)
 }
 
 /* The names of files live as long as the loader; there are few. */
-static const char *
-keep_file_name(struct config_loader *loader, const char *file)
+const char *
+config_keep_file_name(struct config_loader *loader, const char *file)
 {
     for (unsigned i = 0; i < loader->file_count; i++)
         if (strcmp(loader->files[i], file) == 0)
@@ -83,6 +83,12 @@ config_section_count(const struct config *config, enum config_section section)
     return count;
 }
 
+size_t
+config_section_bytes(enum config_section section)
+{
+    return places[section].bytes;
+}
+
 void *
 config_section(const struct config *config, enum config_section section,
                unsigned idx)
@@ -121,9 +127,9 @@ config_add_section(struct config_loader *loader, enum config_section section,
     return loader->out_of_memory ? NULL : fields;
 }
 
-static void *
-find_section(const struct config *config, enum config_section section,
-             const char *name)
+void *
+config_find_section(const struct config *config, enum config_section section,
+                    const char *name)
 {
     for (unsigned i = 0; i < config_section_count(config, section); i++) {
         void *fields = config_section(config, section, i);
@@ -136,13 +142,13 @@ find_section(const struct config *config, enum config_section section,
 const struct config_provider *
 config_find_provider(const struct config *config, const char *name)
 {
-    return find_section(config, CONFIG_SECTION_provider, name);
+    return config_find_section(config, CONFIG_SECTION_provider, name);
 }
 
 const struct config_model *
 config_find_model(const struct config *config, const char *name)
 {
-    return find_section(config, CONFIG_SECTION_model, name);
+    return config_find_section(config, CONFIG_SECTION_model, name);
 }
 
 /* ---- one entry of the file ---- */
@@ -167,7 +173,8 @@ open_named_section(struct config_loader *loader, const struct ini_entry *entry)
 {
     if (*entry->name == '\0')
         loader_fault(loader, entry, "the section is [%s.NAME]", entry->section);
-    else if (find_section(loader->config, loader->section, entry->name) != NULL)
+    else if (config_find_section(loader->config, loader->section,
+                                 entry->name) != NULL)
         loader_fault(loader, entry, "section [%s.%.127s] stands here twice",
                      entry->section, entry->name);
     else
@@ -198,7 +205,7 @@ read_header(struct config_loader *loader, const struct ini_entry *entry)
         loader->origin = &loader->origins.single[i];
     }
     if (loader->fields != NULL && loader->origin->line == 0) {
-        loader->origin->file = keep_file_name(loader, entry->file);
+        loader->origin->file = config_keep_file_name(loader, entry->file);
         loader->origin->line = entry->line;
     }
 }
@@ -249,7 +256,8 @@ read_option(struct config_loader *loader, const struct ini_entry *entry)
                      loader->origin->options[idx].line);
         return;
     }
-    loader->origin->options[idx].file = keep_file_name(loader, entry->file);
+    loader->origin->options[idx].file =
+        config_keep_file_name(loader, entry->file);
     loader->origin->options[idx].line = entry->line;
     if (option->type == CONFIG_SECRET)
         warn_of_open_secret(loader, entry);

@@ -121,8 +121,12 @@ struct catalogue *catalogue_build(struct segment *segment,
                                   const struct config *config,
                                   catalogue_price_version price_version,
                                   void *context, struct buf *error) MUST_CHECK;
-/* Writes PATH.cat.N and publishes N = the header's generation + 1; removes the
- * file before the last one. 0 or -errno. */
+/* Writes PATH.cat.N, N = the header's generation + 1: what can fail of publishing
+ * it. 0 or -errno. */
+int catalogue_stage(struct segment *segment, struct catalogue *catalogue,
+                    const struct crypto_secrets *secrets) MUST_CHECK;
+/* Stages it where that has not been done for this N; then N is the header's
+ * generation. Removes the file before the last one. 0 or -errno. */
 int catalogue_publish(struct segment *segment, struct catalogue *catalogue,
                       const struct crypto_secrets *secrets) MUST_CHECK;
 

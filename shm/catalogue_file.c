@@ -90,8 +90,8 @@ remove_old_files(const struct segment *segment)
 }
 
 int
-catalogue_publish(struct segment *segment, struct catalogue *catalogue,
-                  const struct crypto_secrets *secrets)
+catalogue_stage(struct segment *segment, struct catalogue *catalogue,
+                const struct crypto_secrets *secrets)
 {
     struct buf plain;
     char path[NAME_ROOM], name[96];
@@ -114,9 +114,22 @@ catalogue_publish(struct segment *segment, struct catalogue *catalogue,
         crypto_wipe(plain.data + plain.start, buf_len(&plain));
     buf_fini(&plain);
     free(sealed);
+    if (rc == 0)
+        catalogue->generation = generation;
+    return rc;
+}
+
+int
+catalogue_publish(struct segment *segment, struct catalogue *catalogue,
+                  const struct crypto_secrets *secrets)
+{
+    char path[NAME_ROOM];
+    uint64_t generation = catalogue_current(segment) + 1;
+    int rc = segment->is_private ? -EINVAL : 0;
+    if (rc == 0 && catalogue->generation != generation)
+        rc = catalogue_stage(segment, catalogue, secrets);
     if (rc < 0)
         return rc;
-    catalogue->generation = generation;
     /* release: the file is there before its number is */
     shm_store(&segment->header->catalogue_generation, generation);
     if (generation > 2) {

@@ -43,6 +43,7 @@ add_webhook(struct catalogue_gateway *gateway, const struct config_gateway *c)
         return false;
     memcpy(webhook->name, "webhook", 8);
     webhook->verify = webhook->enabled = true;
+    webhook->guarded = c->guarded;
     webhook->timeouts =
         (struct call_timeouts){.connect_ms = c->webhook_timeout_ms,
                                .first_byte_ms = c->webhook_timeout_ms,

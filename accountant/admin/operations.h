@@ -74,6 +74,12 @@ void op_groups_list(struct call *call);
 void op_groups_get(struct call *call);
 void op_groups_update(struct call *call);
 void op_groups_top_up(struct call *call);
+/* op_config.c: of providers, credentials, models, endpoints, gateways */
+void op_config_create(struct call *call);
+void op_config_list(struct call *call);
+void op_config_get(struct call *call);
+void op_config_update(struct call *call);
+void op_config_delete(struct call *call);
 /* op_models.c, op_status.c, op_usage.c, op_logs.c, op_ledger.c, op_metrics.c */
 void op_models_list(struct call *call);
 void op_status(struct call *call);

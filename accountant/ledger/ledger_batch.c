@@ -291,6 +291,25 @@ ledger_batch_price(struct ledger_batch *batch, const struct ledger_price *price)
 }
 
 void
+ledger_batch_config(struct ledger_batch *batch, const char *section,
+                    const char *name, struct str bytes)
+{
+    struct ledger_key key;
+    ledger_key_config(&key, section, name);
+    buf_append_str(new_value(batch), bytes);
+    put_value(batch, &key);
+}
+
+void
+ledger_batch_delete_config(struct ledger_batch *batch, const char *section,
+                           const char *name)
+{
+    struct ledger_key key;
+    ledger_key_config(&key, section, name);
+    delete_key(batch, &key);
+}
+
+void
 ledger_batch_top_up(struct ledger_batch *batch,
                     const struct ledger_top_up *top_up)
 {

@@ -63,6 +63,11 @@ void ledger_batch_delete_usage(struct ledger_batch *batch,
                                const struct ledger_usage *usage);
 void ledger_batch_price(struct ledger_batch *batch,
                         const struct ledger_price *price);
+/* A part of the configuration that management made; `bytes` are opaque. */
+void ledger_batch_config(struct ledger_batch *batch, const char *section,
+                         const char *name, struct str bytes);
+void ledger_batch_delete_config(struct ledger_batch *batch, const char *section,
+                                const char *name);
 void ledger_batch_top_up(struct ledger_batch *batch,
                          const struct ledger_top_up *top_up);
 void ledger_batch_dropped(struct ledger_batch *batch, enum ledger_kind kind,

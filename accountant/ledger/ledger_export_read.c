@@ -61,6 +61,7 @@ ledger_pair_is_good(struct str key, struct str value)
     struct ledger_price price;
     struct ledger_top_up top_up;
     struct ledger_spend spend;
+    struct str section, name;
     uint64_t epoch;
     uint32_t column;
     if (key.len < 2 || key.len > LEDGER_KEY_BYTES_MAX)
@@ -83,6 +84,8 @@ ledger_pair_is_good(struct str key, struct str value)
                ledger_usage_decode(value, &usage) == 0;
     case 'R':
         return key.len >= 6 && ledger_price_decode(value, &price) == 0;
+    case 'C':
+        return ledger_key_parse_config(key, &section, &name) && value.len > 1;
     case 'Y':
         return key.len == 21 && ledger_top_up_decode(value, &top_up) == 0;
     case 'S':

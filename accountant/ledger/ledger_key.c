@@ -63,6 +63,18 @@ ledger_key_object(struct ledger_key *key, char type, enum ledger_kind kind,
 }
 
 void
+ledger_key_config(struct ledger_key *key, const char *section, const char *name)
+{
+    size_t len = strlen(name);
+    ledger_key_begin(key, 'C');
+    ledger_key_text(key, section);
+    ledger_key_u8(key, 0);
+    CHECK(key->len + len <= sizeof(key->bytes));
+    memcpy(key->bytes + key->len, name, len);
+    key->len += len;
+}
+
+void
 ledger_key_position(struct ledger_key *key, uint64_t epoch, uint32_t column)
 {
     ledger_key_begin(key, 'P');
@@ -117,6 +129,19 @@ ledger_key_parse_object(struct str key, enum ledger_kind *kind, uint64_t *id)
     *kind = (enum ledger_kind)key.ptr[1];
     *id = ledger_key_read_u64(key.ptr + 2);
     return true;
+}
+
+bool
+ledger_key_parse_config(struct str key, struct str *section, struct str *name)
+{
+    const char *end =
+        key.len < 4 ? NULL : memchr(key.ptr + 1, '\0', key.len - 1);
+    if (end == NULL || key.ptr[0] != 'C')
+        return false;
+    *section = str_make(key.ptr + 1, (size_t)(end - key.ptr) - 1);
+    *name = str_skip(key, section->len + 2);
+    return section->len > 0 && name->len > 0 &&
+           memchr(name->ptr, '\0', name->len) == NULL;
 }
 
 bool

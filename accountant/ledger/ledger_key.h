@@ -13,6 +13,8 @@
  *     'P' epoch8 column4                     booked ring position
  *     'U' resolution start8 group8 key8 model 00 provider      roll-up
  *     'R' model 00 version4                  prices
+ *     'C' section 00 name                    part of the configuration that
+ *                                            management made (opaque, sealed)
  *     'Y' group8 batch8 index4               top-up
  *     'X' day8                               the day's rows were dropped
  *     'D' kind id8                           sums of dropped rows
@@ -31,7 +33,7 @@
 
 #include "accountant/ledger/ledger.h"
 
-enum { LEDGER_KEY_BYTES_MAX = 1 + 1 + 24 + 128 + 128 };
+enum { LEDGER_KEY_BYTES_MAX = 1 + 1 + 32 + 128 + 128 };
 
 struct ledger_key {
     size_t len;
@@ -49,6 +51,9 @@ void ledger_key_meta(struct ledger_key *key, const char *name);
 /* type: 'O', 'T', 'B' or 'D'; 'B' needs its row behind it. */
 void ledger_key_object(struct ledger_key *key, char type, enum ledger_kind kind,
                        uint64_t id);
+/* Of a section's name and what it is called, at most 31 and 255 bytes. */
+void ledger_key_config(struct ledger_key *key, const char *section,
+                       const char *name);
 void ledger_key_position(struct ledger_key *key, uint64_t epoch,
                          uint32_t column);
 void ledger_key_usage(struct ledger_key *key, const struct ledger_usage *usage);
@@ -57,6 +62,9 @@ void ledger_key_row(struct ledger_key *key, const struct ledger_row *row);
 /* Reading: false when the bytes are no such key. */
 bool ledger_key_parse_object(struct str key, enum ledger_kind *kind,
                              uint64_t *id);
+/* Views into the key. */
+bool ledger_key_parse_config(struct str key, struct str *section,
+                             struct str *name);
 bool ledger_key_parse_position(struct str key, uint64_t *epoch,
                                uint32_t *column);
 bool ledger_key_parse_usage(struct str key, struct ledger_usage *usage);

@@ -407,34 +407,6 @@ ledger_scan_positions(struct ledger *ledger, struct ledger_snapshot *snapshot,
     return scan_type(ledger, snapshot, &prefix, pair_position, &adapter, error);
 }
 
-typedef bool (*each_price)(const struct ledger_price *, void *);
-
-static bool
-pair_price(struct str key, struct str value, void *context)
-{
-    struct adapter *adapter = context;
-    struct ledger_price price = {0};
-    size_t model_len = key.len < 6 ? 0 : key.len - 6;
-    if (key.len < 6 || model_len >= sizeof(price.model) ||
-        ledger_price_decode(value, &price) < 0) {
-        adapter->bad = true;
-        return false;
-    }
-    memcpy(price.model, key.ptr + 1, model_len);
-    price.version = ledger_key_read_u32(key.ptr + key.len - 4);
-    return ((each_price)adapter->each)(&price, adapter->context);
-}
-
-int
-ledger_scan_prices(struct ledger *ledger, struct ledger_snapshot *snapshot,
-                   each_price each, void *context, struct buf *error)
-{
-    struct adapter adapter = {(void (*)(void))each, context, false};
-    struct ledger_key prefix;
-    ledger_key_begin(&prefix, 'R');
-    return scan_type(ledger, snapshot, &prefix, pair_price, &adapter, error);
-}
-
 typedef bool (*each_top_up)(const struct ledger_top_up *, void *);
 
 static bool

@@ -105,7 +105,14 @@ int ledger_scan_positions(struct ledger *ledger,
                           bool (*each)(uint64_t epoch, uint32_t column,
                                        uint64_t position, void *context),
                           void *context, struct buf *error) MUST_CHECK;
+/* Parts of the configuration that management made; views. */
+int ledger_scan_configs(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                        bool (*each)(struct str section, struct str name,
+                                     struct str bytes, void *context),
+                        void *context, struct buf *error) MUST_CHECK;
+/* Of one model (or MODEL@PROVIDER), of all for NULL; oldest version first. */
 int ledger_scan_prices(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                       const char *model,
                        bool (*each)(const struct ledger_price *price,
                                     void *context),
                        void *context, struct buf *error) MUST_CHECK;

@@ -73,6 +73,16 @@ catalogue_build(struct segment *segment, const struct config *from,
 }
 
 int
+catalogue_stage(struct segment *segment, struct catalogue *staged,
+                const struct crypto_secrets *with)
+{
+    (void)segment;
+    (void)staged;
+    (void)with;
+    return 0;
+}
+
+int
 catalogue_publish(struct segment *segment, struct catalogue *published,
                   const struct crypto_secrets *with)
 {

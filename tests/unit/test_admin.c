@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "accountant/admin/admin.h"
+#include "accountant/managed.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -167,6 +168,31 @@ store_group_top_up(struct store *store, uint64_t group_id, int64_t nano,
     (void)note;
     group.topped_up_nano += nano;
     done(context, 0, "", group_id);
+}
+
+const struct managed_book *
+store_managed(const struct store *store)
+{
+    static const struct managed_book none;
+    (void)store;
+    return &none;
+}
+
+const struct config *
+store_file_config(const struct store *store)
+{
+    return store_config(store);
+}
+
+void
+store_manage(struct store *store, struct managed_edit *edits, size_t count,
+             store_done done, void *context)
+{
+    (void)store;
+    for (size_t i = 0; i < count; i++)
+        managed_put(edits[i].put);
+    free(edits);
+    done(context, -EIO, "", 0);
 }
 
 void

@@ -304,7 +304,7 @@ TEST(a_new_configuration_is_published_with_new_price_versions)
     store_configure(w.store, w.config, w.config, world_on_done, &w);
     world_wait(&w, &w.answered);
     CHECK_EQ(w.error, 0);
-    CHECK_TRUE(store_config(w.store) == w.config);
+    CHECK_TRUE(store_file_config(w.store) == w.config);
     CHECK_EQ(shm_load(&w.segment.header->catalogue_generation), generation + 1);
     w.config = first; /* the store owns the other */
     world_end(&w);
