@@ -83,6 +83,8 @@ const struct path_row path_rows[] = {
     {"/ai/run/*", CALL(workers_ai, RUN), MODEL, .plane = PLANE_CF_REST},
     {"/ai/v1/*", ALL, .needs_key = true, .rest = REST_PATH, .plane = PLANE_CF_REST},
     {"/client/v4/*", FOREIGN},
+    {"/api/v2/aigw", FOREIGN},
+    {"/api/v2/aig", FOREIGN},
     {"/v1/?/ai/run/*", ALL, .needs_key = true, .plane = PLANE_CF_GATEWAY, .answer = refuse_gateway},
     {"/v1/?/?", POSTS, .needs_key = true, .plane = PLANE_CF_GATEWAY, .has_steps = true},
     {"/v1/?/?/?/*", ALL, .needs_key = true, .rest = REST_PATH, .plane = PLANE_CF_GATEWAY},

@@ -198,6 +198,8 @@ key_to_json(struct json_writer *json, const struct store *store,
     json_cstring(json, key->name);
     json_key(json, "group");
     json_cstring(json, group_name_of(store, key->group_id));
+    json_key(json, "group_id");
+    json_u64(json, key->group_id);
     if (plain_key != NULL) {
         json_key(json, "key");
         json_cstring(json, plain_key);

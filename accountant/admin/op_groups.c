@@ -116,9 +116,10 @@ op_groups_create(struct call *call)
 void
 op_groups_list(struct call *call)
 {
-    uint64_t page = 1, limit = PAGE_DEFAULT, total = 0;
+    uint64_t page = 1, limit = PAGE_DEFAULT, total = 0, id = 0;
     struct json_writer *json = &call->json;
-    if (!query_u64(&call->query, "page", 1, 1000000000, &page, &call->error) ||
+    if (!query_u64(&call->query, "id", 1, UINT64_MAX, &id, &call->error) ||
+        !query_u64(&call->query, "page", 1, 1000000000, &page, &call->error) ||
         !query_u64(&call->query, "limit", 1, PAGE_MAX, &limit, &call->error)) {
         call_refuse(call);
         return;
@@ -128,6 +129,8 @@ op_groups_list(struct call *call)
     json_array_begin(json);
     const struct group *group = view_group_next(call, 0);
     for (; group != NULL; group = view_group_next(call, group->id)) {
+        if (id != 0 && group->id != id)
+            continue;
         if (total >= (page - 1) * limit && total < page * limit)
             group_to_json(json, call->store, group);
         total++;

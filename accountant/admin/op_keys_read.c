@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "accountant/admin/key_choice.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/op_keys.h"
 #include "accountant/admin/value.h"
@@ -140,6 +141,7 @@ struct key_filter {
     uint64_t group_id;
     bool by_group, by_status, by_enabled, enabled;
     enum key_status status;
+    struct key_choice choice;
 };
 
 static bool
@@ -176,6 +178,8 @@ filter_admits(const struct key_filter *filter, const struct store *store,
         return false;
     if (filter->name != NULL && strcasestr(key->name, filter->name) == NULL)
         return false;
+    if (!key_choice_admits(&filter->choice, key))
+        return false;
     if (!filter->by_status)
         return true;
     key_use_read(store, key, &use);
@@ -197,7 +201,8 @@ read_filter(struct call *call, struct key_filter *filter, uint64_t *page,
         filter->by_group = true;
         filter->group_id = found->id;
     }
-    return filter_status(query_get(&call->query, "status"), filter, error) &&
+    return key_choice_read(&filter->choice, &call->query, error) &&
+           filter_status(query_get(&call->query, "status"), filter, error) &&
            query_u64(&call->query, "page", 1, 1000000000, page, error) &&
            query_u64(&call->query, "limit", 1, PAGE_MAX, limit, error);
 }
@@ -218,6 +223,7 @@ op_keys_list(struct call *call)
         return;
     }
     if (!read_filter(call, &filter, &page, &limit)) {
+        key_choice_fini(&filter.choice);
         call_refuse(call);
         return;
     }
@@ -233,6 +239,7 @@ op_keys_list(struct call *call)
             key_to_json(&call->json, call->store, key, NULL);
         total++;
     }
+    key_choice_fini(&filter.choice);
     json_array_end(&call->json);
     page_to_json(&call->json, total, page, limit);
     json_object_end(&call->json);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "accountant/admin/op_keys.h"
+#include "common/crypto.h"
 #include "shm/catalogue.h"
 #include "shm/model_stats.h"
 
@@ -118,14 +119,34 @@ endpoint_to_json(struct json_writer *json, const struct segment *segment,
     json_object_end(json);
 }
 
+/* Ten digits of base 36 by which other systems' clients name a model: the same
+ * wherever and whenever the model has the name. */
+static void
+uuid_of_model(const char *name, char out[11])
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    uint8_t digest[CRYPTO_DIGEST_BYTES];
+    struct iovec piece = {(void *)(uintptr_t)name, strlen(name)};
+    uint64_t n;
+    crypto_sha256(&piece, 1, digest);
+    memcpy(&n, digest, sizeof(n));
+    for (int i = 0; i < 10; i++, n /= 36)
+        out[i] = digits[n % 36];
+    out[10] = '\0';
+}
+
 static void
 model_to_json(struct json_writer *json, const struct segment *segment,
               const struct catalogue *catalogue,
               const struct catalogue_model *model)
 {
+    char uuid[11];
     json_object_begin(json);
     json_key(json, "id");
     json_cstring(json, model->name);
+    json_key(json, "uuid");
+    uuid_of_model(model->name, uuid);
+    json_cstring(json, uuid);
     json_key(json, "wildcard");
     json_bool(json, model->is_wildcard);
     json_key(json, "type");

@@ -140,6 +140,9 @@ read_question(struct call *call, struct usage_work *work)
             return false;
         work->key_id = key->id;
     }
+    /* One that was deleted has its usage still. */
+    if (!query_u64(query, "key_id", 1, UINT64_MAX, &work->key_id, error))
+        return false;
     usage_table_init(&work->table, by);
     return true;
 }

@@ -81,6 +81,14 @@ shape_add_i64(cJSON *object, const char *name, int64_t n)
 }
 
 void
+shape_add_id(cJSON *object, const char *name, int64_t id)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRId64, id);
+    cJSON_AddStringToObject(object, name, text);
+}
+
+void
 shape_add_copy(cJSON *object, const char *name, const cJSON *value)
 {
     cJSON_AddItemToObject(object, name,

@@ -22,7 +22,9 @@ bool shape_true(const cJSON *object, const char *path);
 /* An RFC 3339 text as milliseconds since 1970; 0 where it is absent. */
 int64_t shape_ms(const cJSON *object, const char *path);
 
-/* Whole numbers in all their digits, as SDKs of typed languages need them. */
+/* An id as a text. */
+void shape_add_id(cJSON *object, const char *name, int64_t id);
+/* For answers only, native bodies take cJSON's numbers: whole numbers in all their digits, as SDKs of typed languages need them. */
 cJSON *shape_of_i64(int64_t n);
 void shape_add_i64(cJSON *object, const char *name, int64_t n);
 /* A copy of what stands there, or null. */
