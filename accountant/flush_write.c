@@ -12,6 +12,7 @@
 #include "accountant/ledger/ledger_key.h"
 #include "accountant/store_private.h"
 #include "common/log.h"
+#include "shm/credential_slots.h"
 #include "shm/model_stats.h"
 
 enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 5000 };
@@ -97,7 +98,9 @@ set_meta(const struct shm_record *record, struct ledger_row *row)
 struct names {
     bool known;
     uint32_t model_idx, provider_idx;
-    char model[SHM_NAME_BYTES], provider[SHM_NAME_BYTES];
+    uint8_t number; /* of the credential */
+    char model[SHM_NAME_BYTES], provider[SHM_NAME_BYTES],
+        credential[CREDENTIAL_NAME_BYTES];
 };
 
 static void
@@ -105,18 +108,25 @@ set_names(const struct segment *segment, const struct shm_record *record,
           struct names *names, struct ledger_row *row)
 {
     if (!names->known || names->model_idx != record->model_idx ||
-        names->provider_idx != record->provider_idx) {
+        names->provider_idx != record->provider_idx ||
+        names->number != record->credential) {
         model_registry_model_name(segment, record->model_idx, names->model);
         model_registry_provider_name(segment, record->provider_idx,
                                      names->provider);
+        credential_number_name(segment, record->provider_idx,
+                               record->credential, names->credential);
         names->model_idx = record->model_idx;
         names->provider_idx = record->provider_idx;
+        names->number = record->credential;
         names->known = true;
     }
     memcpy(row->model, names->model, sizeof(row->model));
     memcpy(row->provider, names->provider, sizeof(row->provider));
+    memcpy(row->credential, names->credential, sizeof(row->credential));
 }
-_Static_assert(sizeof(((struct ledger_row *)NULL)->model) == SHM_NAME_BYTES,
+_Static_assert(sizeof(((struct ledger_row *)NULL)->model) == SHM_NAME_BYTES &&
+                   sizeof(((struct ledger_row *)NULL)->credential) ==
+                       CREDENTIAL_NAME_BYTES,
                "names of the segment fit");
 
 static void
@@ -135,7 +145,8 @@ set_attempts(const struct segment *segment, const struct shm_record *record,
                                      out->provider);
         out->status = attempt.status;
         out->cause = attempt.cause;
-        out->credential = attempt.credential;
+        credential_number_name(segment, attempt.provider_idx,
+                               attempt.credential, out->credential);
         out->duration_ms = attempt.duration_ms;
         out->tokens = attempt.tokens;
         out->nano = attempt.nano;
@@ -187,7 +198,6 @@ make_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
     format_address(record->client_ip, row->client_ip);
     set_names(segment, record, names, row);
     set_meta(record, row);
-    row->credential = record->credential;
     if (record->attempts_len > 0)
         set_attempts(segment, record, row);
 }

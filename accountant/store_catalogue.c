@@ -143,6 +143,9 @@ reload_apply(struct reload *reload)
         reload_end(reload);
         return;
     }
+    if (store->catalogue != NULL && store->catalogue != reload->catalogue)
+        catalogue_forget_credentials(store->segment, store->catalogue,
+                                     reload->catalogue);
     int rc = catalogue_publish(store->segment, reload->catalogue,
                                store->heritage->secrets);
     if (rc < 0) {

@@ -61,7 +61,7 @@ provider_of_name(const struct config *config, const char *name, size_t *len)
     return NULL;
 }
 
-/* The record of a call names it by the hash of its name. */
+/* A list of private_keys is hashes of names. */
 static void
 check_others(struct check *check, unsigned idx, size_t provider_len,
              const struct config_origin *origin)

@@ -76,8 +76,8 @@ catalogue_make_index(struct catalogue *catalogue)
     return true;
 }
 
-static void
-free_secret(char *secret)
+void
+catalogue_free_secret(char *secret)
 {
     if (secret != NULL)
         crypto_wipe(secret, strlen(secret));
@@ -87,8 +87,9 @@ free_secret(char *secret)
 static void
 free_provider(struct catalogue_provider *provider)
 {
-    free_secret(provider->api_key);
-    free_secret(provider->proxy); /* may hold a password */
+    catalogue_free_credentials(provider);
+    catalogue_free_secret(provider->api_key);
+    catalogue_free_secret(provider->proxy); /* may hold a password */
     free(provider->ca_file);
     free(provider->api_version);
     free(provider->region);

@@ -16,6 +16,7 @@
 #include "common/crypto.h"
 #include "common/money.h"
 #include "common/spend_rule.h"
+#include "shm/credential_slots.h"
 #include "shm/segment.h"
 
 /* A model that a provider knows under another name. */
@@ -26,6 +27,22 @@ struct catalogue_name {
 /* Milliseconds; of a call's connection, first byte, pauses and whole. */
 struct call_timeouts {
     uint64_t connect_ms, first_byte_ms, idle_ms, total_ms;
+};
+
+/*
+ * One of a provider's several credentials. Where a provider has but its own
+ * api_key (or none), it has no list of them: nobody chooses.
+ */
+struct catalogue_credential {
+    char name[CREDENTIAL_NAME_BYTES];
+    char *group;            /* the only one that may use it; NULL: all */
+    char *api_key, *region; /* region NULL: the provider's */
+    uint32_t hash,
+        full_hash; /* settings_name_hash() of "NAME", "PROVIDER/NAME" */
+    uint32_t weight;
+    uint8_t slot; /* of health words */
+    /* The provider as it is with this one: all but these two is shared. */
+    struct catalogue_provider *view;
 };
 
 struct catalogue_provider {
@@ -53,6 +70,14 @@ struct catalogue_provider {
     uint32_t max_concurrency, max_queue; /* concurrency 0: no limit */
     uint64_t queue_timeout_ms;
     enum on_disconnect on_disconnect;
+    /* Its own api_key among them, where it has one; count 0: that is all. */
+    struct catalogue_credential *credentials;
+    uint32_t credential_count;
+    /* Which one `api_key` is: of a view; else slot 0, NULL. Health checks ask
+     * with the one of which that is said. */
+    uint8_t credential_slot;
+    bool is_checked;
+    const struct catalogue_credential *credential;
 };
 
 /* Set in the version of prices that are an endpoint's own: they stand in the
@@ -159,6 +184,23 @@ struct str catalogue_upstream_name(const struct catalogue_provider *provider,
 const struct catalogue_model *
 catalogue_find_at(const struct catalogue *catalogue, int provider,
                   struct str name, struct str *upstream);
+/* What records call the provider's credential: its slot + 1; 0: it has but one. */
+static inline uint8_t
+catalogue_credential_number(const struct catalogue_provider *provider)
+{
+    return provider->credential == NULL
+               ? 0
+               : (uint8_t)(provider->credential_slot + 1);
+}
+/* The provider as health checks ask it: with its own api_key, else with its first
+ * credential that is for all, else with its first. */
+const struct catalogue_provider *
+catalogue_checked_provider(const struct catalogue_provider *provider);
+/* Accountant: of credentials whose secret is another one in `next`, nothing is
+ * known. Before `next` is published. */
+void catalogue_forget_credentials(const struct segment *segment,
+                                  const struct catalogue *last,
+                                  const struct catalogue *next);
 /* The profile whose name has that settings_name_hash(), or NULL. */
 const struct catalogue_gateway *
 catalogue_find_gateway(const struct catalogue *catalogue, uint32_t hash);

@@ -200,7 +200,7 @@ add_provider(struct build *b, unsigned i)
         !copy_text(&p->health_check, checked_path(c)) ||
         !copy_names(p, &c->names))
         return refuse(b, "provider", c->name, strerror(ENOMEM));
-    return true;
+    return catalogue_add_credentials(b->segment, p, b->config, b->error);
 }
 
 /* Provider `i` of the configuration serves `model`, in the order of calls. */

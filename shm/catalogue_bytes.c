@@ -8,9 +8,9 @@
 
 #include "shm/catalogue_part.h"
 
-/* "AIGWCAT9". Another number with each change of the format: at an upgrade old
+/* "AIGWCATA". Another number with each change of the format: at an upgrade old
  * workers meet a new file, and new ones an old. */
-#define CATALOGUE_MAGIC UINT64_C(0x3954414357474941)
+#define CATALOGUE_MAGIC UINT64_C(0x4154414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
@@ -32,6 +32,23 @@ put_text(struct buf *out, const char *text)
     put_u64(out, text == NULL ? ABSENT : strlen(text));
     if (text != NULL)
         buf_append_cstr(out, text);
+}
+
+static void
+put_credentials(struct buf *out, const struct catalogue_provider *p)
+{
+    put_u64(out, p->credential_count);
+    for (uint32_t i = 0; i < p->credential_count; i++) {
+        const struct catalogue_credential *c = &p->credentials[i];
+        put_text(out, c->name);
+        put_text(out, c->group);
+        put_text(out, c->api_key);
+        put_text(out, c->region);
+        put_u64(out, c->hash);
+        put_u64(out, c->full_hash);
+        put_u64(out, c->weight);
+        put_u64(out, c->slot);
+    }
 }
 
 static void
@@ -72,6 +89,7 @@ put_provider(struct buf *out, const struct catalogue_provider *p)
     put_u64(out, p->max_queue);
     put_u64(out, p->queue_timeout_ms);
     put_u64(out, p->on_disconnect);
+    put_credentials(out, p);
 }
 
 static void
@@ -224,6 +242,28 @@ get_names(struct reader *r, struct catalogue_provider *p)
 }
 
 static void
+get_credentials(struct reader *r, struct catalogue_provider *p)
+{
+    uint32_t count = get_below(r, CONFIG_CREDENTIALS_MAX + 1);
+    if (!r->bad && count > 0) {
+        p->credentials = calloc(count, sizeof(*p->credentials));
+        r->bad = p->credentials == NULL;
+    }
+    while (!r->bad && p->credential_count < count) {
+        struct catalogue_credential *c = &p->credentials[p->credential_count++];
+        get_text(r, c->name, sizeof(c->name));
+        c->group = get_heap_text(r);
+        c->api_key = get_heap_text(r);
+        c->region = get_heap_text(r);
+        c->hash = get_below(r, UINT64_C(1) << 32);
+        c->full_hash = get_below(r, UINT64_C(1) << 32);
+        c->weight = get_below(r, UINT64_C(1) << 32);
+        c->slot = (uint8_t)get_below(r, HEALTH_CREDENTIALS);
+    }
+    r->bad = r->bad || !catalogue_link_credentials(p);
+}
+
+static void
 get_provider(struct reader *r, struct catalogue_provider *p)
 {
     get_text(r, p->name, sizeof(p->name));
@@ -261,6 +301,7 @@ get_provider(struct reader *r, struct catalogue_provider *p)
     p->max_queue = get_below(r, UINT64_C(1) << 32);
     p->queue_timeout_ms = get_u64(r);
     p->on_disconnect = (enum on_disconnect)get_below(r, 256);
+    get_credentials(r, p);
 }
 
 static void

@@ -17,6 +17,17 @@ bool catalogue_make_tables(struct catalogue *catalogue, size_t providers,
 /* What it owns, not itself. */
 void catalogue_free_gateway(struct catalogue_gateway *gateway);
 
+/* catalogue_credentials.c: from the configuration, with their health words; false
+ * with a reason. _link: views of all, of a provider that changes no more; false
+ * without memory. */
+bool catalogue_add_credentials(struct segment *segment,
+                               struct catalogue_provider *provider,
+                               const struct config *config, struct buf *error);
+bool catalogue_link_credentials(struct catalogue_provider *provider);
+void catalogue_free_credentials(struct catalogue_provider *provider);
+/* A secret, which may be NULL, is overwritten first. */
+void catalogue_free_secret(char *secret);
+
 /* catalogue_build.c: scheme://host[:port][/path]; an IPv6 host stands in
  * brackets, which are not part of it. */
 bool catalogue_split_url(const char *url, struct catalogue_provider *p);

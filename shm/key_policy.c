@@ -220,6 +220,30 @@ key_table_settings(const struct segment *segment, const struct key_view *view,
     return -EAGAIN;
 }
 
+int
+key_table_group_name(const struct segment *segment, const struct key_view *view,
+                     char out[64])
+{
+    if (view->group_entry == SHM_ENTRY_NONE)
+        return -ESTALE;
+    const struct shm_entry_hot *hot =
+        segment_entry_hot(segment, view->group_entry);
+    const struct shm_entry_cold *cold = cold_of(segment, view->group_entry);
+    for (int tries = 0; tries < LATCH_TRIES; tries++) {
+        uint32_t version = shm_load(&cold->policy_version);
+        const struct shm_policy *copy = &cold->policy[version % 2];
+        uint64_t name[8];
+        for (int i = 0; i < 8; i++)
+            name[i] = shm_load(&copy->name[i]);
+        if (shm_load(&cold->policy_version) != version)
+            continue;
+        memcpy(out, name, sizeof(name));
+        out[sizeof(name) - 1] = '\0';
+        return shm_load(&hot->tag) == view->group_tag ? 0 : -ESTALE;
+    }
+    return -EAGAIN;
+}
+
 /* ---- all of it ---- */
 
 static void

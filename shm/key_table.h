@@ -73,6 +73,10 @@ int key_table_settings(const struct segment *segment,
                        const struct key_view *view, bool of_group,
                        struct settings *settings) MUST_CHECK;
 
+/* What the view's group is called. 0; -ESTALE, -EAGAIN as above. */
+int key_table_group_name(const struct segment *segment,
+                         const struct key_view *view, char out[64]) MUST_CHECK;
+
 /* ---- Any process. ---- */
 /*
  * entry_look - the entry as its readers see it now: policy and budget rows each

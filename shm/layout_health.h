@@ -2,8 +2,8 @@
  * layout_health.h - the part of layout.h that says how endpoints are: cool-downs,
  * limits of credentials, calls in progress, times of the last half hour.
  *
- *   .   shm_health      [endpoint_max]                     2 lines each
- *   .   shm_credentials [provider_max]                     5 lines each
+ *   .   shm_health      [endpoint_max]                     9 lines each
+ *   .   shm_credentials [provider_max]                     97 lines each
  *   .   gates           [endpoint_max + provider_max]      turn u64[C] | busy
  *                                                          u32[C], to a line
  *   .   shm_window      [endpoint_max][column_max]         a page each
@@ -15,7 +15,8 @@
 #define AIGW_SHM_LAYOUT_HEALTH_H
 
 enum {
-    HEALTH_CREDENTIALS = 8, /* of a provider */
+    HEALTH_CREDENTIALS = 64, /* of a provider */
+    HEALTH_NAME_WORDS = 8,   /* of a credential's name */
     HEALTH_TTFT_BUCKETS = 34,
     HEALTH_SPEED_BUCKETS = 26,
     HEALTH_FINE = 10,   /* slices of 30 s: 5 minutes */
@@ -43,11 +44,16 @@ struct shm_health {
 };
 
 /* Of a provider. check_ms: when the next health check is due; whoever moves it
- * makes that check. */
+ * makes that check. name: of the credential whose words have that number, 0
+ * nobody's; the accountant writes (credential_slots.h). */
 struct shm_credentials {
     _Alignas(SHM_LINE) shm_u64 check_ms;
-    shm_u64 checks, checks_failed, spare[5];
+    shm_u64 checks, checks_failed;
+    shm_u64
+        used; /* a bit for each one that may be chosen; 0: there is but one */
+    shm_u64 spare[4];
     _Alignas(SHM_LINE) struct shm_breaker breaker[HEALTH_CREDENTIALS];
+    shm_u64 name[HEALTH_CREDENTIALS][HEALTH_NAME_WORDS];
 };
 
 /* `number` is the time by the slice's length; 0 while it is being emptied. */

@@ -36,7 +36,8 @@ enum record_flags {
     RECORD_WOULD_REFUSE = 4096, /* `limit` would have, were it not a shadow */
 };
 
-/* What became of a call at one endpoint. */
+/* What became of a call at one endpoint. credential: the number of its health
+ * words + 1; 0: its provider has one only. */
 struct shm_attempt {
     uint32_t model_idx, provider_idx;
     uint32_t duration_ms;
@@ -72,7 +73,7 @@ struct shm_record {
     uint16_t model_asked_len, error_len, tags_len;
     uint16_t attempts_len; /* a multiple of sizeof(struct shm_attempt) */
     uint32_t gateway;      /* settings_name_hash() of its profile; 0: none */
-    uint8_t credential;    /* of the provider's: the last attempt's */
+    uint8_t credential;    /* the last attempt's, as above */
     uint8_t pad[3];
 };
 

@@ -157,8 +157,8 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_breaker, closed), FIELD(shm_breaker, opened),
     SIZE(shm_health), FIELD(shm_health, breaker), FIELD(shm_health, limited),
     SIZE(shm_credentials), FIELD(shm_credentials, check_ms),
-    FIELD(shm_credentials, checks), FIELD(shm_credentials, checks_failed),
-    FIELD(shm_credentials, breaker),
+    FIELD(shm_credentials, checks), FIELD(shm_credentials, checks_failed), FIELD(shm_credentials, used),
+    FIELD(shm_credentials, breaker), FIELD(shm_credentials, name),
     SIZE(shm_window_slice), FIELD(shm_window_slice, ttft),
     FIELD(shm_window_slice, speed), SIZE(shm_window_recent),
     SIZE(shm_window), FIELD(shm_window, coarse), FIELD(shm_window, recent),
@@ -180,6 +180,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_record, attempts), FIELD(shm_record, cause),
     FIELD(shm_record, dialect), FIELD(shm_record, endpoint),
     FIELD(shm_record, limit), FIELD(shm_record, gateway),
+    FIELD(shm_record, credential),
     FIELD(shm_record, client_ip), FIELD(shm_record, model_asked_len),
     FIELD(shm_record, error_len), FIELD(shm_record, tags_len),
     FIELD(shm_record, attempts_len), FIELD(shm_record, credential),
@@ -192,8 +193,8 @@ static const struct { uint32_t off, size; } fingerprint[] = {
 // clang-format on
 
 _Static_assert(sizeof(struct shm_breaker) == 32, "two breakers a line");
-_Static_assert(sizeof(struct shm_health) == 2 * SHM_LINE, "an endpoint's");
-_Static_assert(sizeof(struct shm_credentials) == 5 * SHM_LINE, "a provider's");
+_Static_assert(sizeof(struct shm_health) == 9 * SHM_LINE, "an endpoint's");
+_Static_assert(sizeof(struct shm_credentials) == 97 * SHM_LINE, "a provider's");
 _Static_assert(sizeof(struct shm_window) == 4096, "a page for each column");
 
 uint64_t

@@ -1,10 +1,11 @@
 /*
  * aigw_shmdump_endpoints.c - how models at providers are: whether they are sent
- * calls, how many they have and who waits, how quick they were; then the
- * providers' credentials that are not well.
+ * calls, how many they have and who waits, how quick they were; then providers
+ * and their credentials.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/clock.h"
+#include "shm/credential_slots.h"
 #include "shm/endpoint_health.h"
 #include "shm/endpoint_window.h"
 #include "shm/model_stats.h"
@@ -83,13 +84,14 @@ dump_window(struct dump *dump, const struct segment *segment, uint32_t endpoint,
 
 static void
 begin_row(struct dump *dump, const char *kind, uint32_t number,
-          const char *model, const char *provider)
+          const char *model, const char *provider, const char *credential)
 {
     dump_row(dump);
     dump_text(dump, "kind", kind);
     dump_u64(dump, "number", number);
     dump_text(dump, "model", model);
     dump_text(dump, "provider", provider);
+    dump_text(dump, "credential", credential);
 }
 
 static void
@@ -103,7 +105,7 @@ endpoint_row(struct dump *dump, const struct segment *segment, uint32_t i,
     const struct shm_health *health = segment_health(segment, i);
     model_registry_model_name(segment, model_idx, model);
     model_registry_provider_name(segment, provider_idx, provider);
-    begin_row(dump, "endpoint", i, model, provider);
+    begin_row(dump, "endpoint", i, model, provider, "");
     dump_breaker(dump, segment, &health->breaker, now_ms);
     uint64_t until = 0;
     for (int c = 0; c < HEALTH_CREDENTIALS; c++)
@@ -114,19 +116,40 @@ endpoint_row(struct dump *dump, const struct segment *segment, uint32_t i,
     dump_window(dump, segment, i, now_ms);
 }
 
+/* Until when one of its models has no calls left for it, at the longest. */
+static uint64_t
+limited_until(const struct segment *segment, uint32_t provider_idx,
+              unsigned credential)
+{
+    uint32_t endpoints = shm_load(&segment->header->endpoint_high);
+    uint64_t until = 0;
+    for (uint32_t i = 0; i < endpoints && i < segment->endpoint_max; i++) {
+        uint64_t own =
+            limit_until(&segment_health(segment, i)->limited[credential]);
+        if (shm_load(&segment_endpoint(segment, i)->provider_idx) ==
+                provider_idx &&
+            own > until)
+            until = own;
+    }
+    return until;
+}
+
 /* The same cells as an endpoint's, empty where a provider has none. */
 static void
 provider_row(struct dump *dump, const struct segment *segment, uint32_t i,
              unsigned credential, uint64_t now_ms)
 {
+    char name[CREDENTIAL_NAME_BYTES];
+    uint64_t until = limited_until(segment, i, credential);
     static const struct window_sum nothing;
     char provider[SHM_NAME_BYTES];
     model_registry_provider_name(segment, i, provider);
+    credential_slot_name(segment, i, credential, name);
     begin_row(dump, credential == 0 ? "provider" : "credential",
-              credential == 0 ? i : credential, "", provider);
+              credential == 0 ? i : credential, "", provider, name);
     dump_breaker(dump, segment,
                  &segment_credentials(segment, i)->breaker[credential], now_ms);
-    dump_u64(dump, "limited_for_ms", 0);
+    dump_u64(dump, "limited_for_ms", until > now_ms ? until - now_ms : 0);
     dump_gate(dump, segment, segment_gate_of_provider(segment, i));
     dump_u64(dump, "requests", 0);
     dump_u64(dump, "errors", 0);
@@ -144,11 +167,10 @@ dump_endpoints(struct dump *dump, const struct segment *segment)
     for (uint32_t i = 0; i < endpoints && i < segment->endpoint_max; i++)
         endpoint_row(dump, segment, i, now_ms);
     for (uint32_t i = 0; i < providers && i < segment->provider_max; i++) {
-        const struct shm_credentials *row = segment_credentials(segment, i);
+        uint64_t used = credential_slots_used(segment, i);
         provider_row(dump, segment, i, 0, now_ms);
         for (unsigned c = 1; c < HEALTH_CREDENTIALS; c++)
-            if (shm_load(&row->breaker[c].run) != 0 ||
-                shm_load(&row->breaker[c].opened) != 0)
+            if ((used >> c & 1) != 0)
                 provider_row(dump, segment, i, c, now_ms);
     }
 }

@@ -18,7 +18,7 @@ describe(const struct request *request, uint8_t cause, struct shm_attempt *out)
         .duration_ms = took_ms < UINT32_MAX ? (uint32_t)took_ms : UINT32_MAX,
         .status = request->upstream_answered ? request->relay->status : 0,
         .cause = cause,
-        .credential = request->health.credential,
+        .credential = catalogue_credential_number(request->provider),
     };
 }
 

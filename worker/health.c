@@ -111,7 +111,8 @@ words_of(const struct worker *worker, const struct catalogue_provider *provider,
                           &segment_credentials(segment, provider->provider_idx)
                                ->breaker[credential],
                           &health->limited[credential],
-                          provider->health_check != NULL && credential == 0};
+                          provider->health_check != NULL &&
+                              provider->is_checked};
 }
 
 /* ---- asking ---- */
@@ -287,7 +288,8 @@ health_is_ready(const struct worker *worker,
 {
     const struct segment *segment = worker->heritage->segment;
     uint64_t now_ms = loop_now_ms(worker->loop);
-    struct words words = words_of(worker, provider, endpoint_idx, 0);
+    struct words words =
+        words_of(worker, provider, endpoint_idx, provider->credential_slot);
     return breaker_look(segment, words.endpoint, now_ms) == BREAKER_READY ||
            breaker_look(segment, words.credential, now_ms) == BREAKER_READY;
 }
@@ -297,8 +299,9 @@ health_claim_check(struct worker *worker,
                    const struct catalogue_provider *provider,
                    uint32_t endpoint_idx, struct health_attempt *attempt)
 {
-    struct words words = words_of(worker, provider, endpoint_idx, 0);
-    health_send_anyway(worker, provider, endpoint_idx, 0, attempt);
+    unsigned credential = provider->credential_slot;
+    struct words words = words_of(worker, provider, endpoint_idx, credential);
+    health_send_anyway(worker, provider, endpoint_idx, credential, attempt);
     attempt->is_check = true;
     if (claim(worker, provider, &words, loop_now_ms(worker->loop), attempt) &&
         (attempt->endpoint_ticket.claim != 0 ||

@@ -145,7 +145,8 @@ ready_ones(struct worker *worker, const struct catalogue *catalogue,
         const struct catalogue_model *model = &catalogue->models[m];
         for (uint32_t e = 0; e < model->endpoint_count; e++) {
             const struct catalogue_endpoint *endpoint = &model->endpoints[e];
-            if (&catalogue->providers[endpoint->provider] != provider ||
+            if (catalogue->providers[endpoint->provider].provider_idx !=
+                    provider->provider_idx ||
                 !health_is_ready(worker, provider, endpoint->endpoint_idx))
                 continue;
             if (attempts == NULL)
@@ -211,6 +212,7 @@ health_check_tick(struct worker *worker)
         const struct catalogue_provider *provider = &catalogue->providers[i];
         if (provider->health_check == NULL)
             continue;
+        provider = catalogue_checked_provider(provider);
         uint32_t ready = ready_ones(worker, catalogue, provider, NULL, 0);
         if (ready > 0 && is_mine(worker, provider))
             start(worker, catalogue, provider, ready);

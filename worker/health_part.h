@@ -37,7 +37,7 @@ void health_tell_cooling(struct worker *worker,
                          const struct shm_breaker *breaker, bool is_credential);
 void health_tell_back(struct worker *worker,
                       const struct health_attempt *attempt, bool is_endpoint);
-/* Whether the endpoint or the provider's first credential waits for a probe. */
+/* Whether the endpoint or the provider's credential waits for a probe. */
 bool health_is_ready(const struct worker *worker,
                      const struct catalogue_provider *provider,
                      uint32_t endpoint_idx);

@@ -20,6 +20,14 @@ describe(const struct worker *worker, uint32_t endpoint_idx,
         model_registry_model_name(worker->heritage->segment, model_idx, model);
 }
 
+static const char *
+credential_name(const struct health_attempt *attempt)
+{
+    const struct catalogue_credential *credential =
+        attempt->provider->credential;
+    return credential != NULL ? credential->name : CREDENTIAL_DEFAULT;
+}
+
 void
 health_tell_cooling(struct worker *worker, const struct health_attempt *attempt,
                     const struct shm_breaker *breaker, bool is_credential)
@@ -31,9 +39,9 @@ health_tell_cooling(struct worker *worker, const struct health_attempt *attempt,
     breaker_view(worker->heritage->segment, breaker, now_ms, &view);
     uint64_t ms = view.until_ms > now_ms ? view.until_ms - now_ms : 0;
     if (is_credential)
-        log_warn("provider %s refuses credential %u (model %s): it is not used "
+        log_warn("provider %s refuses credential %s (model %s): it is not used "
                  "for %" PRIu64 " ms; check it",
-                 attempt->provider->name, attempt->credential, model, ms);
+                 attempt->provider->name, credential_name(attempt), model, ms);
     else
         log_warn("model %s at provider %s fails: nothing is sent there for "
                  "%" PRIu64 " ms",
@@ -46,7 +54,8 @@ health_tell_back(struct worker *worker, const struct health_attempt *attempt,
 {
     char model[SHM_NAME_BYTES];
     describe(worker, attempt->endpoint_idx, model);
-    log_info("%s at provider %s is back (model %s)",
-             is_endpoint ? "an endpoint" : "a credential",
+    log_info("%s%s at provider %s is back (model %s)",
+             is_endpoint ? "an endpoint" : "credential ",
+             is_endpoint ? "" : credential_name(attempt),
              attempt->provider->name, model);
 }

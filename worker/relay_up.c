@@ -208,14 +208,16 @@ attempt(struct request *request, bool is_last, struct fault *fault)
     case QUEUE_PASS:
         break;
     }
-    if (health_may_send(request->worker, request->provider, endpoint_idx, 0,
+    if (health_may_send(request->worker, request->provider, endpoint_idx,
+                        request->provider->credential_slot,
                         &request->health) == HEALTH_COOLING) {
         /* It was taken from us meanwhile: it cools, or another one probes. */
         if (!is_last) {
             fault_set_overloaded(fault, "the provider of this model fails");
             return -1;
         }
-        health_send_anyway(request->worker, request->provider, endpoint_idx, 0,
+        health_send_anyway(request->worker, request->provider, endpoint_idx,
+                           request->provider->credential_slot,
                            &request->health);
     }
     return send_once(request, fault);

@@ -60,6 +60,14 @@ first_provider_field(const struct request *request, struct buf *out)
 }
 
 static void
+provider_fields(const struct catalogue_provider *provider, struct buf *out)
+{
+    http_field_cstr(out, "x-aigw-provider", provider->name);
+    if (UNLIKELY(provider->credential != NULL))
+        http_field_cstr(out, "x-aigw-credential", provider->credential->name);
+}
+
+static void
 route_fields(const struct request *request, struct buf *out)
 {
     static const struct str cache_lines[] = {
@@ -73,7 +81,7 @@ route_fields(const struct request *request, struct buf *out)
     if (UNLIKELY(request->cache.status == CACHE_HIT))
         first_provider_field(request, out);
     else
-        http_field_cstr(out, "x-aigw-provider", request->provider->name);
+        provider_fields(request->provider, out);
     if (request->model->is_wildcard)
         http_field(out, STR_LIT("x-aigw-model"), request->upstream_model);
     else

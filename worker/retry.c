@@ -186,6 +186,26 @@ forget_attempt(struct request *request, uint8_t cause)
         request_enter(request, REQUEST_UPSTREAM);
 }
 
+/* Another credential may do better at the same endpoint. */
+static bool
+is_of_credential(const struct request *request, uint8_t cause)
+{
+    const struct relay *relay = request->relay;
+    if (cause != RECORD_PROVIDER_ERROR || relay == NULL ||
+        relay->kind != RELAY_ERROR)
+        return false;
+    switch (relay->status) {
+    case 401:
+    case 402:
+    case 403:
+    case 404:
+    case 429:
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool
 retry_go_on(struct request *request, uint8_t cause)
 {
@@ -200,7 +220,11 @@ retry_go_on(struct request *request, uint8_t cause)
     uint64_t cost[SHM_UNITS] = {tried.tokens, tried.nano};
     if (!admission_grow_by(request, cost))
         return false;
-    if (!route_next(request)) {
+    bool goes_on =
+        (request->provider->credential != NULL &&
+         is_of_credential(request, cause) && route_next_credential(request)) ||
+        route_next(request);
+    if (!goes_on) {
         /* Refused before the plan moves: who failed last is still told. */
         if (setting_of(request, SETTING_MAX_ATTEMPTS) == 0 ||
             !is_within_budget(request))

@@ -5,6 +5,8 @@
  *   what happened                          what follows
  *   not reached, cut, nonsense, timeout    the next one
  *   408, 409, 429, 500 and above           the next one
+ *   401, 402, 403, 404, and 429            the same one with the next credential,
+ *                                          where its provider has several
  *   401, 402, 403, 404                     the next one: it is the credential's
  *                                          or this provider's fault, not the call's
  *   400, 413, 422, 451, other 4xx          the answer

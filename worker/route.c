@@ -47,6 +47,10 @@ take_candidate(struct request *request, const struct route_candidate *candidate)
     request->model = m->model;
     request->served = endpoint;
     request->provider = &request->catalogue->providers[endpoint->provider];
+    if (UNLIKELY(candidate->credentials != 0))
+        request->provider = route_credential_choose(request, request->provider,
+                                                    candidate->credentials &
+                                                        ~request->plan.tried);
     /* A wildcard has one provider, and the name that was asked for. */
     request->upstream_model = catalogue_upstream_name(
         request->provider,
@@ -59,7 +63,20 @@ route_next(struct request *request)
     struct route_plan *plan = &request->plan;
     if (plan->next >= plan->count)
         return false;
+    plan->tried = 0;
     take_candidate(request, &plan->items[plan->next++]);
+    return true;
+}
+
+bool
+route_next_credential(struct request *request)
+{
+    const struct route_plan *plan = &request->plan;
+    CHECK(plan->next > 0);
+    const struct route_candidate *candidate = &plan->items[plan->next - 1];
+    if ((candidate->credentials & ~plan->tried) == 0)
+        return false;
+    take_candidate(request, candidate);
     return true;
 }
 
@@ -209,6 +226,15 @@ routes_itself(const struct request *request)
 static int
 refuse_empty_plan(const struct request *request, struct fault *fault)
 {
+    if (setting_of(request, SETTING_ROUTE) == ROUTE_BYOK) {
+        fault_set(fault, 404, "invalid_request_error", "no_credential", NULL,
+                  "this key uses only credentials of its own group (route "
+                  "byok), and there is none that it may use for the model "
+                  "`%.200s`",
+                  request->call.model);
+        fault->no_retry = true;
+        return -1;
+    }
     fault_set(fault, 404, "invalid_request_error", "no_provider", "provider",
               "No allowed providers are available for the selected model "
               "`%.200s`: its providers are switched off, or the settings and "

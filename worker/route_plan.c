@@ -15,6 +15,9 @@ enum {
     TIER_BELOW,  /* slower than what is preferred, or bad lately */
     TIER_COOLING /* nothing may be sent to it now */
 };
+enum {
+    RANK_SHARED = 2 * SETTINGS_LIST_MAX
+};                           /* route byok: behind all own ones */
 enum { OUTPUT_GUESS = 512 }; /* tokens, where the call states no bound */
 
 /* One candidate while the plan is made. */
@@ -31,6 +34,8 @@ struct drafting {
     const struct route_wishes *wishes; /* NULL: none */
     struct draft drafts[ROUTE_CANDIDATES_MAX];
     unsigned count;
+    bool has_group;
+    char group[64]; /* the name of the key's, where somebody asks for it */
 };
 
 /* ---- who may ---- */
@@ -61,8 +66,6 @@ is_allowed(const struct request *request, uint32_t provider_idx)
     if (is_in(&s->lists[SETTINGS_IGNORE], provider_idx))
         return false;
     bool listed = is_in(&s->lists[SETTINGS_ORDER], provider_idx);
-    if (s->values[SETTING_ROUTE] == ROUTE_BYOK)
-        return false; /* no group has credentials of its own yet */
     if (s->values[SETTING_ROUTE] == ROUTE_PROVIDER)
         return listed;
     return listed || s->values[SETTING_ALLOW_FALLBACKS] != 0 ||
@@ -187,8 +190,8 @@ affinity_key(uint64_t text, uint32_t endpoint_idx)
     return (double)(hash_mix64(text ^ hash_mix64(endpoint_idx)) >> 11);
 }
 
-static uint64_t
-affinity_text(const struct request *request)
+uint64_t
+route_affinity(const struct request *request)
 {
     enum { PREFIX_BYTES = 1024 };
     struct str body = buf_view(&request->body);
@@ -214,6 +217,59 @@ affinity_text(const struct request *request)
 /* ---- the plan ---- */
 
 static void
+add(struct drafting *d, struct route_candidate item, unsigned rank)
+{
+    if (d->count == ROUTE_CANDIDATES_MAX)
+        return;
+    const struct catalogue_endpoint *e =
+        &d->request->plan.models[item.model].model->endpoints[item.endpoint];
+    d->drafts[d->count++] = (struct draft){
+        .item = item,
+        .endpoint = e,
+        .provider = &d->request->catalogue->providers[e->provider],
+        .model_rank = d->wishes != NULL && d->wishes->is_mixed ? 0 : item.model,
+        .rank = (uint8_t)rank,
+    };
+}
+
+/* A group that is being changed has nothing of its own for this call. */
+static const char *
+group_of(struct drafting *d)
+{
+    if (!d->has_group &&
+        key_table_group_name(d->request->worker->heritage->segment,
+                             &d->request->key, d->group) < 0)
+        d->group[0] = '\0';
+    d->has_group = true;
+    return d->group;
+}
+
+/* By route byok each own one that is listed stands for itself, in the order of
+ * the list; otherwise all of a kind are one candidate. */
+static void
+add_byok(struct drafting *d, struct route_candidate item, unsigned rank,
+         const struct catalogue_provider *provider,
+         const struct route_credentials *may)
+{
+    const struct settings *settings = d->request->settings;
+    if (settings->private_keys.count > 0) {
+        for (uint64_t left = may->own; left != 0; left &= left - 1) {
+            item.credentials = left & -left;
+            add(d, item,
+                route_credential_place(
+                    d->request, &provider->credentials[__builtin_ctzll(left)]));
+        }
+    } else if (may->own != 0) {
+        item.credentials = may->own;
+        add(d, item, rank);
+    }
+    item.credentials = may->shared;
+    if (settings->values[SETTING_BYOK_FALLBACK] != 0 &&
+        (may->shared != 0 || provider->credential_count == 0))
+        add(d, item, RANK_SHARED + rank);
+}
+
+static void
 add_draft(struct drafting *d, unsigned model, unsigned endpoint)
 {
     struct request *request = d->request;
@@ -221,36 +277,54 @@ add_draft(struct drafting *d, unsigned model, unsigned endpoint)
     const struct catalogue_endpoint *e = &m->model->endpoints[endpoint];
     const struct catalogue_provider *p =
         &request->catalogue->providers[e->provider];
-    if (!p->enabled || d->count == ROUTE_CANDIDATES_MAX ||
-        (m->only >= 0 && (uint32_t)m->only != e->provider) ||
+    if (!p->enabled || (m->only >= 0 && (uint32_t)m->only != e->provider) ||
         !is_allowed(request, p->provider_idx) ||
         is_too_dear(d->wishes, &e->prices))
         return;
-    struct draft *draft = &d->drafts[d->count++];
-    *draft = (struct draft){
-        .item = {.model = (uint8_t)model, .endpoint = (uint8_t)endpoint},
-        .endpoint = e,
-        .provider = p,
-        .model_rank =
-            d->wishes != NULL && d->wishes->is_mixed ? 0 : (uint8_t)model,
-        .rank = (uint8_t)rank_in(&request->settings->lists[SETTINGS_ORDER],
-                                 p->provider_idx),
-    };
+    struct route_candidate item = {.model = (uint8_t)model,
+                                   .endpoint = (uint8_t)endpoint};
+    unsigned rank =
+        rank_in(&request->settings->lists[SETTINGS_ORDER], p->provider_idx);
+    struct route_credentials may = {0, 0};
+    if (p->credential_count > 0)
+        route_credentials(request, p, group_of(d), &may);
+    if (request->settings->values[SETTING_ROUTE] == ROUTE_BYOK) {
+        add_byok(d, item, rank, p, &may);
+        return;
+    }
+    item.credentials = may.own | may.shared;
+    if (item.credentials != 0 || p->credential_count == 0)
+        add(d, item, rank);
+}
+
+/* None of the credentials may be sent anything there. */
+static bool
+is_cooling(struct worker *worker, const struct draft *draft)
+{
+    uint64_t left = draft->item.credentials;
+    const struct catalogue_provider *provider = draft->provider;
+    do {
+        if (left != 0)
+            provider = draft->provider->credentials[__builtin_ctzll(left)].view;
+        if (health_look(worker, provider, draft->endpoint->endpoint_idx,
+                        provider->credential_slot) != HEALTH_COOLING)
+            return false;
+        left &= left - 1;
+    } while (left != 0);
+    return true;
 }
 
 static void
 judge(struct drafting *d)
 {
-    uint64_t text = affinity_text(d->request);
+    uint64_t text = route_affinity(d->request);
     for (unsigned i = 0; i < d->count; i++) {
         struct draft *draft = &d->drafts[i];
         draft->key = sort_key(d->request, draft, i) + shuffle_of(d->request, i);
         if (text != 0)
             draft->key = affinity_key(text, draft->endpoint->endpoint_idx);
         draft->tier = TIER_USABLE;
-        if (health_look(d->request->worker, draft->provider,
-                        draft->endpoint->endpoint_idx,
-                        draft->item.credential) == HEALTH_COOLING) {
+        if (is_cooling(d->request->worker, draft)) {
             draft->tier = TIER_COOLING;
         } else if (is_below(d->request, d->wishes, draft)) {
             draft->tier = TIER_BELOW;
@@ -332,6 +406,9 @@ is_plain(const struct request *request, const struct route_wishes *wishes)
     const struct route_plan *plan = &request->plan;
     return plan->model_count == 1 && wishes == NULL &&
            plan->models[0].model->endpoint_count == 1 &&
+           request->catalogue
+                   ->providers[plan->models[0].model->endpoints[0].provider]
+                   .credential_count == 0 &&
            s->values[SETTING_ROUTE] == ROUTE_DEFAULT &&
            (s->set &
             (UINT64_C(1) << SETTING_ONLY | UINT64_C(1) << SETTING_IGNORE)) == 0;
@@ -354,6 +431,7 @@ route_plan_make(struct request *request, const struct route_wishes *wishes)
     d.request = request;
     d.wishes = wishes;
     d.count = 0;
+    d.has_group = false;
     for (unsigned m = 0; m < plan->model_count; m++)
         for (unsigned e = 0; e < plan->models[m].model->endpoint_count; e++)
             add_draft(&d, m, e);

@@ -31,14 +31,17 @@ struct route_model {
 };
 
 struct route_candidate {
-    uint8_t model;      /* of plan.models */
-    uint8_t endpoint;   /* of that model */
-    uint8_t credential; /* of the provider */
+    uint8_t model;    /* of plan.models */
+    uint8_t endpoint; /* of that model */
+    /* Which of the provider's credentials may be used, a bit for each; 0: it has
+     * no several to choose from. */
+    uint64_t credentials;
 };
 
 struct route_plan {
     uint8_t model_count, count;
-    uint8_t next; /* the candidate to be asked next */
+    uint8_t next;   /* the candidate to be asked next */
+    uint64_t tried; /* credentials of the candidate that is being asked */
     struct route_model models[ROUTE_MODELS_MAX];
     struct route_candidate items[ROUTE_CANDIDATES_MAX];
     /* Names of `models`, decoded; the first is the call's own. */
@@ -71,5 +74,29 @@ int route_models_read(struct str list, char names[][CALL_MODEL_BYTES],
  */
 int route_plan_make(struct request *request,
                     const struct route_wishes *wishes) MUST_CHECK;
+
+/* Ties calls of one session, or with the same beginning of the prompt; 0: the
+ * settings do not ask for it. */
+uint64_t route_affinity(const struct request *request);
+
+/* ---- route_credential.c: which of a provider's credentials ---- */
+
+/* Those of the key's own group that its settings allow, and those for all. */
+struct route_credentials {
+    uint64_t own, shared;
+};
+/* `group`: what the key's group is called. */
+void route_credentials(const struct request *request,
+                       const struct catalogue_provider *provider,
+                       const char *group, struct route_credentials *out);
+/* Its place in private_keys, or how many those are. */
+unsigned route_credential_place(const struct request *request,
+                                const struct catalogue_credential *credential);
+/* The provider with one of `left`, which are not none: usable ones first, then
+ * own ones, those by private_keys, others by a draw. It counts as tried. */
+const struct catalogue_provider *
+route_credential_choose(struct request *request,
+                        const struct catalogue_provider *provider,
+                        uint64_t left);
 
 #endif

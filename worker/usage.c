@@ -208,7 +208,8 @@ usage_settle(struct request *request)
     if (!is_unlisted(request))
         memcpy(record.client_ip, request->client_ip, sizeof(record.client_ip));
     record.limit = request->limits.reason;
-    record.credential = request->health.credential;
+    if (!is_hit)
+        record.credential = catalogue_credential_number(request->provider);
     if (request->gateway != NULL)
         record.gateway = settings_name_hash(str_from(request->gateway->name));
     UNINITIALIZED char meta[SHM_RECORD_META_MAX];

@@ -5,6 +5,7 @@
  */
 #include "accountant/admin/metrics_part.h"
 #include "common/clock.h"
+#include "shm/credential_slots.h"
 #include "shm/endpoint_health.h"
 #include "shm/endpoint_window.h"
 #include "shm/model_stats.h"
@@ -102,6 +103,36 @@ provider_rows(const struct segment *segment, struct buf *out, const char *name,
     }
 }
 
+/* Of providers that have several. */
+static void
+credential_rows(const struct segment *segment, struct buf *out,
+                const char *name, const char *type, const char *help,
+                bool is_state)
+{
+    char provider[SHM_NAME_BYTES], credential[CREDENTIAL_NAME_BYTES];
+    uint64_t now_ms = clock_mono_ms();
+    uint32_t high = shm_load(&segment->header->provider_high);
+    metrics_family(out, name, type, help);
+    for (uint32_t i = 0; i < high && i < segment->provider_max; i++) {
+        const struct shm_credentials *row = segment_credentials(segment, i);
+        for (uint64_t left = credential_slots_used(segment, i); left != 0;
+             left &= left - 1) {
+            unsigned slot = (unsigned)__builtin_ctzll(left);
+            const struct shm_breaker *breaker = &row->breaker[slot];
+            uint64_t value = is_state ? breaker_look(segment, breaker,
+                                                     now_ms) >= BREAKER_COOLING
+                                      : shm_load(&breaker->opened);
+            model_registry_provider_name(segment, i, provider);
+            credential_slot_name(segment, i, slot, credential);
+            buf_printf(out, "%s{provider=\"", name);
+            metrics_label(out, provider);
+            buf_append_cstr(out, "\",credential=\"");
+            metrics_label(out, credential);
+            buf_printf(out, "\"} %llu\n", (unsigned long long)value);
+        }
+    }
+}
+
 void
 metrics_health(const struct segment *segment, struct buf *out)
 {
@@ -133,4 +164,10 @@ metrics_health(const struct segment *segment, struct buf *out)
                   true);
     provider_rows(segment, out, "aigw_health_checks_failed_total", "counter",
                   "Health checks of a provider that failed.", false);
+    credential_rows(segment, out, "aigw_credential_cooling", "gauge",
+                    "1 while a provider's credential is not used because it is "
+                    "refused; of providers with several.",
+                    true);
+    credential_rows(segment, out, "aigw_credential_cooled_total", "counter",
+                    "How often it began to cool.", false);
 }

@@ -58,8 +58,9 @@ struct ledger_usage {
 /* What became of a call at one endpoint. */
 struct ledger_attempt {
     char model[128], provider[128];
-    uint16_t status; /* the provider's; 0: it never answered */
-    uint8_t cause, credential;
+    char credential[64]; /* "": the provider has one only */
+    uint16_t status;     /* the provider's; 0: it never answered */
+    uint8_t cause;
     uint32_t duration_ms;
     uint64_t tokens, nano; /* its part of the row's */
 };
@@ -77,7 +78,6 @@ struct ledger_row {
     uint16_t status, attempts, flags;
     uint8_t cause, dialect, endpoint;
     uint8_t limit;       /* record_limit: which one refused it, or would have */
-    uint8_t credential;  /* of the provider's: the last attempt's */
     uint8_t tried_count; /* of `tried`; 0: the first attempt succeeded */
     uint32_t duration_ms, first_byte_ms;
     uint32_t delivered_tokens, generated_tokens, price_version;
@@ -85,6 +85,7 @@ struct ledger_row {
     struct usage classes;
     char client_ip[46];
     char model[128], provider[128], model_asked[256], error[256], tags[768];
+    char credential[64]; /* the last attempt's, as above */
     struct ledger_attempt
         tried[LEDGER_ATTEMPTS_MAX]; /* last: most rows have none */
 };

@@ -14,10 +14,10 @@
 #include "common/json_write.h"
 
 enum {
-    /* Six bytes for each byte of the texts (1,622), and the rest below 2,048:
+    /* Six bytes for each byte of the texts (1,686), and the rest below 2,048:
      * 40 names and 30 numbers of at most 20 digits. */
-    ROW_JSON_MAX = 6 * 1700 + 2048,
-    ATTEMPT_JSON_MAX = 6 * 2 * 128 + 300,
+    ROW_JSON_MAX = 6 * 1800 + 2048,
+    ATTEMPT_JSON_MAX = 6 * (2 * 128 + 64) + 300,
 };
 
 struct line {
@@ -194,7 +194,7 @@ put_attempt(struct line *line, const struct ledger_attempt *attempt)
     PUT(line, ",\"model\":");
     put_text(line, attempt->model);
     PUT(line, ",\"credential\":");
-    put_number(line, attempt->credential);
+    put_text(line, attempt->credential);
     PUT(line, ",\"status\":");
     put_number(line, attempt->status);
     PUT(line, ",\"cause\":");
@@ -214,7 +214,7 @@ static void
 put_attempts(struct line *line, const struct ledger_row *row)
 {
     PUT(line, ",\"credential\":");
-    put_number(line, row->credential);
+    put_text(line, row->credential);
     PUT(line, ",\"attempt_count\":");
     put_number(line, row->attempts);
     PUT(line, ",\"attempts\":[");

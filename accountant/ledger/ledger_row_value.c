@@ -81,15 +81,15 @@ put_text(char *at, const char *text)
     return at + len;
 }
 
-enum { NUMBERS_MAX = 32, NUMBER_BYTES = 10, TEXTS = 7, ATTEMPT_NUMBERS = 6 };
+enum { NUMBERS_MAX = 32, NUMBER_BYTES = 10, TEXTS = 8, ATTEMPT_NUMBERS = 6 };
 
 /* Where there is more than the rows of earlier versions had. */
 static char *
 put_attempts(char *at, const struct ledger_row *row)
 {
-    if (row->credential == 0 && row->tried_count == 0)
+    if (row->credential[0] == '\0' && row->tried_count == 0)
         return at;
-    *at++ = (char)row->credential;
+    at = put_text(at, row->credential);
     *at++ = (char)row->tried_count;
     for (unsigned i = 0; i < row->tried_count; i++) {
         const struct ledger_attempt *attempt = &row->tried[i];
@@ -97,7 +97,7 @@ put_attempts(char *at, const struct ledger_row *row)
         at = put_text(at, attempt->provider);
         at = put_number(at, attempt->status);
         *at++ = (char)attempt->cause;
-        *at++ = (char)attempt->credential;
+        at = put_text(at, attempt->credential);
         at = put_number(at, attempt->duration_ms);
         at = put_number(at, attempt->tokens);
         at = put_number(at, attempt->nano);
@@ -108,10 +108,11 @@ put_attempts(char *at, const struct ledger_row *row)
 static bool
 get_attempts(struct codec_reader *reader, struct ledger_row *row)
 {
-    row->credential = row->tried_count = 0;
+    row->credential[0] = '\0';
+    row->tried_count = 0;
     if (reader->left == 0)
         return true;
-    row->credential = codec_get_u8(reader);
+    codec_get_cstr(reader, row->credential, sizeof(row->credential));
     row->tried_count = codec_get_u8(reader);
     if (row->tried_count > LEDGER_ATTEMPTS_MAX)
         return false;
@@ -121,7 +122,8 @@ get_attempts(struct codec_reader *reader, struct ledger_row *row)
         codec_get_cstr(reader, attempt->provider, sizeof(attempt->provider));
         attempt->status = (uint16_t)codec_get_max(reader, UINT16_MAX);
         attempt->cause = codec_get_u8(reader);
-        attempt->credential = codec_get_u8(reader);
+        codec_get_cstr(reader, attempt->credential,
+                       sizeof(attempt->credential));
         attempt->duration_ms = (uint32_t)codec_get_max(reader, UINT32_MAX);
         attempt->tokens = codec_get_u64(reader);
         attempt->nano = codec_get_u64(reader);
@@ -180,12 +182,11 @@ ledger_row_encode(const struct ledger_row *row, struct buf *out)
     *at++ = (char)row->endpoint;
     for (size_t i = 0; i < ARRAY_LEN(more); i++)
         at = put_number(at, more[i]);
-    const char *const texts[TEXTS - 1] = {row->client_ip, row->model,
-                                          row->provider,  row->model_asked,
-                                          row->error,     row->tags};
+    const char *const texts[] = {row->client_ip,   row->model, row->provider,
+                                 row->model_asked, row->error, row->tags};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         at = put_text(at, texts[i]);
-    if (row->limit != 0 || row->credential != 0 || row->tried_count != 0)
+    if (row->limit != 0 || row->credential[0] != '\0' || row->tried_count != 0)
         *at++ = (char)row->limit; /* as rows were before there was one */
     at = put_attempts(at, row);
     out->end = (size_t)(at - out->data);

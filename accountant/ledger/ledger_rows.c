@@ -47,8 +47,8 @@ text_matches(const char *text, const struct ledger_row *row)
     if (text == NULL || *text == '\0')
         return true;
     const char *const fields[] = {
-        row->model, row->model_asked, row->provider, row->error,
-        row->tags,  row->request_id,  row->client_ip};
+        row->model, row->model_asked, row->provider,  row->error,
+        row->tags,  row->request_id,  row->client_ip, row->credential};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         if (strcasestr(fields[i], text) != NULL)
             return true;

@@ -1,0 +1,343 @@
+"""Several credentials of a provider: which one a call is sent with, a group's own
+before those for all, the rule byok, what follows when one is refused or used up,
+and where their names are shown."""
+import json
+import re
+import signal
+import threading
+import unittest
+from collections import Counter
+
+from gateway import GatewayCase, Gateway, wait_for
+from mock_provider import MockProvider
+
+SECRETS = {"sk-alpha-of-its-own-1": "default", "sk-alpha-second-2": "second",
+           "sk-alpha-team-one-3": "team-1", "sk-alpha-team-two-4": "team-2",
+           "sk-beta-team-5": "team-b", "sk-gamma-6": "gamma"}
+KEYS = {name: secret for secret, name in SECRETS.items()}
+
+
+class Scripted:
+    """A provider that does what `script` says for the credential that it gets,
+    one word a call, then "ok". Names of credentials go into one list."""
+
+    def __init__(self, calls, script):
+        self.calls, self.script, self.lock = calls, script, threading.Lock()
+
+    async def __call__(self, method, path, headers, body, writer):
+        secret = headers.get("authorization", "").partition(" ")[2]
+        name = SECRETS.get(secret, "?" + secret)
+        if method == "GET":
+            return await self.send(writer, 200, b'{"object":"list","data":[]}')
+        with self.lock:
+            self.calls.append(name)
+            words = self.script.get(name, [])
+            word = words.pop(0) if words else "ok"
+        if word == "ok":
+            return await self.send(writer, 200, json.dumps({
+                "id": "c", "object": "chat.completion",
+                "model": json.loads(body).get("model"),
+                "choices": [{"index": 0, "finish_reason": "stop", "message": {
+                    "role": "assistant", "content": "by " + name}}],
+                "usage": {"prompt_tokens": 5, "completion_tokens": 2,
+                          "total_tokens": 7}}).encode())
+        if word == "used-up":
+            return await self.send(writer, 200, json.dumps({
+                "id": "c", "object": "chat.completion", "choices": [{
+                    "index": 0, "finish_reason": "stop", "message": {
+                        "role": "assistant", "content": "the last"}}],
+                "usage": {"prompt_tokens": 5, "completion_tokens": 2,
+                          "total_tokens": 7}}).encode(),
+                b"x-ratelimit-remaining-requests: 0\r\n"
+                b"x-ratelimit-reset-requests: 300s\r\n")
+        status, _, after = word.partition(" ")
+        return await self.send(
+            writer, int(status), json.dumps({"error": {
+                "message": "no: %s is wrong" % secret, "type": "t",
+                "code": "c"}}).encode(),
+            b"Retry-After: %s\r\n" % after.encode() if after else b"")
+
+    async def send(self, writer, status, data, fields=b""):
+        writer.write(b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\n%s"
+                     b"Content-Length: %d\r\n\r\n" % (status, fields, len(data))
+                     + data)
+        await writer.drain()
+        return True
+
+
+class CredentialsCase(GatewayCase):
+    """Three providers: alpha with its own api_key, one more and two of the group
+    team, beta with one of team alone, gamma with its api_key alone."""
+
+    COOL = "fails = 0\ncooldown = 10ms\ncooldown_max = 10ms\n"
+    EXTRA = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.calls, cls.script = [], {}
+        cls.server = MockProvider(handler=Scripted(cls.calls,
+                                                   cls.script)).start()
+        cls.gw = Gateway(extra=cls.config(), models=(), workers=1).start()
+        cls.key = cls.gw.create_key("k")
+        cls.gw.ctl("group", "create", "team")
+        cls.gw.ctl("group", "create", "poor")
+        cls.team = cls.gw.create_key("t", "--group", "team")
+        cls.poor = cls.gw.create_key("p", "--group", "poor")
+
+    @classmethod
+    def config(cls, second=KEYS["second"]):
+        text = ""
+        for name in ("alpha", "beta", "gamma"):
+            text += ("[provider.%s]\nkind = openai\nbase_url = %s\n"
+                     "models = m1\n%s" % (name, cls.server.base_url, cls.COOL))
+            if name != "beta":
+                text += "api_key = %s\n" % KEYS[
+                    "default" if name == "alpha" else "gamma"]
+        text += "[model.m1]\nproviders = alpha, beta, gamma\n"
+        text += "[model.m2]\nproviders = alpha\n"
+        text += "[model.m3]\nproviders = gamma\n"
+        text += "[credential.alpha/second]\napi_key = %s\nweight = 3\n" % second
+        text += "[credential.alpha/off]\napi_key = sk-off\nenabled = no\n"
+        for where in ("alpha/team-1", "alpha/team-2", "beta/team-b"):
+            text += "[credential.%s]\napi_key = %s\ngroup = team\n" % (
+                where, KEYS[where.partition("/")[2]])
+        return text + cls.EXTRA
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gw.cleanup()
+        cls.server.stop()
+
+    def setUp(self):
+        self.calls.clear()
+        self.script.clear()
+
+    def ask(self, key=None, model="m1", headers=None, **members):
+        body = dict({"model": model, "messages": [
+            {"role": "user", "content": "hi"}]}, **members)
+        fields = {"Authorization": "Bearer " + (key or self.key),
+                  "Content-Type": "application/json"}
+        fields.update(headers or {})
+        return self.gw.http("POST", "/v1/chat/completions", body, fields)
+
+    def set(self, what, name, **settings):
+        if what == "key":
+            name = self.gw.ctl("key", "get", name)["id"]
+        status, _, body = self.gw.admin(
+            "PATCH", "/admin/v1/%ss/%s" % (what, name), {"settings": settings})
+        self.assertEqual(status, 200, body)
+        return json.loads(body)
+
+    def order(self, key=None, word="401", **kw):
+        """The credentials that were asked, when each says `word`."""
+        self.calls.clear()
+        for name in KEYS:
+            self.script[name] = [word]
+        self.ask(key, **kw)
+        asked = list(self.calls)
+        self.setUp()
+        return asked
+
+    def orders(self, asked, *args, **kw):
+        """Until it is so: what cools from before comes last for a moment."""
+        def is_so():
+            self.last = self.order(*args, **kw)
+            return asked(self.last) if callable(asked) else self.last == asked
+        try:
+            wait_for(is_so, 20, "order")
+        except AssertionError:
+            self.fail("the order was %r" % self.last)
+
+
+class Choice(CredentialsCase):
+    def test_a_call_uses_what_is_for_all_by_weight(self):
+        got = Counter()
+        for _ in range(400):
+            status, headers, body = self.ask(model="m2")
+            self.assertEqual(status, 200, body)
+            name = headers["x-aigw-credential"]
+            self.assertIn(b"by " + name.encode(), body)
+            got[name] += 1
+        self.assertEqual(set(got), {"default", "second"})
+        # 3 of 4; seven standard deviations
+        self.assertTrue(240 < got["second"] < 360, got)
+
+    def test_a_provider_with_one_says_no_name(self):
+        status, headers, _ = self.ask(model="m3")
+        self.assertEqual((status, self.calls), (200, ["gamma"]))
+        self.assertNotIn("x-aigw-credential", headers)
+
+    def test_a_refused_one_leaves_the_call_to_the_next(self):
+        for word in ("401", "402", "403", "404", "429", "429 1"):
+            with self.subTest(word=word):
+                self.orders(lambda a: sorted(a) == ["default", "second"],
+                            word=word, model="m2")
+
+    def test_a_failure_of_the_endpoint_is_none_of_its_credential(self):
+        self.assertEqual(len(self.order(word="500", model="m2")), 1)
+        self.assertEqual(self.order(word="503")[1:], ["gamma"])
+
+    def test_others_own_ones_are_used_for_nobody_else(self):
+        self.orders(lambda a: sorted(a[:2]) == ["default", "second"] and
+                    a[2:] == ["gamma"])
+        self.orders(lambda a: sorted(a[:2]) == ["default", "second"] and
+                    a[2:] == ["gamma"], self.poor)
+
+    def test_a_groups_own_ones_come_before_those_for_all(self):
+        self.orders(lambda a: sorted(a[:2]) == ["team-1", "team-2"] and
+                    sorted(a[2:4]) == ["default", "second"] and
+                    a[4:] == ["team-b", "gamma"], self.team)
+
+    def test_private_keys_are_the_only_own_ones(self):
+        self.set("key", "t", private_keys=["alpha/team-2"])
+        self.orders(lambda a: a[0] == "team-2" and
+                    sorted(a[1:3]) == ["default", "second"] and
+                    a[3:] == ["gamma"], self.team)
+        self.set("key", "t", private_keys=["team-2", "team-1"])
+        self.orders(lambda a: a[:2] == ["team-2", "team-1"], self.team)
+        self.set("key", "t", private_keys=None)
+
+    def test_the_secret_of_none_is_told(self):
+        for name in KEYS:
+            self.script[name] = ["401"]
+        _, _, body = self.ask(self.team)
+        for secret in SECRETS:
+            self.assertNotIn(secret.encode(), body)
+            self.assertNotIn(secret, self.gw.log())
+
+    def test_affinity_keeps_a_session_at_one(self):
+        used = set()
+        for session in range(12):
+            names = {self.ask(model="m2", headers={
+                "x-session-id": "s%d" % session})[1]["x-aigw-credential"]
+                for _ in range(6)}
+            used |= names
+        self.assertEqual(used, {"default", "second"})
+        self.set("key", "k", affinity="session")
+        for session in range(12):
+            names = {self.ask(model="m2", headers={
+                "x-session-id": "s%d" % session})[1]["x-aigw-credential"]
+                for _ in range(6)}
+            self.assertEqual(len(names), 1)
+        self.set("key", "k", affinity=None)
+
+    def test_the_log_says_which(self):
+        self.script["team-1"] = ["401"]
+        self.script["team-2"] = ["401"]
+        status, headers, _ = self.ask(self.team, model="m2")
+        self.assertEqual(status, 200)
+        row = {}
+
+        def has_row():
+            _, _, body = self.gw.admin(
+                "GET", "/admin/v1/logs?request_id=" + headers["x-request-id"])
+            rows = json.loads(body)["data"]
+            row.update(rows[0] if rows else {})
+            return rows
+        wait_for(has_row, 30, "the log's row")
+        self.assertEqual(row["credential"], headers["x-aigw-credential"])
+        self.assertEqual(row["provider"], "alpha")
+
+
+class Byok(CredentialsCase):
+    def tearDown(self):
+        self.set("key", "t", route=None, private_keys=None,
+                 byok_fallback=None, providers=None)
+
+    def test_only_own_ones_are_used(self):
+        self.set("key", "t", route="byok")
+        self.orders(lambda a: sorted(a[:2]) == ["team-1", "team-2"] and
+                    a[2:] == ["team-b"], self.team)
+        self.orders(["team-b"], self.team, provider={"only": ["beta"]})
+        self.set("key", "t", providers=["beta"])
+        self.orders(lambda a: a[0] == "team-b" and
+                    sorted(a[1:]) == ["team-1", "team-2"], self.team)
+
+    def test_in_the_order_of_the_list(self):
+        self.set("key", "t", route="byok",
+                 private_keys=["alpha/team-2", "team-b", "team-1"])
+        self.orders(["team-2", "team-b", "team-1"], self.team, word="500")
+        self.orders(["team-2", "team-b", "team-1"], self.team)
+        self.set("key", "t", private_keys=["team-b", "nobody's"])
+        self.orders(["team-b"], self.team)
+
+    def test_then_those_for_all_where_that_is_asked_for(self):
+        self.set("key", "t", route="byok", byok_fallback=True)
+        self.orders(lambda a: sorted(a[:2]) == ["team-1", "team-2"] and
+                    a[2] == "team-b" and
+                    sorted(a[3:5]) == ["default", "second"] and
+                    a[5:] == ["gamma"], self.team)
+
+    def test_who_has_none_is_told_so(self):
+        self.set("key", "p", route="byok")
+        status, headers, body = self.ask(self.poor)
+        self.assertEqual(status, 404, body)
+        self.assertEqual(json.loads(body)["error"]["code"], "no_credential")
+        self.assertEqual(headers["x-should-retry"], "false")
+        self.set("key", "p", byok_fallback=True)
+        self.assertEqual(self.ask(self.poor)[0], 200)
+        self.set("key", "p", route=None, byok_fallback=None)
+
+    def test_when_all_fail_the_last_failure_is_told(self):
+        self.set("key", "t", route="byok")
+        for name in KEYS:
+            self.script[name] = ["429"] * 3
+        status, _, body = self.ask(self.team)
+        self.assertEqual(status, 429, body)
+        self.assertEqual(sorted(self.calls), ["team-1", "team-2", "team-b"])
+
+
+class Health(CredentialsCase):
+    """Cool-downs as long as they are."""
+    COOL = "cooldown = 5m\ncooldown_max = 10m\n"
+
+    def used(self, model="m2", calls=24):
+        return {self.ask(model=model)[1]["x-aigw-credential"]
+                for _ in range(calls)}
+
+    def test_what_is_refused_or_used_up_is_left_alone(self):
+        self.assertEqual(self.used(), {"default", "second"})
+        self.script["second"] = ["used-up"]
+        wait_for(lambda: self.used(calls=8) == {"default"}, 20, "it is used up")
+        self.calls.clear()
+        self.assertEqual(self.used(), {"default"})
+        # its limit is of the model; at another one it may be used
+        self.assertEqual(self.used("m1"), {"default", "second"})
+        self.script["second"] = ["401"]
+        wait_for(lambda: self.used("m1", 8) == {"default"}, 20, "it is refused")
+        self.assertEqual(self.used("m1"), {"default"})
+        self.assertIn("provider alpha refuses credential second",
+                      self.gw.log())
+        self.by_name()
+        self.another_secret()
+
+    def by_name(self):
+        rows = json.loads(self.gw.tool(
+            "aigw-shmdump", "--instance", self.gw.instance, "--json",
+            "endpoints").stdout)["endpoints"]
+        mine = [r for r in rows if r.get("credential") == "second"]
+        self.assertEqual(len(mine), 1, rows)
+        self.assertEqual((mine[0]["provider"], mine[0]["state"]),
+                         ("alpha", "cooling"))
+        text = self.gw.admin("GET", "/metrics")[2].decode()
+        self.assertRegex(text, re.escape(
+            'aigw_credential_cooling{provider="alpha",credential="second"}')
+            + " 1\n")
+        self.assertRegex(text, re.escape(
+            'aigw_credential_cooling{provider="alpha",credential="default"}')
+            + " 0\n")
+        for secret in SECRETS:
+            self.assertNotIn(secret, text)
+
+    def another_secret(self):
+        """A new secret under the name is tried at once; the slot stays."""
+        SECRETS["sk-alpha-second-new"] = "second"
+        self.gw.extra = self.config("sk-alpha-second-new")
+        self.gw.write_config()
+        self.gw.signal(signal.SIGHUP)
+        wait_for(lambda: "second" in self.used(calls=8), 30,
+                 "the new one is used")
+
+
+if __name__ == "__main__":
+    unittest.main()

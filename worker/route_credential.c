@@ -1,0 +1,90 @@
+/*
+ * route_credential.c - which of a provider's credentials a call is sent with, at
+ * each attempt anew: what cools or has no calls left comes last, a group's own
+ * before those for all.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+
+#include "common/hash.h"
+#include "worker/health.h"
+#include "worker/request.h"
+#include "worker/settings.h"
+
+enum { CLASS_SHARED = 1, CLASS_COOLING = 2 }; /* lower is earlier */
+
+unsigned
+route_credential_place(const struct request *request,
+                       const struct catalogue_credential *credential)
+{
+    const struct settings_names *list = &request->settings->private_keys;
+    unsigned i = 0;
+    while (i < list->count && list->hash[i] != credential->hash &&
+           list->hash[i] != credential->full_hash)
+        i++;
+    return i;
+}
+
+void
+route_credentials(const struct request *request,
+                  const struct catalogue_provider *provider, const char *group,
+                  struct route_credentials *out)
+{
+    unsigned listed = request->settings->private_keys.count;
+    *out = (struct route_credentials){0, 0};
+    for (uint32_t i = 0; i < provider->credential_count; i++) {
+        const struct catalogue_credential *c = &provider->credentials[i];
+        if (c->group == NULL)
+            out->shared |= UINT64_C(1) << i;
+        else if (strcmp(c->group, group) == 0 &&
+                 (listed == 0 || route_credential_place(request, c) < listed))
+            out->own |= UINT64_C(1) << i;
+    }
+}
+
+/* Lower is earlier: a place in the list, or a draw by weight (route_plan.c says
+ * how), of this attempt, or of what its calls have in common. */
+static double
+key_of(const struct request *request,
+       const struct catalogue_credential *credential, uint64_t affinity)
+{
+    if (credential->group != NULL && request->settings->private_keys.count > 0)
+        return route_credential_place(request, credential);
+    uint64_t what = affinity != 0
+                        ? affinity
+                        : request->id_words[0] ^
+                              hash_mix64(request->id_words[1] ^
+                                         (uint64_t)request->attempts << 32);
+    uint64_t bits = hash_mix64(what ^ hash_mix64(credential->slot + 1));
+    double chance = ((double)(bits >> 11) + 0.5) * 0x1p-53;
+    return -log(chance) / credential->weight;
+}
+
+const struct catalogue_provider *
+route_credential_choose(struct request *request,
+                        const struct catalogue_provider *provider,
+                        uint64_t left)
+{
+    uint64_t affinity = route_affinity(request);
+    const struct catalogue_credential *best = NULL;
+    unsigned best_class = 0;
+    double best_key = 0;
+    CHECK(left != 0);
+    for (; left != 0; left &= left - 1) {
+        const struct catalogue_credential *c =
+            &provider->credentials[__builtin_ctzll(left)];
+        unsigned class = c->group == NULL ? CLASS_SHARED : 0;
+        if (health_look(request->worker, c->view, request->served->endpoint_idx,
+                        c->slot) == HEALTH_COOLING)
+            class += CLASS_COOLING;
+        double key = key_of(request, c, affinity);
+        if (best != NULL &&
+            (class > best_class || (class == best_class && key >= best_key)))
+            continue;
+        best = c;
+        best_class = class;
+        best_key = key;
+    }
+    request->plan.tried |= UINT64_C(1) << (best - provider->credentials);
+    return best->view;
+}
