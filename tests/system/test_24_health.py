@@ -214,7 +214,7 @@ class Credential(HealthCase):
         for _ in range(20):
             self.assertEqual(self.call()[0], 200)
         self.assertEqual(self.a.count(), 1)
-        wait_for(lambda: "refuses credential 0" in self.gw.log(), 30, "the log")
+        wait_for(lambda: "refuses credential default" in self.gw.log(), 30, "the log")
 
     def test_what_a_client_did_wrong_is_no_failure_of_the_provider(self):
         self.start()
