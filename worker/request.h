@@ -214,9 +214,6 @@ int auth_model_allowed(struct request *request, uint32_t model_idx,
  * the first one on once more. */
 int route_find(struct request *request, struct fault *fault) MUST_CHECK;
 bool route_next(struct request *request);
-/* The same endpoint with another of its provider's credentials; false: all that
- * may be used were. */
-bool route_next_credential(struct request *request);
 void route_again(struct request *request);
 bool route_has_next(const struct request *request);
 /* admission.c: rates, concurrency, lease (holds, clamps). 0 or -1 with *fault.

@@ -79,6 +79,10 @@ int route_plan_make(struct request *request,
  * settings do not ask for it. */
 uint64_t route_affinity(const struct request *request);
 
+/* route.c: the same endpoint with another of its provider's credentials; false:
+ * all that may be used were. */
+bool route_next_credential(struct request *request);
+
 /* ---- route_credential.c: which of a provider's credentials ---- */
 
 /* Those of the key's own group that its settings allow, and those for all. */
