@@ -308,7 +308,7 @@ class Table(FleetCase):
         else:
             self.assertEqual([(a["provider"], a["model"], a["status"])
                               for a in row["attempts"]], names)
-            self.assertEqual({a["credential"] for a in row["attempts"]}, {""})
+            self.assertEqual({a["credential"] for a in row["attempts"]}, {None})
             self.assertLessEqual(max(a["duration_ms"] for a in row["attempts"]),
                                  row["duration_ms"])
             self.assertEqual(row["attempts"][-1]["cause"], row["cause"])
