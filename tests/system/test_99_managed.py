@@ -107,5 +107,164 @@ class Providers(ManagedCase):
         self.says(gw, key, "own/x1", 404)
 
 
+    def test_what_does_not_fit_is_refused_by_its_member(self):
+        gw = self.start(provider=self.mock().base_url, private=False)
+        def refused(body, status, code, field=None, method="POST",
+                    path="providers"):
+            error = self.ask(gw, method, path, body, status)["error"]
+            self.assertEqual((error["code"], error.get("field")), (code, field),
+                             error)
+        own = {"name": "own", "base_url": "https://example.com/v1"}
+        for member, value in (
+                ("base_url", "ftp://x"), ("base_url", 7), ("kind", "nobody"),
+                ("fails", 101), ("fails", "x"), ("fails", -1),
+                ("fails", True), ("cooldown", "3"), ("cooldown", 5),
+                ("models", "a b"), ("models", ["a", "a"]), ("models", [""]),
+                ("models", [7]), ("quirks", ["none-such"]),
+                ("verify", "perhaps"), ("verify", 1), ("guarded", False),
+                ("ca_file", "/etc/passwd"), ("proxy", "http://127.0.0.1:1"),
+                ("api_key", "two words"), ("api_key", "a\r\nb"),
+                ("api_key", "****abcd"), ("base_url", "https://a\nb/"),
+                ("nonsense", 1), ("basurl", 1)):
+            with self.subTest(member=member, value=value):
+                refused(dict(own, **{member: value}), 400, "invalid_field",
+                        member)
+        refused({"base_url": "https://example.com"}, 400, "invalid_field",
+                "name")
+        refused(dict(own, name="a/b"), 400, "invalid_value")
+        refused({"name": "own"}, 400, "invalid_value")
+        refused(dict(own, name="mock"), 409, "provisioned")
+        refused({"enabled": False}, 409, "provisioned", None, "PATCH",
+                "providers/mock")
+        refused(None, 409, "provisioned", None, "DELETE", "providers/builtin")
+        self.ask(gw, "GET", "providers/own", status=404)
+        generation = self.ask(gw, "GET", "status")["catalogue"]["generation"]
+        made = self.ask(gw, "POST", "providers", own, 201)
+        self.assertEqual(made["guarded"], True)
+        refused(own, 409, "exists")
+        refused({"name": "other"}, 400, "invalid_field", "name", "PATCH",
+                "providers/own")
+        # What was refused has published nothing.
+        self.assertEqual(
+            self.ask(gw, "GET", "status")["catalogue"]["generation"],
+            generation + 1)
+
+    def test_guarded_reaches_no_address_of_ours(self):
+        mock = self.mock()
+        gw = self.start(private=False)
+        key = gw.create_key("k")
+        self.ask(gw, "POST", "providers", {
+            "name": "own", "base_url": mock.base_url, "models": ["x1"]}, 201)
+        body = dict(chat(tokens=3), model="own/x1")
+        self.assertGreaterEqual(gw.call(key, body)[0], 500)
+        self.assertEqual(mock.requests, [])
+
+
+class Others(ManagedCase):
+    """Models, endpoints, profiles and credentials go the same way."""
+
+    def test_models_endpoints_profiles_and_credentials(self):
+        mock, other = self.mock(), self.mock()
+        gw = self.start()
+        key = gw.create_key("k")
+        self.provider(gw, "a", mock.base_url, models=[])
+        self.provider(gw, "b", other.base_url, models=[])
+        # A name with slashes, a price in two forms, an alias.
+        made = self.ask(gw, "POST", "models", {
+            "name": "vendor/big", "providers": ["a", "b"], "alias": ["big"],
+            "price_input": 1000000, "price_output": "2000000",
+            "context": 4096}, 201)
+        self.assertEqual((made["price_input"], made["price_output"],
+                          made["price_cached"]), (1000000, 2000000, None))
+        used = self.says(gw, key, "big")["usage"]
+        cost = used["prompt_tokens"] + 2 * used["completion_tokens"]
+        wait_for(gw.settled)
+        (row,) = gw.ctl("logs")
+        self.assertAlmostEqual(row["cost"], cost, places=6)
+        path = "models/vendor%2Fbig"
+        self.ask(gw, "PATCH", path, {"price_input": 2000000})
+        self.assertEqual(
+            [m["price_version"] for m in self.ask(gw, "GET", "models")["data"]
+             if m["id"] == "vendor/big"], [2])
+        # An endpoint takes a provider away; a deleted one gives it back.
+        self.ask(gw, "POST", "endpoints", {"name": "a/vendor/big",
+                                           "enabled": False}, 201)
+        calls = len(mock.requests)
+        self.says(gw, key, "big")
+        self.assertEqual(len(mock.requests), calls)
+        self.ask(gw, "DELETE", "endpoints/a%2Fvendor%2Fbig")
+        self.says(gw, key, "big")
+        self.assertEqual(len(mock.requests), calls + 1)
+        # A profile: its settings hold for the calls that name it.
+        profile = self.ask(gw, "POST", "gateways", {
+            "name": "fast", "providers": ["b"], "cache_ttl": 60,
+            "guard_prompt": ["no:block:x{2,3}y"]}, 201)
+        self.assertEqual((profile["providers"], profile["cache_ttl"],
+                          profile["guard_prompt"], profile["sort"]),
+                         (["b"], "60", ["no:block:x{2,3}y"], None))
+        status, headers, _ = gw.http(
+            "POST", "/v1/chat/completions", dict(chat(tokens=3), model="big"),
+            {"Authorization": "Bearer " + key, "cf-aig-gateway-id": "fast",
+             "Content-Type": "application/json"})
+        self.assertEqual((status, headers["x-aigw-cache"]), (200, "miss"))
+        self.ask(gw, "POST", "credentials", {
+            "name": "a/second", "api_key": "sk-second-canary"}, 201)
+        # What others need stays.
+        error = self.ask(gw, "DELETE", "providers/a", status=409)["error"]
+        self.assertEqual(error["code"], "in_use")
+        for kind, name in (("models", "vendor%2Fbig"), ("gateways", "fast"),
+                           ("credentials", "a%2Fsecond")):
+            before = self.ask(gw, "GET", kind + "/" + name)
+            self.kill(gw, "accountant")
+            self.assertEqual(self.ask(gw, "GET", kind + "/" + name), before)
+            self.ask(gw, "DELETE", kind + "/" + name)
+        self.ask(gw, "DELETE", "providers/a")
+        self.says(gw, key, "big", 404)
+        self.assertNotIn("canary", gw.log())
+
+    def test_the_file_wins_and_is_not_left_without_what_it_needs(self):
+        mock = self.mock()
+        gw = self.start()
+        key = gw.create_key("k")
+        self.provider(gw, "own", mock.base_url)
+        self.ask(gw, "POST", "models", {"name": "m", "providers": ["own"]}, 201)
+        with open(gw.config) as f:
+            text = f.read()
+        def reload(more):
+            with open(gw.config, "w") as f:
+                f.write(text + more)
+            def config():
+                return self.ask(gw, "GET", "status")["config"]
+            count = config()["reloads"]
+            gw.signal(signal.SIGHUP)
+            wait_for(lambda: config()["reloads"] > count, 60, "a reload")
+            return config()
+        reload("[provider.own]\nkind = builtin\n")
+        shown = self.ask(gw, "GET", "providers/own")
+        self.assertEqual((shown["managed_by"], shown["shadows"],
+                          shown["kind"]), ("file", True, "builtin"))
+        self.ask(gw, "PATCH", "providers/own", {"fails": 1}, 409)
+        calls = len(mock.requests)
+        self.says(gw, key, "m")
+        self.assertEqual(len(mock.requests), calls)
+        # It goes on where the file says nothing of it again.
+        reload("")
+        self.assertEqual(self.ask(gw, "GET", "providers/own")["managed_by"],
+                         "api")
+        self.says(gw, key, "m")
+        self.assertEqual(len(mock.requests), calls + 1)
+        # A file that does not go with it is refused at a reload ...
+        why = reload("[model.z]\nalias = m\n")["reason"]
+        self.assertIn("what management made does not fit", why)
+        self.says(gw, key, "m")
+        # ... and at a start it is left out, and said to be.
+        gw.stop()
+        gw.start()
+        shown = self.ask(gw, "GET", "models/m")
+        self.assertIn("also", shown["fault"])
+        self.assertEqual(self.ask(gw, "GET", "models/z")["managed_by"], "file")
+        self.assertIn("is left out", gw.log())
+
+
 if __name__ == "__main__":
     unittest.main()
