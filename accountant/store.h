@@ -141,6 +141,31 @@ void store_manage(struct store *store, struct managed_edit *edits, size_t count,
                   store_done done, void *context);
 
 /*
+ * What a change takes into its batch beside itself, so that both are durable or
+ * neither is: a row of the audit log, a key of idempotency. Whoever makes it
+ * puts this first into a struct of his own.
+ */
+struct ledger_batch;
+struct store_extra {
+    /* The change is staged; `id` is its object's. Called again, with `undone`,
+     * when the change is taken out of the ledger for want of room. */
+    void (*stage)(struct store_extra *extra, struct ledger_batch *batch,
+                  uint64_t id, bool undone);
+    /* It is durable: memory follows, before the answer. NULL: nothing to do. */
+    void (*applied)(struct store_extra *extra);
+    void (*free)(struct store_extra *extra);
+    struct store_extra *next; /* the store's */
+};
+/* The next change that is queued takes it, and owns it then. At most one is
+ * attached. */
+void store_attach(struct store *store, struct store_extra *extra);
+/* The one that no change has taken: the caller's again. NULL: taken, none. */
+struct store_extra *store_detach(struct store *store);
+/* A change that is nothing but its extra (owned). id 0: a new one is given. */
+void store_put_extra(struct store *store, struct store_extra *extra,
+                     uint64_t id, store_done done, void *context);
+
+/*
  * store_query - runs `work` on a query thread with a snapshot, then `done` on
  * the loop thread. `work` must touch nothing but the ledger and its context.
  */

@@ -24,6 +24,8 @@ undo(struct store *store, struct change *change, enum change_kind kind)
     snprintf(undone->reason, sizeof(undone->reason),
              "the key table or /dev/shm is full: raise [server] max_keys");
     change->answered = true;
+    undone->extra = change->extra;
+    change->extra = NULL;
     change_enqueue(store, undone);
 }
 
@@ -140,6 +142,9 @@ apply(struct store *store, struct change *change)
     case CHANGE_UNDO_GROUP:
         change_answer(change, change->error, change->reason);
         return;
+    case CHANGE_EXTRA:
+        change_answer(change, 0, "");
+        return;
     case CHANGE_RELOAD:
         prices_now_durable(&store->prices, change->prices, change->price_count);
         change->answered = true; /* reload_apply() answers */
@@ -152,8 +157,12 @@ apply(struct store *store, struct change *change)
 void
 change_apply_all(struct store *store, struct change *changes)
 {
-    for (struct change *c = changes; c != NULL; c = c->next)
+    for (struct change *c = changes; c != NULL; c = c->next) {
+        for (struct store_extra *e = c->extra; e != NULL; e = e->next)
+            if (e->applied != NULL)
+                e->applied(e);
         apply(store, c);
+    }
     change_free_all(changes);
 }
 
@@ -200,6 +209,31 @@ store_group_top_up(struct store *store, uint64_t group_id, int64_t nano,
     change->nano = nano;
     if (note != NULL)
         snprintf(change->note, sizeof(change->note), "%s", note);
+    change_enqueue(store, change);
+}
+
+void
+store_attach(struct store *store, struct store_extra *extra)
+{
+    CHECK(store->attached == NULL);
+    store->attached = extra;
+}
+
+struct store_extra *
+store_detach(struct store *store)
+{
+    struct store_extra *extra = store->attached;
+    store->attached = NULL;
+    return extra;
+}
+
+void
+store_put_extra(struct store *store, struct store_extra *extra, uint64_t id,
+                store_done done, void *context)
+{
+    struct change *change = change_make(CHANGE_EXTRA, done, context);
+    change->id = id;
+    change->extra = extra;
     change_enqueue(store, change);
 }
 

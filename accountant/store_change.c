@@ -26,6 +26,10 @@ void
 change_enqueue(struct store *store, struct change *change)
 {
     change->next = NULL;
+    struct store_extra **end = &change->extra;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = store_detach(store);
     *store->changes_end = change;
     store->changes_end = &change->next;
     store->change_count++;
@@ -52,6 +56,11 @@ change_free(struct change *change)
     free(change->prices);
     if (change->reload != NULL)
         reload_drop(change->reload);
+    while (change->extra != NULL) {
+        struct store_extra *extra = change->extra;
+        change->extra = extra->next;
+        extra->free(extra);
+    }
     free(change);
 }
 
@@ -377,7 +386,7 @@ stage_reload(struct flush *flush, const struct change *change)
 }
 
 static int
-stage(struct store *store, struct flush *flush, struct change *change)
+stage_kind(struct store *store, struct flush *flush, struct change *change)
 {
     switch (change->kind) {
     case CHANGE_PUT_GATEWAY:
@@ -392,8 +401,25 @@ stage(struct store *store, struct flush *flush, struct change *change)
         return stage_top_up(store, flush, change);
     case CHANGE_RELOAD:
         return stage_reload(flush, change);
+    case CHANGE_EXTRA:
+        if (change->id == 0)
+            change->id = ++store->next_id;
+        return 0;
     }
     UNREACHABLE();
+}
+
+static int
+stage(struct store *store, struct flush *flush, struct change *change)
+{
+    int rc = stage_kind(store, flush, change);
+    bool undone = change->kind == CHANGE_UNDO_GATEWAY ||
+                  change->kind == CHANGE_UNDO_GROUP;
+    if (rc != 0)
+        return rc;
+    for (struct store_extra *e = change->extra; e != NULL; e = e->next)
+        e->stage(e, flush->batch, change->id, undone);
+    return 0;
 }
 
 int

@@ -64,6 +64,7 @@ struct store {
     struct flush *flush;                   /* in flight, or NULL */
     struct change *changes, **changes_end; /* not staged yet */
     uint64_t change_count;
+    struct store_extra *attached; /* for the next change */
     struct flush_waiter *waiters, **waiters_end;
     uint64_t next_flush_ms; /* monotonic */
     bool restored;          /* flushes may run */

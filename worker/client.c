@@ -435,6 +435,12 @@ client_is_admin_listener(const struct client *client)
     return client->admin;
 }
 
+bool
+client_is_tls(const struct client *client)
+{
+    return client->stream.tls != NULL;
+}
+
 uint8_t
 client_http_minor(const struct client *client)
 {

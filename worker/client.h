@@ -51,6 +51,7 @@ uint32_t client_open_count(const struct worker *worker);
 struct worker *client_worker(struct client *client);
 const uint8_t *client_addr16(const struct client *client);
 bool client_is_admin_listener(const struct client *client);
+bool client_is_tls(const struct client *client);
 uint8_t client_http_minor(const struct client *client);
 /* Whether the answer must say Connection: close (draining, HTTP/1.0, asked for,
  * body not read to its end). */

@@ -13,8 +13,9 @@
 
 /* Of the client's fields, and of the answer's. */
 static const char *const passing_up[] = {
-    "authorization", "cookie",       "content-type",    "accept",
-    "if-none-match", "x-csrf-token", "accept-language",
+    "authorization",   "cookie",        "content-type",
+    "accept",          "if-none-match", "x-csrf-token",
+    "accept-language", "if-match",      "idempotency-key",
 };
 static const char *const passing_down[] = {
     "cache-control",
@@ -30,6 +31,7 @@ static const char *const passing_down[] = {
     "retry-after",
     "content-disposition",
     "x-frame-options",
+    "idempotency-replayed",
 };
 
 static bool
@@ -106,6 +108,8 @@ make_head(struct request *request)
     crypto_hex(request->client_ip,
                is_mapped(request->client_ip) ? sizeof(request->client_ip) : 8,
                client);
+    if (client_is_tls(request->client))
+        buf_append_str(out, STR_LIT("\r\nx-aigw-tls: yes"));
     buf_append_str(out, STR_LIT("\r\nx-aigw-client: "));
     buf_append_cstr(out, client);
     buf_append_str(out, STR_LIT("\r\nx-request-id: "));

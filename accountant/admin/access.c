@@ -4,7 +4,9 @@
  */
 #include "accountant/admin/access.h"
 
+#include <arpa/inet.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -56,29 +58,45 @@ access_peer_allowed(int fd, gid_t group, int64_t *uid)
            (peer.gid == group || peer_is_member(fd, group));
 }
 
-bool
-access_head_allowed(const struct http_head *head, const char *token,
-                    bool is_metrics, struct admin_error *error)
+enum access_way
+access_via(const struct http_head *head)
 {
     struct str via = http_field_find(head, STR_LIT("x-aigw-via"));
     unsigned count = http_field_count(head, STR_LIT("x-aigw-via"));
     if (count == 0)
-        return true;
-    if (is_metrics && count == 1 && str_equals(via, STR_LIT("tcp-loopback")))
-        return true;
-    if (token == NULL || *token == '\0')
-        return admin_error_set(
-            error, 403, "management_disabled",
-            "Management over TCP is off: set 'token' in section [admin] of "
-            "aigw.ini and reload, or use aigwctl on this host, which speaks "
-            "through the unix socket.");
+        return ACCESS_SOCKET;
+    return count == 1 && str_equals(via, STR_LIT("tcp-loopback"))
+               ? ACCESS_LOOPBACK
+               : ACCESS_TCP;
+}
+
+struct str
+access_bearer(const struct http_head *head)
+{
     struct str given = http_field_find(head, STR_LIT("authorization"));
-    if (http_field_count(head, STR_LIT("authorization")) == 1 &&
-        given.len > 7 &&
-        str_equals_nocase(str_make(given.ptr, 7), STR_LIT("Bearer ")) &&
-        crypto_equals(str_trim(str_skip(given, 7)), str_from(token)))
-        return true;
-    return admin_error_set(error, 401, "invalid_token",
-                           "Send the token of [admin] in aigw.ini as "
-                           "'Authorization: Bearer TOKEN'.");
+    if (http_field_count(head, STR_LIT("authorization")) != 1 ||
+        given.len <= 7 ||
+        !str_equals_nocase(str_make(given.ptr, 7), STR_LIT("Bearer ")))
+        return str_make("", 0);
+    return str_trim(str_skip(given, 7));
+}
+
+void
+access_from(const struct http_head *head, int64_t peer_uid,
+            char out[ACCESS_FROM_BYTES])
+{
+    struct str hex = http_field_find(head, STR_LIT("x-aigw-client"));
+    uint8_t bytes[16] = {0};
+    char text[INET6_ADDRSTRLEN];
+    if (access_via(head) == ACCESS_SOCKET) {
+        snprintf(out, ACCESS_FROM_BYTES, "uid=%lld", (long long)peer_uid);
+    } else if (hex.len == 32 && crypto_unhex(hex, bytes, 16) == 0) {
+        inet_ntop(AF_INET, bytes + 12, text, sizeof(text));
+        snprintf(out, ACCESS_FROM_BYTES, "%s", text);
+    } else if (hex.len == 16 && crypto_unhex(hex, bytes, 8) == 0) {
+        inet_ntop(AF_INET6, bytes, text, sizeof(text));
+        snprintf(out, ACCESS_FROM_BYTES, "%s/64", text);
+    } else {
+        snprintf(out, ACCESS_FROM_BYTES, "tcp");
+    }
 }

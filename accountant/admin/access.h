@@ -1,7 +1,7 @@
 /*
- * access.h - who may manage: by the process at the other end of the unix
- * socket, and, for requests that a worker passes on from the admin listener, by
- * the token of [admin]. One place, deny by default.
+ * access.h - where a management request comes from: the process at the other
+ * end of the unix socket, and what a worker says of a request that it passes on
+ * from the admin listener. Who it is then: identify.h.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AIGW_ACCOUNTANT_ADMIN_ACCESS_H
@@ -16,12 +16,20 @@
 gid_t access_group(void);
 /* Root, our own user, or a member of `group`; *uid is the peer's. */
 bool access_peer_allowed(int fd, gid_t group, int64_t *uid);
-/*
- * access_head_allowed - true for a request that came over the socket; one with
- * `x-aigw-via` needs `Authorization: Bearer TOKEN`. token NULL or empty: none is
- * configured. `is_metrics`: from loopback allowed without.
- */
-bool access_head_allowed(const struct http_head *head, const char *token,
-                         bool is_metrics, struct admin_error *error);
+/* Which way a request came: over the socket itself, or through a worker, which
+ * says so. */
+enum access_way {
+    ACCESS_SOCKET,
+    ACCESS_TCP,
+    ACCESS_LOOPBACK, /* over TCP from this host */
+};
+enum access_way access_via(const struct http_head *head);
+/* The token of `Authorization: Bearer TOKEN`; empty: none, or more than one
+ * field. */
+struct str access_bearer(const struct http_head *head);
+/* Where from, for people: "uid=0", "192.0.2.7", "2001:db8:1:2::/64". */
+enum { ACCESS_FROM_BYTES = 52 };
+void access_from(const struct http_head *head, int64_t peer_uid,
+                 char out[ACCESS_FROM_BYTES]);
 
 #endif

@@ -14,10 +14,12 @@
 #include "accountant/admin/access.h"
 #include "accountant/admin/admin_state.h"
 #include "accountant/admin/connection.h"
+#include "accountant/admin/members.h"
+#include "accountant/admin/sessions.h"
 #include "common/log.h"
 #include "common/net/listen.h"
 
-enum { CONNECTIONS_MAX = 512, ACCEPT_PAUSE_MS = 100 };
+enum { CONNECTIONS_MAX = 512, ACCEPT_PAUSE_MS = 100, LOAD_AGAIN_MS = 200 };
 
 #define OWNER(pointer, member)                                                 \
     (struct admin *)(void *)((char *)(pointer)-offsetof(struct admin, member))
@@ -92,6 +94,16 @@ admin_connection_gone(struct admin *admin)
     admin_release(admin);
 }
 
+static void
+admin_free(struct admin *admin)
+{
+    members_release(&admin->members);
+    if (admin->sessions != NULL)
+        crypto_wipe(admin->sessions, sizeof(*admin->sessions));
+    free(admin->sessions);
+    free(admin);
+}
+
 void
 admin_release(struct admin *admin)
 {
@@ -103,7 +115,29 @@ admin_release(struct admin *admin)
     }
     if (admin->closing && admin->call_count == 0 &&
         admin->connection_count == 0)
-        free(admin);
+        admin_free(admin);
+}
+
+/* Nobody is served before it is known who may. */
+static void
+members_loaded(void *context, int error)
+{
+    struct admin *admin = context;
+    admin->call_count--;
+    if (error != 0 && !is_leaving(admin))
+        loop_timer_set(admin->loop, &admin->load_again,
+                       loop_now_ms(admin->loop) + LOAD_AGAIN_MS);
+    else if (!is_leaving(admin))
+        listener_resume(admin);
+    admin_release(admin);
+}
+
+static void
+load_again(struct loop_timer *timer)
+{
+    struct admin *admin = OWNER(timer, load_again);
+    admin->call_count++;
+    members_load(admin->members, members_loaded, admin);
 }
 
 struct admin *
@@ -116,9 +150,19 @@ admin_create(struct store *store)
     admin->loop = store_loop(store);
     admin->listener.ready = listener_ready;
     admin->accept_again.expired = accept_again;
+    admin->load_again.expired = load_again;
     admin->group = access_group();
+    admin->listener.fd = -1;
+    admin->listener_paused = true;
     guard_init(&admin->guard);
-    listener_resume(admin);
+    admin->members = members_create(store);
+    admin->sessions = calloc(1, sizeof(*admin->sessions));
+    if (admin->members == NULL || admin->sessions == NULL) {
+        admin_free(admin);
+        return NULL;
+    }
+    admin->call_count++; /* the loading is one */
+    members_load(admin->members, members_loaded, admin);
     return admin;
 }
 
@@ -129,6 +173,7 @@ admin_drain(struct admin *admin, void (*drained)(void *context), void *context)
     admin->drained = drained;
     admin->drained_context = context;
     loop_timer_clear(admin->loop, &admin->accept_again);
+    loop_timer_clear(admin->loop, &admin->load_again);
     loop_remove(admin->loop, &admin->listener);
     connection_drain_all(admin);
     admin_release(admin); /* there may be nobody */
@@ -144,6 +189,7 @@ admin_destroy(struct admin **admin_pointer)
     admin->closing = true;
     admin->drained = NULL;
     loop_timer_clear(admin->loop, &admin->accept_again);
+    loop_timer_clear(admin->loop, &admin->load_again);
     loop_remove(admin->loop, &admin->listener);
     /* Held until here, so that the last connection does not free it early. */
     admin->call_count++;

@@ -19,11 +19,14 @@ struct admin {
     struct loop *loop;
     struct loop_source listener;
     struct loop_timer accept_again; /* after EMFILE and the like */
+    struct loop_timer load_again;   /* the ledger could not be read */
     bool listener_paused, closing;
     bool draining; /* no accept; each answer is the last of its connection */
     void (*drained)(void *context);
     void *drained_context;
     struct guard guard;
+    struct members *members;   /* admin tokens */
+    struct sessions *sessions; /* logins */
     gid_t group; /* of `aigw`; (gid_t)-1 where the host has none */
     struct connection *connections;
     unsigned connection_count;

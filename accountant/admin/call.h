@@ -13,6 +13,7 @@
 #include <cjson/cJSON.h>
 
 #include "accountant/admin/admin_error.h"
+#include "accountant/admin/guard.h"
 #include "accountant/admin/member.h"
 #include "accountant/admin/query.h"
 #include "accountant/store.h"
@@ -34,9 +35,13 @@ struct call {
     struct query query;
     cJSON *body; /* NULL for operations without one */
     struct admin_error error;
-    bool head_only;       /* HEAD: the answer's body is not sent */
-    const char *allow;    /* of a 405 */
-    int64_t peer_uid;     /* for the log of changes */
+    bool is_tls;                  /* the client's side is encrypted */
+    bool head_only;               /* HEAD: the answer's body is not sent */
+    const char *allow;            /* of a 405 */
+    int64_t peer_uid;             /* for the log of changes */
+    char from[ACCESS_FROM_BYTES]; /* for the audit log */
+    struct guard_address address; /* whose wrong tokens are counted */
+    uint64_t session_id;          /* by a login's cookie; 0: not */
     struct member member; /* who calls; of role MEMBER_NOBODY: error is set, or
                              it is an operation that needs nobody */
     /* Not NULL: takes the body instead of an operation (another system's

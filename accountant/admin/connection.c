@@ -18,6 +18,7 @@
 #include "accountant/admin/call.h"
 #include "accountant/admin/dialect/dialect.h"
 #include "accountant/admin/guard.h"
+#include "accountant/admin/identify.h"
 #include "accountant/admin/operations.h"
 #include "common/net/http_parse.h"
 #include "common/net/http_reply.h"
@@ -167,10 +168,12 @@ static void
 call_prepare(struct connection *c, struct call *call,
              const struct http_head *head)
 {
-    const char *token = store_config(c->admin->store)->admin.token;
     struct admin_error *error = &call->error;
     call->peer_uid = c->peer_uid;
+    call->address = guard_address_of(&c->admin->guard, head);
+    access_from(head, c->peer_uid, call->from);
     call->head_only = head->method == HTTP_HEAD;
+    call->is_tls = http_field_count(head, STR_LIT("x-aigw-tls")) == 1;
     if (!c->peer_allowed) {
         admin_error_set(error, 403, "not_permitted",
                         "Only root, the server's own user and members of the "
@@ -189,14 +192,14 @@ call_prepare(struct connection *c, struct call *call,
         head->method, head->path, call->path_params, &call->allow, error);
     bool is_metrics =
         operation != NULL && (operation->flags & OPERATION_METRICS) != 0;
-    /* Without the token nobody learns which paths there are. */
-    if (!guard_allows(&c->admin->guard, head, token, is_metrics,
-                      loop_now_ms(c->admin->loop), error)) {
+    bool is_open =
+        operation != NULL && (operation->flags & OPERATION_OPEN) != 0;
+    /* Without being known nobody learns which paths there are. */
+    if (!is_open && !identify_request(c->admin, head, is_metrics, &call->member,
+                                      &call->session_id, error)) {
         call->allow = NULL;
         return;
     }
-    bool by_socket = http_field_count(head, STR_LIT("x-aigw-via")) == 0;
-    member_set_owner(&call->member, by_socket ? "socket" : "admin");
     if (operation != NULL &&
         authorise_operation(&call->member, operation, error) &&
         query_parse(&call->query, head->query, operation->query, error))

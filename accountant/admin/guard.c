@@ -51,23 +51,20 @@ add_failure(struct guard *guard, uint64_t tag, uint64_t now_ms)
     guard->rows[row].clear_ms = clear_ms + GUARD_FORGET_MS;
 }
 
-/* Whether guesses from there count, and whose they are. */
-static bool
-is_remote(const struct guard *guard, const struct http_head *head,
-          uint64_t *tag)
+struct guard_address
+guard_address_of(const struct guard *guard, const struct http_head *head)
 {
-    struct str via = http_field_find(head, STR_LIT("x-aigw-via"));
     struct str client = http_field_find(head, STR_LIT("x-aigw-client"));
-    *tag = hash_siphash(guard->seed, client.ptr, client.len);
-    return via.len > 0 && !str_equals(via, STR_LIT("tcp-loopback"));
+    struct guard_address address = {.counted = access_via(head) == ACCESS_TCP};
+    address.tag = hash_siphash(guard->seed, client.ptr, client.len);
+    return address;
 }
 
 bool
-guard_makes_wait(const struct guard *guard, const struct http_head *head,
-                 uint64_t now_ms, struct admin_error *error)
+guard_waits(const struct guard *guard, struct guard_address address,
+            uint64_t now_ms, struct admin_error *error)
 {
-    uint64_t tag;
-    if (!is_remote(guard, head, &tag) || !is_waiting(guard, tag, now_ms))
+    if (!address.counted || !is_waiting(guard, address.tag, now_ms))
         return false;
     admin_error_set(error, 429, "too_many_failures",
                     "Too many wrong tokens came from this address. Wait a "
@@ -76,25 +73,21 @@ guard_makes_wait(const struct guard *guard, const struct http_head *head,
 }
 
 void
-guard_failed(struct guard *guard, const struct http_head *head, uint64_t now_ms)
+guard_count(struct guard *guard, struct guard_address address, uint64_t now_ms)
 {
-    uint64_t tag;
-    if (is_remote(guard, head, &tag))
-        add_failure(guard, tag, now_ms);
+    if (address.counted)
+        add_failure(guard, address.tag, now_ms);
 }
 
 bool
-guard_allows(struct guard *guard, const struct http_head *head,
-             const char *token, bool is_metrics, uint64_t now_ms,
-             struct admin_error *error)
+guard_makes_wait(const struct guard *guard, const struct http_head *head,
+                 uint64_t now_ms, struct admin_error *error)
 {
-    if (guard_makes_wait(guard, head, now_ms, error))
-        return false;
-    if (access_head_allowed(head, token, is_metrics, error))
-        return true;
-    /* Without a token nothing was guessed. */
-    if (error->status == 401 &&
-        http_field_count(head, STR_LIT("authorization")) > 0)
-        guard_failed(guard, head, now_ms);
-    return false;
+    return guard_waits(guard, guard_address_of(guard, head), now_ms, error);
+}
+
+void
+guard_failed(struct guard *guard, const struct http_head *head, uint64_t now_ms)
+{
+    guard_count(guard, guard_address_of(guard, head), now_ms);
 }

@@ -1,5 +1,5 @@
 /*
- * guard.h - guesses of the management token from elsewhere: after ten wrong ones
+ * guard.h - guesses of management tokens from elsewhere: after ten wrong ones
  * an address waits, and a right one does not help it meanwhile. One failure is
  * forgotten each six seconds.
  *
@@ -24,16 +24,25 @@ struct guard {
     } rows[GUARD_ROWS];
 };
 
+/* Who is counted: an address, or nobody. */
+struct guard_address {
+    bool counted;
+    uint64_t tag;
+};
+
 void guard_init(struct guard *guard);
-/* 429 in *error: the address of this request waits. */
+struct guard_address guard_address_of(const struct guard *guard,
+                                      const struct http_head *head);
+/* True: it waits; 429 in `error`. */
+bool guard_waits(const struct guard *guard, struct guard_address address,
+                 uint64_t now_ms, struct admin_error *error);
+/* A wrong token came from there. */
+void guard_count(struct guard *guard, struct guard_address address,
+                 uint64_t now_ms);
+/* The same two by the request's head. */
 bool guard_makes_wait(const struct guard *guard, const struct http_head *head,
                       uint64_t now_ms, struct admin_error *error);
-/* A wrong token came with it. */
 void guard_failed(struct guard *guard, const struct http_head *head,
                   uint64_t now_ms);
-/* access_head_allowed() with that memory; 429 while the address waits. */
-bool guard_allows(struct guard *guard, const struct http_head *head,
-                  const char *token, bool is_metrics, uint64_t now_ms,
-                  struct admin_error *error);
 
 #endif

@@ -53,7 +53,7 @@ member_scope_closure(uint32_t scopes)
     for (unsigned i = 0; i < ARRAY_LEN(implications); i++)
         if ((scopes & implications[i].has) != 0)
             scopes |= implications[i].implies;
-    return scopes;
+    return scopes | SCOPE_ANY;
 }
 
 void
@@ -70,6 +70,17 @@ member_sees_group(const struct member *member, uint64_t group_id)
     for (unsigned i = 0; i < member->group_count; i++)
         sees = sees || member->groups[i] == group_id;
     return sees;
+}
+
+bool
+member_covers(const struct member *member, const struct member *other)
+{
+    bool covers = other->role <= member->role &&
+                  (other->scopes & ~member->scopes) == 0 &&
+                  (!member_is_bound(member) || member_is_bound(other));
+    for (unsigned i = 0; i < other->group_count; i++)
+        covers = covers && member_sees_group(member, other->groups[i]);
+    return covers;
 }
 
 const char *

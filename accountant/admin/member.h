@@ -47,7 +47,8 @@ enum member_scope {
     SCOPE_AI_GATEWAY_READ = 1 << 15,
     SCOPE_AI_GATEWAY_EDIT = 1 << 16,
     SCOPE_AI_GATEWAY_RUN = 1 << 17,
-    SCOPE_ALL = (1 << 18) - 1
+    SCOPE_ANY = 1 << 18, /* every member has it */
+    SCOPE_ALL = (1 << 19) - 1
 };
 
 struct member {
@@ -67,6 +68,9 @@ member_is_bound(const struct member *member)
     return member->group_count > 0;
 }
 bool member_sees_group(const struct member *member, uint64_t group_id);
+/* Whether all that `other` may, `member` may too: who may not more than that
+ * can give, change or take it. */
+bool member_covers(const struct member *member, const struct member *other);
 /* With all that they imply. */
 uint32_t member_scope_closure(uint32_t scopes);
 

@@ -14,7 +14,7 @@ enum operation_flags {
     OPERATION_BODY = 1,    /* takes a JSON object */
     OPERATION_CHANGES = 2, /* is written to the log */
     OPERATION_METRICS = 4, /* no secret: open to loopback without a token */
-    OPERATION_OPEN = 8,    /* needs nobody: a page, a login */
+    OPERATION_OPEN = 8,    /* needs nobody: a login */
 };
 
 /* Of which group an operation is, for a token that is bound to some. */
@@ -80,6 +80,18 @@ void op_config_list(struct call *call);
 void op_config_get(struct call *call);
 void op_config_update(struct call *call);
 void op_config_delete(struct call *call);
+/* op_tokens.c */
+void op_tokens_create(struct call *call);
+void op_tokens_list(struct call *call);
+void op_tokens_get(struct call *call);
+void op_tokens_update(struct call *call);
+void op_tokens_delete(struct call *call);
+/* op_session.c */
+void op_session_open(struct call *call);
+void op_session_get(struct call *call);
+void op_session_close(struct call *call);
+void op_sessions_list(struct call *call);
+void op_sessions_revoke(struct call *call);
 /* op_models.c, op_status.c, op_usage.c, op_logs.c, op_ledger.c, op_metrics.c */
 void op_models_list(struct call *call);
 void op_status(struct call *call);

@@ -99,6 +99,21 @@ new_value(struct ledger_batch *batch)
 }
 
 void
+ledger_batch_pair(struct ledger_batch *batch, const struct ledger_key *key,
+                  struct str value)
+{
+    buf_append_str(new_value(batch), value);
+    put_value(batch, key);
+}
+
+void
+ledger_batch_delete_pair(struct ledger_batch *batch,
+                         const struct ledger_key *key)
+{
+    delete_key(batch, key);
+}
+
+void
 ledger_batch_meta(struct ledger_batch *batch, const char *name, uint64_t value)
 {
     struct ledger_key key;

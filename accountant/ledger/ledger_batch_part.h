@@ -27,5 +27,10 @@ struct ledger_batch {
 
 void ledger_batch_put(struct buf *ops, const struct ledger_key *key,
                       const struct buf *value);
+/* Any pair of the main database. */
+void ledger_batch_pair(struct ledger_batch *batch, const struct ledger_key *key,
+                       struct str value);
+void ledger_batch_delete_pair(struct ledger_batch *batch,
+                              const struct ledger_key *key);
 
 #endif

@@ -9,6 +9,7 @@
 #include "accountant/ledger/ledger_export.h"
 #include "accountant/ledger/ledger_export_frame.h"
 #include "accountant/ledger/ledger_internal.h"
+#include "accountant/ledger/ledger_note.h"
 #include "accountant/ledger/ledger_value.h"
 
 /* ---- what a pair may be ---- */
@@ -92,6 +93,9 @@ ledger_pair_is_good(struct str key, struct str value)
         return key.len == 9 && ledger_spend_decode(value, &spend) == 0;
     case 'X':
         return key.len == 9 && number_is_good(value);
+    case 'N': /* the accountant's own */
+        return key.len >= 3 && key.len <= 2 + LEDGER_NOTE_NAME_MAX &&
+               value.len > 0 && value.len <= LEDGER_NOTE_VALUE_MAX;
     default:
         return false;
     }

@@ -17,6 +17,7 @@
  *                                            management made (opaque, sealed)
  *     'Y' group8 batch8 index4               top-up
  *     'X' day8                               the day's rows were dropped
+ *     'N' space1 name                        note: the accountant's own bytes
  *     'D' kind id8                           sums of dropped rows
  *
  *   database of a day (days since 1970-01-01 UTC of ended_ms)

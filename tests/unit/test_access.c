@@ -22,52 +22,65 @@ head_of(const char *via, const char *authorization)
     return head;
 }
 
-TEST(requests_from_tcp_need_the_token)
+TEST(the_way_a_request_came_is_the_workers_word)
 {
-    static const struct {
-        const char *via, *authorization, *token;
-        bool is_metrics;
-        int status; /* 0 allowed */
-    } cases[] = {
-        {NULL, NULL, NULL, false, 0},
-        {NULL, "Bearer wrong", "secret", false, 0},
-        {"tcp", NULL, NULL, false, 403},
-        {"tcp", NULL, "", false, 403},
-        {"tcp", "Bearer ", "", false, 403},
-        {"tcp", "Bearer x", NULL, false, 403},
-        {"tcp", NULL, "secret", false, 401},
-        {"tcp", "Bearer secre", "secret", false, 401},
-        {"tcp", "Bearer secrets", "secret", false, 401},
-        {"tcp", "Basic secret", "secret", false, 401},
-        {"tcp", "secret", "secret", false, 401},
-        {"tcp", "Bearer secret", "secret", false, 0},
-        {"tcp", "bearer secret", "secret", false, 0},
-        {"tcp-loopback", NULL, "secret", false, 401},
-        {"tcp-loopback", NULL, NULL, true, 0},
-        {"tcp-loopback", NULL, "secret", true, 0},
-        {"tcp", NULL, "secret", true, 401},
-        {"tcp", NULL, NULL, true, 403},
-        {"", NULL, "secret", true, 401},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct admin_error error = {0};
-        struct http_head head = head_of(cases[i].via, cases[i].authorization);
-        bool allowed = access_head_allowed(&head, cases[i].token,
-                                           cases[i].is_metrics, &error);
-        if (allowed != (cases[i].status == 0))
-            test_fail(__FILE__, __LINE__, "case %zu", i);
-        CHECK_EQ(error.status, cases[i].status);
-    }
+    struct http_head head = head_of(NULL, NULL);
+    CHECK_EQ(access_via(&head), ACCESS_SOCKET);
+    head = head_of("tcp", NULL);
+    CHECK_EQ(access_via(&head), ACCESS_TCP);
+    head = head_of("tcp-loopback", NULL);
+    CHECK_EQ(access_via(&head), ACCESS_LOOPBACK);
+    head.fields[head.field_count++] = head.fields[0]; /* two marks */
+    CHECK_EQ(access_via(&head), ACCESS_TCP);
+    head = head_of("", NULL);
+    CHECK_EQ(access_via(&head), ACCESS_TCP);
+    head = head_of("socket", NULL);
+    CHECK_EQ(access_via(&head), ACCESS_TCP);
 }
 
-TEST(two_marks_or_two_tokens_are_not_believed)
+TEST(a_bearer_token_is_taken_from_one_field)
 {
-    struct admin_error error = {0};
-    struct http_head head = head_of("tcp-loopback", "Bearer secret");
-    head.fields[head.field_count++] = head.fields[0];
-    CHECK_TRUE(access_head_allowed(&head, "secret", true, &error));
+    static const struct {
+        const char *value, *token;
+    } cases[] = {{"Bearer secret", "secret"},
+                 {"bearer  secret ", "secret"},
+                 {"Basic secret", ""},
+                 {"secret", ""},
+                 {"Bearer ", ""},
+                 {"Bearer", ""},
+                 {"", ""}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_head head = head_of("tcp", cases[i].value);
+        CHECK_STR(access_bearer(&head), cases[i].token);
+    }
+    struct http_head head = head_of("tcp", "Bearer secret");
     head.fields[head.field_count++] = head.fields[1];
-    CHECK_TRUE(!access_head_allowed(&head, "secret", true, &error));
+    CHECK_STR(access_bearer(&head), "");
+    head = head_of("tcp", NULL);
+    CHECK_STR(access_bearer(&head), "");
+}
+
+static const char *
+from_of(const char *via, const char *client)
+{
+    static char text[ACCESS_FROM_BYTES];
+    struct http_head head = head_of(via, NULL);
+    if (client != NULL)
+        head.fields[head.field_count++] = (struct http_field){
+            .name = STR_LIT("x-aigw-client"), .value = str_from(client)};
+    access_from(&head, 1000, text);
+    return text;
+}
+
+TEST(where_a_request_is_from_is_readable)
+{
+    CHECK_STR(str_from(from_of(NULL, NULL)), "uid=1000");
+    CHECK_STR(str_from(from_of("tcp", "00000000000000000000ffffc0000207")),
+              "192.0.2.7");
+    CHECK_STR(str_from(from_of("tcp", "20010db800010002")),
+              "2001:db8:1:2::/64");
+    CHECK_STR(str_from(from_of("tcp", "nonsense")), "tcp");
+    CHECK_STR(str_from(from_of("tcp", NULL)), "tcp");
 }
 
 TEST(our_own_user_may_use_the_socket)

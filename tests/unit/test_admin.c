@@ -35,6 +35,7 @@ static struct group group;
 static struct gateway *keys[KEYS_MAX + 1]; /* by id */
 static struct change changes[KEYS_MAX];
 static unsigned change_count;
+static struct store_extra *attached; /* for the next change */
 static struct loop *loop;
 static struct admin *admin;
 static char socket_path[64];
@@ -203,6 +204,32 @@ store_query(struct store *store,
     (void)store;
     (void)work;
     done(context);
+}
+
+void
+store_attach(struct store *store, struct store_extra *extra)
+{
+    (void)store;
+    attached = extra;
+}
+
+struct store_extra *
+store_detach(struct store *store)
+{
+    struct store_extra *extra = attached;
+    (void)store;
+    attached = NULL;
+    return extra;
+}
+
+void
+store_put_extra(struct store *store, struct store_extra *extra, uint64_t id,
+                store_done done, void *context)
+{
+    (void)store;
+    extra->free(extra);
+    if (done != NULL)
+        done(context, 0, "", id);
 }
 
 void

@@ -92,6 +92,8 @@ start(struct visit *visit, enum http_method method, struct str target,
     size_t len = mark == NULL ? target.len : (size_t)(mark - target.ptr);
     call->peer_uid = outer->peer_uid;
     call->member = outer->member;
+    call->address = outer->address;
+    memcpy(call->from, outer->from, sizeof(call->from));
     call->answered = on_answer;
     call->answered_context = visit;
     call_find(call, method, str_make(target.ptr, len),
