@@ -15,7 +15,7 @@ enum change_kind {
     CHANGE_PUT_GROUP,
     CHANGE_TOP_UP,
     CHANGE_RELOAD, /* of the configuration: prices, and edits of parts */
-    CHANGE_EXTRA, /* nothing but its extra */
+    CHANGE_EXTRA,  /* nothing but its extra */
     /* A new object found no room in the segment: out of the ledger again. */
     CHANGE_UNDO_GATEWAY,
     CHANGE_UNDO_GROUP,
@@ -30,7 +30,7 @@ struct change {
     char note[256];
     struct ledger_price *prices; /* owned */
     size_t price_count;
-    struct reload *reload; /* owned until it is applied */
+    struct reload *reload;     /* owned until it is applied */
     struct store_extra *extra; /* owned; NULL: none */
     store_done done;
     void *context;
