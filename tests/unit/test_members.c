@@ -203,6 +203,15 @@ TEST(a_damaged_record_is_no_token)
 
 static struct admin admin;
 
+/* The store's own configuration, which this test owns with the store. */
+static void
+configure(const char *token)
+{
+    struct config *config = (struct config *)(uintptr_t)store_config(w.store);
+    free(config->admin.token);
+    config->admin.token = token == NULL ? NULL : strdup(token);
+}
+
 static void
 admin_begin(const char *token)
 {
@@ -214,8 +223,7 @@ admin_begin(const char *token)
                            .members = members,
                            .sessions = &sessions};
     guard_init(&admin.guard);
-    free(w.config->admin.token);
-    w.config->admin.token = token == NULL ? NULL : strdup(token);
+    configure(token);
 }
 
 struct asked {
@@ -275,9 +283,7 @@ TEST(requests_from_tcp_need_a_token)
     };
     admin_begin(NULL);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        free(w.config->admin.token);
-        w.config->admin.token =
-            cases[i].token == NULL ? NULL : strdup(cases[i].token);
+        configure(cases[i].token);
         struct asked asked =
             ask(HTTP_GET, cases[i].via,
                 cases[i].authorization == NULL ? NULL : "Authorization",
@@ -374,8 +380,7 @@ TEST(a_login_by_the_configured_token_ends_when_that_is_another)
     const char *field = cookie_field(cookie);
     CHECK_EQ(ask(HTTP_GET, "tcp", "cookie", field, NULL, false).member.role,
              MEMBER_OWNER);
-    free(w.config->admin.token);
-    w.config->admin.token = strdup("another");
+    configure("another");
     CHECK_EQ(ask(HTTP_GET, "tcp", "cookie", field, NULL, false).error.status,
              401);
     end();
