@@ -85,6 +85,8 @@ const struct path_row path_rows[] = {
     {"/client/v4/*", FOREIGN},
     {"/api/v2/aigw", FOREIGN},
     {"/api/v2/aig", FOREIGN},
+    {"/clickzetta-portal/*", FOREIGN},
+    {"/llm-gateway-admin/*", FOREIGN},
     {"/v1/?/ai/run/*", ALL, .needs_key = true, .plane = PLANE_CF_GATEWAY, .answer = refuse_gateway},
     {"/v1/?/?", POSTS, .needs_key = true, .plane = PLANE_CF_GATEWAY, .has_steps = true},
     {"/v1/?/?/?/*", ALL, .needs_key = true, .rest = REST_PATH, .plane = PLANE_CF_GATEWAY},

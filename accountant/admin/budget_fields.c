@@ -108,9 +108,9 @@ budgets_replace(const cJSON *value, struct budget budgets[SHM_BUDGETS],
     return true;
 }
 
-bool
-budgets_set_one(const cJSON *value, struct budget budgets[SHM_BUDGETS],
-                struct admin_error *error)
+static bool
+set_one(const cJSON *value, struct budget budgets[SHM_BUDGETS],
+        struct admin_error *error)
 {
     struct budget budget;
     bool removes = false;
@@ -132,5 +132,20 @@ budgets_set_one(const cJSON *value, struct budget budgets[SHM_BUDGETS],
         *place = budget;
     }
     place->limit = budget.limit;
+    return true;
+}
+
+bool
+budgets_set_one(const cJSON *value, struct budget budgets[SHM_BUDGETS],
+                struct admin_error *error)
+{
+    const cJSON *item = NULL;
+    if (!cJSON_IsArray(value))
+        return set_one(value, budgets, error);
+    cJSON_ArrayForEach(item, value)
+    {
+        if (!set_one(item, budgets, error))
+            return false;
+    }
     return true;
 }

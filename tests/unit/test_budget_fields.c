@@ -95,3 +95,21 @@ TEST(a_wrong_budget_is_named)
         CHECK_STR(str_from(error.field), cases[i].field);
     }
 }
+
+TEST(several_are_set_at_once_beside_the_others)
+{
+    struct budget b[SHM_BUDGETS] = {
+        {.unit = SHM_TOKENS, .period = SHM_PERIOD_DAILY, .limit = 5},
+        {.unit = SHM_TOKENS, .period = SHM_PERIOD_WEEKLY, .limit = 6}};
+    struct admin_error error;
+    CHECK_TRUE(set_one("[{\"period\":\"daily\",\"limit\":9},"
+                       "{\"period\":\"total\",\"limit\":7},"
+                       "{\"period\":\"weekly\",\"limit\":null}]",
+                       b, &error));
+    CHECK_EQ(b[0].limit, 9);
+    CHECK_EQ(b[1].period == SHM_PERIOD_TOTAL || b[2].period == SHM_PERIOD_TOTAL,
+             true);
+    for (int i = 0; i < SHM_BUDGETS; i++)
+        CHECK_TRUE(b[i].period != SHM_PERIOD_WEEKLY);
+    CHECK_TRUE(!set_one("[{\"period\":\"daily\",\"limit\":9},5]", b, &error));
+}

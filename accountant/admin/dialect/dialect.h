@@ -56,6 +56,7 @@ bool dialect_begin(const struct dialect *dialect, struct call *call,
 
 /* One each a file (or family of files). */
 extern const struct dialect dialect_zenlayer;
+extern const struct dialect dialect_clickzetta;
 extern const struct dialect dialect_cloudflare;
 
 #endif

@@ -9,6 +9,7 @@
 /* Of prefixes of which one begins with another the longer comes first. */
 static const struct dialect *const dialects[] = {
     &dialect_zenlayer,
+    &dialect_clickzetta,
     &dialect_cloudflare,
 };
 

@@ -128,6 +128,11 @@ const cJSON *visit_try(struct visit *visit, uint16_t *status,
                        enum http_method method, cJSON *body, const char *path,
                        ...);
 
+/* The group that the member's objects are in, where a dialect does not name one:
+ * his first, or `default` of one who is bound to none. False: not known yet, or
+ * answered. */
+bool visit_home(struct visit *visit, const char **group);
+
 /* ---- the answer: once; the route's function then returns ---- */
 
 /* `json`: taken; NULL: no body. */

@@ -200,3 +200,21 @@ visit_try(struct visit *visit, uint16_t *status, enum http_method method,
     *status = found->status;
     return found->json;
 }
+
+bool
+visit_home(struct visit *visit, const char **group)
+{
+    *group = "default";
+    if (!member_is_bound(&visit->call->member))
+        return true;
+    const cJSON *list =
+        visit_ask(visit, HTTP_GET, NULL, "/admin/v1/groups?limit=1");
+    const cJSON *first = cJSON_GetArrayItem(shape_at(list, "data"), 0);
+    if (list == NULL)
+        return false;
+    *group = shape_text(first, "name");
+    if (first == NULL)
+        visit_fail(visit, 403, "not_permitted",
+                   "The groups of this token are gone.");
+    return first != NULL;
+}
