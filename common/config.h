@@ -132,7 +132,8 @@ struct config_endpoint {
     char *name;
     struct prices prices; /* one that is set: all of them are these */
     uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
-        total_timeout_ms; /* 0: the provider's */
+        total_timeout_ms;     /* 0: the provider's */
+    unsigned max_concurrency; /* 0: the model's */
     bool enabled;
 };
 /* A profile: settings for the calls that name it. */

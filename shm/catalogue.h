@@ -89,6 +89,7 @@ struct catalogue_endpoint {
     uint32_t provider;     /* index into catalogue.providers */
     uint32_t endpoint_idx; /* stats row */
     uint32_t price_version;
+    uint32_t max_concurrency; /* 0: no limit */
     struct prices prices;
     struct call_timeouts timeouts;
 };
@@ -113,7 +114,7 @@ struct catalogue_model {
     bool is_wildcard; /* named PROVIDER + "/" + "*": any model, by name */
     char type[16];
     uint64_t context, max_output;
-    uint32_t max_concurrency; /* at each endpoint; 0: no limit */
+    uint32_t max_concurrency; /* of endpoints that do not say another */
     uint64_t key_rpm, key_tpm, key_concurrency; /* of each key; 0: none */
     struct prices prices;
     uint32_t price_version;

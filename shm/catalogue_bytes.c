@@ -8,9 +8,9 @@
 
 #include "shm/catalogue_part.h"
 
-/* "AIGWCATA". Another number with each change of the format: at an upgrade old
+/* "AIGWCATB". Another number with each change of the format: at an upgrade old
  * workers meet a new file, and new ones an old. */
-#define CATALOGUE_MAGIC UINT64_C(0x4154414357474941)
+#define CATALOGUE_MAGIC UINT64_C(0x4254414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
@@ -112,6 +112,7 @@ put_model(struct buf *out, const struct catalogue_model *m)
         put_u64(out, m->endpoints[i].provider);
         put_u64(out, m->endpoints[i].endpoint_idx);
         put_u64(out, m->endpoints[i].price_version);
+        put_u64(out, m->endpoints[i].max_concurrency);
         buf_append(out, &m->endpoints[i].prices, sizeof(m->prices));
         buf_append(out, &m->endpoints[i].timeouts,
                    sizeof(m->endpoints[i].timeouts));
@@ -324,6 +325,7 @@ get_model(struct reader *r, struct catalogue_model *m, uint32_t providers)
         m->endpoints[i].provider = get_below(r, providers);
         m->endpoints[i].endpoint_idx = get_below(r, COUNT_MAX);
         m->endpoints[i].price_version = get_below(r, UINT64_C(1) << 32);
+        m->endpoints[i].max_concurrency = get_below(r, UINT64_C(1) << 32);
         get_bytes(r, &m->endpoints[i].prices, sizeof(m->prices));
         get_bytes(r, &m->endpoints[i].timeouts,
                   sizeof(m->endpoints[i].timeouts));

@@ -34,6 +34,13 @@ int ctl_reveal_key(struct ctl *ctl, double id, cJSON **key) MUST_CHECK;
 /* "PATH?name=value&...": adds a parameter, escaped; nothing when NULL. */
 void ctl_query(struct buf *path, const char *name, const char *value);
 
+/* Prints the sentence and ends it. */
+int ctl_refuse_usage(struct ctl *ctl, struct buf *error);
+/* PATCHes the key that is named (`body` is taken), then {id, MEMBER...} of the
+ * server's answer. */
+int ctl_patch_key(struct ctl *ctl, cJSON *body,
+                  const char *const *members) MUST_CHECK;
+
 /* Budgets of a key or group as [{type, unit, limit, usage, reserved,
  * resets_at}] (aigwctl_key_show.c). */
 cJSON *quotas_of(const cJSON *object);
@@ -57,6 +64,9 @@ int run_key_set_acl(struct ctl *ctl);
 int run_group_create(struct ctl *ctl);
 int run_group_list(struct ctl *ctl);
 int run_group_get(struct ctl *ctl);
+/* set-route, -cache, -retry, -log: one of their flags at least, then {id,
+ * settings} (aigwctl_route.c). */
+int run_key_set(struct ctl *ctl);
 int run_group_top_up(struct ctl *ctl);
 int run_group_set_quota(struct ctl *ctl);
 int run_group_set_limits(struct ctl *ctl);

@@ -278,7 +278,7 @@ completion_find(struct completion *completion, unsigned count,
     } else if (word[0] == '-' && !line.flags_ended) {
         const struct flag *flag = find_flag(word, &name_len);
         if (word[1] == '-' && word[name_len] == '=' && flag != NULL &&
-            flag->kind == FLAG_VALUE) {
+            flag->kind != FLAG_SWITCH) {
             completion->lead = word;
             completion->lead_len = name_len + 1;
             completion->prefix = word + name_len + 1;

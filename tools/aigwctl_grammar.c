@@ -140,7 +140,7 @@ static bool
 unknown_flag(const char *text, struct buf *error, const char **did_you_mean)
 {
     static char near[64];
-    char all[1024] = "";
+    char all[2048] = "";
     for (const struct flag *f = ctl_flags; f->name != NULL; f++) {
         size_t at = strlen(all);
         snprintf(all + at, sizeof(all) - at, "%s ", f->name);
@@ -157,6 +157,14 @@ unknown_flag(const char *text, struct buf *error, const char **did_you_mean)
         }
     }
     return false;
+}
+
+/* "-" and negative numbers are words. */
+static bool
+is_flag(const char *text)
+{
+    return text[0] == '-' && text[1] != '\0' &&
+           !(text[1] >= '0' && text[1] <= '9');
 }
 
 /* argv[*i] is a flag; its value may be the next argument. */
@@ -191,7 +199,13 @@ parse_flag(struct arguments *args, int argc, char **argv, int *i,
         }
         value = argv[++*i];
     }
-    return take_flag(args, flag, value, error);
+    if (!take_flag(args, flag, value, error))
+        return false;
+    while (flag->kind == FLAG_LIST && strchr(value, ',') == NULL &&
+           *i + 1 < argc && !is_flag(argv[*i + 1]))
+        if (!take_flag(args, flag, argv[++*i], error))
+            return false;
+    return true;
 }
 
 /* Whether the words begin with those of the command; *count of them. */
@@ -337,14 +351,6 @@ find_command(struct arguments *args, const char **words, unsigned count,
         args->positional[i] = words[used + i];
     return args->help ||
            (check_flags(args, error) && check_positional(args, error));
-}
-
-/* "-" and negative numbers are words. */
-static bool
-is_flag(const char *text)
-{
-    return text[0] == '-' && text[1] != '\0' &&
-           !(text[1] >= '0' && text[1] <= '9');
 }
 
 bool

@@ -12,7 +12,8 @@
 
 enum { ARGUMENTS_MAX = 128, WORDS_MAX = 8 };
 
-enum flag_kind { FLAG_SWITCH, FLAG_VALUE };
+/* LIST: "a,b", or the words up to the next flag. */
+enum flag_kind { FLAG_SWITCH, FLAG_VALUE, FLAG_LIST };
 
 struct flag {
     const char *name; /* without dashes */

@@ -11,8 +11,8 @@
 #include "tools/aigwctl_json.h"
 #include "tools/aigwctl_policy.h"
 
-static int
-refuse_usage(struct ctl *ctl, struct buf *error)
+int
+ctl_refuse_usage(struct ctl *ctl, struct buf *error)
 {
     output_error(&ctl->output, "USAGE_ERROR", buf_cstr(error), NULL);
     buf_fini(error);
@@ -42,7 +42,7 @@ put_key(struct ctl *ctl, const char *path, const char *message)
         cJSON_AddStringToObject(body, "group", group);
     if (!policy_add_all(body, &ctl->args, &error)) {
         cJSON_Delete(body);
-        return refuse_usage(ctl, &error);
+        return ctl_refuse_usage(ctl, &error);
     }
     buf_fini(&error);
     int status = ctl_call(ctl, "POST", path, body, &answer);
@@ -88,9 +88,8 @@ patch_key(struct ctl *ctl, cJSON *body, cJSON **key, cJSON **answer)
     return status;
 }
 
-/* PATCH, then {id, MEMBER...}: members copied from the server's answer. */
-static int
-patch_and_show(struct ctl *ctl, cJSON *body, const char *const *members)
+int
+ctl_patch_key(struct ctl *ctl, cJSON *body, const char *const *members)
 {
     cJSON *key = NULL, *answer = NULL;
     int status = patch_key(ctl, body, &key, &answer);
@@ -186,7 +185,7 @@ run_key_rename(struct ctl *ctl)
     static const char *const members[] = {"name", NULL};
     cJSON *body = cJSON_CreateObject();
     cJSON_AddStringToObject(body, "name", ctl->args.positional[1]);
-    return patch_and_show(ctl, body, members);
+    return ctl_patch_key(ctl, body, members);
 }
 
 int
@@ -203,7 +202,7 @@ run_key_set_quota(struct ctl *ctl)
                                 "--remove).");
     if (buf_len(&error) > 0 || !policy_add_budget(body, args, &error)) {
         cJSON_Delete(body);
-        return refuse_usage(ctl, &error);
+        return ctl_refuse_usage(ctl, &error);
     }
     buf_fini(&error);
     int status = patch_key(ctl, body, &key, &answer);
@@ -242,10 +241,10 @@ run_key_set_expiry(struct ctl *ctl)
                                 "never, or a date.");
     if (when == NULL || !policy_add_expiry(body, when, &error)) {
         cJSON_Delete(body);
-        return refuse_usage(ctl, &error);
+        return ctl_refuse_usage(ctl, &error);
     }
     buf_fini(&error);
-    return patch_and_show(ctl, body, members);
+    return ctl_patch_key(ctl, body, members);
 }
 
 int
@@ -262,11 +261,11 @@ run_key_set_limits(struct ctl *ctl)
                                 "and --concurrency.");
     if (!says || !policy_add_limits(body, &ctl->args, &error)) {
         cJSON_Delete(body);
-        return refuse_usage(ctl, &error);
+        return ctl_refuse_usage(ctl, &error);
     }
     buf_fini(&error);
-    return patch_and_show(ctl, body,
-                          argument_given(&ctl->args, "model") ? by_model : own);
+    return ctl_patch_key(ctl, body,
+                         argument_given(&ctl->args, "model") ? by_model : own);
 }
 
 int
@@ -275,7 +274,7 @@ run_key_set_models(struct ctl *ctl)
     static const char *const members[] = {"models", NULL};
     cJSON *body = cJSON_CreateObject();
     policy_add_models(body, argument(&ctl->args, "models"));
-    return patch_and_show(ctl, body, members);
+    return ctl_patch_key(ctl, body, members);
 }
 
 int
@@ -291,8 +290,8 @@ run_key_set_acl(struct ctl *ctl)
                                 "--off.");
     if (!good || body->child == NULL) {
         cJSON_Delete(body);
-        return refuse_usage(ctl, &error);
+        return ctl_refuse_usage(ctl, &error);
     }
     buf_fini(&error);
-    return patch_and_show(ctl, body, members);
+    return ctl_patch_key(ctl, body, members);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "tools/aigwctl_json.h"
+#include "tools/aigwctl_policy.h"
 
 static const struct output_column list_columns[] = {
     {"ID", "id", true},
@@ -63,6 +64,9 @@ key_row(const cJSON *key)
     cJSON_AddItemToObject(row, "quotas", quotas_of(key));
     for (unsigned i = 0; i < ARRAY_LEN(same); i++)
         json_copy(row, same[i], key, same[i]);
+    cJSON *routing = policy_routing(key);
+    if (routing != NULL)
+        cJSON_AddItemToObject(row, "routing", routing);
     return row;
 }
 
@@ -182,9 +186,9 @@ find_and_reveal(struct ctl *ctl, cJSON **revealed)
 int
 run_key_get(struct ctl *ctl)
 {
-    static const char *const more[] = {"updated_at",   "on_exhausted", "hold",
-                                       "crash_charge", "ip_acl",       "tags",
-                                       "total",        "in_flight"};
+    static const char *const more[] = {
+        "updated_at", "on_exhausted", "hold",      "crash_charge", "ip_acl",
+        "tags",       "total",        "in_flight", "settings"};
     cJSON *key = NULL;
     int status = find_and_reveal(ctl, &key);
     if (status == CTL_OK) {

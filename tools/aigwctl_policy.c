@@ -227,5 +227,7 @@ policy_add_all(cJSON *body, const struct arguments *args, struct buf *error)
     return policy_add_budget(body, args, error) &&
            (expires == NULL || policy_add_expiry(body, expires, error)) &&
            policy_add_limits(body, args, error) &&
-           policy_add_acl(body, args, error) && add_tags(body, args, error);
+           policy_add_acl(body, args, error) &&
+           policy_add_settings(body, args, error) &&
+           add_tags(body, args, error);
 }

@@ -22,6 +22,12 @@ bool policy_has_limits(const struct arguments *args);
 void policy_add_models(cJSON *body, const char *list);
 bool policy_add_acl(cJSON *body, const struct arguments *args,
                     struct buf *error) MUST_CHECK;
+/* aigwctl_route.c: flags of a key's settings; what is "unset" is left to its group
+ * or profile again. */
+bool policy_add_settings(cJSON *body, const struct arguments *args,
+                         struct buf *error) MUST_CHECK;
+/* Its settings of a route as the reference CLI shows them, or NULL. */
+cJSON *policy_routing(const cJSON *key);
 /* All of them, and policies and tags. */
 bool policy_add_all(cJSON *body, const struct arguments *args,
                     struct buf *error) MUST_CHECK;

@@ -96,16 +96,16 @@ struct passage {
 
 /* Those of an endpoint and its provider that have a limit; returns how many. */
 static int
-passages_of(const struct worker *worker, const struct catalogue_model *model,
-            const struct catalogue_provider *provider, uint32_t endpoint_idx,
-            struct passage out[2])
+passages_of(const struct worker *worker,
+            const struct catalogue_endpoint *endpoint,
+            const struct catalogue_provider *provider, struct passage out[2])
 {
     const struct segment *segment = worker->heritage->segment;
     int count = 0;
-    if (model->max_concurrency != 0)
-        out[count++] =
-            (struct passage){segment_gate_of_endpoint(segment, endpoint_idx),
-                             model->max_concurrency};
+    if (endpoint->max_concurrency != 0)
+        out[count++] = (struct passage){
+            segment_gate_of_endpoint(segment, endpoint->endpoint_idx),
+            endpoint->max_concurrency};
     if (provider->max_concurrency != 0)
         out[count++] = (struct passage){
             segment_gate_of_provider(segment, provider->provider_idx),
@@ -127,8 +127,8 @@ take_places(struct request *request, uint32_t *full)
 {
     struct queue_place *place = &request->queue;
     struct passage passages[2];
-    int count = passages_of(request->worker, request->model, request->provider,
-                            request->served->endpoint_idx, passages);
+    int count = passages_of(request->worker, request->served, request->provider,
+                            passages);
     for (int i = 0; i < count; i++) {
         *full = passages[i].gate;
         if (gate_enter(&request->worker->seat, *full, passages[i].most) < 0) {
@@ -416,13 +416,13 @@ queue_enter(struct request *request)
     uint32_t full = 0;
     struct passage passages[2];
     bool awaited = false;
-    if (LIKELY(request->model->max_concurrency == 0 &&
+    if (LIKELY(request->served->max_concurrency == 0 &&
                request->provider->max_concurrency == 0))
         return QUEUE_PASS;
     if (request->queue.count > 0)
         return QUEUE_PASS;
-    int count = passages_of(request->worker, request->model, request->provider,
-                            request->served->endpoint_idx, passages);
+    int count = passages_of(request->worker, request->served, request->provider,
+                            passages);
     for (int i = 0; i < count && !awaited; i++) {
         full = passages[i].gate;
         awaited = is_awaited(request->worker, full);

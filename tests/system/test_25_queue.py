@@ -108,6 +108,15 @@ class Fair(QueueCase):
         self.assertLessEqual(self.provider.most, 3)
         self.nothing_is_held()
 
+    def test_an_endpoint_has_a_limit_of_its_own(self):
+        self.start(seconds=0.02, model_options="max_concurrency = 9\n"
+                   "[endpoint.mock/m1]\nmax_concurrency = 2")
+        outcomes = []
+        asyncio.run(self.offer("a", 100, 1, outcomes))
+        self.assertEqual({o.status for o in outcomes}, {200})
+        self.assertLessEqual(self.provider.most, 2)
+        self.nothing_is_held()
+
 
 class Ends(QueueCase):
     def test_who_waits_too_long_is_told_so(self):

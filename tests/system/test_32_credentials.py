@@ -287,6 +287,83 @@ class Byok(CredentialsCase):
         self.assertEqual(sorted(self.calls), ["team-1", "team-2", "team-b"])
 
 
+class Words(CredentialsCase):
+    """aigwctl's words for a key's route, cache, retries and log."""
+
+    def settings(self, *args):
+        self.gw.ctl(*args)
+        return self.gw.ctl("key", "get", "w")["settings"]
+
+    def refused(self, *args):
+        done = self.gw.ctl(*args, ok=False)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        return json.loads(done.stdout)["error"]["message"]
+
+    def test_words(self):
+        made = self.gw.ctl("key", "create", "w", "--group", "team",
+                           "--route-type", "provider", "--providers", "gamma",
+                           "alpha", "--provider-sort", "price")
+        key = made["vApiKey"]
+        row = self.gw.ctl("key", "get", "w")
+        self.assertEqual(row["routing"], {
+            "routeType": "provider", "providerIds": ["gamma", "alpha"],
+            "providerSort": "price"})
+        self.orders(lambda a: a[0] == "gamma" and len(a) == 5, key)
+        self.gw.ctl("key", "upsert", "w", "--group", "team", "--route-type",
+                    "byok", "--private-keys", "team-b,alpha/team-1")
+        row = self.gw.ctl("key", "get", "w")
+        self.assertEqual(row["routing"]["privateKeyAliases"],
+                         ["team-b", "alpha/team-1"])
+        self.assertIs(row["routing"]["privateKeyOnly"], True)
+        self.orders(["team-b", "team-1"], key)
+        self.gw.ctl("key", "set-route", "w", "--private-keys", "all",
+                    "--providers", "unset")
+        self.orders(lambda a: sorted(a) == ["team-1", "team-2", "team-b"], key)
+        self.gw.ctl("key", "set-route", "w", "--byok-fallback", "yes")
+        self.orders(lambda a: len(a) == 6, key)
+        self.assertEqual(
+            self.settings("key", "set-route", "--key", key, "--route-type",
+                          "unset", "--byok-fallback", "unset",
+                          "--provider-sort", "unset", "--allow-fallbacks",
+                          "no", "--affinity", "session"),
+            {"allow_fallbacks": False, "affinity": "session"})
+        self.assertNotIn("routing", self.gw.ctl("key", "get", "w"))
+        self.settings("key", "set-route", "w", "--allow-fallbacks", "unset",
+                      "--affinity", "unset")
+        self.settings("key", "set-cache", "w", "--cache-ttl", "10m",
+                      "--skip-cache", "yes", "--cache-scope", "key")
+        self.settings("key", "set-retry", "w", "--max-attempts", "4",
+                      "--retry-delay", "250ms", "--retry-backoff", "linear",
+                      "--request-timeout", "20s")
+        self.assertEqual(
+            self.settings("key", "set-log", "w", "--log-payload", "yes",
+                          "--collect-log", "yes"),
+            {"cache_ttl": "10m", "skip_cache": True, "cache_scope": "key",
+             "max_attempts": 4, "retry_delay": "250ms",
+             "retry_backoff": "linear", "request_timeout": "20s",
+             "log_payload": True, "collect_log": True})
+
+    def test_words_that_are_none(self):
+        self.gw.ctl("key", "create", "n")
+        for args, says in (
+                (("set-route", "n"), "needs a flag"),
+                (("set-cache", "n"), "needs a flag"),
+                (("set-route", "n", "--route-type", "provider"),
+                 "--route-type provider requires --providers <id...>"),
+                (("set-route", "n", "--route-type", "byok"),
+                 "--route-type byok requires --private-keys <alias...>"),
+                (("create", "n2", "--route-type", "byok"), "requires"),
+                (("set-route", "n", "--cache-ttl", "5m"), "does not take"),
+                (("set-route", "n", "--provider-sort", "best"),
+                 "must be one of")):
+            with self.subTest(args=args):
+                self.assertIn(says, self.refused("key", *args))
+        done = self.gw.ctl("key", "set-route", "n", "--providers", "nobody",
+                           ok=False)
+        self.assertEqual(done.returncode, 2)  # the server's 400
+        self.assertIn("is no provider here", done.stdout)
+
+
 class Health(CredentialsCase):
     """Cool-downs as long as they are."""
     COOL = "cooldown = 5m\ncooldown_max = 10m\n"
