@@ -14,7 +14,7 @@ static const struct {
     uint8_t plane;
 } prefixes[] = {
     {STR_LIT("/gateway/v1/"), STR_LIT("/v1/"), PLANE_CLICKZETTA},
-    {STR_LIT("/api/v1/"), STR_LIT("/v1/"), PLANE_OWN},
+    {STR_LIT("/api/v1/"), STR_LIT("/v1/"), PLANE_OPENROUTER},
     {STR_LIT("/v1/v1/"), STR_LIT("/v1/"), PLANE_OWN},
     {STR_LIT("/v1/v1beta/"), STR_LIT("/v1beta/"), PLANE_OWN},
     {STR_LIT("/v1beta/v1beta/"), STR_LIT("/v1beta/"), PLANE_OWN},

@@ -18,6 +18,7 @@ enum { PATH_BYTES = 1024 }; /* the longest path that is looked at */
 enum path_plane {
     PLANE_OWN,        /* errors in the dialect of the call */
     PLANE_CLICKZETTA, /* /gateway/v1/...: as OWN, with quota fields */
+    PLANE_OPENROUTER, /* /api/v1/...: as OWN, its models told at length */
     PLANE_CF_GATEWAY, /* Cloudflare AI Gateway: /v1/ACCOUNT/GATEWAY/... */
     PLANE_CF_REST,    /* Cloudflare API: /client/v4/... */
 };

@@ -66,8 +66,13 @@ const struct path_row path_rows[] = {
     {"/v1/moderations", CALL(openai, MODERATIONS)},
 
     {"/v1/models", ASK(models)},
+    {"/v1/models/*/endpoints", ASK(endpoints)},
     {"/v1/models/*", ASK(model)},
     {"/v1/usage", ASK(usage)},
+    {"/v1/key", ASK(key)},
+    {"/v1/dashboard/billing/subscription", ASK(subscription)},
+    {"/v1/dashboard/billing/usage", ASK(billed)},
+    {"/v1/dashboard/billing/quota", ASK(quota)},
     {"/healthz", GETS, .answer = self_service_healthz},
     {"/readyz", GETS, .answer = self_service_readyz},
 

@@ -4,9 +4,8 @@
  */
 #include "worker/self_service.h"
 
-#include <errno.h>
-
 #include "common/json_write.h"
+#include "worker/account.h"
 #include "worker/error_reply.h"
 
 void
@@ -129,45 +128,6 @@ write_budgets(struct json_writer *json, const struct entry_policy *policy,
     json_array_end(json);
 }
 
-/* What is told of a key or group. */
-struct account {
-    struct entry_policy policy;
-    struct entry_sums sums;
-};
-
-/* 0; -ESTALE the entry is another tenant's by now. -EAGAIN. */
-static int
-read_account(const struct segment *segment, uint32_t entry, uint64_t tag,
-             struct account *account)
-{
-    uint64_t now;
-    entry_sum(segment, entry, &account->sums);
-    int r = entry_look(segment, entry, &account->policy, &now);
-    return r == 0 && now != tag ? -ESTALE : r;
-}
-
-/* 0 or -1 with *fault. `group` is not touched where the key has none. */
-static int
-read_accounts(struct request *request, struct account *key,
-              struct account *group, struct fault *fault)
-{
-    enum { LOOK_UPS = 16 }; /* as many times it changed hands meanwhile */
-    const struct segment *segment = request->worker->heritage->segment;
-    const struct key_view *view = &request->key;
-    for (int tries = 0; tries < LOOK_UPS; tries++) {
-        int r = read_account(segment, view->entry, view->tag, key);
-        if (r == 0 && view->group_entry != SHM_ENTRY_NONE)
-            r = read_account(segment, view->group_entry, view->group_tag,
-                             group);
-        if (r == 0)
-            return 0;
-        if (r == -ESTALE && auth_check_again(request, fault) < 0)
-            return -1;
-    }
-    fault_set_overloaded(fault, "the key is being changed");
-    return -1;
-}
-
 static void
 write_account(struct json_writer *json, const struct account *account)
 {
@@ -207,7 +167,7 @@ SELF_SERVICE(self_service_usage)
     struct fault fault;
     struct buf body;
     struct json_writer json;
-    if (read_accounts(request, &key, &group, &fault) < 0) {
+    if (account_read(request, &key, &group, &fault) < 0) {
         request_fail(request, &fault);
         return;
     }

@@ -10,6 +10,7 @@
 #include "worker/error_reply.h"
 #include "worker/model_listing.h"
 #include "worker/request_call.h"
+#include "worker/request_path.h"
 #include "worker/self_service.h"
 
 enum { PAGE_MAX = 1000, PAGE_ANTHROPIC = 20, PAGE_GEMINI = 50 };
@@ -109,13 +110,15 @@ shape_of(const struct request *request)
                                            "after_id", PAGE_ANTHROPIC};
     static const struct shape gemini = {write_gemini, "models", "pageSize",
                                         "pageToken", PAGE_GEMINI};
+    static const struct shape openrouter = {self_service_write_openrouter,
+                                            "data", NULL, NULL, 0};
     switch (request->dialect->number) {
     case DIALECT_ANTHROPIC:
         return &anthropic;
     case DIALECT_GEMINI:
         return &gemini;
     default:
-        return &openai;
+        return request->plane == PLANE_OPENROUTER ? &openrouter : &openai;
     }
 }
 
@@ -188,6 +191,19 @@ write_page_end(struct json_writer *json, const struct request *request,
         json_string(json, listing->id);
 }
 
+/* The whole list is one page. */
+static void
+write_openrouter_end(struct json_writer *json, uint32_t count)
+{
+    json_key(json, "total_count");
+    json_u64(json, count);
+    json_key(json, "links");
+    json_object_begin(json);
+    json_key(json, "next");
+    json_null(json);
+    json_object_end(json);
+}
+
 /* The listing stands before the page asked for. False: answered with 400. */
 static bool
 page_begin(const struct shape *shape, struct str query,
@@ -217,7 +233,7 @@ SELF_SERVICE(self_service_models)
     struct str first = {NULL, 0};
     struct buf body;
     struct json_writer json;
-    uint32_t left;
+    uint32_t left, count = 0;
     (void)rest;
     if (!take_catalogue(request) ||
         !page_begin(shape, head->query, &listing, &left))
@@ -231,12 +247,15 @@ SELF_SERVICE(self_service_models)
     json_array_begin(&json);
     for (; left > 0 && (model = model_listing_next(&listing)) != NULL; left--) {
         shape->write(&json, request->catalogue, model, listing.id);
+        count++;
         if (first.ptr == NULL)
             first = listing.id;
     }
     json_array_end(&json);
     if (shape->size != NULL)
         write_page_end(&json, request, &listing, first);
+    if (shape->write == self_service_write_openrouter)
+        write_openrouter_end(&json, count);
     json_object_end(&json);
     if (!listing.failed) {
         self_service_reply(request, 200, &body);
