@@ -48,13 +48,11 @@ config_section_fill(enum config_section section, void *fields,
 
 /* Whoever may make it need not be who may look around in this network. */
 static void
-guard(struct config_loader *loader, enum config_section section, void *fields)
+guard(enum config_section section, void *fields)
 {
     if (section == CONFIG_SECTION_gateway)
-        ((struct config_gateway *)fields)->guarded =
-            !loader->config->admin.private_providers;
-    else if (section == CONFIG_SECTION_provider &&
-             !loader->config->admin.private_providers)
+        ((struct config_gateway *)fields)->guarded = true;
+    else if (section == CONFIG_SECTION_provider)
         ((struct config_provider *)fields)->guarded = true;
 }
 
@@ -74,13 +72,17 @@ add_part(struct config_loader *loader, struct config_extra *extra)
     snprintf(place, sizeof(place), "%s.%s", section, extra->name);
     loader->origin->file = config_keep_file_name(loader, place);
     buf_init(&reason, 0);
+    guard(extra->section, fields);
     if (!config_section_fill(extra->section, fields, extra->pairs,
                              extra->pair_count, &reason)) {
         config_fault(loader->error, place, 0, "%s", buf_cstr(&reason));
         loader->failed = true;
     }
     buf_fini(&reason);
-    guard(loader, extra->section, fields);
+    if (!loader->config->admin.private_providers)
+        guard(extra->section, fields); /* whatever it says */
+    else if (extra->section == CONFIG_SECTION_gateway)
+        ((struct config_gateway *)fields)->guarded = false;
 }
 
 struct config *

@@ -32,8 +32,9 @@ bool config_section_fill(enum config_section section, void *fields,
 
 /*
  * config_extend - a copy of `base` with the parts, checked as a file would be.
- * Providers among them are guarded, and webhooks of gateways, unless base says
- * [admin] private_providers. NULL with lines "SECTION.NAME: option: reason" in
+ * Providers among them are guarded, and webhooks of gateways; unless base says
+ * [admin] private_providers: then providers may say guarded = no, and webhooks
+ * are not. NULL with lines "SECTION.NAME: option: reason" in
  * `error`, or "aigw.ini:LINE: ..." where a section of the base does not fit (of
  * its canonical text, that is: the line says nothing to anybody).
  */

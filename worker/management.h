@@ -8,7 +8,19 @@
 
 #include "worker/request.h"
 
-enum { MANAGEMENT_BODY_MAX = 1024 * 1024 };
+enum {
+    MANAGEMENT_BODY_MAX = 1024 * 1024,
+    MANAGEMENT_LIST_MAX = 8 * 1024 * 1024, /* of prices */
+};
+
+/* What a body for that path may have, as the accountant takes it. */
+static inline uint64_t
+management_body_max(struct str path)
+{
+    return str_equals(path, STR_LIT("/admin/v1/prices/import"))
+               ? MANAGEMENT_LIST_MAX
+               : MANAGEMENT_BODY_MAX;
+}
 
 /* The request's head and body are complete. */
 void management_start(struct request *request);

@@ -33,7 +33,7 @@ check_body_head(struct request *request, const struct http_head *head,
 {
     uint64_t max = request->worker->config->server.body_max_bytes;
     if (request->path->admin)
-        max = MANAGEMENT_BODY_MAX;
+        max = management_body_max(head->path);
     request->coding = (uint8_t)http_coding_of(head);
     if (request->coding == HTTP_CODING_OTHER ||
         (request->path->admin && request->coding != HTTP_CODING_IDENTITY)) {
@@ -134,7 +134,7 @@ request_on_head(struct client *client, const struct http_head *head,
         return CLIENT_ANSWERED;
     }
     *body_max = request->path->admin
-                    ? MANAGEMENT_BODY_MAX
+                    ? management_body_max(head->path)
                     : request->worker->config->server.body_max_bytes;
     *out = request;
     return CLIENT_READ_BODY;

@@ -194,6 +194,14 @@ text_is_allowed(const struct config_option *option, const struct config *base,
                                  "'%s' is masked here: leave it out to keep "
                                  "it, or send it whole.",
                                  option->name);
+    if (option->type == CONFIG_URL && !base->admin.private_providers &&
+        strncmp(text, "http://", 7) == 0)
+        return admin_error_field(
+            error, option->name,
+            "'%s' must begin with https://: what management makes sends "
+            "nothing in the clear, unless aigw.ini has [admin] "
+            "private_providers = yes.",
+            option->name);
     if (option->section != CONFIG_SECTION_provider)
         return true;
     if (strcmp(option->name, "ca_file") == 0 && *text != '\0')

@@ -26,6 +26,7 @@
 
 enum {
     BODY_MAX_BYTES = 1024 * 1024,
+    BODY_LARGE_BYTES = 8 * 1024 * 1024, /* of an OPERATION_LARGE */
     READ_BYTES = 16 * 1024,
     IDLE_MS = 75 * 1000,  /* between requests */
     READ_MS = 30 * 1000,  /* from the first byte to the last of a request */
@@ -207,6 +208,17 @@ call_prepare(struct connection *c, struct call *call,
 }
 
 static void
+refuse_body(struct call *call)
+{
+    bool large = call->operation != NULL &&
+                 (call->operation->flags & OPERATION_LARGE) != 0;
+    call->operation = NULL;
+    call->begin = NULL;
+    call_fail(call, 413, "body_too_large", "The body is larger than %d MiB.",
+              (large ? BODY_LARGE_BYTES : BODY_MAX_BYTES) >> 20);
+}
+
+static void
 connection_on_head(struct connection *c, const struct http_head *head)
 {
     c->http_minor = head->version_minor;
@@ -214,8 +226,8 @@ connection_on_head(struct connection *c, const struct http_head *head)
         head->keep_alive && !c->admin->closing && !c->admin->draining;
     c->head_only = head->method == HTTP_HEAD;
     if (head->body_kind == HTTP_BODY_LENGTH &&
-        head->content_length > BODY_MAX_BYTES) {
-        connection_reject(c, 413, "The body is larger than 1 MiB.");
+        head->content_length > BODY_LARGE_BYTES) {
+        connection_reject(c, 413, "The body is larger than 8 MiB.");
         return;
     }
     c->call = call_create(c->admin, c);
@@ -224,6 +236,15 @@ connection_on_head(struct connection *c, const struct http_head *head)
         return;
     }
     call_prepare(c, c->call, head);
+    const struct operation *operation = c->call->operation;
+    bool large = operation != NULL && (operation->flags & OPERATION_LARGE) != 0;
+    c->body.limit = large ? BODY_LARGE_BYTES : BODY_MAX_BYTES;
+    if (head->body_kind == HTTP_BODY_LENGTH &&
+        head->content_length > c->body.limit) {
+        c->keep_alive = false; /* its body is not read */
+        refuse_body(c->call);
+        return;
+    }
     http_body_init(&c->framing, head);
     if (head->expect_continue)
         buf_append_cstr(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -271,7 +292,7 @@ static bool
 connection_read_body(struct connection *c)
 {
     enum http_parse_result result;
-    size_t consumed = 0;
+    size_t consumed = 0, before = buf_len(&c->in);
     do {
         struct str content = {NULL, 0};
         result = http_body_next(&c->framing, buf_ptr(&c->in), buf_len(&c->in),
@@ -282,21 +303,22 @@ connection_read_body(struct connection *c)
 
     struct call *call = c->call;
     if (buf_ok(&c->body) && result == HTTP_MORE)
-        return false;
+        return buf_len(&c->in) < before; /* there may be more in the socket */
     if (buf_ok(&c->body) && result == HTTP_DONE) {
         connection_enter(c, CONNECTION_CALL);
         call_run(call, buf_view(&c->body));
-        buf_reset(&c->body);
+        buf_fini(&c->body); /* it may have been large, and a credential */
+        buf_init(&c->body, BODY_MAX_BYTES);
         return true;
     }
     c->keep_alive = false;
+    if (!buf_ok(&c->body)) {
+        refuse_body(call);
+        return true;
+    }
     call->operation = NULL;
     call->begin = NULL;
-    if (buf_ok(&c->body))
-        call_fail(call, 400, "bad_request", "The body's framing is broken.");
-    else
-        call_fail(call, 413, "body_too_large",
-                  "The body is larger than 1 MiB.");
+    call_fail(call, 400, "bad_request", "The body's framing is broken.");
     return true;
 }
 

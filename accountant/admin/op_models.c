@@ -5,59 +5,11 @@
  */
 #include "accountant/admin/operations.h"
 
-#include <stdio.h>
-
 #include "accountant/admin/op_keys.h"
+#include "accountant/admin/price_json.h"
 #include "common/crypto.h"
 #include "shm/catalogue.h"
 #include "shm/model_stats.h"
-
-/* value / 10^scale as a decimal number; MONEY_UNSET is null. */
-static void
-key_price(struct json_writer *json, const char *name, int64_t value, int scale)
-{
-    char text[48];
-    json_key(json, name);
-    if (value < 0) {
-        json_null(json);
-        return;
-    }
-    int64_t unit = 1;
-    for (int i = 0; i < scale; i++)
-        unit *= 10;
-    int n =
-        snprintf(text, sizeof(text), "%lld.%0*lld", (long long)(value / unit),
-                 scale, (long long)(value % unit));
-    while (n > 0 && text[n - 1] == '0')
-        n--;
-    if (n > 0 && text[n - 1] == '.')
-        n--;
-    json_raw(json, str_make(text, (size_t)n));
-}
-
-static void
-prices_to_json(struct json_writer *json, const struct prices *prices)
-{
-    enum { PER_MILLION = 6, PER_UNIT = 12 }; /* from pico */
-    json_key(json, "prices");
-    if (!prices_are_set(prices)) {
-        json_null(json);
-        return;
-    }
-    json_object_begin(json);
-    key_price(json, "input", prices->input, PER_MILLION);
-    key_price(json, "output", prices->output, PER_MILLION);
-    key_price(json, "cached", prices->cached, PER_MILLION);
-    key_price(json, "cache_creation", prices->cache_creation, PER_MILLION);
-    key_price(json, "cache_creation_1h", prices->cache_creation_1h,
-              PER_MILLION);
-    key_price(json, "reasoning", prices->reasoning, PER_MILLION);
-    key_price(json, "audio_in", prices->audio_in, PER_MILLION);
-    key_price(json, "audio_out", prices->audio_out, PER_MILLION);
-    key_price(json, "image", prices->image, PER_UNIT);
-    key_price(json, "request", prices->request, PER_UNIT);
-    json_object_end(json);
-}
 
 static const struct {
     const char *name;
@@ -166,6 +118,7 @@ model_to_json(struct json_writer *json, const struct segment *segment,
         json_null(json);
     else
         json_u64(json, model->max_output);
+    json_key(json, "prices");
     prices_to_json(json, &model->prices);
     json_key(json, "price_version");
     json_u64(json, model->price_version);

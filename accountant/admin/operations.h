@@ -15,6 +15,7 @@ enum operation_flags {
     OPERATION_CHANGES = 2, /* is written to the log */
     OPERATION_METRICS = 4, /* no secret: open to loopback without a token */
     OPERATION_OPEN = 8,    /* needs nobody: a login */
+    OPERATION_LARGE = 16,  /* its body may have 8 MiB, not 1 */
 };
 
 /* Of which group an operation is, for a token that is bound to some. */
@@ -92,6 +93,9 @@ void op_session_get(struct call *call);
 void op_session_close(struct call *call);
 void op_sessions_list(struct call *call);
 void op_sessions_revoke(struct call *call);
+/* op_prices.c, op_price_history.c */
+void op_prices_import(struct call *call);
+void op_prices_list(struct call *call);
 /* op_models.c, op_status.c, op_usage.c, op_logs.c, op_ledger.c, op_metrics.c */
 void op_models_list(struct call *call);
 void op_status(struct call *call);

@@ -3,6 +3,7 @@ after every kind of death."""
 import json
 import os
 import signal
+import socket
 import unittest
 
 from gateway import GatewayCase, wait_for
@@ -116,7 +117,7 @@ class Providers(ManagedCase):
                              error)
         own = {"name": "own", "base_url": "https://example.com/v1"}
         for member, value in (
-                ("base_url", "ftp://x"), ("base_url", 7), ("kind", "nobody"),
+                ("base_url", "ftp://x"), ("base_url", "http://example.com"), ("base_url", 7), ("kind", "nobody"),
                 ("fails", 101), ("fails", "x"), ("fails", -1),
                 ("fails", True), ("cooldown", "3"), ("cooldown", 5),
                 ("models", "a b"), ("models", ["a", "a"]), ("models", [""]),
@@ -151,7 +152,7 @@ class Providers(ManagedCase):
 
     def test_guarded_reaches_no_address_of_ours(self):
         mock = self.mock()
-        gw = self.start(private=False)
+        gw = self.start()
         key = gw.create_key("k")
         self.ask(gw, "POST", "providers", {
             "name": "own", "base_url": mock.base_url, "models": ["x1"]}, 201)
@@ -264,6 +265,130 @@ class Others(ManagedCase):
         self.assertIn("also", shown["fault"])
         self.assertEqual(self.ask(gw, "GET", "models/z")["managed_by"], "file")
         self.assertIn("is left out", gw.log())
+
+
+class Prices(ManagedCase):
+    LIST = {
+        "sample_spec": {"input_cost_per_token": 0},
+        "gpt": {"input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05,
+                "cache_read_input_token_cost": 1.25e-06, "mode": "chat"},
+        "a/cloud": {"input_cost_per_token": 3e-08,
+                    "output_cost_per_token": 6.125e-07},
+        "same": {"input_cost_per_token": 1e-06},
+        "file": {"input_cost_per_token": 1e-06},
+        "odd": {"input_cost_per_token": -1},
+        "nobody": {"input_cost_per_token": 1e-06},
+        "free": {"max_tokens": 5},
+    }
+
+    def setUp(self):
+        mock = self.mock()
+        self.gw = self.start(extra="[model.file]\nprice_input = 5\n")
+        self.provider(self.gw, "a", mock.base_url,
+                      models=["gpt", "cloud", "same", "file", "odd"])
+        self.provider(self.gw, "b", mock.base_url, models=["cloud"])
+        self.ask(self.gw, "POST", "models", {"name": "same", "price_input": 1},
+                 201)
+        self.key = self.gw.create_key("k")
+
+    def give(self, data, format="litellm", status=200, **more):
+        return self.ask(self.gw, "POST", "prices/import",
+                        dict(format=format, data=data, **more), status)
+
+    def history(self, query=""):
+        return self.ask(self.gw, "GET", "prices" + query)["data"]
+
+    def test_a_public_list_is_looked_at_and_taken_over(self):
+        before = self.history()
+        seen = self.give(self.LIST, preview=True)
+        self.assertEqual([m["model"] for m in seen["added"] if "model" in m],
+                         ["gpt"])
+        self.assertEqual(seen["added"][0]["after"]["cached"], 1.25)
+        self.assertEqual([m["endpoint"] for m in seen["added"]
+                          if "endpoint" in m], ["a/cloud"])
+        self.assertEqual([m["model"] for m in seen["provisioned"]], ["file"])
+        self.assertEqual([m["model"] for m in seen["refused"]], ["odd"])
+        self.assertEqual(seen["unchanged"], {"names": ["same"], "count": 1})
+        self.assertEqual(seen["unknown"], {"names": ["nobody"], "count": 1})
+        self.assertEqual(self.history(), before) # only looked at
+        generation = self.ask(self.gw, "GET",
+                              "status")["catalogue"]["generation"]
+        taken = self.give(self.LIST)
+        self.assertEqual(dict(taken, preview=True), seen)
+        self.assertEqual(self.ask(self.gw, "GET",
+                                  "status")["catalogue"]["generation"],
+                         generation + 1)
+        again = self.give(self.LIST)
+        self.assertEqual((again["added"], again["changed"]), ([], []))
+        self.assertEqual(again["unchanged"]["count"], 3)
+        self.assertEqual(
+            [(r["model"], r["provider"], r["version"], r["prices"]["output"])
+             for r in self.history("?model=cloud&provider=a")],
+            [("cloud", "a", 1, 0.6125)])
+        used = self.says(self.gw, self.key, "gpt")["usage"]
+        wait_for(self.gw.settled)
+        (row,) = self.gw.ctl("logs")
+        self.assertAlmostEqual(row["cost"], (used["prompt_tokens"] * 2.5 +
+                                             used["completion_tokens"] * 10)
+                               / 1e6, places=9)
+        changed = self.give({"gpt": {"input_cost_per_token": 4e-06}})
+        self.assertEqual([(m["before"]["input"], m["after"]["input"],
+                           m["after"]["output"]) for m in changed["changed"]],
+                         [(2.5, 4, None)])
+        self.kill(self.gw, "accountant")
+        self.assertEqual([(r["version"], r["prices"] and r["prices"]["input"])
+                          for r in self.history("?model=gpt")],
+                         [(1, None), (2, 2.5), (3, 4)])
+
+    def test_csv(self):
+        text = ("model,provider,price_input,output,image\r\n"
+                "gpt,,2.5,10,\r\n"
+                "\"cloud\",a,0.03,0.6125,0.002\r\n\r\n"
+                "cloud,b,,,\r\n"
+                "same,,1x,,\r\n"
+                "odd,,1,,\r\nodd,,2,,\r\n")
+        seen = self.give(text, "csv")
+        self.assertEqual([m.get("model", m.get("endpoint"))
+                          for m in seen["added"]], ["gpt", "a/cloud"])
+        self.assertEqual([m.get("model", m.get("endpoint"))
+                          for m in seen["refused"]],
+                         ["b/cloud", "same", "odd", "odd"])
+        shown = self.ask(self.gw, "GET", "endpoints/a%2Fcloud")
+        self.assertEqual((shown["price_input"], shown["price_image"]),
+                         (0.03, 0.002))
+        for bad in ("", "model,model\n", "input\n1\n", "model,what\n",
+                    "model,input\na,b,c\n", "model\n\"a\n"):
+            error = self.give(bad, "csv", 400)["error"]
+            self.assertEqual(error["field"], "data")
+        self.give([], status=400)
+        self.give({}, "xml", 400)
+
+    def test_a_whole_public_list_fits_into_a_body_and_nothing_else_does(self):
+        big = {"m%d" % i: {"input_cost_per_token": 1e-06, "note": "x" * 200}
+               for i in range(12000)}
+        big.update(self.LIST)
+        seen = self.give(big)
+        self.assertEqual(seen["unknown"]["count"], 12001)
+        self.assertEqual(len(seen["unknown"]["names"]), 100)
+        self.assertEqual(len(seen["added"]), 2)
+        for path, size, most in (("prices/import", (8 << 20) + 1, 8),
+                                 ("models", (1 << 20) + 1, 1)):
+            head = {"Authorization": "Bearer test-admin-token-1",
+                    "Content-Length": str(size)}
+            status, _, _ = self.gw.http("POST", "/admin/v1/" + path, None, head,
+                                        port=self.gw.admin_port)
+            self.assertEqual(status, 413)
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.settimeout(30)
+                peer.connect(os.path.join(self.gw.dir, "run", "aigw.sock"))
+                peer.sendall(("POST /admin/v1/%s HTTP/1.1\r\nHost: x\r\n"
+                              "Content-Length: %d\r\n\r\n"
+                              % (path, size)).encode())
+                answer = b""
+                while piece := peer.recv(65536):
+                    answer += piece
+            self.assertIn(b" 413 ", answer)
+            self.assertIn(b"larger than %d MiB" % most, answer)
 
 
 if __name__ == "__main__":
