@@ -78,6 +78,31 @@ identify_token(struct admin *admin, struct guard_address address,
 }
 
 bool
+identify_signer(struct admin *admin, struct str name, struct member *member,
+                struct buf *secret)
+{
+    char text[MEMBER_NAME_BYTES], value[CRYPTO_KEY_CHARS + 1];
+    struct str configured = configured_token(admin);
+    if (str_equals(name, STR_LIT("admin")) && configured.len > 0) {
+        member_set_owner(member, "admin");
+        buf_append_str(secret, configured);
+        return buf_ok(secret);
+    }
+    if (name.len >= sizeof(text))
+        return false;
+    *str_copy(text, name) = '\0';
+    const struct token *token = members_by_name(admin->members, text);
+    if (token == NULL || token_status(token, clock_wall_ms()) != TOKEN_ACTIVE ||
+        members_reveal(admin->members, token, value) != 0)
+        return false;
+    buf_append_cstr(secret, value);
+    crypto_wipe(value, sizeof(value));
+    *member = token->member;
+    members_touch(admin->members, member->id);
+    return buf_ok(secret);
+}
+
+bool
 identify_digest(const struct admin *admin, uint64_t token_id,
                 uint8_t digest[CRYPTO_DIGEST_BYTES])
 {

@@ -10,6 +10,7 @@
 #include "accountant/admin/admin_state.h"
 #include "accountant/admin/guard.h"
 #include "accountant/admin/member.h"
+#include "common/buf.h"
 
 /*
  * identify_request - fills `member`, and `*session_id` where it was a cookie
@@ -26,6 +27,11 @@ bool identify_request(struct admin *admin, const struct http_head *head,
 bool identify_token(struct admin *admin, struct guard_address address,
                     struct str token, struct member *member,
                     struct admin_error *error) MUST_CHECK;
+/* Who signs with the access key `name`, a token's name or "admin" for that of
+ * [admin], and what with: the token itself is appended to `secret`. False: there
+ * is no such token, or it is disabled or expired. The signature is not judged. */
+bool identify_signer(struct admin *admin, struct str name,
+                     struct member *member, struct buf *secret) MUST_CHECK;
 /* Digest of a member's token as it is now, for sessions: false: it is gone,
  * disabled, expired. */
 bool identify_digest(const struct admin *admin, uint64_t token_id,

@@ -128,6 +128,42 @@ class Zenlayer(GatewayCase):
             self.assertEqual((status, answer["code"]),
                              (401, "AUTHFAILURE_INVALID_AUTHORIZATION"), value)
 
+    def test_a_members_token_signs_and_sees_its_own_groups(self):
+        self.gw.ctl("group", "create", "team")
+        mine = self.create("mine", resourceGroupId="team")["gatewayUuid"]
+        other = self.create("other")["gatewayUuid"]
+        status, _, data = self.gw.admin("POST", "/admin/v1/tokens", {
+            "name": "ops", "role": "operator", "groups": ["team"]})
+        self.assertEqual(status, 201, data)
+        made = json.loads(data)
+        token = made["token"]
+        ask = lambda action, body: self.signed(action, body, secret=token, key="ops")
+        status, answer = ask("DescribeAiGateways", {})
+        self.assertEqual(status, 200, answer)
+        self.assertEqual([g["gatewayUuid"] for g in answer["response"]["dataSet"]],
+                         [mine])
+        self.assertEqual(ask("StopAiGateway", {"gatewayUuid": mine})[0], 200)
+        for action in sorted(REQUIRED):
+            body = {"gatewayUuid": other, **GOOD}
+            if "gatewayUuid" in REQUIRED[action]:
+                status, answer = ask(action, body)
+                self.assertEqual(
+                    (status, answer["code"]),
+                    (404, "OPERATION_FAILED_RESOURCE_NOT_FOUND"), action)
+        status, answer = ask("CreateAiGateway", GOOD)
+        self.assertEqual(status, 200, answer)
+        self.assertEqual(self.gw.ctl("key", "list", "--alias", "good-name")[0]["alias"],
+                         "good-name")
+        self.assertEqual(ask("DescribeAiGateways", {})[1]["response"]["totalCount"], 2)
+        status, answer = ask("CreateAiGateway", {**GOOD, "resourceGroupId": "default"})
+        self.assertEqual((status, answer["code"]), (
+            404, "OPERATION_FAILED_RESOURCE_GROUP_NOT_FOUND"))
+        self.assertEqual(self.gw.admin("DELETE", "/admin/v1/tokens/%d" % made["id"])[0],
+                         200)
+        status, answer = ask("DescribeAiGateways", {})
+        self.assertEqual((status, answer["code"]),
+                         (401, "AUTHFAILURE_INVALID_AUTHORIZATION"))
+
     def test_every_action_is_there_and_says_what_is_missing(self):
         uuid = self.create()["gatewayUuid"]
         self.assertEqual(len(ACTIONS), 21)

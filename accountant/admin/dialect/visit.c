@@ -175,15 +175,10 @@ visit_token(struct visit *visit, struct str token)
 }
 
 bool
-visit_signer(struct visit *visit, struct str key_id, struct str *secret)
+visit_signer(struct visit *visit, struct str key_id, struct buf *secret)
 {
-    const char *owner = store_config(visit->call->store)->admin.token;
-    if (owner == NULL || *owner == '\0' ||
-        !str_equals(key_id, STR_LIT("admin")))
-        return false;
-    *secret = str_from(owner);
-    member_set_owner(&visit->call->member, "admin");
-    return true;
+    return identify_signer(visit->call->admin, key_id, &visit->call->member,
+                           secret);
 }
 
 bool

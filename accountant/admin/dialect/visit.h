@@ -98,10 +98,10 @@ const cJSON *visit_json(struct visit *visit);
 /* Whether it is a management token; visit->call->member is then who it is.
  * False: visit->error says why. */
 bool visit_token(struct visit *visit, struct str token) MUST_CHECK;
-/* The secret of an access key, for dialects whose requests are signed; the
+/* The secret of an access key, appended, for dialects whose requests are signed; the
  * visit is then its member's, if the signature fits. False: there is none. */
 bool visit_signer(struct visit *visit, struct str key_id,
-                  struct str *secret) MUST_CHECK;
+                  struct buf *secret) MUST_CHECK;
 /* A credential was wrong: too many make the address wait. visit_token() says it
  * itself. False, visit->error as given. */
 bool visit_wrong(struct visit *visit, uint16_t status, const char *code,

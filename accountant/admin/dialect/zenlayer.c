@@ -150,7 +150,6 @@ by_signature(struct visit *visit, struct str rest)
         .value_of = signed_value,
         .context = visit,
     };
-    struct str secret;
     if (key_id.len == 0 || signature.len == 0 ||
         request.signed_headers.len == 0)
         return admin_error_set(&visit->error, 401,
@@ -164,16 +163,22 @@ by_signature(struct visit *visit, struct str rest)
                                "x-zc-timestamp is more than %d seconds away "
                                "from this server's clock.",
                                SKEW_SECONDS);
-    if (!visit_signer(visit, key_id, &secret))
-        return visit_wrong(visit, 401, "AUTHFAILURE_INVALID_AUTHORIZATION",
-                           "The access key is not known.");
-    for (int lower = 0; lower < 2; lower++) {
+    struct buf secret;
+    bool fits = false;
+    buf_init_secret(&secret, 0);
+    bool known = visit_signer(visit, key_id, &secret);
+    for (int lower = 0; known && !fits && lower < 2; lower++) {
         char hex[65];
         request.lower = lower != 0;
-        zenlayer_sign(&request, secret, hex);
-        if (crypto_equals(signature, str_from(hex)))
-            return true;
+        zenlayer_sign(&request, buf_view(&secret), hex);
+        fits = crypto_equals(signature, str_from(hex));
     }
+    buf_fini(&secret);
+    if (fits)
+        return true;
+    if (!known)
+        return visit_wrong(visit, 401, "AUTHFAILURE_INVALID_AUTHORIZATION",
+                           "The access key is not known.");
     return visit_wrong(visit, 401, "AUTHFAILURE_SIGNATURE_FAILURE",
                        "The signature does not match.");
 }

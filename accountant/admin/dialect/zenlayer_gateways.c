@@ -130,12 +130,12 @@ create(struct visit *visit)
     const char *group;
     if (body == NULL ||
         !zenlayer_name(visit, shape_text(body, "gatewayName")) ||
-        !zenlayer_group(visit, body, &group))
+        !zenlayer_group(visit, body, &group) ||
+        (group == NULL && !visit_home(visit, &group)))
         return;
     cJSON *native = cJSON_CreateObject();
     shape_add_copy(native, "name", shape_at(body, "gatewayName"));
-    if (group != NULL)
-        cJSON_AddStringToObject(native, "group", group);
+    cJSON_AddStringToObject(native, "group", group);
     if (shape_at(body, "tags") != NULL)
         put_tags(native, shape_at(body, "tags.tags"));
     if (!put_limit(visit, body, native) || !put_expiry(visit, body, native) ||
