@@ -185,6 +185,7 @@ config_free(struct config *config)
     free(config->models);
     free(config->endpoints);
     free(config->gateways);
+    free(config->routes);
     free(config->path);
     free(config);
 }

@@ -150,6 +150,15 @@ struct config_gateway {
     bool guarded; /* made by management: its webhook is a guarded provider */
 };
 
+/* GATEWAY/NAME, or GATEWAY/NAME@VERSION: the model dynamic/NAME for calls of that
+ * profile. */
+struct config_route {
+    char *name;
+    struct config_list elements; /* dynamic_route.h */
+    char *version;               /* NULL: it has elements of its own */
+    bool enabled;
+};
+
 struct config {
     char *path;
     struct config_server server;
@@ -165,6 +174,8 @@ struct config {
     unsigned endpoint_count;
     struct config_gateway *gateways;
     unsigned gateway_count;
+    struct config_route *routes;
+    unsigned route_count;
 };
 
 /*

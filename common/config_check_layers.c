@@ -232,5 +232,5 @@ config_check_layers(struct config *config, const struct config_origins *origins,
     for (unsigned i = 0; i < config->gateway_count; i++)
         check_gateway(&check, &config->gateways[i],
                       &origins->named[CONFIG_SECTION_gateway][i]);
-    return !check.failed;
+    return config_check_routes(config, origins, error) && !check.failed;
 }

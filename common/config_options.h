@@ -18,6 +18,7 @@
 
 #include "common/config.h"
 #include "common/config_options_provider.h"
+#include "common/dynamic_route.h"
 #include "common/spend_rule.h"
 
 #define CONFIG_SECOND UINT64_C(1000)
@@ -223,6 +224,14 @@
     O(gateway, spend_rules, spend_rules, LIST, "RULE", "", 0, SPEND_RULES_MAX, RELOAD, \
       "what its calls may cost: id=NAME limit=AMOUNT window=1h, and technique=fixed|sliding model=A|B provider=A|B partition=KEY filter=KEY:A|B")
 
+#define CONFIG_ROUTE_OPTIONS(O) \
+    O(route, elements, elements, LIST, "ELEMENT", "", 0, DYNAMIC_ELEMENTS_MAX, RELOAD, \
+      "its elements: id=ID type=start|conditional|percentage|rate|model|end and what the type has, or Cloudflare's JSON of each; a comma in one is written \\,") \
+    O(route, version, version, STRING, "VERSION", "", 0, 63, RELOAD, \
+      "in place of elements: those of [route.GATEWAY/NAME@VERSION]") \
+    O(route, enabled, enabled, BOOL, "", "yes", 0, 0, RELOAD, \
+      "no: a call by its name is refused, as if it were not there")
+
 #define CONFIG_OPTIONS(O) \
     CONFIG_SERVER_OPTIONS(O) \
     CONFIG_ADMIN_OPTIONS(O) \
@@ -231,7 +240,8 @@
     CONFIG_CREDENTIAL_OPTIONS(O) \
     CONFIG_MODEL_OPTIONS(O) \
     CONFIG_ENDPOINT_OPTIONS(O) \
-    CONFIG_GATEWAY_OPTIONS(O)
+    CONFIG_GATEWAY_OPTIONS(O) \
+    CONFIG_ROUTE_OPTIONS(O)
 // clang-format on
 
 #endif

@@ -68,8 +68,9 @@ static const struct section_place {
     [CONFIG_SECTION_##name] = {offsetof(struct config, name##s),               \
                                offsetof(struct config, name##_count),          \
                                sizeof(struct config_##name)}
-    SINGLE(server),    SINGLE(admin), SINGLE(log),     NAMED(provider),
-    NAMED(credential), NAMED(model),  NAMED(endpoint), NAMED(gateway),
+    SINGLE(server),  SINGLE(admin),     SINGLE(log),
+    NAMED(provider), NAMED(credential), NAMED(model),
+    NAMED(endpoint), NAMED(gateway),    NAMED(route),
 };
 
 unsigned

@@ -16,6 +16,8 @@ static const char *const section_texts[CONFIG_SECTION_COUNT] = {
     "PROVIDER/MODEL: one section for each pair that differs from both.",
     "Profiles: settings of the calls that come by a gateway's path, name it in "
     "a field, or whose key does.",
+    "GATEWAY/NAME: what the model dynamic/NAME is for calls of that profile; "
+    "GATEWAY/NAME@VERSION: a version of it.",
 };
 
 static bool

@@ -112,6 +112,7 @@ catalogue_free_gateway(struct catalogue_gateway *gateway)
     if (gateway->webhook != NULL)
         free_provider(gateway->webhook);
     free(gateway->webhook);
+    catalogue_free_routes(gateway);
 }
 
 static void

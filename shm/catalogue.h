@@ -14,6 +14,7 @@
 
 #include "common/config.h"
 #include "common/crypto.h"
+#include "common/dynamic_route.h"
 #include "common/money.h"
 #include "common/spend_rule.h"
 #include "shm/credential_slots.h"
@@ -94,6 +95,12 @@ struct catalogue_endpoint {
     struct call_timeouts timeouts;
 };
 
+/* Its name is without the profile's; a version has it in full, NAME@VERSION. */
+struct catalogue_route {
+    char name[SHM_NAME_BYTES];
+    struct dynamic_route way;
+};
+
 /* A profile of settings. */
 struct catalogue_gateway {
     char name[SHM_NAME_BYTES];
@@ -106,6 +113,8 @@ struct catalogue_gateway {
     bool webhook_prompt;
     struct spend_rule *spend_rules;
     uint32_t spend_rule_count;
+    struct catalogue_route *routes;
+    uint32_t route_count;
 };
 
 struct catalogue_model {
@@ -205,6 +214,9 @@ void catalogue_forget_credentials(const struct segment *segment,
 /* The profile whose name has that settings_name_hash(), or NULL. */
 const struct catalogue_gateway *
 catalogue_find_gateway(const struct catalogue *catalogue, uint32_t hash);
+/* Its dynamic route of that name, or NULL. */
+const struct dynamic_route *
+catalogue_find_route(const struct catalogue_gateway *gateway, struct str name);
 /* A settings_find_provider: provider_idx of that name in a catalogue, or -1; NULL
  * has none. */
 int catalogue_provider_number(const void *catalogue, struct str name);

@@ -181,7 +181,8 @@ catalogue_add_settings(struct catalogue *catalogue, const struct config *config,
         catalogue->gateway_count++;
         if (!put_layer(catalogue, c->settings, &gateway->settings, error) ||
             !catalogue_add_guards(gateway, c, error) ||
-            !put_spend_rules(&c->spend_rules, gateway, error))
+            !put_spend_rules(&c->spend_rules, gateway, error) ||
+            !catalogue_add_routes(gateway, config, error))
             return false;
     }
     return true;

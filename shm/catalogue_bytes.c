@@ -8,9 +8,9 @@
 
 #include "shm/catalogue_part.h"
 
-/* "AIGWCATB". Another number with each change of the format: at an upgrade old
+/* "AIGWCATC". Another number with each change of the format: at an upgrade old
  * workers meet a new file, and new ones an old. */
-#define CATALOGUE_MAGIC UINT64_C(0x4254414357474941)
+#define CATALOGUE_MAGIC UINT64_C(0x4354414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
@@ -137,6 +137,14 @@ put_gateway(struct buf *out, const struct catalogue_gateway *g)
     put_u64(out, g->webhook != NULL);
     if (g->webhook != NULL)
         put_provider(out, g->webhook);
+    put_u64(out, g->route_count);
+    for (uint32_t i = 0; i < g->route_count; i++) {
+        const struct catalogue_route *route = &g->routes[i];
+        put_text(out, route->name);
+        put_u64(out, route->way.count);
+        for (unsigned n = 0; n < route->way.count; n++)
+            put_text(out, route->way.texts[n]);
+    }
 }
 
 void
@@ -376,6 +384,25 @@ get_spend_rules(struct reader *r, struct catalogue_gateway *g)
 }
 
 static void
+get_route(struct reader *r, struct catalogue_gateway *g)
+{
+    char name[SHM_NAME_BYTES], *texts[DYNAMIC_ELEMENTS_MAX];
+    struct buf reason;
+    get_text(r, name, sizeof(name));
+    uint32_t count = get_below(r, DYNAMIC_ELEMENTS_MAX + 1), got = 0;
+    for (; got < count && !r->bad; got++) {
+        texts[got] = get_heap_text(r);
+        r->bad = r->bad || texts[got] == NULL;
+    }
+    buf_init(&reason, 0);
+    if (!r->bad)
+        r->bad = !catalogue_add_route(g, str_from(name), texts, count, &reason);
+    buf_fini(&reason);
+    while (got > 0)
+        free(texts[--got]);
+}
+
+static void
 get_gateway(struct reader *r, struct catalogue_gateway *g)
 {
     get_text(r, g->name, sizeof(g->name));
@@ -387,12 +414,15 @@ get_gateway(struct reader *r, struct catalogue_gateway *g)
     uint32_t how = get_below(r, 4);
     g->webhook_fail = (enum webhook_fail)(how >> 1);
     g->webhook_prompt = how & 1;
-    if (get_below(r, 2) == 0)
-        return;
-    g->webhook = calloc(1, sizeof(*g->webhook));
-    r->bad = r->bad || g->webhook == NULL;
-    if (!r->bad)
-        get_provider(r, g->webhook);
+    if (get_below(r, 2) != 0) {
+        g->webhook = calloc(1, sizeof(*g->webhook));
+        r->bad = r->bad || g->webhook == NULL;
+        if (!r->bad)
+            get_provider(r, g->webhook);
+    }
+    uint32_t routes = get_below(r, COUNT_MAX);
+    for (uint32_t i = 0; i < routes && !r->bad; i++)
+        get_route(r, g);
 }
 
 struct catalogue *

@@ -38,6 +38,14 @@ bool catalogue_add_guards(struct catalogue_gateway *gateway,
                           const struct config_gateway *config,
                           struct buf *error);
 
+/* catalogue_routes.c: a profile's dynamic routes. False with a reason. */
+bool catalogue_add_routes(struct catalogue_gateway *gateway,
+                          const struct config *config, struct buf *error);
+/* One more of that name, of texts; false: it is none, or without memory. */
+bool catalogue_add_route(struct catalogue_gateway *gateway, struct str name,
+                         char *const *texts, unsigned count, struct buf *error);
+void catalogue_free_routes(struct catalogue_gateway *gateway);
+
 /* catalogue_build_more.c: what the pairs of model and provider have of their own,
  * profiles and the lowest layer of settings, of a catalogue that is complete but
  * for them. False with a reason. */

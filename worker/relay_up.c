@@ -169,6 +169,16 @@ make_upstream_request(struct request *request, struct exchange_request *out,
     return 0;
 }
 
+/* The lesser of what the call's settings and its dynamic route say. */
+static uint32_t
+first_byte_ms(const struct request *request)
+{
+    const struct route_plan *plan = &request->plan;
+    uint32_t ms = setting_of(request, SETTING_REQUEST_TIMEOUT);
+    uint32_t own = plan->models[plan->items[plan->next - 1].model].timeout_ms;
+    return own != 0 && (ms == 0 || own < ms) ? own : ms;
+}
+
 static int
 send_once(struct request *request, struct fault *fault)
 {
@@ -181,7 +191,7 @@ send_once(struct request *request, struct fault *fault)
                 request->served->price_version, request->attempts);
     retry_note_call(request);
     out.timeouts = &request->served->timeouts;
-    out.first_byte_ms = setting_of(request, SETTING_REQUEST_TIMEOUT);
+    out.first_byte_ms = first_byte_ms(request);
     out.pieces = request->upstream_pieces;
     out.piece_count = request->upstream_piece_count;
     request->exchange =

@@ -135,6 +135,19 @@ find_compat(const struct request *request, struct str name,
         found->only = only;
 }
 
+/* 0: there is one, and the key may use it; or -1 with *fault. */
+static int
+may_be_asked(struct request *request, struct str name,
+             const struct route_model *found, struct fault *fault)
+{
+    if (found->model == NULL || leads_elsewhere(found->upstream))
+        return refuse_model(name, fault);
+    int allowed = auth_model_allowed(request, found->model->model_idx, fault);
+    if (allowed < 0)
+        return -1;
+    return allowed > 0 ? 0 : refuse_model(name, fault);
+}
+
 /* 0 with a model that the key may use, or -1 with *fault. */
 static int
 find_model(struct request *request, struct str name, struct route_model *found,
@@ -151,12 +164,24 @@ find_model(struct request *request, struct str name, struct route_model *found,
             found->model = catalogue_find(request->catalogue, name,
                                           &found->upstream, &found->only);
     }
-    if (found->model == NULL || leads_elsewhere(found->upstream))
-        return refuse_model(name, fault);
-    int allowed = auth_model_allowed(request, found->model->model_idx, fault);
-    if (allowed < 0)
-        return -1;
-    return allowed > 0 ? 0 : refuse_model(name, fault);
+    return may_be_asked(request, name, found, fault);
+}
+
+int
+route_find_model(struct request *request, struct str provider, struct str name,
+                 struct route_model *found, struct fault *fault)
+{
+    *found = (struct route_model){.upstream = name, .only = -1};
+    if (provider.len > 0) {
+        found->only = cloudflare_provider(request->catalogue, provider);
+        if (found->only >= 0)
+            found->model = catalogue_find_at(request->catalogue, found->only,
+                                             name, &found->upstream);
+    } else {
+        found->model = catalogue_find(request->catalogue, name,
+                                      &found->upstream, &found->only);
+    }
+    return may_be_asked(request, name, found, fault);
 }
 
 /* ---- the plan ---- */
@@ -199,8 +224,8 @@ add_fallbacks(struct request *request, struct fault *fault)
     struct fault ignored;
     int count =
         route_models_read(body_part(request, request->call.models_value),
-                          plan->names, ROUTE_MODELS_MAX - 1, fault);
-    for (int i = 0; i < count; i++) {
+                          plan->names, ROUTE_FALLBACKS_MAX, fault);
+    for (int i = 0; i < count && plan->model_count < ROUTE_MODELS_MAX; i++) {
         struct route_model *found = &plan->models[plan->model_count];
         if (find_model(request, str_from(plan->names[i]), found, &ignored) == 0)
             plan->model_count++;
@@ -286,8 +311,12 @@ route_find(struct request *request, struct fault *fault)
     }
     struct str name = {request->call.model, request->call.model_len};
     plan->model_count = 1;
-    if (settings_resolve(request, fault) < 0 ||
-        find_model(request, name, &plan->models[0], fault) < 0 ||
+    if (settings_resolve(request, fault) < 0)
+        return -1;
+    int dynamic = dynamic_find(request, name, fault);
+    if (dynamic < 0 ||
+        (dynamic == 0 &&
+         find_model(request, name, &plan->models[0], fault) < 0) ||
         make_plan(request, fault) < 0)
         return -1;
     route_next(request);

@@ -22,12 +22,17 @@
 
 struct request;
 
-enum { ROUTE_MODELS_MAX = 4, ROUTE_CANDIDATES_MAX = 32 };
+enum {
+    ROUTE_MODELS_MAX = DYNAMIC_MODELS_MAX,
+    ROUTE_FALLBACKS_MAX = 3, /* of `models` */
+    ROUTE_CANDIDATES_MAX = 32,
+};
 
 struct route_model {
     const struct catalogue_model *model;
     struct str upstream; /* of a wildcard: the name behind the provider's */
     int only;            /* the provider that its name says, or -1 */
+    uint32_t timeout_ms; /* until the first byte; 0: as for any call */
 };
 
 struct route_candidate {
@@ -45,7 +50,7 @@ struct route_plan {
     struct route_model models[ROUTE_MODELS_MAX];
     struct route_candidate items[ROUTE_CANDIDATES_MAX];
     /* Names of `models`, decoded; the first is the call's own. */
-    char names[ROUTE_MODELS_MAX - 1][CALL_MODEL_BYTES];
+    char names[ROUTE_FALLBACKS_MAX][CALL_MODEL_BYTES];
     struct prices dearest; /* where candidates differ: the highest of each */
 };
 
@@ -66,6 +71,20 @@ int route_wishes_read(struct str object, const struct catalogue *catalogue,
  * Their number, or -1 with *fault. */
 int route_models_read(struct str list, char names[][CALL_MODEL_BYTES],
                       unsigned room, struct fault *fault) MUST_CHECK;
+
+/* route.c: a model by its name, which lives on, at a provider or any (len 0). 0
+ * with one that the key may use, or -1 with *fault. */
+int route_find_model(struct request *request, struct str provider,
+                     struct str name, struct route_model *found,
+                     struct fault *fault) MUST_CHECK;
+
+/*
+ * dynamic.c: the models of a dynamic route ("dynamic/NAME") of the call's profile,
+ * as what is known of the call leads to them. 1: they are in the plan; 0: the name
+ * is of no such route; -1 with *fault.
+ */
+int dynamic_find(struct request *request, struct str name,
+                 struct fault *fault) MUST_CHECK;
 
 /*
  * route_plan_make - fills the plan from its models. 0, or -1: nothing is left.

@@ -72,10 +72,26 @@ static struct config_model models[] = {
     {.name = "orphan"},
     {.name = "gone", .providers = LIST("off")},
 };
+static struct config_gateway gateways[] = {{.name = "g"}};
+static struct config_route routes[] = {
+    {.name = "g/w", .version = "1", .enabled = true},
+    {.name = "g/w@1",
+     .elements = LIST("id=a type=percentage to=b:40% else=b",
+                      "id=b type=model model=gpt-a"),
+     .enabled = true},
+    {.name = "g/off", .elements = LIST("id=b type=model model=gpt-a")},
+    {.name = "gg/w",
+     .elements = LIST("id=b type=model model=gpt-a"),
+     .enabled = true},
+};
 static const struct config config = {.providers = providers,
                                      .provider_count = 5,
                                      .models = models,
-                                     .model_count = 4};
+                                     .model_count = 4,
+                                     .gateways = gateways,
+                                     .gateway_count = ARRAY_LEN(gateways),
+                                     .routes = routes,
+                                     .route_count = ARRAY_LEN(routes)};
 
 static uint32_t
 next_version(const char *model, const struct prices *prices, void *context)
@@ -356,6 +372,34 @@ refuse_other_files(void)
 TEST(files_of_another_secret_generation_or_length_are_refused)
 {
     with_segment(refuse_other_files);
+}
+
+static void
+routes_of_a_profile(void)
+{
+    struct buf bytes;
+    struct catalogue *built = build();
+    buf_init(&bytes, 0);
+    catalogue_write(built, &bytes);
+    catalogue_put(built);
+    struct catalogue *c = catalogue_read(buf_view(&bytes));
+    CHECK_TRUE(c != NULL);
+    const struct catalogue_gateway *g = &c->gateways[0];
+    CHECK_EQ(g->route_count, 2); /* neither what is off nor another profile's */
+    const struct dynamic_route *way = catalogue_find_route(g, STR_LIT("w"));
+    CHECK_TRUE(way != NULL && way->count == 2);
+    CHECK_EQ(way->elements[0].branches[0].share, 4000);
+    CHECK_EQ(way->elements[0].branches[1].to, 1);
+    CHECK_TRUE(catalogue_find_route(g, STR_LIT("w@1")) != NULL);
+    CHECK_TRUE(catalogue_find_route(g, STR_LIT("off")) == NULL);
+    CHECK_TRUE(catalogue_find_route(g, STR_LIT("")) == NULL);
+    catalogue_put(c);
+    buf_fini(&bytes);
+}
+
+TEST(dynamic_routes_are_in_the_file_with_their_version)
+{
+    with_segment(routes_of_a_profile);
 }
 
 static void
