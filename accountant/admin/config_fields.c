@@ -73,6 +73,23 @@ item_to_text(const char *item, struct buf *out)
     return true;
 }
 
+/* An element of a dynamic route is a text, or an object that is one. */
+static bool
+takes_objects(const struct config_option *option)
+{
+    return option->section == CONFIG_SECTION_route &&
+           option->type == CONFIG_LIST;
+}
+
+static bool
+object_to_text(const cJSON *item, struct buf *out)
+{
+    char *text = cJSON_PrintUnformatted(item);
+    bool good = text != NULL && item_to_text(text, out);
+    cJSON_free(text);
+    return good;
+}
+
 static bool
 list_to_text(const struct config_option *option, const cJSON *value,
              struct buf *out, struct admin_error *error)
@@ -80,7 +97,11 @@ list_to_text(const struct config_option *option, const cJSON *value,
     const cJSON *item;
     cJSON_ArrayForEach(item, value)
     {
-        if (!cJSON_IsString(item) || !item_to_text(item->valuestring, out))
+        bool good =
+            cJSON_IsObject(item) && takes_objects(option)
+                ? object_to_text(item, out)
+                : cJSON_IsString(item) && item_to_text(item->valuestring, out);
+        if (!good)
             return refuse(option,
                           "a list of texts that are not empty and have no "
                           "backslash before a comma or at their end",
@@ -286,11 +307,15 @@ config_fields_apply(const cJSON *body, const struct config *base,
 /* ---- to JSON ---- */
 
 static void
-list_to_json(struct json_writer *json, const struct config_list *list)
+list_to_json(struct json_writer *json, const struct config_list *list,
+             bool has_objects)
 {
     json_array_begin(json);
     for (unsigned i = 0; i < list->count; i++)
-        json_cstring(json, list->items[i]);
+        if (has_objects && list->items[i][0] == '{')
+            json_raw(json, str_from(list->items[i]));
+        else
+            json_cstring(json, list->items[i]);
     json_array_end(json);
 }
 
@@ -363,7 +388,7 @@ config_field_to_json(struct json_writer *json,
     struct buf text;
     json_key(json, option->name);
     if (option->type == CONFIG_LIST) {
-        list_to_json(json, field);
+        list_to_json(json, field, takes_objects(option));
         return;
     }
     if (option->type == CONFIG_SECRET && *(char *const *)field != NULL) {

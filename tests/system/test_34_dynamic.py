@@ -181,6 +181,46 @@ class Dynamic(GatewayCase):
         status, asked, _, body = self.ask("limited", key=key)
         self.assertEqual((status, asked), (404, []), body)
 
+    def test_made_and_changed_by_management(self):
+        def call(method, path, body=None, expected=200):
+            status, _, answer = self.gw.admin(method, "/admin/v1/" + path, body)
+            self.assertEqual(status, expected, answer)
+            return json.loads(answer) if answer else None
+        call("POST", "gateways", {"name": "made"}, 201)
+        first = [{"id": "c", "type": "conditional", "properties": {
+            "conditions": {"$or": [{"metadata.a": "x, y"}, {"body.n": 2}]}},
+            "outputs": {"true": {"elementId": "m"},
+                        "false": {"elementId": "n"}}},
+            "id=m type=model provider=beta model=m1",
+            "id=n type=model provider=alpha model=m1"]
+        call("POST", "routes", {"name": "made/way@1", "elements": first}, 201)
+        call("POST", "routes", {"name": "made/way@2", "elements": [
+            "id=m type=model model=m2"]}, 201)
+        call("POST", "routes", {"name": "made/way", "version": "1"}, 201)
+        shown = call("GET", "routes/made%2Fway@1")
+        self.assertEqual(shown["elements"], first)
+        self.assertEqual(shown["managed_by"], "api")
+        wait_for(lambda: self.ask("way", gateway="made")[0] == 200, 30, "made")
+        self.assertEqual(self.ask("way", gateway="made")[1], ["alpha/m1"])
+        self.assertEqual(self.ask("way", gateway="made", headers=self.meta(
+            a="x, y"))[1], ["beta/m1"])
+        call("PATCH", "routes/made%2Fway", {"version": "2"})
+        wait_for(lambda: self.ask("way", gateway="made")[1] == ["gamma/m2"], 30,
+                 "the other version")
+        status, _, body = self.gw.admin(
+            "PATCH", "/admin/v1/routes/made%2Fway@2",
+            {"elements": ["id=m type=model model=m2 fallback=m"]})
+        self.assertEqual(status, 400, body)
+        self.assertIn(b"leads back", body)
+        status, _, body = self.gw.admin("DELETE",
+                                        "/admin/v1/routes/made%2Fway@2")
+        self.assertGreaterEqual(status, 400, body)  # it is deployed
+        call("DELETE", "routes/made%2Fway")
+        self.assertEqual(self.ask("way", gateway="made")[0], 404)
+        names = [r["name"] for r in call("GET", "routes?limit=100")["data"]]
+        self.assertIn("made/way@1", names)
+        self.assertIn("prod/support", names)
+
     def test_configurations_that_are_none(self):
         for text, reason in (
                 ("id=a type=model", "`model` is missing"),
