@@ -30,7 +30,10 @@ struct admin {
     gid_t group; /* of `aigw`; (gid_t)-1 where the host has none */
     struct connection *connections;
     unsigned connection_count;
-    unsigned call_count;          /* not answered yet; they keep us alive */
+    unsigned call_count;     /* not answered yet; they keep us alive */
+    struct call *attached;   /* whose notes the next change takes */
+    struct call *idempotent; /* not answered yet */
+    uint32_t audit_serial;
     struct call *changes_running; /* one per object */
     struct call *changes_waiting; /* in order of arrival */
 };

@@ -11,10 +11,13 @@
 
 #include "accountant/admin/admin_state.h"
 #include "accountant/admin/authorise.h"
+#include "accountant/admin/change_notes.h"
 #include "accountant/admin/connection.h"
+#include "accountant/admin/replays.h"
 #include "accountant/admin/operations.h"
 #include "accountant/admin/value.h"
 #include "common/log.h"
+#include "common/net/http_reply.h"
 
 enum { REPLY_MAX_BYTES = 64 * 1024 * 1024 };
 
@@ -62,6 +65,8 @@ call_free(struct call *call)
     struct admin *admin = call->admin;
     if (call->work_free != NULL)
         call->work_free(call->work);
+    replays_end(call);
+    change_notes_drop(call);
     cJSON_Delete(call->body);
     query_fini(&call->query);
     buf_fini(&call->fields);
@@ -105,7 +110,7 @@ change_end(struct call *call)
         if (next == NULL)
             return;
         next->change = 0;
-        next->operation->handler(next);
+        change_notes_run(next);
     }
 }
 
@@ -150,12 +155,15 @@ call_answer(struct call *call, uint16_t status)
         call->content_type = "application/json";
         status = 500;
     }
+    if (change_notes_answer(call, status))
+        return;
+    if (call->replayed_status != 0 && status == 200)
+        status = call->replayed_status;
     call->status = status;
     if (call->operation != NULL &&
         (call->operation->flags & OPERATION_CHANGES) != 0)
-        log_info("management operation=%s status=%u member=%s uid=%lld",
-                 call->operation->name, status, call->member.name,
-                 (long long)call->peer_uid);
+        log_info("management operation=%s status=%u member=%s from=%s",
+                 call->operation->name, status, call->member.name, call->from);
     if (call->answered != NULL) {
         answer_inside(call);
         return;
@@ -237,20 +245,36 @@ call_find(struct call *call, enum http_method method, struct str path,
 {
     const struct operation *operation = operations_find(
         method, path, call->path_params, &call->allow, &call->error);
-    if (operation != NULL &&
-        authorise_operation(&call->member, operation, &call->error) &&
-        query_parse(&call->query, query, operation->query, &call->error))
+    if (operation != NULL)
+        call_take(call, operation, query);
+}
+
+void
+call_take(struct call *call, const struct operation *operation,
+          struct str query)
+{
+    if (!authorise_operation(&call->member, operation, &call->error))
+        call->denied = operation;
+    else if (query_parse(&call->query, query, operation->query, &call->error))
         call->operation = operation;
 }
 
 /* Operation and body are there. */
 static void
-start(struct call *call)
+start(struct call *call, struct str body)
 {
-    if (authorise_object(call))
-        call->operation->handler(call);
-    else
+    bool unmatched = call->if_match[0] != '\0' &&
+                     (call->operation->flags & OPERATION_CHANGES) != 0 &&
+                     (call->operation->flags & OPERATION_ETAG) == 0;
+    call->began = true;
+    if (!authorise_object(call))
         call_refuse(call);
+    else if (unmatched)
+        call_fail(call, 400, "if_match_unsupported",
+                  "'%s' has no ETag to match: leave If-Match out.",
+                  call->operation->name);
+    else
+        replays_begin(call, body, change_notes_run);
 }
 
 void
@@ -269,7 +293,7 @@ call_run_inside(struct call *call, cJSON *body)
     else if (call->operation == NULL)
         call_refuse(call);
     else
-        start(call);
+        start(call, str_make("", 0));
 }
 
 void
@@ -290,7 +314,38 @@ call_run(struct call *call, struct str body)
             return;
         }
     }
-    start(call);
+    start(call, body);
+}
+
+void
+call_set_etag(struct call *call, const char *etag)
+{
+    char field[CALL_ETAG_BYTES + 3];
+    snprintf(field, sizeof(field), "\"%s\"", etag);
+    http_field_cstr(&call->fields, "etag", field);
+}
+
+/* RFC 9110, 13.1.1: "*", or a list of which one is the same; a weak one never
+ * is. */
+bool
+call_if_match(struct call *call, const char *etag)
+{
+    struct str list = str_from(call->if_match);
+    bool same = list.len == 0 || str_equals(list, STR_LIT("*"));
+    while (!same && list.len > 0) {
+        const char *end = memchr(list.ptr, ',', list.len);
+        size_t len = end == NULL ? list.len : (size_t)(end - list.ptr);
+        struct str one = str_trim(str_make(list.ptr, len));
+        list = str_skip(list, len + (end != NULL));
+        same = one.len >= 2 && one.ptr[0] == '"' &&
+               one.ptr[one.len - 1] == '"' &&
+               str_equals(str_make(one.ptr + 1, one.len - 2), str_from(etag));
+    }
+    if (!same)
+        call_fail(call, 412, "precondition_failed",
+                  "It was changed since: read it again. Its ETag is \"%s\".",
+                  etag);
+    return same;
 }
 
 struct call_question {

@@ -17,6 +17,7 @@
 #include "accountant/admin/member.h"
 #include "accountant/admin/query.h"
 #include "accountant/store.h"
+#include "common/crypto.h"
 #include "common/json_write.h"
 #include "common/net/http_parse.h"
 
@@ -24,7 +25,19 @@ struct admin;
 struct connection;
 struct operation;
 
-enum { CALL_PATH_PARAMS = 1, CALL_PATH_PARAM_BYTES = 256 };
+enum {
+    CALL_PATH_PARAMS = 1,
+    CALL_PATH_PARAM_BYTES = 256,
+    CALL_IDEMPOTENCY_KEY_BYTES = 256,
+    CALL_IF_MATCH_BYTES = 256,
+    CALL_ETAG_BYTES = 32,
+};
+
+/* Digests of who, what and key, and of the body: replays.h. */
+struct idempotency {
+    uint8_t digest[CRYPTO_DIGEST_BYTES];
+    uint8_t body[CRYPTO_DIGEST_BYTES];
+};
 
 struct call {
     struct admin *admin;
@@ -44,6 +57,9 @@ struct call {
     uint64_t session_id;          /* by a login's cookie; 0: not */
     struct member member; /* who calls; of role MEMBER_NOBODY: error is set, or
                              it is an operation that needs nobody */
+    const struct operation *denied;     /* found, but not for this member */
+    char if_match[CALL_IF_MATCH_BYTES]; /* of the head; "": none */
+    char idempotency_key[CALL_IDEMPOTENCY_KEY_BYTES];
     /* Not NULL: takes the body instead of an operation (another system's
      * request, see dialect/dialect.h), and answers. */
     void (*begin)(struct call *call, struct str body);
@@ -62,6 +78,14 @@ struct call {
     void *work;
     void (*work_free)(void *work);
 
+    /* Audit and idempotency: change_notes.c, replays.c. */
+    struct store_extra *notes; /* not taken by a change yet */
+    bool began, notes_taken, notes_done;
+    bool is_idempotent;
+    struct idempotency idempotency;
+    struct call *next_idempotent;
+    uint16_t replayed_status; /* of the first time; 0: this is it */
+
     /* Changes: see call_change_begin(). */
     uint64_t change;
     struct call *next;
@@ -71,6 +95,9 @@ struct call *call_create(struct admin *admin, struct connection *connection);
 /* Which operation, by method, path and query as sent, if call->member may run
  * it; else call->error is set. */
 void call_find(struct call *call, enum http_method method, struct str path,
+               struct str query);
+/* The same with the row found. */
+void call_take(struct call *call, const struct operation *operation,
                struct str query);
 /* The body is there: parses it where the operation takes one, and begins. */
 void call_run(struct call *call, struct str body);
@@ -96,6 +123,12 @@ void call_fail_store(struct call *call, int error, const char *reason);
  */
 bool call_change_begin(struct call *call, char kind,
                        uint64_t number) MUST_CHECK;
+
+/* The answer's ETag; without quotes. */
+void call_set_etag(struct call *call, const char *etag);
+/* Whether If-Match, if there is one, names this ETag. False: the call has been
+ * answered, 412. */
+bool call_if_match(struct call *call, const char *etag) MUST_CHECK;
 
 /* Runs `work` on a query thread with a snapshot in which everything settled
  * until now is visible, then `done` on the loop with the call. */

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "accountant/admin/authorise.h"
 #include "accountant/admin/call.h"
 #include "accountant/admin/dialect/dialect.h"
 #include "accountant/admin/guard.h"
@@ -163,6 +162,22 @@ connection_answer(struct connection *c, struct call *call)
     loop_defer(c->admin->loop, &c->again);
 }
 
+/* Absent: "". False: twice, empty, or too long. */
+static bool
+take_field(const struct http_head *head, const char *name, char *out,
+           size_t size)
+{
+    struct str value = http_field_find(head, str_from(name));
+    unsigned count = http_field_count(head, str_from(name));
+    if (count == 0)
+        return true;
+    if (count > 1 || value.len == 0 || value.len >= size)
+        return false;
+    str_copy(out, value);
+    out[value.len] = '\0';
+    return true;
+}
+
 /* What the head alone decides: access, operation, parameters. A fault is kept
  * in the call and answered once the body has been read. */
 static void
@@ -201,10 +216,18 @@ call_prepare(struct connection *c, struct call *call,
         call->allow = NULL;
         return;
     }
-    if (operation != NULL &&
-        authorise_operation(&call->member, operation, error) &&
-        query_parse(&call->query, head->query, operation->query, error))
-        call->operation = operation;
+    if (operation == NULL)
+        return;
+    call_take(call, operation, head->query);
+    if (!take_field(head, "if-match", call->if_match, sizeof(call->if_match)) ||
+        !take_field(head, "idempotency-key", call->idempotency_key,
+                    sizeof(call->idempotency_key))) {
+        call->operation = NULL;
+        admin_error_set(error, 400, "invalid_header",
+                        "If-Match and Idempotency-Key are one field each, of "
+                        "1 to %d bytes.",
+                        CALL_IF_MATCH_BYTES - 1);
+    }
 }
 
 static void

@@ -9,17 +9,11 @@
 #include "accountant/ledger/codec.h"
 #include "accountant/ledger/ledger_key.h"
 #include "accountant/ledger/ledger_note.h"
+#include "accountant/notes.h"
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { SPACE = 'm', SPACE_USE = 'u', ID_BYTES = 8 };
-
-static void
-id_name(uint64_t id, char out[ID_BYTES])
-{
-    for (int i = 0; i < ID_BYTES; i++)
-        out[i] = (char)(uint8_t)(id >> (8 * (ID_BYTES - 1 - i)));
-}
+enum { ID_BYTES = 8 };
 
 struct member_change {
     struct store_extra extra;
@@ -47,10 +41,12 @@ change_stage(struct store_extra *extra, struct ledger_batch *batch, uint64_t id,
     char name[ID_BYTES];
     (void)undone; /* it needs no room in the segment */
     change->id = id;
-    id_name(id, name);
+    notes_put_u64(name, id);
     if (token == NULL) {
-        ledger_batch_delete_note(batch, SPACE, str_make(name, ID_BYTES));
-        ledger_batch_delete_note(batch, SPACE_USE, str_make(name, ID_BYTES));
+        ledger_batch_delete_note(batch, NOTES_MEMBERS,
+                                 str_make(name, ID_BYTES));
+        ledger_batch_delete_note(batch, NOTES_MEMBER_USE,
+                                 str_make(name, ID_BYTES));
         return;
     }
     if (token->member.id == 0) {
@@ -61,7 +57,8 @@ change_stage(struct store_extra *extra, struct ledger_batch *batch, uint64_t id,
     token_encode(token, &bytes);
     if (!buf_ok(&bytes))
         fatal("out of memory");
-    ledger_batch_note(batch, SPACE, str_make(name, ID_BYTES), buf_view(&bytes));
+    ledger_batch_note(batch, NOTES_MEMBERS, str_make(name, ID_BYTES),
+                      buf_view(&bytes));
     buf_fini(&bytes);
 }
 
@@ -148,12 +145,12 @@ use_stage(struct store_extra *extra, struct ledger_batch *batch, uint64_t id,
     char name[ID_BYTES];
     struct buf bytes;
     (void)undone;
-    id_name(id, name);
+    notes_put_u64(name, id);
     buf_init(&bytes, 0);
     codec_put_i64(&bytes, change->used_ms);
     if (!buf_ok(&bytes))
         fatal("out of memory");
-    ledger_batch_note(batch, SPACE_USE, str_make(name, ID_BYTES),
+    ledger_batch_note(batch, NOTES_MEMBER_USE, str_make(name, ID_BYTES),
                       buf_view(&bytes));
     buf_fini(&bytes);
 }
@@ -167,7 +164,11 @@ note_use(struct members *members, uint64_t id, int64_t used_ms)
     change->extra.stage = use_stage;
     change->extra.free = use_free;
     change->used_ms = used_ms;
+    /* What is attached waits for a change that an operation makes. */
+    struct store_extra *attached = store_detach(members->store);
     store_put_extra(members->store, &change->extra, id, NULL, NULL);
+    if (attached != NULL)
+        store_attach(members->store, attached);
 }
 
 void
@@ -243,12 +244,12 @@ load_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
           void *context)
 {
     struct loading *loading = context;
-    struct ledger_note_range range = {.space = SPACE};
+    struct ledger_note_range range = {.space = NOTES_MEMBERS};
     struct buf error;
     buf_init(&error, 0);
     loading->error =
         ledger_scan_notes(ledger, snapshot, &range, load_one, loading, &error);
-    range.space = SPACE_USE;
+    range.space = NOTES_MEMBER_USE;
     if (loading->error == 0)
         loading->error = ledger_scan_notes(ledger, snapshot, &range, load_use,
                                            loading, &error);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "accountant/admin/config_fields.h"
+#include "accountant/admin/etag.h"
 #include "accountant/admin/op_config.h"
 #include "accountant/admin/value.h"
 #include "common/hash.h"
@@ -121,6 +122,11 @@ static void
 answer_object(struct call *call, uint16_t status, const char *name)
 {
     enum config_section section = section_of(call);
+    const struct managed *managed =
+        managed_find(store_managed(call->store), section, name);
+    char etag[CALL_ETAG_BYTES];
+    etag_of_revision(managed == NULL ? 0 : managed->revision, etag);
+    call_set_etag(call, etag);
     if (config_object_to_json(&call->json, call->store, section, name))
         call_answer(call, status);
     else
@@ -324,9 +330,12 @@ find_managed(struct call *call, enum config_section section,
              const struct managed **managed)
 {
     const char *name = call->path_params[0];
+    char etag[CALL_ETAG_BYTES];
     *managed = managed_find(store_managed(call->store), section, name);
-    if (*managed != NULL)
-        return true;
+    if (*managed != NULL) {
+        etag_of_revision((*managed)->revision, etag);
+        return call_if_match(call, etag);
+    }
     if (config_find_section(store_config(call->store), section, name) == NULL)
         refuse_missing(call, section, name);
     else

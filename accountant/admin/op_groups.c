@@ -6,6 +6,7 @@
 #include "accountant/admin/operations.h"
 
 #include "accountant/admin/budget_fields.h"
+#include "accountant/admin/etag.h"
 #include "accountant/admin/key_fields.h"
 #include "accountant/admin/limit_fields.h"
 #include "accountant/admin/object_json.h"
@@ -68,6 +69,15 @@ group_fields_apply(const cJSON *body, const struct store *store,
     return good;
 }
 
+/* If-Match. False: it was answered. */
+static bool
+is_as_expected(struct call *call, const struct group *group)
+{
+    char etag[CALL_ETAG_BYTES];
+    etag_of_group(group, etag);
+    return call_if_match(call, etag);
+}
+
 static void
 answer_group(struct call *call, uint16_t status, uint64_t id)
 {
@@ -76,6 +86,9 @@ answer_group(struct call *call, uint16_t status, uint64_t id)
         call_fail(call, 404, "group_not_found", "The group is gone.");
         return;
     }
+    char etag[CALL_ETAG_BYTES];
+    etag_of_group(group, etag);
+    call_set_etag(call, etag);
     group_to_json(&call->json, call->store, group);
     call_answer(call, status);
 }
@@ -158,7 +171,8 @@ void
 op_groups_update(struct call *call)
 {
     const struct group *old = group_of_path(call);
-    if (old == NULL || !call_change_begin(call, 'g', old->id))
+    if (old == NULL || !call_change_begin(call, 'g', old->id) ||
+        !is_as_expected(call, old))
         return;
     struct group group = *old;
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(call->body, "name");
@@ -179,7 +193,8 @@ op_groups_top_up(struct call *call)
     const struct group *group = group_of_path(call);
     int64_t nano = 0;
     const char *note = "";
-    if (group == NULL || !call_change_begin(call, 'g', group->id))
+    if (group == NULL || !call_change_begin(call, 'g', group->id) ||
+        !is_as_expected(call, group))
         return;
     const cJSON *body = call->body;
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(body, "note");

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "accountant/admin/etag.h"
 #include "accountant/admin/key_fields.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/op_keys.h"
@@ -36,6 +37,15 @@ key_of_path(struct call *call)
     return key;
 }
 
+/* If-Match. False: it was answered. */
+static bool
+is_as_expected(struct call *call, const struct gateway *key)
+{
+    char etag[CALL_ETAG_BYTES];
+    etag_of_key(key, etag);
+    return call_if_match(call, etag);
+}
+
 static void
 answer_key(struct call *call, uint16_t status, uint64_t id, bool reveal)
 {
@@ -55,6 +65,9 @@ answer_key(struct call *call, uint16_t status, uint64_t id, bool reveal)
                   "be shown.");
         return;
     }
+    char etag[CALL_ETAG_BYTES];
+    etag_of_key(key, etag);
+    call_set_etag(call, etag);
     key_to_json(&call->json, call->store, key, reveal ? plain : NULL);
     crypto_wipe(plain, sizeof(plain));
     call_answer(call, status);
@@ -208,7 +221,8 @@ void
 op_keys_update(struct call *call)
 {
     const struct gateway *key = key_of_path(call);
-    if (key == NULL || !call_change_begin(call, 'k', key->id))
+    if (key == NULL || !call_change_begin(call, 'k', key->id) ||
+        !is_as_expected(call, key))
         return;
     edit_and_put(call, gateway_copy(key), updated);
 }
@@ -234,7 +248,8 @@ void
 op_keys_delete(struct call *call)
 {
     const struct gateway *key = key_of_path(call);
-    if (key != NULL && call_change_begin(call, 'k', key->id))
+    if (key != NULL && call_change_begin(call, 'k', key->id) &&
+        is_as_expected(call, key))
         store_gateway_delete(call->store, key->id, deleted, call);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "accountant/admin/key_choice.h"
+#include "accountant/admin/etag.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/op_keys.h"
 #include "accountant/admin/value.h"
@@ -79,8 +80,11 @@ void
 op_keys_get(struct call *call)
 {
     const struct gateway *key = key_of_path(call);
+    char etag[CALL_ETAG_BYTES];
     if (key == NULL)
         return;
+    etag_of_key(key, etag);
+    call_set_etag(call, etag);
     key_to_json(&call->json, call->store, key, NULL);
     call_answer(call, 200);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "accountant/admin/admin_state.h"
+#include "accountant/admin/etag.h"
 #include "accountant/admin/key_fields.h"
 #include "accountant/admin/token_fields.h"
 
@@ -50,6 +51,15 @@ may_give(struct call *call, const struct token *token)
     return false;
 }
 
+/* If-Match. False: it was answered. */
+static bool
+is_as_expected(struct call *call, const struct token *token)
+{
+    char etag[CALL_ETAG_BYTES];
+    etag_of_token(token, etag);
+    return call_if_match(call, etag);
+}
+
 static void
 answer_token(struct call *call, uint16_t status, uint64_t id, bool reveal)
 {
@@ -63,6 +73,9 @@ answer_token(struct call *call, uint16_t status, uint64_t id, bool reveal)
                   "The token was stored under another master secret and "
                   "cannot be shown.");
     } else {
+        char etag[CALL_ETAG_BYTES];
+        etag_of_token(token, etag);
+        call_set_etag(call, etag);
         token_to_json(&call->json, call->store, token, reveal ? value : NULL);
         call_answer(call, status);
     }
@@ -177,10 +190,18 @@ op_tokens_get(struct call *call)
 }
 
 void
+op_tokens_replay(struct call *call)
+{
+    const struct token *token = token_of_path(call);
+    if (token != NULL)
+        answer_token(call, 200, token->member.id, true);
+}
+
+void
 op_tokens_update(struct call *call)
 {
     const struct token *old = change_begin(call) ? token_of_path(call) : NULL;
-    if (old == NULL)
+    if (old == NULL || !is_as_expected(call, old))
         return;
     struct token token = *old;
     if (!token_fields_apply(call, &token)) {
@@ -214,7 +235,7 @@ void
 op_tokens_delete(struct call *call)
 {
     const struct token *token = change_begin(call) ? token_of_path(call) : NULL;
-    if (token == NULL || !may_give(call, token))
+    if (token == NULL || !is_as_expected(call, token) || !may_give(call, token))
         return;
     members_delete(members_of(call), token->member.id, deleted, call);
 }

@@ -8,7 +8,7 @@
 
 // clang-format off
 enum { BODY = OPERATION_BODY, CHANGES = OPERATION_CHANGES,
-       CHANGE = OPERATION_BODY | OPERATION_CHANGES };
+       CHANGE = OPERATION_BODY | OPERATION_CHANGES, ETAG = OPERATION_ETAG };
 
 static const struct operation operations[] = {
     {HTTP_POST,   "/admin/v1/keys",             "key_create", "",
@@ -27,10 +27,10 @@ static const struct operation operations[] = {
      op_keys_get, 0,
      {MEMBER_READ_ONLY, SCOPE_KEYS_READ, BOUND_KEY}},
     {HTTP_PATCH,  "/admin/v1/keys/{}",          "key_update", "",
-     op_keys_update, CHANGE,
+     op_keys_update, CHANGE | ETAG,
      {MEMBER_OPERATOR, SCOPE_KEYS_WRITE, BOUND_KEY}},
     {HTTP_DELETE, "/admin/v1/keys/{}",          "key_delete", "",
-     op_keys_delete, CHANGES,
+     op_keys_delete, CHANGES | ETAG,
      {MEMBER_OPERATOR, SCOPE_KEYS_WRITE, BOUND_KEY}},
     {HTTP_POST,   "/admin/v1/keys/{}/reveal",   "key_reveal", "",
      op_keys_reveal, CHANGES,
@@ -48,10 +48,10 @@ static const struct operation operations[] = {
      op_groups_get, 0,
      {MEMBER_READ_ONLY, SCOPE_GROUPS_READ, BOUND_GROUP}},
     {HTTP_PATCH,  "/admin/v1/groups/{}",        "group_update", "",
-     op_groups_update, CHANGE,
+     op_groups_update, CHANGE | ETAG,
      {MEMBER_OPERATOR, SCOPE_GROUPS_WRITE, BOUND_GROUP}},
     {HTTP_POST,   "/admin/v1/groups/{}/top-up", "group_top_up", "",
-     op_groups_top_up, CHANGE,
+     op_groups_top_up, CHANGE | ETAG,
      {MEMBER_OPERATOR, SCOPE_GROUPS_WRITE, BOUND_GROUP}},
     {HTTP_POST,   "/admin/v1/tokens",           "token_create", "",
      op_tokens_create, CHANGE,
@@ -63,10 +63,10 @@ static const struct operation operations[] = {
      op_tokens_get, 0,
      {MEMBER_OPERATOR, SCOPE_TOKENS_READ, BOUND_NEVER}},
     {HTTP_PATCH,  "/admin/v1/tokens/{}",        "token_update", "",
-     op_tokens_update, CHANGE,
+     op_tokens_update, CHANGE | ETAG,
      {MEMBER_OWNER, SCOPE_TOKENS_WRITE, BOUND_NEVER}},
     {HTTP_DELETE, "/admin/v1/tokens/{}",        "token_delete", "",
-     op_tokens_delete, CHANGES,
+     op_tokens_delete, CHANGES | ETAG,
      {MEMBER_OWNER, SCOPE_TOKENS_WRITE, BOUND_NEVER}},
     {HTTP_POST,   "/admin/v1/session",          "session_open", "",
      op_session_open, CHANGE | OPERATION_OPEN,
@@ -96,10 +96,10 @@ static const struct operation operations[] = {
      op_config_get, 0,
      {MEMBER_READ_ONLY, SCOPE_CONFIG_READ, BOUND_NEVER}},
     {HTTP_PATCH,  "/admin/v1/providers/{}",     "provider_update", "",
-     op_config_update, CHANGE,
+     op_config_update, CHANGE | ETAG,
      {MEMBER_OPERATOR, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
     {HTTP_DELETE, "/admin/v1/providers/{}",     "provider_delete", "",
-     op_config_delete, CHANGES,
+     op_config_delete, CHANGES | ETAG,
      {MEMBER_OPERATOR, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
     {HTTP_POST,   "/admin/v1/credentials",      "credential_create", "",
      op_config_create, CHANGE,
@@ -111,10 +111,10 @@ static const struct operation operations[] = {
      op_config_get, 0,
      {MEMBER_READ_ONLY, SCOPE_CONFIG_READ, BOUND_NEVER}},
     {HTTP_PATCH,  "/admin/v1/credentials/{}",   "credential_update", "",
-     op_config_update, CHANGE,
+     op_config_update, CHANGE | ETAG,
      {MEMBER_OPERATOR, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
     {HTTP_DELETE, "/admin/v1/credentials/{}",   "credential_delete", "",
-     op_config_delete, CHANGES,
+     op_config_delete, CHANGES | ETAG,
      {MEMBER_OPERATOR, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
     {HTTP_POST,   "/admin/v1/models",           "model_create", "",
      op_config_create, CHANGE,
@@ -123,10 +123,10 @@ static const struct operation operations[] = {
      op_config_get, 0,
      {MEMBER_READ_ONLY, SCOPE_CONFIG_READ, BOUND_NEVER}},
     {HTTP_PATCH,  "/admin/v1/models/{}",        "model_update", "",
-     op_config_update, CHANGE,
+     op_config_update, CHANGE | ETAG,
      {MEMBER_OPERATOR, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
     {HTTP_DELETE, "/admin/v1/models/{}",        "model_delete", "",
-     op_config_delete, CHANGES,
+     op_config_delete, CHANGES | ETAG,
      {MEMBER_OPERATOR, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
     {HTTP_POST,   "/admin/v1/endpoints",        "endpoint_create", "",
      op_config_create, CHANGE,
@@ -138,10 +138,10 @@ static const struct operation operations[] = {
      op_config_get, 0,
      {MEMBER_READ_ONLY, SCOPE_CONFIG_READ, BOUND_NEVER}},
     {HTTP_PATCH,  "/admin/v1/endpoints/{}",     "endpoint_update", "",
-     op_config_update, CHANGE,
+     op_config_update, CHANGE | ETAG,
      {MEMBER_OPERATOR, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
     {HTTP_DELETE, "/admin/v1/endpoints/{}",     "endpoint_delete", "",
-     op_config_delete, CHANGES,
+     op_config_delete, CHANGES | ETAG,
      {MEMBER_OPERATOR, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
     {HTTP_POST,   "/admin/v1/gateways",         "gateway_create", "",
      op_config_create, CHANGE,
@@ -153,10 +153,10 @@ static const struct operation operations[] = {
      op_config_get, 0,
      {MEMBER_READ_ONLY, SCOPE_CONFIG_READ, BOUND_NEVER}},
     {HTTP_PATCH,  "/admin/v1/gateways/{}",      "gateway_update", "",
-     op_config_update, CHANGE,
+     op_config_update, CHANGE | ETAG,
      {MEMBER_OPERATOR, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
     {HTTP_DELETE, "/admin/v1/gateways/{}",      "gateway_delete", "",
-     op_config_delete, CHANGES,
+     op_config_delete, CHANGES | ETAG,
      {MEMBER_OPERATOR, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
     {HTTP_POST,   "/admin/v1/routes",           "route_create", "",
      op_config_create, CHANGE,
@@ -179,6 +179,10 @@ static const struct operation operations[] = {
     {HTTP_POST,   "/admin/v1/prices/import",    "price_import", "",
      op_prices_import, CHANGE | OPERATION_LARGE,
      {MEMBER_OPERATOR, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
+    {HTTP_GET,    "/admin/v1/audit",            "audit",
+     "from to member operation object group outcome order limit cursor",
+     op_audit, 0,
+     {MEMBER_OPERATOR, SCOPE_AUDIT_READ, BOUND_SEEN}},
     {HTTP_GET,    "/admin/v1/status",           "status", "", op_status, 0,
      {MEMBER_READ_ONLY, SCOPE_SYSTEM_READ, BOUND_NEVER}},
     {HTTP_GET,    "/admin/v1/usage",            "usage",
@@ -202,7 +206,7 @@ static const struct operation operations[] = {
      op_ledger_list, 0,
      {MEMBER_READ_ONLY, SCOPE_SYSTEM_READ, BOUND_NEVER}},
     {HTTP_POST,   "/admin/v1/ledger/export",    "ledger_export", "rows",
-     op_ledger_export, 0,
+     op_ledger_export, CHANGES,
      {MEMBER_OWNER, SCOPE_SYSTEM_WRITE, BOUND_NEVER}},
     {HTTP_GET,    "/admin/v1/cache",            "cache_stats", "",
      op_cache_stats, 0,
@@ -218,6 +222,28 @@ static const struct operation operations[] = {
      {MEMBER_READ_ONLY, SCOPE_ANY, BOUND_FREE}},
 };
 // clang-format on
+
+/* Those that heed Idempotency-Key. */
+static const struct operation_replay replays[] = {
+    {"key_create", op_keys_reveal, REPLAY_BY_ID},
+    {"token_create", op_tokens_replay, REPLAY_BY_ID},
+    {"group_create", op_groups_get, REPLAY_BY_NAME},
+    {"group_top_up", op_groups_get, REPLAY_BY_PATH},
+    {"provider_create", op_config_get, REPLAY_BY_NAME},
+    {"credential_create", op_config_get, REPLAY_BY_NAME},
+    {"model_create", op_config_get, REPLAY_BY_NAME},
+    {"endpoint_create", op_config_get, REPLAY_BY_NAME},
+    {"gateway_create", op_config_get, REPLAY_BY_NAME},
+};
+
+const struct operation_replay *
+operations_replay(const struct operation *operation)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(replays); i++)
+        if (strcmp(replays[i].name, operation->name) == 0)
+            return &replays[i];
+    return NULL;
+}
 
 static const char *
 method_name(enum http_method method)

@@ -16,6 +16,7 @@ enum operation_flags {
     OPERATION_METRICS = 4, /* no secret: open to loopback without a token */
     OPERATION_OPEN = 8,    /* needs nobody: a login */
     OPERATION_LARGE = 16,  /* its body may have 8 MiB, not 1 */
+    OPERATION_ETAG = 32,   /* heeds If-Match */
 };
 
 /* Of which group an operation is, for a token that is bound to some. */
@@ -45,6 +46,17 @@ struct operation {
     unsigned flags; /* operation_flags */
     struct operation_access access;
 };
+
+/* How a repetition with the same Idempotency-Key is answered: by a function that
+ * shows what the first one made, with that in path_params[0]. */
+struct operation_replay {
+    const char *name; /* of the operation */
+    void (*answer)(struct call *call);
+    enum replay_by { REPLAY_BY_ID, REPLAY_BY_NAME, REPLAY_BY_PATH } by;
+};
+/* NULL: such a key says nothing here. */
+const struct operation_replay *
+operations_replay(const struct operation *operation);
 
 /*
  * operations_find - the row for method and path (as sent), path parameters
@@ -88,6 +100,7 @@ void op_tokens_get(struct call *call);
 void op_tokens_update(struct call *call);
 void op_tokens_delete(struct call *call);
 /* op_session.c */
+void op_tokens_replay(struct call *call); /* with its value */
 void op_session_open(struct call *call);
 void op_session_get(struct call *call);
 void op_session_close(struct call *call);
@@ -96,6 +109,8 @@ void op_sessions_revoke(struct call *call);
 /* op_prices.c, op_price_history.c */
 void op_prices_import(struct call *call);
 void op_prices_list(struct call *call);
+/* op_audit.c */
+void op_audit(struct call *call);
 /* op_models.c, op_status.c, op_usage.c, op_logs.c, op_ledger.c, op_metrics.c */
 void op_models_list(struct call *call);
 void op_status(struct call *call);
