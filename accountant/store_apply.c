@@ -120,7 +120,7 @@ apply_reload(struct change *change)
 {
     struct reload *reload = change->reload;
     change->reload = NULL;
-    crash_point("C2");
+    crash_point("M2");
     reload_apply(reload);
 }
 

@@ -4,8 +4,8 @@
  * new price versions and edits made durable in one batch; then published by its
  * number. One at a time.
  *
- *   C1  PATH.cat.N is there, nobody reads it     F4  the batch, synced
- *   C2  the number N is published                then the answer
+ *   M1  PATH.cat.N is there, nobody reads it     F4  the batch, synced
+ *   M2  the number N is published                then the answer
  *
  * Killed before F4 nothing has happened; after it, the next start builds the
  * same catalogue from the ledger.
@@ -184,7 +184,7 @@ commit(struct reload *reload)
     size_t count;
     struct ledger_price *prices =
         prices_pending(&store->prices, clock_wall_ms(), &count);
-    crash_point("C1");
+    crash_point("M1");
     if (prices == NULL && reload->manages == NULL)
         reload_apply(reload);
     else

@@ -41,6 +41,10 @@ int ctl_refuse_usage(struct ctl *ctl, struct buf *error);
 int ctl_patch_key(struct ctl *ctl, cJSON *body,
                   const char *const *members) MUST_CHECK;
 
+/* "/admin/v1/providers/NAME", the name escaped; initialises `path`. */
+void ctl_config_path(struct buf *path, const char *collection,
+                     const char *name);
+
 /* Budgets of a key or group as [{type, unit, limit, usage, reserved,
  * resets_at}] (aigwctl_key_show.c). */
 cJSON *quotas_of(const cJSON *object);
@@ -71,6 +75,19 @@ int run_group_top_up(struct ctl *ctl);
 int run_group_set_quota(struct ctl *ctl);
 int run_group_set_limits(struct ctl *ctl);
 int run_model_list(struct ctl *ctl);
+/* aigwctl_config.c, by the command's noun */
+int run_config_list(struct ctl *ctl);
+int run_config_get(struct ctl *ctl);
+int run_config_add(struct ctl *ctl);
+int run_config_set(struct ctl *ctl);
+int run_config_enable(struct ctl *ctl);
+int run_config_disable(struct ctl *ctl);
+int run_config_delete(struct ctl *ctl);
+/* aigwctl_price.c */
+int run_price_list(struct ctl *ctl);
+int run_price_history(struct ctl *ctl);
+int run_price_set(struct ctl *ctl);
+int run_price_import(struct ctl *ctl);
 int run_status(struct ctl *ctl);
 int run_usage(struct ctl *ctl);
 int run_logs(struct ctl *ctl);

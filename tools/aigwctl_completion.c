@@ -5,6 +5,7 @@
  */
 #include "tools/aigwctl_completion.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The words before the one that is being completed. */
@@ -209,8 +210,16 @@ complete_positional(struct completion *completion,
         add_choices(completion, name);
     else if (strcmp(name, "ref") == 0)
         completion->ask = COMPLETION_ASK_KEYS;
-    else if (strcmp(name, "name") == 0 && !makes &&
-             strncmp(command->words, "group ", 6) == 0)
+    else if (strcmp(name, "model") == 0)
+        completion->ask = COMPLETION_ASK_MODELS;
+    else if (strcmp(name, "file") == 0)
+        completion->ask = COMPLETION_ASK_SHELL;
+    else if (strcmp(name, "part") == 0) {
+        completion->ask = COMPLETION_ASK_PARTS;
+        snprintf(completion->noun, sizeof(completion->noun), "%.*s",
+                 (int)strcspn(command->words, " "), command->words);
+    } else if (strcmp(name, "name") == 0 && !makes &&
+               strncmp(command->words, "group ", 6) == 0)
         completion->ask = COMPLETION_ASK_GROUPS;
 }
 

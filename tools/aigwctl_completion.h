@@ -14,6 +14,7 @@ enum completion_ask {
     COMPLETION_ASK_KEYS,
     COMPLETION_ASK_GROUPS,
     COMPLETION_ASK_MODELS,
+    COMPLETION_ASK_PARTS, /* of the command's noun: providers ... */
     COMPLETION_ASK_SHELL, /* names of files */
 };
 
@@ -24,6 +25,7 @@ struct completion {
     const char *lead;   /* stands before it in the same word: "--models=a," */
     size_t lead_len;
     enum completion_ask ask;
+    char noun[24];                /* of COMPLETION_ASK_PARTS */
     struct connect_flags connect; /* where the server is, as far as said */
 };
 

@@ -135,6 +135,17 @@ ask_server(struct completion *completion, const char *path, const char *member)
     buf_fini(&reply);
 }
 
+/* Models of the file and of providers' lists are there without a page. */
+static void
+ask_parts(struct completion *completion)
+{
+    char path[64];
+    bool is_model = strcmp(completion->noun, "model") == 0;
+    snprintf(path, sizeof(path), "/admin/v1/%ss%s", completion->noun,
+             is_model ? "" : "?limit=1000");
+    ask_server(completion, path, is_model ? "id" : "name");
+}
+
 int
 completion_answer(unsigned count, const char *const *words)
 {
@@ -148,6 +159,8 @@ completion_answer(unsigned count, const char *const *words)
         ask_server(&completion, "/admin/v1/groups?limit=1000", "name");
     else if (completion.ask == COMPLETION_ASK_MODELS)
         ask_server(&completion, "/admin/v1/models", "id");
+    else if (completion.ask == COMPLETION_ASK_PARTS)
+        ask_parts(&completion);
     else if (completion.ask == COMPLETION_ASK_SHELL)
         buf_append_cstr(&out, ":files\n");
     fputs(buf_cstr(&out), stdout);

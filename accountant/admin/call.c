@@ -212,6 +212,15 @@ call_fail(struct call *call, uint16_t status, const char *code,
 }
 
 void
+call_refuse_body(struct call *call, size_t max)
+{
+    call->operation = NULL;
+    call->begin = NULL;
+    call_fail(call, 413, "body_too_large", "The body is larger than %zu MiB.",
+              max >> 20);
+}
+
+void
 call_fail_store(struct call *call, int error, const char *reason)
 {
     static const struct {

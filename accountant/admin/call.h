@@ -111,6 +111,8 @@ void call_answer(struct call *call, uint16_t status);
 void call_refuse(struct call *call);
 void call_fail(struct call *call, uint16_t status, const char *code,
                const char *format, ...) PRINTF_LIKE(4, 5);
+/* The body is larger than `max`, whole MiB: it is not read. */
+void call_refuse_body(struct call *call, size_t max);
 /* As a store_done said. */
 void call_fail_store(struct call *call, int error, const char *reason);
 

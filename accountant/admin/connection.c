@@ -231,17 +231,6 @@ call_prepare(struct connection *c, struct call *call,
 }
 
 static void
-refuse_body(struct call *call)
-{
-    bool large = call->operation != NULL &&
-                 (call->operation->flags & OPERATION_LARGE) != 0;
-    call->operation = NULL;
-    call->begin = NULL;
-    call_fail(call, 413, "body_too_large", "The body is larger than %d MiB.",
-              (large ? BODY_LARGE_BYTES : BODY_MAX_BYTES) >> 20);
-}
-
-static void
 connection_on_head(struct connection *c, const struct http_head *head)
 {
     c->http_minor = head->version_minor;
@@ -265,7 +254,7 @@ connection_on_head(struct connection *c, const struct http_head *head)
     if (head->body_kind == HTTP_BODY_LENGTH &&
         head->content_length > c->body.limit) {
         c->keep_alive = false; /* its body is not read */
-        refuse_body(c->call);
+        call_refuse_body(c->call, c->body.limit);
         return;
     }
     http_body_init(&c->framing, head);
@@ -336,7 +325,7 @@ connection_read_body(struct connection *c)
     }
     c->keep_alive = false;
     if (!buf_ok(&c->body)) {
-        refuse_body(call);
+        call_refuse_body(call, c->body.limit);
         return true;
     }
     call->operation = NULL;

@@ -391,5 +391,89 @@ class Prices(ManagedCase):
             self.assertIn(b"larger than %d MiB" % most, answer)
 
 
+class CommandLine(ManagedCase):
+    def test_providers_models_prices_and_profiles(self):
+        mock = self.mock()
+        gw = self.start()
+        key = gw.create_key("k")
+        secret = os.path.join(gw.dir, "key.txt")
+        with open(secret, "w") as f:
+            f.write("sk-upstream-secret-canary\n")
+        made = gw.ctl("provider", "add", "own", "--base-url", mock.base_url,
+                      "--models", "x1,x2", "--api-key-file", secret, "--set",
+                      "guarded=no", "--set", "connect_timeout=3s")
+        self.assertEqual((made["api_key"], made["connect_timeout"],
+                          made["models"]), ("****nary", "3s", ["x1", "x2"]))
+        self.says(gw, key, "own/x1")
+        gw.ctl("provider", "disable", "own")
+        self.says(gw, key, "own/x1", 404)
+        gw.ctl("provider", "enable", "own")
+        self.says(gw, key, "own/x1")
+        self.assertEqual(
+            gw.ctl("provider", "set", "own", "--set",
+                   "connect_timeout=")["connect_timeout"], "5s")
+        self.assertEqual([p["name"] for p in gw.ctl("provider", "list")],
+                         ["builtin", "own"])
+        # Prices: of a model that only the provider's list knows, then of a pair.
+        gw.ctl("price", "set", "x1", "--input", "2.5", "--output", "10")
+        gw.ctl("price", "set", "x1", "--input", "3", "--cached", "1")
+        gw.ctl("price", "set", "x1", "--provider", "own", "--input", "4")
+        self.assertEqual(
+            [(h["provider"], h["version"], h["prices"] and h["prices"]["input"])
+             for h in gw.ctl("price", "history", "x1")],
+            [(None, 1, None), (None, 2, 2.5), (None, 3, 3)])
+        self.assertEqual(
+            [h["prices"]["input"] for h in
+             gw.ctl("price", "history", "x1", "--provider", "own")], [4])
+        self.assertEqual({p["model"]: p["prices"] and p["prices"]["output"]
+                          for p in gw.ctl("price", "list")}["x1"], 10)
+        listed = os.path.join(gw.dir, "list.json")
+        with open(listed, "w") as f:
+            json.dump({"x2": {"input_cost_per_token": 1e-06}}, f)
+        for more in (["--preview"], []):
+            rows = gw.ctl("price", "import", listed, *more)
+            self.assertEqual([(r["verdict"], r["name"], r["after"]["input"])
+                              for r in rows], [("added", "x2", 1)])
+        with open(listed, "w") as f:
+            f.write("model,input\nx2,2\n")
+        self.assertEqual(gw.ctl("price", "import", listed)[0]["verdict"],
+                         "changed")
+        # The rest of the nouns.
+        gw.ctl("model", "set", "x1", "--model-alias", "nick")
+        self.says(gw, key, "nick")
+        gw.ctl("endpoint", "disable", "own/x1")
+        self.says(gw, key, "nick", 404)
+        gw.ctl("endpoint", "delete", "own/x1", "-y")
+        self.says(gw, key, "nick")
+        gw.ctl("gateway", "add", "fast", "--set", "cache_ttl=10m")
+        self.assertEqual(gw.ctl("gateway", "get", "fast")["cache_ttl"], "10m")
+        gw.ctl("credential", "add", "own/second", "--api-key-file", secret)
+        self.assertEqual(gw.ctl("credential", "list")[0]["api_key"],
+                         "****nary")
+        # What is wrong is said, and nothing is deleted without a yes.
+        for words, status in (
+                (["provider", "delete", "own"], 2),
+                (["provider", "set", "own"], 2),
+                (["provider", "set", "own", "--set", "fails"], 2),
+                (["provider", "set", "own", "--set", "fails=x"], 2),
+                (["provider", "get", "none"], 1),
+                (["provider", "delete", "builtin", "-y"], 1),
+                (["price", "set", "x1"], 2),
+                (["price", "import", os.path.join(gw.dir, "none")], 2),
+                (["provider", "add", "p", "--api-key-file", gw.dir], 2)):
+            done = gw.ctl(*words, ok=False)
+            self.assertEqual(done.returncode, status,
+                             (words, done.stdout, done.stderr))
+        gw.ctl("provider", "delete", "own", "-y", ok=False)
+        shown = gw.tool("aigwctl", "-c", gw.config, "provider", "list",
+                        "--format", "table").stdout
+        self.assertIn("own", shown)
+        self.assertNotIn("canary", shown + gw.log())
+        names = gw.tool("aigwctl", "--complete", "-c", gw.config, "provider",
+                        "get", "").stdout
+        self.assertEqual([n.split("\t")[0] for n in names.splitlines()],
+                         ["builtin", "own"])
+
+
 if __name__ == "__main__":
     unittest.main()
