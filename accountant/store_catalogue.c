@@ -139,6 +139,7 @@ void
 reload_apply(struct reload *reload)
 {
     struct store *store = reload->store;
+    manage_applied(reload->manages);
     if (reload->is_refused) { /* the master runs on with the old file */
         reload_end(reload);
         return;

@@ -19,6 +19,7 @@ struct manage {
     size_t count;
     store_done done; /* NULL: answered */
     void *context;
+    struct store_extra *extra; /* owned; goes into the same batch */
     struct manage *next;
 };
 
@@ -29,6 +30,8 @@ manage_free_all(struct manage *manages)
         struct manage *next = manages->next;
         for (size_t i = 0; i < manages->count; i++)
             managed_put(manages->edits[i].put);
+        if (manages->extra != NULL)
+            manages->extra->free(manages->extra);
         free(manages->edits);
         free(manages);
         manages = next;
@@ -71,7 +74,8 @@ store_manage(struct store *store, struct managed_edit *edits, size_t count,
     struct manage *manage = calloc(1, sizeof(*manage));
     if (manage == NULL)
         fatal("out of memory");
-    *manage = (struct manage){edits, count, done, context, NULL};
+    *manage = (struct manage){edits, count, done, context, NULL, NULL};
+    manage->extra = store_detach(store);
     *store->manages_end = manage;
     store->manages_end = &manage->next;
     configure_kick(store);
@@ -273,25 +277,40 @@ manage_take(struct store *store, struct managed_book *book,
     return taken;
 }
 
+static void
+stage_edit(const struct managed_edit *edit,
+           const struct crypto_secrets *secrets, struct ledger_batch *batch)
+{
+    const char *section = config_section_names[edit->section];
+    struct buf bytes;
+    if (edit->put == NULL) {
+        ledger_batch_delete_config(batch, section, edit->name);
+        return;
+    }
+    buf_init(&bytes, 0);
+    managed_encode(edit->put, secrets, &bytes);
+    if (!buf_ok(&bytes))
+        fatal("out of memory");
+    ledger_batch_config(batch, section, edit->name, buf_view(&bytes));
+    buf_fini(&bytes);
+}
+
 void
 manage_stage(const struct manage *manages, const struct crypto_secrets *secrets,
              struct ledger_batch *batch)
 {
-    struct buf bytes;
-    buf_init(&bytes, 0);
+    for (; manages != NULL; manages = manages->next) {
+        for (size_t i = 0; i < manages->count; i++)
+            stage_edit(&manages->edits[i], secrets, batch);
+        if (manages->extra != NULL)
+            manages->extra->stage(manages->extra, batch, 0, false);
+    }
+}
+
+void
+manage_applied(const struct manage *manages)
+{
     for (; manages != NULL; manages = manages->next)
-        for (size_t i = 0; i < manages->count; i++) {
-            const struct managed_edit *edit = &manages->edits[i];
-            const char *section = config_section_names[edit->section];
-            if (edit->put == NULL) {
-                ledger_batch_delete_config(batch, section, edit->name);
-                continue;
-            }
-            buf_reset(&bytes);
-            managed_encode(edit->put, secrets, &bytes);
-            if (!buf_ok(&bytes))
-                fatal("out of memory");
-            ledger_batch_config(batch, section, edit->name, buf_view(&bytes));
-        }
-    buf_fini(&bytes);
+        if (manages->extra != NULL && manages->extra->applied != NULL)
+            manages->extra->applied(manages->extra);
 }

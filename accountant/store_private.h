@@ -172,6 +172,8 @@ struct manage *manage_take(struct store *store, struct managed_book *book,
 void manage_stage(const struct manage *manages,
                   const struct crypto_secrets *secrets,
                   struct ledger_batch *batch);
+/* They are durable: what goes with them follows. */
+void manage_applied(const struct manage *manages);
 /* Each once. */
 void manage_answer_all(struct manage *manages, int error, const char *reason);
 void manage_free_all(struct manage *manages);

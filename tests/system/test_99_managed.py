@@ -267,6 +267,29 @@ class Others(ManagedCase):
         self.assertIn("is left out", gw.log())
 
 
+    def test_a_change_is_in_the_audit_log_and_made_once(self):
+        gw = self.start()
+        body = {"name": "m", "price_input": 1}
+        head = {"Authorization": "Bearer test-admin-token-1",
+                "Idempotency-Key": "one", "Content-Type": "application/json"}
+        answers = []
+        for _ in range(2):
+            status, _, text = gw.http("POST", "/admin/v1/models", body, head,
+                                      port=gw.admin_port)
+            self.assertEqual(status, 201, text)
+            answers.append(json.loads(text))
+            self.kill(gw, "accountant")
+        self.assertEqual(*answers)
+        self.ask(gw, "PATCH", "models/m", {"price_input": 2})
+        self.ask(gw, "DELETE", "models/none", status=404)
+        rows = self.ask(gw, "GET", "audit")["data"]
+        self.assertEqual([(r["operation"], r["object"], r["outcome"])
+                          for r in rows],
+                         [("model_delete", "none", "not_found"),
+                          ("model_update", "m", "ok"),
+                          ("model_create", "m", "ok")])
+
+
 class Prices(ManagedCase):
     LIST = {
         "sample_spec": {"input_cost_per_token": 0},
