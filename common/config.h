@@ -37,6 +37,20 @@ enum provider_kind {
 };
 enum durability { DURABILITY_FLUSH, DURABILITY_STRICT };
 enum webhook_fail { WEBHOOK_FAIL_OPEN, WEBHOOK_FAIL_CLOSED };
+enum data_policy { DATA_UNKNOWN, DATA_COLLECTS, DATA_RETAINS, DATA_ZERO };
+enum quantization {
+    QUANTIZATION_UNKNOWN,
+    QUANTIZATION_INT4,
+    QUANTIZATION_INT8,
+    QUANTIZATION_FP4,
+    QUANTIZATION_FP6,
+    QUANTIZATION_FP8,
+    QUANTIZATION_FP16,
+    QUANTIZATION_BF16,
+    QUANTIZATION_FP32,
+};
+/* Their words, in that order. */
+#define QUANTIZATION_WORDS "unknown|int4|int8|fp4|fp6|fp8|fp16|bf16|fp32"
 enum on_disconnect { ON_DISCONNECT_ABORT, ON_DISCONNECT_DRAIN };
 
 struct config_list { /* of NUL-terminated strings */
@@ -96,6 +110,7 @@ struct config_provider {
     char *ca_file, *proxy;
     bool verify, guarded;
     struct config_list pass_headers, drop_headers; /* names; `*` at an end */
+    enum data_policy data_policy;
     uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
         total_timeout_ms;
     unsigned fails; /* 0: never cools down */
@@ -134,6 +149,7 @@ struct config_endpoint {
     uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
         total_timeout_ms;     /* 0: the provider's */
     unsigned max_concurrency; /* 0: the model's */
+    enum quantization quantization;
     bool enabled;
 };
 /* A profile: settings for the calls that name it. */

@@ -189,6 +189,8 @@
       "no: the provider is not asked for this model") \
     O(endpoint, max_concurrency, max_concurrency, UINT, "calls", "0", 0, 1000000, RELOAD, \
       "calls of this model that the provider is sent at once, over all workers; 0: as the model has it") \
+    O(endpoint, quantization, quantization, ENUM, QUANTIZATION_WORDS, "unknown", 0, 0, RELOAD, \
+      "of the weights there, for calls that choose by it") \
     CONFIG_PRICE_OPTIONS(O, endpoint) \
     O(endpoint, connect_timeout, connect_timeout_ms, DURATION, "", "0ms", 0, CONFIG_HOUR, RELOAD, \
       "time to connect, TLS included; 0ms: the provider's") \

@@ -38,6 +38,8 @@
       "fields of clients' heads that it gets, as x-team or x-team-*, and no others; empty: all but credentials and what concerns the connection") \
     O(provider, drop_headers, drop_headers, LIST, "NAME", "", 0, 64, RELOAD, \
       "fields of clients' heads that it does not get, as x-team or x-team-*") \
+    O(provider, data_policy, data_policy, ENUM, "unknown|collects|retains|zero", "unknown", 0, 0, RELOAD, \
+      "what its contract says of prompts and answers: collects (it may use them), retains (it keeps them for a time), zero; calls that ask for more privacy pass it by") \
     O(provider, connect_timeout, connect_timeout_ms, DURATION, "", "5s", 10, CONFIG_HOUR, RELOAD, \
       "time to connect, TLS included") \
     O(provider, first_byte_timeout, first_byte_timeout_ms, DURATION, "", "120s", 10, CONFIG_DAY, RELOAD, \

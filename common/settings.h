@@ -39,6 +39,7 @@ enum setting_sort {
     SORT_THROUGHPUT,
     SORT_LATENCY,
 };
+enum setting_data_collection { DATA_ALLOW, DATA_DENY };
 enum setting_affinity { AFFINITY_OFF, AFFINITY_SESSION, AFFINITY_PREFIX };
 enum setting_backoff { BACKOFF_CONSTANT, BACKOFF_LINEAR, BACKOFF_EXPONENTIAL };
 enum setting_cache_scope { CACHE_OF_GROUP, CACHE_OF_KEY, CACHE_OF_GATEWAY };

@@ -71,6 +71,7 @@ struct catalogue_provider {
     uint32_t max_concurrency, max_queue; /* concurrency 0: no limit */
     uint64_t queue_timeout_ms;
     enum on_disconnect on_disconnect;
+    enum data_policy data_policy;
     /* Its own api_key among them, where it has one; count 0: that is all. */
     struct catalogue_credential *credentials;
     uint32_t credential_count;
@@ -91,6 +92,7 @@ struct catalogue_endpoint {
     uint32_t endpoint_idx; /* stats row */
     uint32_t price_version;
     uint32_t max_concurrency; /* 0: no limit */
+    enum quantization quantization;
     struct prices prices;
     struct call_timeouts timeouts;
 };

@@ -185,6 +185,7 @@ add_provider(struct build *b, unsigned i)
     p->max_queue = c->max_queue;
     p->queue_timeout_ms = c->queue_timeout_ms;
     p->on_disconnect = c->on_disconnect;
+    p->data_policy = c->kind == PROVIDER_BUILTIN ? DATA_ZERO : c->data_policy;
     for (unsigned n = 0; n < c->speaks.count; n++)
         p->speaks |= provider_api_find(c->speaks.items[n]);
     for (unsigned n = 0; n < c->quirks.count; n++)

@@ -74,6 +74,8 @@ complete_model(struct catalogue *catalogue, struct catalogue_model *model,
         set_timeouts(endpoint, c, &provider->timeouts);
         endpoint->prices = model->prices;
         endpoint->price_version = model->price_version;
+        endpoint->quantization =
+            c == NULL ? QUANTIZATION_UNKNOWN : c->quantization;
         endpoint->max_concurrency = c != NULL && c->max_concurrency != 0
                                         ? c->max_concurrency
                                         : model->max_concurrency;

@@ -89,6 +89,7 @@ put_provider(struct buf *out, const struct catalogue_provider *p)
     put_u64(out, p->max_queue);
     put_u64(out, p->queue_timeout_ms);
     put_u64(out, p->on_disconnect);
+    put_u64(out, p->data_policy);
     put_credentials(out, p);
 }
 
@@ -113,6 +114,7 @@ put_model(struct buf *out, const struct catalogue_model *m)
         put_u64(out, m->endpoints[i].endpoint_idx);
         put_u64(out, m->endpoints[i].price_version);
         put_u64(out, m->endpoints[i].max_concurrency);
+        put_u64(out, m->endpoints[i].quantization);
         buf_append(out, &m->endpoints[i].prices, sizeof(m->prices));
         buf_append(out, &m->endpoints[i].timeouts,
                    sizeof(m->endpoints[i].timeouts));
@@ -310,6 +312,7 @@ get_provider(struct reader *r, struct catalogue_provider *p)
     p->max_queue = get_below(r, UINT64_C(1) << 32);
     p->queue_timeout_ms = get_u64(r);
     p->on_disconnect = (enum on_disconnect)get_below(r, 256);
+    p->data_policy = (enum data_policy)get_below(r, DATA_ZERO + 1);
     get_credentials(r, p);
 }
 
@@ -334,6 +337,8 @@ get_model(struct reader *r, struct catalogue_model *m, uint32_t providers)
         m->endpoints[i].endpoint_idx = get_below(r, COUNT_MAX);
         m->endpoints[i].price_version = get_below(r, UINT64_C(1) << 32);
         m->endpoints[i].max_concurrency = get_below(r, UINT64_C(1) << 32);
+        m->endpoints[i].quantization =
+            (enum quantization)get_below(r, QUANTIZATION_FP32 + 1);
         get_bytes(r, &m->endpoints[i].prices, sizeof(m->prices));
         get_bytes(r, &m->endpoints[i].timeouts,
                   sizeof(m->endpoints[i].timeouts));

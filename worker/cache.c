@@ -123,7 +123,8 @@ static void
 add_choice(const struct request *request, uint64_t out[2])
 {
     static const enum setting words[] = {SETTING_ROUTE, SETTING_ALLOW_FALLBACKS,
-                                         SETTING_BYOK_FALLBACK};
+                                         SETTING_BYOK_FALLBACK,
+                                         SETTING_DATA_COLLECTION, SETTING_ZDR};
     const struct settings *settings = request->settings;
     const uint8_t *seed = request->worker->heritage->secrets->hash_seed;
     struct {

@@ -76,6 +76,19 @@ asked_failed(const struct canon_request *asked, struct fault *fault)
     return -1;
 }
 
+/* The call wants all that it says to be obeyed (require_parameters). */
+static int
+refuse_loss(const struct canon_request *asked, struct fault *fault)
+{
+    fault_set(fault, 404, "invalid_request_error", "no_provider",
+              asked->dropped[0],
+              "No endpoints found that can handle the requested parameters: "
+              "the provider of this model takes no `%s`",
+              asked->dropped[0]);
+    fault->no_retry = true;
+    return -1;
+}
+
 /* ---- the request ---- */
 
 int
@@ -127,6 +140,8 @@ relay_translate_request(struct request *request, uint32_t quirks,
         return -1;
     if (!buf_ok(&translation->body))
         return no_memory(fault);
+    if (request->plan.is_strict && asked->dropped_count > 0)
+        return refuse_loss(asked, fault);
     if (!hold_body(request, buf_len(&translation->body)))
         return no_room(fault);
     relay_translate_stream(request);

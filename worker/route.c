@@ -260,6 +260,17 @@ refuse_empty_plan(const struct request *request, struct fault *fault)
         fault->no_retry = true;
         return -1;
     }
+    if (setting_of(request, SETTING_ZDR) != 0 ||
+        setting_of(request, SETTING_DATA_COLLECTION) != DATA_ALLOW) {
+        fault_set(fault, 404, "invalid_request_error", "no_provider",
+                  "provider",
+                  "No endpoints found matching your data policy: none of the "
+                  "providers of the model `%.200s` that may be asked is known "
+                  "to keep so little (data_policy)",
+                  request->call.model);
+        fault->no_retry = true;
+        return -1;
+    }
     fault_set(fault, 404, "invalid_request_error", "no_provider", "provider",
               "No allowed providers are available for the selected model "
               "`%.200s`: its providers are switched off, or the settings and "

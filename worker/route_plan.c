@@ -72,6 +72,18 @@ is_allowed(const struct request *request, uint32_t provider_idx)
            s->lists[SETTINGS_ORDER].count == 0;
 }
 
+/* What the provider does with what it is told: as far as the operator has said. */
+static bool
+is_private_enough(const struct settings *settings,
+                  const struct catalogue_provider *provider)
+{
+    if (settings->values[SETTING_ZDR] != 0 &&
+        provider->data_policy != DATA_ZERO)
+        return false;
+    return settings->values[SETTING_DATA_COLLECTION] == DATA_ALLOW ||
+           provider->data_policy >= DATA_RETAINS;
+}
+
 static bool
 costs_more(int64_t price, int64_t most)
 {
@@ -279,6 +291,9 @@ add_draft(struct drafting *d, unsigned model, unsigned endpoint)
         &request->catalogue->providers[e->provider];
     if (!p->enabled || (m->only >= 0 && (uint32_t)m->only != e->provider) ||
         !is_allowed(request, p->provider_idx) ||
+        !is_private_enough(request->settings, p) ||
+        (d->wishes != NULL && d->wishes->quantizations != 0 &&
+         (d->wishes->quantizations >> e->quantization & 1) == 0) ||
         is_too_dear(d->wishes, &e->prices))
         return;
     struct route_candidate item = {.model = (uint8_t)model,
@@ -410,6 +425,7 @@ is_plain(const struct request *request, const struct route_wishes *wishes)
                    ->providers[plan->models[0].model->endpoints[0].provider]
                    .credential_count == 0 &&
            s->values[SETTING_ROUTE] == ROUTE_DEFAULT &&
+           (s->values[SETTING_DATA_COLLECTION] | s->values[SETTING_ZDR]) == 0 &&
            (s->set &
             (UINT64_C(1) << SETTING_ONLY | UINT64_C(1) << SETTING_IGNORE)) == 0;
 }
@@ -419,6 +435,7 @@ route_plan_make(struct request *request, const struct route_wishes *wishes)
 {
     struct route_plan *plan = &request->plan;
     plan->next = 0;
+    plan->is_strict = wishes != NULL && wishes->is_strict;
     if (is_plain(request, wishes)) {
         const struct catalogue_endpoint *e =
             &plan->models[0].model->endpoints[0];

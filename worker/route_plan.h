@@ -46,6 +46,7 @@ struct route_candidate {
 struct route_plan {
     uint8_t model_count, count;
     uint8_t next;   /* the candidate to be asked next */
+    bool is_strict; /* none may have to leave out what the call says */
     uint64_t tried; /* credentials of the candidate that is being asked */
     struct route_model models[ROUTE_MODELS_MAX];
     struct route_candidate items[ROUTE_CANDIDATES_MAX];
@@ -56,8 +57,10 @@ struct route_plan {
 
 /* The OpenRouter `provider` object, as far as it is no setting. */
 struct route_wishes {
-    struct settings layer; /* order, only, ignore, allow_fallbacks, sort */
-    bool is_mixed;         /* partition: models are sorted together */
+    struct settings layer;  /* order, only, ignore, allow_fallbacks, sort */
+    bool is_mixed;          /* partition: models are sorted together */
+    bool is_strict;         /* require_parameters */
+    uint32_t quantizations; /* a bit for each; 0: any */
     /* Pico-currency per token and unit, MONEY_UNSET: any. */
     int64_t max_prompt, max_completion, max_request, max_image;
     uint64_t min_tokens_per_1000s, max_latency_ms; /* 0: any */

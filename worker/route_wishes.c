@@ -22,6 +22,10 @@ enum wish {
     WISH_MAX_PRICE,
     WISH_MIN_THROUGHPUT,
     WISH_MAX_LATENCY,
+    WISH_REQUIRE_PARAMETERS,
+    WISH_DATA_COLLECTION,
+    WISH_ZDR,
+    WISH_QUANTIZATIONS,
     WISHES,
 };
 static const struct str wish_names[WISHES] = {
@@ -33,6 +37,10 @@ static const struct str wish_names[WISHES] = {
     STR_LIT("max_price"),
     STR_LIT("preferred_min_throughput"),
     STR_LIT("preferred_max_latency"),
+    STR_LIT("require_parameters"),
+    STR_LIT("data_collection"),
+    STR_LIT("zdr"),
+    STR_LIT("quantizations"),
 };
 
 static int
@@ -190,6 +198,60 @@ read_bool(struct str value, const char *member, bool *out, struct fault *fault)
                                        : refuse(fault, member, "true or false");
 }
 
+/* Only stricter than what the settings of key, group and server say. */
+static int
+read_privacy(struct str collection, struct str zdr, struct settings *layer,
+             struct fault *fault)
+{
+    bool zero = false;
+    if (read_bool(zdr, "zdr", &zero, fault) < 0)
+        return -1;
+    if (zero)
+        set_value(layer, SETTING_ZDR, 1);
+    if (is_absent(collection))
+        return 0;
+    if (collection.ptr[0] == '"' &&
+        json_string_equals(collection, STR_LIT("deny")))
+        set_value(layer, SETTING_DATA_COLLECTION, DATA_DENY);
+    else if (collection.ptr[0] != '"' ||
+             !json_string_equals(collection, STR_LIT("allow")))
+        return refuse(fault, "data_collection", "allow or deny");
+    return 0;
+}
+
+static uint32_t
+quantization_bit(struct str text)
+{
+    const char *words = QUANTIZATION_WORDS;
+    for (uint32_t bit = 1; *words != '\0'; bit <<= 1) {
+        size_t len = strcspn(words, "|");
+        if (json_string_equals(text, str_make(words, len)))
+            return bit;
+        words += len + (words[len] == '|');
+    }
+    return 0;
+}
+
+static int
+read_quantizations(struct str value, uint32_t *bits, struct fault *fault)
+{
+    struct json_reader reader;
+    struct json_token token;
+    if (is_absent(value))
+        return 0;
+    json_reader_init(&reader, value);
+    bool good = json_next(&reader, &token) == JSON_ARRAY;
+    while (good && json_next(&reader, &token) == JSON_STRING) {
+        uint32_t bit = quantization_bit(token.span);
+        good = bit != 0;
+        *bits |= bit;
+    }
+    return good && token.type == JSON_ARRAY_END
+               ? 0
+               : refuse(fault, "quantizations",
+                        "a list of " QUANTIZATION_WORDS);
+}
+
 int
 route_wishes_read(struct str object, const struct catalogue *catalogue,
                   struct route_wishes *wishes, struct fault *fault)
@@ -218,7 +280,12 @@ route_wishes_read(struct str object, const struct catalogue *catalogue,
         read_preferred(v[WISH_MIN_THROUGHPUT], "preferred_min_throughput",
                        &wishes->min_tokens_per_1000s, fault) ||
         read_preferred(v[WISH_MAX_LATENCY], "preferred_max_latency",
-                       &wishes->max_latency_ms, fault))
+                       &wishes->max_latency_ms, fault) ||
+        read_bool(v[WISH_REQUIRE_PARAMETERS], "require_parameters",
+                  &wishes->is_strict, fault) ||
+        read_privacy(v[WISH_DATA_COLLECTION], v[WISH_ZDR], layer, fault) ||
+        read_quantizations(v[WISH_QUANTIZATIONS], &wishes->quantizations,
+                           fault))
         return -1;
     if (!is_absent(v[WISH_ALLOW_FALLBACKS]))
         set_value(layer, SETTING_ALLOW_FALLBACKS, fallbacks);

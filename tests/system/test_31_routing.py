@@ -11,6 +11,8 @@ from mock_provider import MockProvider
 
 NAMES = ("alpha", "beta", "gamma")
 PRICES = {"alpha": 3, "beta": 1, "gamma": 2}
+POLICIES = {"alpha": "unknown", "beta": "retains", "gamma": "zero"}
+WEIGHTS = {"alpha": "fp8", "beta": "bf16", "gamma": "unknown"}
 
 
 class Scripted:
@@ -71,10 +73,11 @@ class RoutingCase(GatewayCase):
             cls.servers.append(server)
             extra += ("[provider.%s]\nkind = openai\nbase_url = %s\n"
                       "models = m1, m2\nfails = 0\ncooldown = 10ms\n"
-                      "cooldown_max = 10ms\n"
+                      "cooldown_max = 10ms\ndata_policy = %s\n"
                       "[endpoint.%s/m1]\nprice_input = %d\nprice_output = %d\n"
-                      % (name, server.base_url, name, PRICES[name],
-                         PRICES[name]))
+                      "quantization = %s\n"
+                      % (name, server.base_url, POLICIES[name], name,
+                         PRICES[name], PRICES[name], WEIGHTS[name]))
         extra += """
 [provider.solo]
 kind = openai
@@ -89,12 +92,19 @@ providers = gamma
 [model.m3]
 providers = alpha, beta
 alias = m3:floor
+[provider.foreign]
+kind = anthropic
+base_url = %s
+models = m4
+fails = 0
+[model.m4]
+providers = foreign, beta
 [gateway.cheap]
 sort = price
 [gateway.fixed]
 route = provider
 providers = gamma, alpha
-""" % cls.servers[0].base_url
+""" % (cls.servers[0].base_url, cls.servers[0].base_url.replace("/v1", ""))
         cls.gw = Gateway(extra=extra, models=(), workers=1).start()
         cls.key = cls.gw.create_key("k")
 
@@ -181,7 +191,15 @@ class Routing(RoutingCase):
                 ({"max_price": {"prompt": 2}}, ["beta", "gamma"]),
                 ({"max_price": {"prompt": "1.5", "completion": "1"}}, ["beta"]),
                 ({"data_collection": "deny", "order": None},
-                 ["alpha", "beta", "gamma"])):
+                 ["beta", "gamma"]),
+                ({"data_collection": "allow", "zdr": False},
+                 ["alpha", "beta", "gamma"]),
+                ({"zdr": True}, ["gamma"]),
+                ({"quantizations": ["fp8", "bf16"]}, ["alpha", "beta"]),
+                ({"quantizations": ["bf16", "unknown"], "sort": "price"},
+                 ["beta", "gamma"]),
+                ({"quantizations": []}, ["alpha", "beta", "gamma"]),
+                ({"require_parameters": True}, ["alpha", "beta", "gamma"])):
             with self.subTest(members=members):
                 self.assertEqual(self.order(provider=members), asked)
 
@@ -194,9 +212,47 @@ class Routing(RoutingCase):
             self.assertEqual(headers["x-should-retry"], "false")
         self.assertEqual(self.calls, [])
 
+    def test_privacy_is_asked_for_by_key_and_call_and_never_loosened(self):
+        self.set("key", "k", zdr=True)
+        self.assertEqual(self.order(), ["gamma"])
+        self.assertEqual(self.order(provider={"zdr": False}), ["gamma"])
+        status, _, body = self.ask(model="other")
+        self.assertEqual(status, 404, body)
+        self.assertIn("matching your data policy", body.decode())
+        self.set("key", "k", zdr=None, data_collection="deny")
+        self.assertEqual(self.order(provider={"data_collection": "allow"}),
+                         ["beta", "gamma"])
+        self.assertEqual(self.ask(model="builtin/echo")[0], 200)
+        self.set("key", "k", data_collection=None)
+
+    def test_parameters_that_one_would_lose(self):
+        """The first provider speaks another dialect, which has no seed."""
+        for members, asked in (
+                ({"seed": 7}, ["alpha", "beta"]),
+                ({"seed": 7, "provider": {"require_parameters": False}},
+                 ["alpha", "beta"]),
+                ({"seed": 7, "provider": {"require_parameters": True}},
+                 ["beta"]),
+                ({"provider": {"require_parameters": True}},
+                 ["alpha", "beta"])):
+            with self.subTest(members=members):
+                self.mocks["alpha"].script.append("500")
+                status, _, body = self.ask(model="m4", **members)
+                self.assertEqual((status, self.calls), (200, asked), body)
+                self.forget()
+        status, _, body = self.ask(model="m4", seed=7, provider={
+            "require_parameters": True, "only": ["foreign"]})
+        self.assertEqual(status, 404, body)
+        self.assertIn("requested parameters", body.decode())
+        self.assertEqual(self.calls, [])
+
     def test_wishes_that_are_none(self):
         for members in ({"order": "alpha"}, {"sort": "speed"}, {"only": [1]},
-                        {"max_price": 3}, {"allow_fallbacks": "no"}):
+                        {"max_price": 3}, {"allow_fallbacks": "no"},
+                        {"zdr": "yes"}, {"data_collection": True},
+                        {"data_collection": "perhaps"},
+                        {"quantizations": "fp8"}, {"quantizations": ["fp9"]},
+                        {"quantizations": [8]}, {"require_parameters": 1}):
             status, _, body = self.ask(provider=members)
             self.assertEqual(status, 400, body)
         self.assertEqual(self.ask(provider=[])[0], 400)

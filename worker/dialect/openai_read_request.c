@@ -335,6 +335,15 @@ is_default(unsigned field, struct str value)
     }
 }
 
+/* The gateway's route has taken it. */
+static int
+obeyed_here(struct openai_reading *reading, struct str value)
+{
+    (void)reading;
+    (void)value;
+    return 0;
+}
+
 static const struct {
     struct str name;
     read_member read; /* NULL: a field, as it stands */
@@ -385,6 +394,9 @@ static const struct {
     {STR_LIT("input"), openai_read_inputs, 0},
     {STR_LIT("dimensions"), NULL, CANON_FIELD_DIMENSIONS},
     {STR_LIT("encoding_format"), NULL, CANON_FIELD_ENCODING},
+    {STR_LIT("models"), obeyed_here, 0},
+    {STR_LIT("provider"), obeyed_here, 0},
+    {STR_LIT("session_id"), obeyed_here, 0},
     // clang-format on
 };
 
