@@ -83,6 +83,7 @@ int run_config_set(struct ctl *ctl);
 int run_config_enable(struct ctl *ctl);
 int run_config_disable(struct ctl *ctl);
 int run_config_delete(struct ctl *ctl);
+int run_provider_test(struct ctl *ctl); /* aigwctl_provider_test.c */
 /* aigwctl_price.c */
 int run_price_list(struct ctl *ctl);
 int run_price_history(struct ctl *ctl);

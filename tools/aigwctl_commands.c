@@ -245,6 +245,10 @@ const struct command ctl_commands[] = {
      "send calls to it again", NULL},
     {"provider disable", "<part>", "", run_config_disable,
      "send it nothing from the next call on", NULL},
+    {"provider test", "<part>", "model", run_provider_test,
+     "make a small call to a provider, as a client would; exit status 1 when it "
+     "fails",
+     "provider test own --model m1"},
     {"provider delete", "<part>", "yes", run_config_delete,
      "delete a provider that management made", NULL},
     {"credential list", "", "page page-size", run_config_list,

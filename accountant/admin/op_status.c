@@ -114,6 +114,17 @@ accountant_to_json(struct json_writer *json, const struct shm_header *header,
 }
 
 static void
+list_to_json(struct json_writer *json, const char *name,
+             const struct config_list *list)
+{
+    json_key(json, name);
+    json_array_begin(json);
+    for (unsigned i = 0; i < list->count; i++)
+        json_cstring(json, list->items[i]);
+    json_array_end(json);
+}
+
+static void
 config_to_json(struct json_writer *json, const struct shm_header *header,
                const struct config *config, const struct store_master *master)
 {
@@ -123,6 +134,8 @@ config_to_json(struct json_writer *json, const struct shm_header *header,
     json_key(json, "path");
     json_cstring(json, config->path);
     key_u64(json, "generation", shm_load(&header->config_generation));
+    list_to_json(json, "listen", &config->server.listen);
+    list_to_json(json, "tls_listen", &config->server.tls_listen);
     json_key(json, "last_reload");
     json_cstring(json, refused ? "refused" : "ok");
     json_key(json, "reason");

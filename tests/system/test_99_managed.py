@@ -498,5 +498,29 @@ class CommandLine(ManagedCase):
                          ["builtin", "own"])
 
 
+    def test_a_provider_is_tried_as_a_client_would(self):
+        mock = self.mock()
+        gw = self.start()
+        self.provider(gw, "own", mock.base_url)
+        self.provider(gw, "gone", "http://127.0.0.1:9/v1", models=["*"])
+        keys = gw.ctl("key", "list")
+        report = gw.ctl("provider", "test", "own")
+        self.assertEqual((report["ok"], report["status"], report["model"]),
+                         (True, 200, "own/x1"))
+        self.assertTrue(report["answer"])
+        self.assertEqual(len(mock.requests), 1)
+        self.assertTrue(gw.ctl("provider", "test", "builtin")["ok"])
+        done = gw.ctl("provider", "test", "gone", "--model", "x", ok=False)
+        report = json.loads(done.stdout)["data"]
+        self.assertEqual((done.returncode, report["ok"]), (1, False))
+        self.assertGreaterEqual(report["status"], 500)
+        self.assertIn("error", report)
+        self.assertEqual(
+            gw.ctl("provider", "test", "gone", ok=False).returncode, 2)
+        self.assertEqual(
+            gw.ctl("provider", "test", "none", ok=False).returncode, 1)
+        self.assertEqual(gw.ctl("key", "list"), keys) # none is left behind
+
+
 if __name__ == "__main__":
     unittest.main()
