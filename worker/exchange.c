@@ -256,6 +256,7 @@ exchange_start(struct worker *worker, const struct exchange_request *request,
                                      request->unix_path);
     if (exchange->place == NULL)
         goto fail;
+    exchange->fresh_only = request->fresh;
     exchange_attempt(exchange);
     return exchange;
 fail:

@@ -49,6 +49,9 @@ struct exchange_request {
     const struct iovec *pieces; /* head and body; alive until `end` */
     int piece_count;
     bool is_head; /* HEAD: the answer has no body */
+    bool
+        fresh; /* on a new connection, so it is sent once: the provider is known
+                   * to fail, and what the pool has may be as dead */
     /* How long the answer's head may take, all in all, where that is less than
      * the provider's own limits; 0: as those say. */
     uint32_t first_byte_ms;

@@ -273,6 +273,7 @@ health_may_send(struct worker *worker,
     if (verdict == HEALTH_COOLING)
         return verdict;
     health_send_anyway(worker, provider, endpoint_idx, credential, attempt);
+    attempt->doubted = shm_load(&words.endpoint->run) != 0;
     if (verdict == HEALTH_PROBE &&
         !claim(worker, provider, &words, now_ms, attempt)) {
         attempt->provider = NULL;

@@ -27,6 +27,7 @@ struct health_attempt {
     uint8_t credential; /* of the provider's, < HEALTH_CREDENTIALS */
     bool has_head;
     bool is_check; /* health_check.c's: counted nowhere */
+    bool doubted;  /* the endpoint failed last, as far as is known */
     uint64_t started_ms;
     struct breaker_ticket endpoint_ticket, credential_ticket;
 };

@@ -192,6 +192,7 @@ send_once(struct request *request, struct fault *fault)
     retry_note_call(request);
     out.timeouts = &request->served->timeouts;
     out.first_byte_ms = first_byte_ms(request);
+    out.fresh = request->health.doubted;
     out.pieces = request->upstream_pieces;
     out.piece_count = request->upstream_piece_count;
     request->exchange =

@@ -110,6 +110,51 @@ class Death(HealthCase):
         self.assertLessEqual(failed, len(bad))
         self.gw.verify()
 
+    def test_behind_a_known_failure_each_worker_sends_three_and_each_once(self):
+        """Counted exactly: all that is sent waits at the provider, so nothing
+        but the first failure is known. Connections of before are there to be
+        used, and every one of them closes without an answer."""
+        self.start("fails = 100")
+        gate, sent, outcomes = asyncio.Event(), [], []
+
+        async def held(method, path, headers, body, writer):
+            sent.append(time.monotonic())
+            if outcomes:
+                await gate.wait()
+            return False # closes it
+
+        async def one():
+            connection = Connection(self.gw.port)
+            outcomes.append(await connection.call(
+                self.key, chat(tokens=2, model="m", delay_ms=50)))
+            connection.close()
+
+        async def story():
+            await asyncio.gather(*(one() for _ in range(60)))
+            self.assertEqual({o.status for o in outcomes}, {200})
+            outcomes.clear()
+            self.a.mock.handler = held
+            await one()
+            self.assertEqual(outcomes[0].status, 200)
+            first = len(sent) # twice where it met a connection of before
+            tasks = [asyncio.create_task(one()) for _ in range(60)]
+            # Each is answered by the other one, or waits at this one.
+            await self.until(lambda: len(outcomes) + len(sent) - first >= 61,
+                             "all are somewhere")
+            waiting = len(sent)
+            self.a.mock.loop.call_soon_threadsafe(gate.set)
+            await asyncio.gather(*tasks)
+            return first, waiting
+        first, waiting = asyncio.run(story())
+        self.assertEqual({o.status for o in outcomes}, {200})
+        self.assertEqual(len(sent), waiting, "one was sent twice")
+        # A run is watched for its first second; what came later is another rule.
+        soon = sum(t < sent[0] + 0.9 for t in sent[first:])
+        print("%d behind the first failure, %d of them soon" %
+              (waiting - first, soon), flush=True)
+        self.assertLessEqual(soon, SUSPECT_CALLS * WORKERS)
+        self.assertGreater(waiting, first)
+
     def test_a_probe_whose_worker_dies_keeps_nobody_from_trying_again(self):
         self.start("cooldown = 300ms\ncooldown_max = 300ms")
         self.a.mode = "500"
