@@ -293,6 +293,7 @@ flush_make(struct store *store)
     if (flush->batch == NULL ||
         drain_take(&store->drain, STORE_FLUSH_BYTES, &flush->drained) < 0)
         fatal("out of memory");
+    ledger_batch_rows_follow(flush->batch);
     return flush;
 }
 

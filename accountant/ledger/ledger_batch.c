@@ -4,7 +4,7 @@
  *   op1 ('p' put, 'd' delete) | key length | key | value length | value
  *
  * and become LevelDB's batch when it is written; rows, which only the writer
- * thread adds, go straight into one for each day.
+ * thread adds, are gathered by day and become pages then.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "accountant/ledger/ledger_batch.h"
@@ -30,13 +30,21 @@ ledger_batch_create(void)
 }
 
 void
+ledger_batch_rows_follow(struct ledger_batch *batch)
+{
+    batch->follows = true;
+}
+
+void
 ledger_batch_forget_rows(struct ledger_batch *batch)
 {
     for (size_t i = 0; i < batch->day_count; i++)
-        leveldb_writebatch_destroy(batch->days[i].rows);
+        ledger_pendings_fini(&batch->days[i].rows);
     free(batch->days);
+    free(batch->rings);
     batch->days = NULL;
-    batch->day_count = 0;
+    batch->rings = NULL;
+    batch->day_count = batch->ring_count = 0;
     batch->oldest_ms = INT64_MAX;
     ledger_sums_fini(&batch->dropped);
 }

@@ -84,6 +84,10 @@ int ledger_batch_row(struct ledger_batch *batch, struct ledger *ledger,
                      const struct ledger_row *row,
                      struct buf *error) MUST_CHECK;
 
+/* The rows of each ring are all that it had behind the rows of the batch before,
+ * so that only the first and the last of its pages may be there already. Of
+ * others, each page is looked for. */
+void ledger_batch_rows_follow(struct ledger_batch *batch);
 /* Rows that were added are forgotten (their effects in the main part will be
  * written over by adding them again). */
 void ledger_batch_forget_rows(struct ledger_batch *batch);

@@ -4,9 +4,8 @@
  *
  * A start with a new segment must find the rows which were written but never
  * booked, without reading all. So the main database says, ahead of the rows,
- * from when on they may be (LEDGER_META_UNBOOKED). Nothing but rows stands in a
- * day's database: they come in the order of their keys, so that LevelDB never
- * has to merge what it has written.
+ * from when on they may be (LEDGER_META_UNBOOKED). Pages come nearly in the order
+ * of their keys, so that LevelDB hardly has to merge what it has written.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
@@ -29,9 +28,47 @@ find_day(struct ledger_batch *batch, int64_t number)
         return NULL;
     batch->days = more;
     struct batch_day *day = &more[batch->day_count++];
-    *day =
-        (struct batch_day){.day = number, .rows = leveldb_writebatch_create()};
+    *day = (struct batch_day){.day = number};
     return day;
+}
+
+/* 0 or -ENOMEM. */
+static int
+see_ring(struct ledger_batch *batch, const struct ledger_row *row)
+{
+    uint64_t window = row->position / LEDGER_PAGE_WINDOW;
+    for (size_t i = batch->ring_count; i > 0; i--) {
+        struct batch_ring *ring = &batch->rings[i - 1];
+        if (ring->column != row->column || ring->epoch != row->epoch)
+            continue;
+        if (window < ring->first)
+            ring->first = window;
+        if (window > ring->last)
+            ring->last = window;
+        return 0;
+    }
+    struct batch_ring *more =
+        realloc(batch->rings, (batch->ring_count + 1) * sizeof(*more));
+    if (more == NULL)
+        return -ENOMEM;
+    batch->rings = more;
+    more[batch->ring_count++] =
+        (struct batch_ring){row->epoch, window, window, row->column};
+    return 0;
+}
+
+static bool
+may_be_there(const struct ledger_page_id *page, const void *context)
+{
+    const struct ledger_batch *batch = context;
+    if (!batch->follows)
+        return true;
+    for (size_t i = 0; i < batch->ring_count; i++) {
+        const struct batch_ring *ring = &batch->rings[i];
+        if (ring->column == page->column && ring->epoch == page->epoch)
+            return page->window == ring->first || page->window == ring->last;
+    }
+    return true;
 }
 
 static int
@@ -76,18 +113,11 @@ ledger_batch_row(struct ledger_batch *batch, struct ledger *ledger,
         return rc;
     }
     struct batch_day *day = find_day(batch, number);
-    if (day == NULL) {
+    if (day == NULL || see_ring(batch, row) < 0 ||
+        ledger_pendings_add(&day->rows, row) < 0) {
         batch->failed = true;
         return -ENOMEM;
     }
-    struct ledger_key key;
-    ledger_key_row(&key, row);
-    buf_reset(&batch->value);
-    ledger_row_encode(row, &batch->value);
-    if (!buf_ok(&batch->value))
-        return -ENOMEM;
-    leveldb_writebatch_put(day->rows, (const char *)key.bytes, key.len,
-                           buf_ptr(&batch->value), buf_len(&batch->value));
     if (row->ended_ms < batch->oldest_ms)
         batch->oldest_ms = row->ended_ms;
     return 0;
@@ -192,9 +222,24 @@ count_write(struct ledger *ledger, int64_t day, bool begins)
     return rc;
 }
 
+/* One batch of LevelDB's: all of a page and its owners, or neither. */
 static int
-write_day(struct ledger *ledger, const struct batch_day *batch_day,
-          struct buf *error)
+write_pages(struct ledger_batch *batch, struct ledger *ledger,
+            struct ledger_pendings *rows, leveldb_t *db, struct buf *error)
+{
+    leveldb_writebatch_t *pages = leveldb_writebatch_create();
+    int rc = ledger_pendings_write(rows, ledger, db, may_be_there, batch, pages,
+                                   error);
+    if (rc == 0)
+        rc = write_converted(db, ledger->sync, pages, "while writing log rows",
+                             error);
+    leveldb_writebatch_destroy(pages);
+    return rc;
+}
+
+static int
+write_day(struct ledger_batch *batch, struct ledger *ledger,
+          struct batch_day *batch_day, struct buf *error)
 {
     struct ledger_day *day;
     int rc = count_write(ledger, batch_day->day, true);
@@ -203,8 +248,7 @@ write_day(struct ledger *ledger, const struct batch_day *batch_day,
     rc = ledger_day_get(ledger, batch_day->day, true, &day, error);
     if (rc < 0)
         return rc;
-    rc = write_converted(day->db, ledger->sync, batch_day->rows,
-                         "while writing log rows", error);
+    rc = write_pages(batch, ledger, &batch_day->rows, day->db, error);
     ledger_day_put(ledger, day);
     if (rc == 0)
         rc = count_write(ledger, batch_day->day, false);
@@ -225,7 +269,7 @@ write_all(struct ledger_batch *batch, struct ledger *ledger, struct buf *error)
     int rc = announce_rows(batch, ledger, error);
     for (size_t i = 0; i < batch->day_count && rc == 0; i++) {
         crash_point("F3");
-        rc = write_day(ledger, &batch->days[i], error);
+        rc = write_day(batch, ledger, &batch->days[i], error);
     }
     if (rc < 0)
         return rc;

@@ -121,9 +121,13 @@ int ledger_day_add_dropped(int64_t **dropped, size_t *count,
 
 /* ---- ledger_row_value.c ---- */
 void ledger_row_encode(const struct ledger_row *row, struct buf *out);
-/* Identity from the key. False: not a row. */
+/* All but its identity. False: not a row. */
+bool ledger_row_decode_body(struct str body, struct ledger_row *row);
+/* Identity from the key of ledger_key_row(). False: not a row. */
 bool ledger_row_decode(struct str key, struct str value,
                        struct ledger_row *row);
+/* Whose it is, without reading all of it. */
+bool ledger_row_owners(struct str body, uint64_t *key_id, uint64_t *group_id);
 /* Whether the effect of a row is in the snapshot's totals. */
 bool ledger_row_is_booked(const struct ledger_snapshot *snapshot,
                           const struct ledger_row *row);

@@ -21,7 +21,8 @@
  *     'D' kind id8                           sums of dropped rows
  *
  *   database of a day (days since 1970-01-01 UTC of ended_ms)
- *     'r' ended8 epoch8 column4 position8    log row
+ *     'r' second8 epoch8 column4 window8     page of log rows (ledger_page.h)
+ *     'i' as its page                        keys and groups in that page
  *     'p' request_id16                       bodies of a call (no books)
  *
  * kind: 'k' or 'g' (enum ledger_kind).
@@ -58,6 +59,8 @@ void ledger_key_config(struct ledger_key *key, const char *section,
 void ledger_key_position(struct ledger_key *key, uint64_t epoch,
                          uint32_t column);
 void ledger_key_usage(struct ledger_key *key, const struct ledger_usage *usage);
+/* 'r' ended8 epoch8 column4 position8: which row it is, and its place in the
+ * order of the log; in exports and cursors. */
 void ledger_key_row(struct ledger_key *key, const struct ledger_row *row);
 
 /* Reading: false when the bytes are no such key. */

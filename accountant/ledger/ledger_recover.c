@@ -11,6 +11,7 @@
 #include "accountant/ledger/codec.h"
 #include "accountant/ledger/crash_point.h"
 #include "accountant/ledger/ledger_internal.h"
+#include "accountant/ledger/ledger_page.h"
 #include "accountant/ledger/ledger_rollup.h"
 #include "accountant/ledger/ledger_sums.h"
 #include "accountant/ledger/ledger_value.h"
@@ -41,6 +42,13 @@ book_row(struct recover *r, struct ledger_row *row)
     return rc;
 }
 
+static int
+book_unbooked(struct ledger_row *row, void *context)
+{
+    struct recover *r = context;
+    return ledger_row_is_booked(r->snapshot, row) ? 0 : book_row(r, row);
+}
+
 /* Those that are not booked, of the time in which they may be. */
 static int
 book_day(struct recover *r, leveldb_t *db)
@@ -49,17 +57,14 @@ book_day(struct recover *r, leveldb_t *db)
     struct ledger_key from;
     int rc = 0;
     ledger_key_begin(&from, 'r');
-    ledger_key_u64(&from, (uint64_t)r->ledger->unbooked_from_ms);
+    ledger_key_u64(&from,
+                   (uint64_t)ledger_page_second(r->ledger->unbooked_from_ms));
     leveldb_iter_seek(it, (const char *)from.bytes, from.len);
     for (; leveldb_iter_valid(it) && rc == 0; leveldb_iter_next(it)) {
         struct str key, value;
-        struct ledger_row row;
         key.ptr = leveldb_iter_key(it, &key.len);
         value.ptr = leveldb_iter_value(it, &value.len);
-        if (!ledger_row_decode(key, value, &row))
-            rc = -EUCLEAN;
-        else if (!ledger_row_is_booked(r->snapshot, &row))
-            rc = book_row(r, &row);
+        rc = ledger_page_rows(key, value, book_unbooked, r);
     }
     char *text = NULL;
     leveldb_iter_get_error(it, &text);

@@ -14,6 +14,7 @@
 
 #include "accountant/ledger/codec.h"
 #include "accountant/ledger/ledger_export.h"
+#include "accountant/ledger/ledger_page.h"
 #include "accountant/ledger/ledger_repair_part.h"
 #include "accountant/ledger/ledger_value.h"
 #include "common/proc.h"
@@ -139,34 +140,42 @@ keep_pair(struct repair *r, struct str key, struct str value)
 /* ---- rows ---- */
 
 static int
-keep_row(struct repair *r, struct str key, struct str value)
+keep_row(struct ledger_row *row, void *context)
 {
-    struct ledger_row row;
-    if (key.len > 0 && key.ptr[0] == 'm')
-        return 0; /* of earlier versions, for which nobody asks */
-    if (!ledger_row_decode(key, value, &row)) {
-        r->done->bad_rows++;
-        return 0;
-    }
+    struct repair *r = context;
     struct repair_position *position =
-        repair_position(r, row.epoch, row.column);
+        repair_position(r, row->epoch, row->column);
     if (position == NULL)
         return -ENOMEM;
     /* Written but not booked when the ledger stopped: the rings have it too,
      * or the next start books it. */
-    bool is_booked = row.epoch != r->epoch || !position->is_known ||
-                     row.position < position->booked;
-    if (is_booked && !ledger_sums_add_row(&r->rows, &row))
+    bool is_booked = row->epoch != r->epoch || !position->is_known ||
+                     row->position < position->booked;
+    if (is_booked && !ledger_sums_add_row(&r->rows, row))
         return -ENOMEM;
-    if (!position->has_row || row.position > position->last_row)
-        position->last_row = row.position;
+    if (!position->has_row || row->position > position->last_row)
+        position->last_row = row->position;
     position->has_row = true;
-    if (row.batch_no > r->top_batch)
-        r->top_batch = row.batch_no;
-    if (ledger_row_day(row.ended_ms) > r->last_day)
-        r->last_day = ledger_row_day(row.ended_ms);
+    if (row->batch_no > r->top_batch)
+        r->top_batch = row->batch_no;
+    if (ledger_row_day(row->ended_ms) > r->last_day)
+        r->last_day = ledger_row_day(row->ended_ms);
     r->done->rows++;
-    return builder_put_row(&r->builder, &row);
+    return builder_put_row(&r->builder, row);
+}
+
+/* Of a damaged page, what stands before the damage. Who has rows in a page is
+ * found out again; bodies of calls are not books. */
+static int
+keep_page(struct repair *r, struct str key, struct str value)
+{
+    if (key.len > 0 && (key.ptr[0] == 'i' || key.ptr[0] == 'p'))
+        return 0;
+    int rc = ledger_page_rows(key, value, keep_row, r);
+    if (rc != -EUCLEAN)
+        return rc;
+    r->done->bad_rows++;
+    return 0;
 }
 
 /* ---- one copied database ---- */
@@ -203,7 +212,7 @@ read_through(struct repair *r, leveldb_t *db, bool is_main)
         struct str key, value;
         key.ptr = leveldb_iter_key(it, &key.len);
         value.ptr = leveldb_iter_value(it, &value.len);
-        rc = is_main ? keep_pair(r, key, value) : keep_row(r, key, value);
+        rc = is_main ? keep_pair(r, key, value) : keep_page(r, key, value);
     }
     char *text = NULL;
     leveldb_iter_get_error(it, &text);

@@ -14,6 +14,7 @@
 #include "accountant/ledger/crash_point.h"
 #include "accountant/ledger/ledger_batch.h"
 #include "accountant/ledger/ledger_internal.h"
+#include "accountant/ledger/ledger_page.h"
 
 static const int64_t day_ms = INT64_C(86400000);
 
@@ -51,26 +52,36 @@ day_writes(struct ledger *ledger, int64_t day)
     return writes;
 }
 
+struct day_sum {
+    const struct ledger_snapshot *snapshot;
+    struct ledger_sums *sums;
+};
+
+static int
+sum_row(struct ledger_row *row, void *context)
+{
+    struct day_sum *sum = context;
+    if (!ledger_row_is_booked(sum->snapshot, row))
+        return -EAGAIN;
+    return ledger_sums_add_row(sum->sums, row) ? 0 : -ENOMEM;
+}
+
 /* Sums of one day's database. A row that is not booked yet: -EAGAIN. */
 static int
 sum_day(struct ledger *ledger, struct ledger_snapshot *snapshot, leveldb_t *db,
         struct ledger_sums *sums, struct buf *error)
 {
     leveldb_iterator_t *it = leveldb_create_iterator(db, snapshot->read_day);
+    struct day_sum sum = {snapshot, sums};
     int rc = 0;
     leveldb_iter_seek(it, "r", 1);
     for (; leveldb_iter_valid(it) && rc == 0; leveldb_iter_next(it)) {
         struct str key, value;
-        struct ledger_row row;
         key.ptr = leveldb_iter_key(it, &key.len);
         value.ptr = leveldb_iter_value(it, &value.len);
-        if (!ledger_row_decode(key, value, &row))
-            rc = -EUCLEAN;
-        else if (!ledger_row_is_booked(snapshot, &row) ||
-                 ledger_is_closing(ledger))
-            rc = -EAGAIN;
-        else if (!ledger_sums_add_row(sums, &row))
-            rc = -ENOMEM;
+        rc = ledger_is_closing(ledger)
+                 ? -EAGAIN
+                 : ledger_page_rows(key, value, sum_row, &sum);
     }
     char *text = NULL;
     leveldb_iter_get_error(it, &text);

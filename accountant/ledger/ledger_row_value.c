@@ -195,9 +195,28 @@ ledger_row_encode(const struct ledger_row *row, struct buf *out)
 bool
 ledger_row_decode(struct str key, struct str value, struct ledger_row *row)
 {
+    return ledger_key_parse_row(key, row) && ledger_row_decode_body(value, row);
+}
+
+bool
+ledger_row_owners(struct str body, uint64_t *key_id, uint64_t *group_id)
+{
     struct codec_reader reader;
-    codec_reader_init(&reader, value);
-    if (!ledger_key_parse_row(key, row) || codec_get_u8(&reader) != ROW_VERSION)
+    codec_reader_init(&reader, body);
+    bool known = codec_get_u8(&reader) == ROW_VERSION;
+    codec_get_u64(&reader); /* batch */
+    codec_get_i64(&reader); /* when it began */
+    *key_id = codec_get_u64(&reader);
+    *group_id = codec_get_u64(&reader);
+    return known && !reader.bad;
+}
+
+bool
+ledger_row_decode_body(struct str body, struct ledger_row *row)
+{
+    struct codec_reader reader;
+    codec_reader_init(&reader, body);
+    if (codec_get_u8(&reader) != ROW_VERSION)
         return false;
     row->batch_no = codec_get_u64(&reader);
     row->started_ms = codec_get_i64(&reader);

@@ -1,5 +1,6 @@
 /*
- * ledger_rows.c - reading log rows over the days, newest or oldest first.
+ * ledger_rows.c - reading log rows over the days, newest or oldest first: the
+ * pages of a second together, in the order of its rows.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
@@ -9,10 +10,15 @@
 #include <string.h>
 
 #include "accountant/ledger/ledger_internal.h"
+#include "accountant/ledger/ledger_page.h"
 #include "common/crypto.h"
 #include "common/json_scan.h"
 
 enum { ROW_KEY_BYTES = 29 };
+
+static const char closing[] = "the ledger is being opened again";
+
+struct second_row;
 
 struct row_scan {
     struct ledger *ledger;
@@ -25,6 +31,12 @@ struct row_scan {
     uint8_t cursor[ROW_KEY_BYTES]; /* valid when has_cursor */
     bool has_cursor;
     bool stopped; /* by the callback */
+    char type;    /* of the keys it goes along: pages or their owners */
+    /* Of the second that is being read, in no order. */
+    char **pages;
+    size_t page_count, page_room;
+    struct second_row *rows; /* views into pages */
+    size_t row_count, row_room;
 };
 
 void
@@ -105,30 +117,187 @@ row_matches(const struct ledger_row_filter *f, const struct ledger_row *row)
            text_matches(f->text, row) && tags_match(f, row);
 }
 
-/* Where a scan of one day begins: at the cursor or the edge of the time. */
+/* ---- the rows of one second ---- */
+
+/* A row as it stands in a page of scan->pages. */
+struct second_row {
+    struct ledger_page_id page;
+    struct ledger_page_row at;
+};
+
+static int
+compare_rows(const void *left, const void *right)
+{
+    const struct second_row *a = left, *b = right;
+    if (a->at.ended_ms != b->at.ended_ms)
+        return a->at.ended_ms < b->at.ended_ms ? -1 : 1;
+    if (a->page.epoch != b->page.epoch)
+        return a->page.epoch < b->page.epoch ? -1 : 1;
+    if (a->page.column != b->page.column)
+        return a->page.column < b->page.column ? -1 : 1;
+    return (a->at.position > b->at.position) -
+           (a->at.position < b->at.position);
+}
+
+static int
+fail(const struct row_scan *scan, int rc, const char *reason)
+{
+    if (scan->error != NULL)
+        buf_append_cstr(scan->error, reason);
+    return rc;
+}
+
+static int
+add_row(struct row_scan *scan, const struct ledger_page *page,
+        const struct ledger_page_row *at)
+{
+    if (scan->row_count == scan->row_room) {
+        size_t room = scan->row_room * 2 + 64;
+        struct second_row *more = realloc(scan->rows, room * sizeof(*more));
+        if (more == NULL)
+            return -ENOMEM;
+        scan->rows = more;
+        scan->row_room = room;
+    }
+    scan->rows[scan->row_count++] = (struct second_row){page->id, *at};
+    return 0;
+}
+
+/* Keeps the page and lists its rows. */
+static int
+add_page(struct row_scan *scan, struct str key, struct str value)
+{
+    struct ledger_page page;
+    struct ledger_page_row at;
+    if (scan->page_count == scan->page_room) {
+        size_t room = scan->page_room * 2 + 16;
+        char **more = realloc(scan->pages, room * sizeof(*more));
+        if (more == NULL)
+            return -ENOMEM;
+        scan->pages = more;
+        scan->page_room = room;
+    }
+    char *kept = malloc(value.len + 1);
+    if (kept == NULL)
+        return -ENOMEM;
+    str_copy(kept, value);
+    scan->pages[scan->page_count++] = kept;
+    int has = -EUCLEAN;
+    if (ledger_page_open(&page, key, str_make(kept, value.len)))
+        has = ledger_page_next(&page, &at);
+    for (; has == 1; has = ledger_page_next(&page, &at)) {
+        int rc = add_row(scan, &page, &at);
+        if (rc < 0)
+            return rc;
+    }
+    return has < 0 ? fail(scan, has, "a page of log rows is damaged") : 0;
+}
+
+static void
+forget_second(struct row_scan *scan)
+{
+    for (size_t i = 0; i < scan->page_count; i++)
+        free(scan->pages[i]);
+    scan->page_count = scan->row_count = 0;
+}
+
+/* The page at the iterator, which stands at it or at its owners. */
+static int
+take_page(struct row_scan *scan, leveldb_t *db, leveldb_iterator_t *it,
+          const struct ledger_page_id *id)
+{
+    struct str key, value;
+    if (scan->type == 'r') {
+        key.ptr = leveldb_iter_key(it, &key.len);
+        value.ptr = leveldb_iter_value(it, &value.len);
+        return add_page(scan, key, value);
+    }
+    value.ptr = leveldb_iter_value(it, &value.len);
+    if (!ledger_page_may_have(value, scan->filter->key_id,
+                              scan->filter->group_id))
+        return 0;
+    struct ledger_key page;
+    char *text = NULL;
+    ledger_page_key(&page, 'r', id);
+    char *bytes =
+        leveldb_get(db, scan->snapshot->read_day, (const char *)page.bytes,
+                    page.len, &value.len, &text);
+    if (text != NULL) {
+        ledger_mark_suspect(scan->ledger);
+        return ledger_take_error(text, "while reading log rows", scan->error);
+    }
+    if (bytes == NULL)
+        return fail(scan, -EUCLEAN, "a page of log rows is missing");
+    value.ptr = bytes;
+    int rc =
+        add_page(scan, str_make((const char *)page.bytes, page.len), value);
+    leveldb_free(bytes);
+    return rc;
+}
+
+/* ---- showing them ---- */
+
+static bool
+is_behind_cursor(const struct row_scan *scan, const struct ledger_row *row)
+{
+    struct ledger_key key;
+    if (!scan->has_cursor)
+        return true;
+    ledger_key_row(&key, row);
+    int order = memcmp(key.bytes, scan->cursor, ROW_KEY_BYTES);
+    return scan->filter->oldest_first ? order > 0 : order < 0;
+}
+
+/* 0 or -errno; may set scan->stopped. */
+static int
+show(struct row_scan *scan, const struct second_row *one)
+{
+    struct ledger_page page = {.id = one->page};
+    struct ledger_row row;
+    if (one->at.ended_ms < scan->from_ms || one->at.ended_ms >= scan->to_ms)
+        return 0;
+    if (!ledger_page_decode(&page, &one->at, &row))
+        return fail(scan, -EUCLEAN, "a log row is damaged");
+    if (!is_behind_cursor(scan, &row) ||
+        !ledger_row_is_booked(scan->snapshot, &row) ||
+        !row_matches(scan->filter, &row))
+        return 0;
+    scan->stopped = !scan->each(&row, scan->context);
+    return 0;
+}
+
+static int
+show_second(struct row_scan *scan)
+{
+    int rc = 0;
+    bool up = scan->filter->oldest_first;
+    if (scan->row_count > 1)
+        qsort(scan->rows, scan->row_count, sizeof(*scan->rows), compare_rows);
+    for (size_t i = 0; i < scan->row_count && rc == 0 && !scan->stopped; i++) {
+        rc = show(scan, &scan->rows[up ? i : scan->row_count - 1 - i]);
+        if (rc == 0 && ledger_is_closing(scan->ledger))
+            rc = fail(scan, -EAGAIN, closing);
+    }
+    forget_second(scan);
+    return rc;
+}
+
+/* ---- one day ---- */
+
+/* Where a scan of one day begins: at the second of its edge. */
 static void
 seek(const struct row_scan *scan, leveldb_iterator_t *it)
 {
     struct ledger_key key;
     bool up = scan->filter->oldest_first;
-    if (scan->has_cursor) {
-        memcpy(key.bytes, scan->cursor, ROW_KEY_BYTES);
-        key.len = ROW_KEY_BYTES;
-    } else {
-        ledger_key_begin(&key, 'r');
-        ledger_key_u64(&key, (uint64_t)(up ? scan->from_ms : scan->to_ms));
-    }
+    int64_t second_ms =
+        up ? ledger_page_second(scan->from_ms)
+           : ledger_page_second(scan->to_ms - 1) + LEDGER_PAGE_MS;
+    ledger_key_begin(&key, scan->type);
+    ledger_key_u64(&key, (uint64_t)second_ms);
     leveldb_iter_seek(it, (const char *)key.bytes, key.len);
-    if (up) {
-        /* "behind the cursor": not the row of the cursor itself */
-        size_t len = 0;
-        if (scan->has_cursor && leveldb_iter_valid(it)) {
-            const char *at = leveldb_iter_key(it, &len);
-            if (len == key.len && memcmp(at, key.bytes, len) == 0)
-                leveldb_iter_next(it);
-        }
+    if (up)
         return;
-    }
     /* Downwards: the last key below. */
     if (leveldb_iter_valid(it))
         leveldb_iter_prev(it);
@@ -136,30 +305,30 @@ seek(const struct row_scan *scan, leveldb_iterator_t *it)
         leveldb_iter_seek_to_last(it);
 }
 
-/* One row at the iterator. 1 go on, 0 end of this day, -errno. */
 static int
-visit(struct row_scan *scan, leveldb_iterator_t *it, struct ledger_row *row)
+scan_pages(struct row_scan *scan, leveldb_t *db, leveldb_iterator_t *it)
 {
-    struct str key, value;
-    key.ptr = leveldb_iter_key(it, &key.len);
-    value.ptr = leveldb_iter_value(it, &value.len);
-    if (key.len == 0 || key.ptr[0] != 'r')
-        return 0;
-    if (!ledger_row_decode(key, value, row)) {
-        if (scan->error != NULL)
-            buf_append_cstr(scan->error, "a log row is damaged");
-        return -EUCLEAN;
+    bool up = scan->filter->oldest_first;
+    int64_t second_ms = -1;
+    int rc = 0;
+    for (seek(scan, it); leveldb_iter_valid(it) && rc == 0;
+         up ? leveldb_iter_next(it) : leveldb_iter_prev(it)) {
+        struct ledger_page_id id;
+        struct str key;
+        key.ptr = leveldb_iter_key(it, &key.len);
+        if (!ledger_page_parse_key(key, scan->type, &id) ||
+            (up ? id.second_ms >= scan->to_ms
+                : id.second_ms + LEDGER_PAGE_MS <= scan->from_ms))
+            break;
+        if (id.second_ms != second_ms)
+            rc = show_second(scan);
+        if (rc < 0 || scan->stopped)
+            return rc;
+        second_ms = id.second_ms;
+        rc = ledger_is_closing(scan->ledger) ? fail(scan, -EAGAIN, closing)
+                                             : take_page(scan, db, it, &id);
     }
-    if (row->ended_ms < scan->from_ms || row->ended_ms >= scan->to_ms)
-        return 0;
-    if (!ledger_row_is_booked(scan->snapshot, row) ||
-        !row_matches(scan->filter, row))
-        return 1;
-    if (!scan->each(row, scan->context)) {
-        scan->stopped = true;
-        return 0;
-    }
-    return 1;
+    return rc < 0 ? rc : show_second(scan);
 }
 
 static int
@@ -173,24 +342,8 @@ scan_day(struct row_scan *scan, int64_t number)
         return rc;
     leveldb_iterator_t *it =
         leveldb_create_iterator(day->db, scan->snapshot->read_day);
-    struct ledger_row row;
-    seek(scan, it);
-    while (leveldb_iter_valid(it)) {
-        rc = visit(scan, it, &row);
-        if (rc <= 0)
-            break;
-        if (scan->filter->oldest_first)
-            leveldb_iter_next(it);
-        else
-            leveldb_iter_prev(it);
-        if (ledger_is_closing(scan->ledger)) {
-            if (scan->error != NULL)
-                buf_append_cstr(scan->error,
-                                "the ledger is being opened again");
-            rc = -EAGAIN;
-            break;
-        }
-    }
+    rc = scan_pages(scan, day->db, it);
+    forget_second(scan);
     char *text = NULL;
     leveldb_iter_get_error(it, &text);
     leveldb_iter_destroy(it);
@@ -199,7 +352,7 @@ scan_day(struct row_scan *scan, int64_t number)
         ledger_mark_suspect(scan->ledger);
         return ledger_take_error(text, "while reading log rows", scan->error);
     }
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 static int
@@ -240,6 +393,7 @@ ledger_scan_rows(struct ledger *ledger, struct ledger_snapshot *snapshot,
         .each = each,
         .context = context,
         .error = error,
+        .type = filter->key_id != 0 || filter->group_id != 0 ? 'i' : 'r',
     };
     if (snapshot == NULL || snapshot->error != 0)
         return -EIO;
@@ -262,5 +416,7 @@ ledger_scan_rows(struct ledger *ledger, struct ledger_snapshot *snapshot,
         rc = scan_day(&scan, day);
     }
     free(days);
+    free(scan.pages);
+    free(scan.rows);
     return rc;
 }

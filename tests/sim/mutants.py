@@ -145,8 +145,8 @@ MUTANTS = [
 """, """    rc = write_ops(ledger->main, ledger->lazy, &batch->main,
 """),
     ("the rows are not synced", "accountant/ledger/ledger_batch_write.c",
-     "write_converted(day->db, ledger->sync, batch_day->rows,",
-     "write_converted(day->db, ledger->lazy, batch_day->rows,"),
+     "rc = write_converted(db, ledger->sync, pages,",
+     "rc = write_converted(db, ledger->lazy, pages,"),
     ("the names of days are not synced again", "accountant/ledger/ledger_open.c",
      """    if (rc == 0)
         rc = ledger_sync_dir(path, error);

@@ -79,6 +79,7 @@ struct fixture {
     struct ledger_rollup rollup;
     struct ledger_total keys[16], groups[16];
     uint64_t batch_no, epoch;
+    bool follows; /* batches are as a flush makes them */
 };
 
 static inline void
@@ -130,6 +131,8 @@ fixture_book(struct fixture *f, struct ledger_row *rows, size_t count,
     int rc = 0;
     buf_init(&error, 0);
     uint64_t batch_no = f->batch_no + 1;
+    if (f->follows)
+        ledger_batch_rows_follow(batch);
     for (size_t i = 0; i < count && rc == 0; i++) {
         rows[i].batch_no = batch_no;
         rc = ledger_batch_row(batch, f->ledger, &rows[i], &error);
