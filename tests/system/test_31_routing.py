@@ -335,6 +335,13 @@ class Routing(RoutingCase):
                 self.assertEqual(headers["x-aigw-provider"], "beta")
                 self.assertEqual(headers["x-aigw-attempts"], "2")
 
+    def test_an_answer_that_cannot_be_translated_is_another_ones(self):
+        """JSON, and nothing of an Anthropic answer in it."""
+        status, headers, _ = self.ask(model="m4")
+        self.assertEqual((status, self.calls), (200, ["alpha", "beta"]))
+        self.assertEqual((headers["x-aigw-provider"],
+                          headers["x-aigw-attempts"]), ("beta", "2"))
+
     def test_what_is_the_calls_own_fault(self):
         for status in (400, 413, 422, 451, 418):
             with self.subTest(status=status):

@@ -278,6 +278,62 @@ class Byok(CredentialsCase):
         self.assertEqual(self.ask(self.poor)[0], 200)
         self.set("key", "p", route=None, byok_fallback=None)
 
+    def test_and_so_in_every_dialect(self):
+        messages = [{"role": "user", "content": "hi"}]
+        chat = {"model": "m1", "messages": messages}
+        gemini = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+        self.set("key", "p", route="byok")
+        for path, body, shape in (
+                ("/v1/chat/completions", chat, "openai"),
+                ("/gateway/v1/chat/completions", chat, "openai"),
+                ("/api/v1/chat/completions", chat, "openai"),
+                ("/v1/completions", {"model": "m1", "prompt": "hi"}, "openai"),
+                ("/v1/responses", {"model": "m1", "input": "hi"}, "openai"),
+                ("/v1/embeddings", {"model": "m1", "input": "hi"}, "openai"),
+                ("/v1/messages", dict(chat, max_tokens=5), "anthropic"),
+                ("/v1/messages/count_tokens", chat, "anthropic"),
+                ("/v1beta/models/m1:generateContent", gemini, "gemini"),
+                ("/v1beta/models/m1:streamGenerateContent?alt=sse", gemini,
+                 "gemini"),
+                ("/client/v4/accounts/a/ai/run/m1", {"prompt": "hi"}, "rest"),
+                ("/v1/a/g/compat/chat/completions", chat, "gateway"),
+                ("/v1/a/g/alpha/chat/completions", chat, "gateway"),
+                ("/v1/a/g", [{"provider": "alpha", "endpoint":
+                              "chat/completions", "headers": {},
+                              "query": chat}], "gateway")):
+            for stream in (False, True):
+                if isinstance(body, dict) and path.startswith("/v1/") and \
+                        "embeddings" not in path and "count" not in path:
+                    body = dict(body, stream=stream)
+                with self.subTest(path=path, stream=stream):
+                    status, headers, raw = self.gw.http(
+                        "POST", path, body, {
+                            "Authorization": "Bearer " + self.poor,
+                            "Content-Type": "application/json"})
+                    self.assertEqual(status, 404, raw)
+                    self.assertIn("credentials of its own group", raw.decode())
+                    self.assertEqual(headers["x-should-retry"], "false")
+                    self.check_shape(json.loads(raw), shape)
+        self.assertEqual(self.calls, [])
+        self.set("key", "p", route=None)
+
+    def check_shape(self, answer, shape):
+        if shape == "openai":
+            self.assertEqual(answer["error"]["code"], "no_credential")
+        elif shape == "anthropic":
+            self.assertEqual((answer["type"], answer["error"]["type"]),
+                             ("error", "not_found_error"))
+        elif shape == "gemini":
+            self.assertEqual((answer["error"]["code"],
+                              answer["error"]["status"]), (404, "NOT_FOUND"))
+        elif shape == "rest":
+            self.assertIs(answer["success"], False)
+            self.assertIsNone(answer["result"])
+            self.assertTrue(answer["errors"][0]["code"])
+        else:
+            self.assertIs(answer["success"], False)
+            self.assertTrue(answer["error"][0]["code"])
+
     def test_when_all_fail_the_last_failure_is_told(self):
         self.set("key", "t", route="byok")
         for name in KEYS:

@@ -84,7 +84,32 @@ static struct config_route routes[] = {
      .elements = LIST("id=b type=model model=gpt-a"),
      .enabled = true},
 };
-static const struct config config = {.providers = providers,
+static struct config_credential credentials[] = {
+    {.name = "openai/second",
+     .api_key = "sk-secret-2",
+     .weight = 3,
+     .enabled = true},
+    {.name = "openai/own",
+     .api_key = "sk-secret-3",
+     .weight = 1,
+     .group = "team",
+     .region = "eu",
+     .enabled = true},
+    {.name = "openai/off", .api_key = "sk-secret-4", .weight = 1},
+    {.name = "openaix/other", .api_key = "sk-secret-5", .enabled = true},
+    {.name = "local/first",
+     .api_key = "sk-secret-6",
+     .group = "team",
+     .weight = 1,
+     .enabled = true},
+    {.name = "local/second",
+     .api_key = "sk-secret-7",
+     .weight = 1,
+     .enabled = true},
+};
+static const struct config config = {.credentials = credentials,
+                                     .credential_count = ARRAY_LEN(credentials),
+                                     .providers = providers,
                                      .provider_count = 5,
                                      .models = models,
                                      .model_count = 4,
@@ -367,6 +392,100 @@ refuse_other_files(void)
     CHECK_EQ(unlink(path), 0);
     CHECK_TRUE(catalogue_load(&segment, &secrets, &rc) == NULL);
     CHECK_EQ(rc, -ENOENT);
+}
+
+static void
+check_credentials(const struct catalogue *c)
+{
+    const struct catalogue_provider *p = &c->providers[0];
+    CHECK_EQ(p->credential_count, 3);
+    if (p->credential_count != 3)
+        return;
+    static const char *const names[] = {"default", "second", "own"};
+    static const char *const keys[] = {"sk-secret-1", "sk-secret-2",
+                                       "sk-secret-3"};
+    for (unsigned i = 0; i < 3; i++) {
+        const struct catalogue_credential *own = &p->credentials[i];
+        CHECK_STR(str_from(own->name), names[i]);
+        CHECK_STR(str_from(own->view->api_key), keys[i]);
+        CHECK_TRUE(own->view->credential == own);
+        CHECK_EQ(own->view->credential_slot, i);
+        CHECK_EQ(own->view->credential_count, 0);
+        CHECK_EQ(own->view->is_checked, i == 0);
+        CHECK_STR(str_from(own->view->host), "api.openai.com");
+        CHECK_EQ(own->hash, settings_name_hash(str_from(names[i])));
+        CHECK_EQ(catalogue_credential_number(own->view), i + 1);
+    }
+    CHECK_EQ(p->credentials[1].full_hash,
+             settings_name_hash(STR_LIT("openai/second")));
+    CHECK_EQ(p->credentials[1].weight, 3);
+    CHECK_TRUE(p->credentials[1].group == NULL);
+    CHECK_STR(str_from(p->credentials[2].group), "team");
+    CHECK_STR(str_from(p->credentials[2].view->region), "eu");
+    CHECK_TRUE(p->credentials[1].view->region == NULL);
+    CHECK_EQ(catalogue_credential_number(p), 0);
+    /* No api_key: checks ask with the first that is for all. */
+    CHECK_EQ(c->providers[1].credential_count, 2);
+    CHECK_STR(str_from(catalogue_checked_provider(&c->providers[1])->api_key),
+              "sk-secret-7");
+    CHECK_EQ(c->providers[2].credential_count, 0);
+    CHECK_TRUE(catalogue_checked_provider(&c->providers[2]) ==
+               &c->providers[2]);
+}
+
+static void
+several_credentials(void)
+{
+    struct buf bytes;
+    struct catalogue *built = build();
+    buf_init(&bytes, 0);
+    catalogue_write(built, &bytes);
+    struct catalogue *read = catalogue_read(buf_view(&bytes));
+    CHECK_TRUE(read != NULL);
+    check_credentials(built);
+    if (read != NULL)
+        check_credentials(read);
+    catalogue_put(built);
+    catalogue_put(read);
+    buf_fini(&bytes);
+}
+
+TEST(a_provider_has_a_view_for_each_of_its_credentials)
+{
+    with_segment(several_credentials);
+}
+
+/* What was known of the former secret is not held against the new one. */
+static void
+other_secret(void)
+{
+    struct catalogue *last = build();
+    const struct catalogue_provider *p = &last->providers[0];
+    struct shm_credentials *row =
+        segment_credentials(&segment, p->provider_idx);
+    for (int i = 0; i < 3; i++)
+        shm_store(&row->breaker[i].run, 77);
+    credentials[0].api_key = "sk-secret-8";
+    struct catalogue *next = build();
+    catalogue_forget_credentials(&segment, last, next);
+    CHECK_EQ(shm_load(&row->breaker[0].run), 77);
+    CHECK_EQ(shm_load(&row->breaker[1].run), 0);
+    CHECK_EQ(shm_load(&row->breaker[2].run), 77);
+    credentials[0].api_key = "sk-secret-2";
+    providers[0].api_key = "sk-secret-9";
+    catalogue_put(last);
+    last = build();
+    catalogue_forget_credentials(&segment, next, last);
+    CHECK_EQ(shm_load(&row->breaker[0].run), 0);
+    CHECK_EQ(shm_load(&row->breaker[2].run), 77);
+    providers[0].api_key = "sk-secret-1";
+    catalogue_put(last);
+    catalogue_put(next);
+}
+
+TEST(another_secret_under_the_same_name_is_not_known)
+{
+    with_segment(other_secret);
 }
 
 TEST(files_of_another_secret_generation_or_length_are_refused)
