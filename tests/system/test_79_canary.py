@@ -128,6 +128,8 @@ class Canary(GatewayCase):
         self.p_env = plant("credential from the environment", canary("sk-env-"))
         self.p_file = plant("credential from a file", canary("sk-file-"))
         self.p_cred = plant("credential of systemd", canary("sk-cred-"))
+        self.p_own = plant("a group's own credential", canary("sk-own-"))
+        self.p_more = plant("one more credential", canary("sk-more-"))
         self.p_proxy = plant("proxy password", canary())
         self.p_stray = plant("key in the environment that nobody names", canary("sk-"))
         self.token = plant("admin token", canary("adm-"))
@@ -136,7 +138,7 @@ class Canary(GatewayCase):
         self.cookie = plant("cookie", canary())
         self.wrong_token = plant("wrong admin token", canary())
         self.gw = gw = self.gateway(provider=good.base_url, workers=2, env={
-            "MOCK_CREDENTIAL": self.p_env, "SOME_SERVICE_TOKEN": self.p_stray})
+            "MOCK_CREDENTIAL": self.p_env, "MORE_CREDENTIAL": self.p_more, "SOME_SERVICE_TOKEN": self.p_stray})
         self.access = os.path.join(gw.dir, "access.log")
         credentials = os.path.join(gw.dir, "credentials")
         os.mkdir(credentials, 0o700)
@@ -153,6 +155,11 @@ class Canary(GatewayCase):
         text += """[provider.echo]
 base_url = %s
 api_key = file:key.txt
+[credential.echo/own]
+api_key = %s
+group = default
+[credential.echo/more]
+api_key = ${MORE_CREDENTIAL}
 [model.echo]
 providers = echo
 [provider.dead]
@@ -161,7 +168,7 @@ api_key = cred:mock
 proxy = http://someone:%s@127.0.0.1:1
 [model.dead]
 providers = dead
-""" % (bad.base_url, self.p_proxy)
+""" % (bad.base_url, self.p_own, self.p_proxy)
         with open(gw.config, "w") as f:
             f.write(text)
         gw.start()
@@ -406,6 +413,8 @@ providers = dead
         self.drive_success()
         self.drive_refusals()
         self.drive_provider_faults()
+        for secret in (self.p_own, self.p_more, self.p_file):
+            self.assertTrue(any(secret in seen for seen in self.echo.seen))
         self.drive_management()
         self.drive_life()
         wait_for(self.gw.settled, 30, "books")
@@ -421,6 +430,7 @@ providers = dead
             with open(os.path.join(self.gw.dir, name), "rb") as f:
                 seen.update(self.watch.hits(f.read()))
         self.assertEqual(seen, {"credential from a file", "credential of systemd",
+                                "a group's own credential",
                                 "proxy password", "admin token", "master secret"})
         self.assertGreater(self.watch.scanned, 1 << 20)
 
