@@ -237,6 +237,13 @@ bench-streams: all $(BUILD)/bench/stream_load ## CPU and memory of 1,000 streams
 .PHONY: bench-instructions
 bench-instructions: all ## instructions per request, everything on and off (valgrind)
 	@$(PYTHON) tests/bench/bench_instructions.py
+$(BUILD)/bench/bench_log: $(BUILD)/obj/tests/bench/bench_log.o $(BUILD)/libaigw.a
+	@mkdir -p $(dir $@)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+.PHONY: bench-log
+bench-log: $(BUILD)/bench/bench_log ## a log of 10 million rows: written, asked for a key's hour, read
+	@$<
 $(BUILD)/bench/bench_translate: $(BUILD)/obj/tests/bench/bench_translate.o $(BUILD)/libaigw.a
 	@mkdir -p $(dir $@)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
