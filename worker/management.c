@@ -197,8 +197,10 @@ send_held(struct request *request, bool last)
         request_reply_begin(request, head, relay->status);
         buf_append_str(head, buf_view(&request->head_copy));
         bool known = last && !request->head_only;
-        request_reply_end(request, head, str_from(relay->content_type),
-                          known ? (int64_t)bytes : relay->length);
+        int64_t length = known ? (int64_t)bytes : relay->length;
+        if (relay->status == 204)
+            length = REQUEST_NO_BODY;
+        request_reply_end(request, head, str_from(relay->content_type), length);
         if (request->head_only)
             request->chunked = false;
         out[count++] = (struct iovec){head->data + head->start, buf_len(head)};

@@ -182,7 +182,8 @@ COLD void request_fail(struct request *request, const struct fault *fault);
  * rate limits. More fields may follow, then request_reply_end(). */
 void request_reply_begin(struct request *request, struct buf *out,
                          uint16_t status);
-/* Content type, framing (content_length < 0: chunked, or until close for 1.0),
+enum { REQUEST_NO_BODY = -2 }; /* a content_length: of a 204 */
+/* Content type, framing (content_length -1: chunked, or until close for 1.0),
  * Connection, empty line. Sets answer_started, status, chunked. */
 void request_reply_end(struct request *request, struct buf *out,
                        struct str content_type, int64_t content_length);

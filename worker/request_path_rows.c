@@ -91,6 +91,7 @@ const struct path_row path_rows[] = {
     {"/api/v2/aigw", FOREIGN},
     {"/api/v2/aig", FOREIGN},
     {"/clickzetta-portal/*", FOREIGN},
+    {"/api/*", FOREIGN},
     {"/llm-gateway-admin/*", FOREIGN},
     {"/v1/?/ai/run/*", ALL, .needs_key = true, .plane = PLANE_CF_GATEWAY, .answer = refuse_gateway},
     {"/v1/?/?", POSTS, .needs_key = true, .plane = PLANE_CF_GATEWAY, .has_steps = true},

@@ -158,6 +158,8 @@ request_reply_end(struct request *request, struct buf *out,
         http_field(out, STR_LIT("Content-Type"), content_type);
     if (content_length >= 0) {
         http_field_u64(out, "Content-Length", (uint64_t)content_length);
+    } else if (content_length == REQUEST_NO_BODY) {
+        ; /* a 204 tells no length (RFC 9110 8.6) */
     } else if (minor > 0) {
         request->chunked = true;
         buf_append_str(out, STR_LIT("Transfer-Encoding: chunked\r\n"));

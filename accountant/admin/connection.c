@@ -145,14 +145,17 @@ connection_answer(struct connection *c, struct call *call)
 {
     c->call = NULL;
     http_reply_begin(&c->out, call->status);
-    http_field_cstr(&c->out, "content-type", call->content_type);
+    bool bare = call->status == 204;
+    if (!bare)
+        http_field_cstr(&c->out, "content-type", call->content_type);
     http_field_cstr(&c->out, "cache-control", "no-store");
     if (call->allow != NULL)
         http_field_cstr(&c->out, "allow", call->allow);
     buf_append_str(&c->out, buf_view(&call->fields));
-    http_field_u64(&c->out, "content-length", buf_len(&call->reply));
+    if (!bare)
+        http_field_u64(&c->out, "content-length", buf_len(&call->reply));
     http_reply_end(&c->out, c->http_minor, c->keep_alive);
-    if (!c->head_only)
+    if (!c->head_only && !bare)
         buf_append_str(&c->out, buf_view(&call->reply));
     if (!buf_ok(&c->out)) {
         connection_close(c);

@@ -232,7 +232,8 @@ read_filter(struct call *call, struct logs_work *work)
                                    "Group '%.64s' does not exist.", group_name);
         filter->group_id = group->id;
     }
-    return read_key(call, group_name, &filter->key_id);
+    return read_key(call, group_name, &filter->key_id) &&
+           query_u64(query, "key_id", 1, UINT64_MAX, &filter->key_id, error);
 }
 
 static bool

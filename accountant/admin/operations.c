@@ -189,7 +189,7 @@ static const struct operation operations[] = {
      "from to resolution key key_id group by", op_usage, 0,
      {MEMBER_READ_ONLY, SCOPE_USAGE_READ, BOUND_SEEN}},
     {HTTP_GET,    "/admin/v1/logs",             "logs",
-     "from to key group model provider status cause request_id text metadata "
+     "from to key key_id group model provider status cause request_id text metadata "
      "refused_by shadow "
      "order limit cursor", op_logs, 0,
      {MEMBER_READ_ONLY, SCOPE_LOGS_READ, BOUND_SEEN}},

@@ -58,5 +58,7 @@ bool dialect_begin(const struct dialect *dialect, struct call *call,
 extern const struct dialect dialect_zenlayer;
 extern const struct dialect dialect_clickzetta;
 extern const struct dialect dialect_cloudflare;
+extern const struct dialect dialect_sealos;
+extern const struct dialect dialect_aiproxy;
 
 #endif

@@ -8,9 +8,8 @@
 
 /* Of prefixes of which one begins with another the longer comes first. */
 static const struct dialect *const dialects[] = {
-    &dialect_zenlayer,
-    &dialect_clickzetta,
-    &dialect_cloudflare,
+    &dialect_zenlayer, &dialect_clickzetta, &dialect_cloudflare,
+    &dialect_sealos,   &dialect_aiproxy,
 };
 
 static bool

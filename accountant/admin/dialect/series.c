@@ -10,11 +10,17 @@
 #include "accountant/admin/dialect/shape.h"
 
 static const char *const members[SERIES_NUMBERS] = {
-    [SERIES_REQUESTS] = "requests",       [SERIES_ERRORS] = "errors",
-    [SERIES_TOKENS] = "tokens",           [SERIES_COST] = "cost",
-    [SERIES_MISSED] = "prompt_missed",    [SERIES_CACHED] = "cached",
-    [SERIES_CREATION] = "cache_creation", [SERIES_COMPLETION] = "completion",
+    [SERIES_REQUESTS] = "requests",
+    [SERIES_ERRORS] = "errors",
+    [SERIES_TOKENS] = "tokens",
+    [SERIES_COST] = "cost",
+    [SERIES_MISSED] = "prompt_missed",
+    [SERIES_CACHED] = "cached",
+    [SERIES_CREATION] = "cache_creation",
+    [SERIES_COMPLETION] = "completion",
     [SERIES_REASONING] = "reasoning",
+    [SERIES_DURATION] = "average_duration_ms",
+    [SERIES_FIRST_BYTE] = "average_first_byte_ms",
 };
 
 /* Its place, added when it is new; -1: there is no room. */
@@ -43,7 +49,8 @@ add_row(struct series *series, const cJSON *row)
         series->values + ((unsigned)model * series->steps + (unsigned)step) *
                              (size_t)SERIES_NUMBERS;
     for (unsigned i = 0; i < SERIES_NUMBERS; i++)
-        into[i] += shape_number(row, members[i]);
+        into[i] += shape_number(row, members[i]) *
+                   (i >= SERIES_DURATION ? shape_number(row, "requests") : 1);
 }
 
 void

@@ -21,6 +21,8 @@ enum series_number {
     SERIES_CREATION,
     SERIES_COMPLETION,
     SERIES_REASONING,
+    SERIES_DURATION,   /* ms, of all requests together */
+    SERIES_FIRST_BYTE, /* the same */
     SERIES_NUMBERS
 };
 enum { SERIES_MODELS_MAX = 512 };

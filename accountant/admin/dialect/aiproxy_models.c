@@ -1,0 +1,346 @@
+/*
+ * aiproxy_models.c - aiproxy's models: what each costs and may, and who serves
+ * it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "accountant/admin/dialect/aiproxy.h"
+#include "common/check.h"
+
+enum { PRICE_UNIT = 1000, WEIGHT = 100 };
+
+/* ---- a model shown ---- */
+
+static int
+mode_of(const cJSON *model)
+{
+    static const struct {
+        const char *type;
+        int mode;
+    } modes[] = {{"chat", 1},       {"completion", 2}, {"embedding", 3},
+                 {"moderation", 4}, {"image", 5},      {"audio", 8},
+                 {"rerank", 10}};
+    for (unsigned i = 0; i < ARRAY_LEN(modes); i++)
+        if (strcmp(shape_text(model, "type"), modes[i].type) == 0)
+            return modes[i].mode;
+    return 0;
+}
+
+/* Theirs are of a thousand tokens unless a unit says other; ours of a million. */
+static const struct {
+    const char *theirs, *ours, *option;
+} prices[] = {
+    {"input_price", "input", "price_input"},
+    {"output_price", "output", "price_output"},
+    {"cached_price", "cached", "price_cached"},
+    {"cache_creation_price", "cache_creation", "price_cache_creation"},
+    {"thinking_mode_output_price", "reasoning", "price_reasoning"},
+    {"audio_input_price", "audio_in", "price_audio_in"},
+    {"audio_output_price", "audio_out", "price_audio_out"},
+};
+
+static cJSON *
+price_of(const cJSON *model)
+{
+    cJSON *price = cJSON_CreateObject();
+    const cJSON *ours = shape_at(model, "prices");
+    for (unsigned i = 0; i < ARRAY_LEN(prices); i++) {
+        char unit[64];
+        if (shape_at(ours, prices[i].ours) == NULL)
+            continue;
+        snprintf(unit, sizeof(unit), "%s_unit", prices[i].theirs);
+        cJSON_AddNumberToObject(price, prices[i].theirs,
+                                shape_number(ours, prices[i].ours) /
+                                    (1000000 / PRICE_UNIT));
+        cJSON_AddNumberToObject(price, unit, PRICE_UNIT);
+    }
+    if (shape_at(ours, "request") != NULL)
+        cJSON_AddNumberToObject(price, "per_request_price",
+                                shape_number(ours, "request"));
+    return price;
+}
+
+static cJSON *
+shown(const cJSON *model)
+{
+    cJSON *out = cJSON_CreateObject();
+    const cJSON *first = cJSON_GetArrayItem(shape_at(model, "providers"), 0);
+    cJSON_AddStringToObject(out, "model", shape_text(model, "id"));
+    cJSON_AddStringToObject(out, "owner", shape_text(first, "kind"));
+    cJSON_AddNumberToObject(out, "type", mode_of(model));
+    cJSON_AddNumberToObject(out, "rpm", 0);
+    cJSON_AddNumberToObject(out, "tpm", 0);
+    cJSON_AddItemToObject(out, "price", price_of(model));
+    cJSON *config = cJSON_AddObjectToObject(out, "config");
+    if (shape_i64(model, "context") > 0)
+        shape_add_i64(config, "max_context_tokens",
+                      shape_i64(model, "context"));
+    if (shape_i64(model, "max_output") > 0)
+        shape_add_i64(config, "max_output_tokens",
+                      shape_i64(model, "max_output"));
+    cJSON_AddItemToObject(out, "enabled_plugins", cJSON_CreateArray());
+    return out;
+}
+
+static const cJSON *
+ask_models(struct visit *visit)
+{
+    const cJSON *all = visit_ask(visit, HTTP_GET, NULL, "/admin/v1/models");
+    return all == NULL ? NULL : shape_at(all, "data");
+}
+
+/* Of those whose name has `part` in it (NULL: all), on the page (NULL: one). */
+static cJSON *
+rows_of(const cJSON *models, const char *part, const struct aiproxy_page *page,
+        int64_t *total)
+{
+    const cJSON *model = NULL;
+    cJSON *rows = cJSON_CreateArray();
+    *total = 0;
+    cJSON_ArrayForEach(model, models)
+    {
+        if (shape_true(model, "wildcard") ||
+            (part != NULL && strcasestr(shape_text(model, "id"), part) == NULL))
+            continue;
+        uint64_t place = (uint64_t)(*total)++;
+        if (page == NULL || (place >= (page->page - 1) * page->per_page &&
+                             place < page->page * page->per_page))
+            cJSON_AddItemToArray(rows, shown(model));
+    }
+    return rows;
+}
+
+static void
+list_all(struct visit *visit)
+{
+    int64_t total;
+    const cJSON *models = ask_models(visit);
+    if (models != NULL)
+        aiproxy_answer(visit, rows_of(models, NULL, NULL, &total));
+}
+
+/* There is one set. */
+static void
+list_by_set(struct visit *visit)
+{
+    int64_t total;
+    const cJSON *models = ask_models(visit);
+    if (models == NULL)
+        return;
+    cJSON *sets = cJSON_CreateObject();
+    cJSON_AddItemToObject(sets, "default", rows_of(models, NULL, NULL, &total));
+    aiproxy_answer(visit, sets);
+}
+
+static void
+list_set(struct visit *visit)
+{
+    if (strcmp(visit->params[0], "default") == 0)
+        list_all(visit);
+    else
+        aiproxy_answer(visit, cJSON_CreateArray());
+}
+
+static void
+list_configs(struct visit *visit)
+{
+    struct aiproxy_page page;
+    int64_t total;
+    const char *part = visit_query(visit, "keyword");
+    if (part == NULL)
+        part = visit_query(visit, "model");
+    aiproxy_read_page(visit, &page);
+    const cJSON *models = ask_models(visit);
+    if (models == NULL)
+        return;
+    cJSON *data = cJSON_CreateObject();
+    cJSON_AddItemToObject(data, "configs",
+                          rows_of(models, part, &page, &total));
+    shape_add_i64(data, "total", total);
+    aiproxy_answer(visit, data);
+}
+
+static const cJSON *
+model_named(const cJSON *models, const char *name)
+{
+    const cJSON *model = NULL;
+    cJSON_ArrayForEach(model, models)
+    {
+        if (strcmp(shape_text(model, "id"), name) == 0)
+            return model;
+    }
+    return NULL;
+}
+
+static void
+contains(struct visit *visit)
+{
+    const cJSON *body = visit_object(visit);
+    const cJSON *models = body == NULL ? NULL : ask_models(visit);
+    const cJSON *name = NULL;
+    if (models == NULL)
+        return;
+    cJSON *rows = cJSON_CreateArray();
+    cJSON_ArrayForEach(name, shape_at(body, "models"))
+    {
+        const cJSON *model = cJSON_IsString(name)
+                                 ? model_named(models, name->valuestring)
+                                 : NULL;
+        if (model != NULL)
+            cJSON_AddItemToArray(rows, shown(model));
+    }
+    aiproxy_answer(visit, rows);
+}
+
+static void
+get(struct visit *visit)
+{
+    const cJSON *models = ask_models(visit);
+    const cJSON *model =
+        models == NULL ? NULL : model_named(models, visit->params[0]);
+    if (model != NULL)
+        aiproxy_answer(visit, shown(model));
+    else if (models != NULL)
+        visit_fail(visit, 500, "model_not_found",
+                   "model config record not found");
+}
+
+/* ---- who serves what ---- */
+
+static void
+list_channels_of_models(struct visit *visit)
+{
+    const cJSON *models = ask_models(visit);
+    const cJSON *model = NULL, *provider = NULL;
+    if (models == NULL)
+        return;
+    cJSON *data = cJSON_CreateObject();
+    cJSON_ArrayForEach(model, models)
+    {
+        if (shape_true(model, "wildcard"))
+            continue;
+        cJSON *sets = cJSON_AddObjectToObject(data, shape_text(model, "id"));
+        cJSON *list = cJSON_AddArrayToObject(sets, "default");
+        int count = cJSON_GetArraySize(shape_at(model, "providers"));
+        cJSON_ArrayForEach(provider, shape_at(model, "providers"))
+        {
+            cJSON *one = cJSON_CreateObject();
+            const char *name = shape_text(provider, "provider");
+            shape_add_i64(one, "id", aiproxy_channel_id(name));
+            cJSON_AddNumberToObject(
+                one, "type",
+                aiproxy_channel_type(shape_text(provider, "kind")));
+            cJSON_AddStringToObject(one, "name", name);
+            cJSON_AddNumberToObject(one, "priority", AIPROXY_PRIORITY);
+            cJSON_AddNumberToObject(one, "weight", (double)WEIGHT / count);
+            cJSON_AddItemToArray(list, one);
+        }
+    }
+    aiproxy_answer(visit, data);
+}
+
+/* Failed and all calls of each model at each provider, as far as is known. */
+static void
+monitor(struct visit *visit)
+{
+    const cJSON *models = ask_models(visit);
+    const cJSON *model = NULL, *provider = NULL;
+    if (models == NULL)
+        return;
+    cJSON *data = cJSON_CreateObject();
+    cJSON_ArrayForEach(model, models)
+    {
+        cJSON_ArrayForEach(provider, shape_at(model, "providers"))
+        {
+            char id[24];
+            double all = shape_number(provider, "stats.requests");
+            double bad = shape_number(provider, "stats.provider_errors") +
+                         shape_number(provider, "stats.timeouts");
+            if (all == 0)
+                continue;
+            snprintf(id, sizeof(id), "%lld",
+                     (long long)aiproxy_channel_id(
+                         shape_text(provider, "provider")));
+            cJSON *channel = cJSON_GetObjectItemCaseSensitive(data, id);
+            if (channel == NULL)
+                channel = cJSON_AddObjectToObject(data, id);
+            cJSON_AddNumberToObject(channel, shape_text(model, "id"),
+                                    bad / all);
+        }
+    }
+    aiproxy_answer(visit, data);
+}
+
+/* ---- prices set ---- */
+
+/* A text of currency per million tokens; the native operation judges it. */
+static void
+put_price(cJSON *native, const char *option, double price, double unit)
+{
+    char text[40];
+    double million = price * 1e6 / (unit > 0 ? unit : PRICE_UNIT);
+    snprintf(text, sizeof(text), "%.6f", isfinite(million) ? million : -1);
+    cJSON_AddStringToObject(native, option, text);
+}
+
+static void
+save(struct visit *visit)
+{
+    const cJSON *body = visit_object(visit);
+    const cJSON *price = shape_at(body, "price");
+    if (body == NULL)
+        return;
+    if (cJSON_GetArraySize(shape_at(price, "conditional_prices")) > 0) {
+        visit_fail(visit, 400, "invalid_field",
+                   "conditional_prices are not known here");
+        return;
+    }
+    cJSON *native = cJSON_CreateObject();
+    for (unsigned i = 0; i < ARRAY_LEN(prices); i++) {
+        char unit[64];
+        snprintf(unit, sizeof(unit), "%s_unit", prices[i].theirs);
+        if (shape_at(price, prices[i].theirs) != NULL)
+            put_price(native, prices[i].option,
+                      shape_number(price, prices[i].theirs),
+                      shape_number(price, unit));
+    }
+    if (shape_at(price, "per_request_price") != NULL)
+        put_price(native, "price_request",
+                  shape_number(price, "per_request_price"), 1e6);
+    if (shape_at(body, "config.max_context_tokens") != NULL)
+        shape_add_copy(native, "context",
+                       shape_at(body, "config.max_context_tokens"));
+    if (shape_at(body, "config.max_output_tokens") != NULL)
+        shape_add_copy(native, "max_output",
+                       shape_at(body, "config.max_output_tokens"));
+    if (visit_ask(visit, HTTP_PATCH, native, "/admin/v1/models/{}",
+                  visit->params[0]) != NULL)
+        aiproxy_answer(visit, NULL);
+}
+
+static void
+delete_one(struct visit *visit)
+{
+    if (visit_ask(visit, HTTP_DELETE, NULL, "/admin/v1/models/{}",
+                  visit->params[0]) != NULL)
+        aiproxy_answer(visit, NULL);
+}
+
+const struct dialect_route aiproxy_models[] = {
+    {HTTP_GET, "/models/builtin", list_all, 0},
+    {HTTP_GET, "/models/enabled", list_by_set, 0},
+    {HTTP_GET, "/models/enabled/{}", list_set, 0},
+    {HTTP_GET, "/models/sets", list_channels_of_models, 0},
+    {HTTP_GET, "/model_configs/", list_configs, 0},
+    {HTTP_GET, "/model_configs/search", list_configs, 0},
+    {HTTP_GET, "/model_configs/all", list_all, 0},
+    {HTTP_POST, "/model_configs/contains", contains, 0},
+    {HTTP_GET, "/model_config/{*}", get, 0},
+    {HTTP_POST, "/model_config/{*}", save, 0},
+    {HTTP_DELETE, "/model_config/{*}", delete_one, 0},
+    {HTTP_GET, "/dashboard/{}/models", list_all, 0},
+    {HTTP_GET, "/monitor/", monitor, 0},
+    {HTTP_GET, NULL, NULL, 0},
+};
