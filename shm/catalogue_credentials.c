@@ -132,7 +132,7 @@ catalogue_add_credentials(struct segment *segment,
     for (unsigned i = 0; i < count; i++)
         names[i] = found[i]->name + strlen(provider->name) + 1;
     credential_slots_assign(segment, provider->provider_idx, names, count,
-                            has_own, slots);
+                            slots);
     if (count == 0)
         return catalogue_link_credentials(provider);
     provider->credentials = calloc(count + 1, sizeof(*provider->credentials));
@@ -192,4 +192,21 @@ catalogue_forget_credentials(const struct segment *segment,
                 last->providers[n].provider_idx)
                 forget_changed(segment, &last->providers[n],
                                &next->providers[i]);
+}
+
+void
+catalogue_show_credentials(const struct segment *segment,
+                           const struct catalogue *catalogue)
+{
+    uint32_t providers = shm_load(&segment->header->provider_high);
+    for (uint32_t i = 0; i < providers && i < segment->provider_max; i++) {
+        uint64_t slots = 0;
+        for (uint32_t n = 0; n < catalogue->provider_count; n++) {
+            const struct catalogue_provider *p = &catalogue->providers[n];
+            for (uint32_t c = 0;
+                 p->provider_idx == i && c < p->credential_count; c++)
+                slots |= UINT64_C(1) << p->credentials[c].slot;
+        }
+        credential_slots_use(segment, i, slots);
+    }
 }

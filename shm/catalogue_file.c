@@ -130,6 +130,7 @@ catalogue_publish(struct segment *segment, struct catalogue *catalogue,
         rc = catalogue_stage(segment, catalogue, secrets);
     if (rc < 0)
         return rc;
+    catalogue_show_credentials(segment, catalogue);
     /* release: the file is there before its number is */
     shm_store(&segment->header->catalogue_generation, generation);
     if (generation > 2) {

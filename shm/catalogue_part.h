@@ -25,6 +25,9 @@ bool catalogue_add_credentials(struct segment *segment,
                                const struct config *config, struct buf *error);
 bool catalogue_link_credentials(struct catalogue_provider *provider);
 void catalogue_free_credentials(struct catalogue_provider *provider);
+/* In the segment, for dump and metrics: which of them there are. */
+void catalogue_show_credentials(const struct segment *segment,
+                                const struct catalogue *catalogue);
 /* A secret, which may be NULL, is overwritten first. */
 void catalogue_free_secret(char *secret);
 

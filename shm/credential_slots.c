@@ -110,10 +110,9 @@ find_free(const struct segment *segment, uint32_t provider_idx,
 void
 credential_slots_assign(const struct segment *segment, uint32_t provider_idx,
                         const char *const *names, unsigned count,
-                        bool has_default, uint8_t *slots)
+                        uint8_t *slots)
 {
     char have[CREDENTIAL_NAME_BYTES];
-    uint64_t used = count > 0 && has_default ? 1 : 0;
     CHECK(count < HEALTH_CREDENTIALS);
     memset(slots, 0, count);
     for (unsigned i = 1; i < HEALTH_CREDENTIALS; i++) {
@@ -122,15 +121,19 @@ credential_slots_assign(const struct segment *segment, uint32_t provider_idx,
         if (n < count)
             slots[n] = (uint8_t)i;
     }
-    for (unsigned n = 0; n < count; n++) {
+    for (unsigned n = 0; n < count; n++)
         if (slots[n] == 0) {
             unsigned slot = find_free(segment, provider_idx, names, count);
             give(segment, provider_idx, slot, names[n]);
             slots[n] = (uint8_t)slot;
         }
-        used |= UINT64_C(1) << slots[n];
-    }
-    shm_store(&segment_credentials(segment, provider_idx)->used, used);
+}
+
+void
+credential_slots_use(const struct segment *segment, uint32_t provider_idx,
+                     uint64_t slots)
+{
+    shm_store(&segment_credentials(segment, provider_idx)->used, slots);
 }
 
 uint64_t

@@ -19,16 +19,18 @@ enum { CREDENTIAL_NAME_BYTES = HEALTH_NAME_WORDS * 8 };
 /*
  * Accountant: slots[i] for names[i], the one that it has, else one that none of
  * `names` has. A slot that changes hands is healthy; one whose credential is gone
- * keeps its name for the records of its last calls. has_default: slot 0 may be
- * chosen, too. count < HEALTH_CREDENTIALS.
+ * keeps its name for the records of its last calls. count < HEALTH_CREDENTIALS.
  */
 void credential_slots_assign(const struct segment *segment,
                              uint32_t provider_idx, const char *const *names,
-                             unsigned count, bool has_default, uint8_t *slots);
+                             unsigned count, uint8_t *slots);
 /* Accountant: another secret under the same name, of which nothing is known. */
 void credential_slot_forget(const struct segment *segment,
                             uint32_t provider_idx, unsigned slot);
-/* Any process: the slots that may be chosen, a bit for each; 0: no choice. */
+/* The slots that the catalogue has, a bit for each; 0: its provider has one
+ * credential only. The accountant says so when it publishes. */
+void credential_slots_use(const struct segment *segment, uint32_t provider_idx,
+                          uint64_t slots);
 uint64_t credential_slots_used(const struct segment *segment,
                                uint32_t provider_idx);
 /* Any process: "" for one that nobody has. */

@@ -237,10 +237,12 @@ retry_go_on(struct request *request, uint8_t cause)
         if (!route_next(request))
             return false;
     }
+    const struct catalogue_credential *next = request->provider->credential;
     log_info("request=%s while at provider %s: attempt %u came to nothing; "
-             "going on at provider %s in %llu ms",
+             "going on at provider %s%s%s in %llu ms",
              request->id, failed->name, request->attempts,
-             request->provider->name, (unsigned long long)pause);
+             request->provider->name, next != NULL ? ", credential " : "",
+             next != NULL ? next->name : "", (unsigned long long)pause);
     attempts_add_failed(request, &tried);
     forget_attempt(request, cause);
     if (pause == 0) {

@@ -2,6 +2,7 @@
 before those for all, the rule byok, what follows when one is refused or used up,
 and where their names are shown."""
 import json
+import os
 import re
 import signal
 import threading
@@ -398,6 +399,27 @@ class Words(CredentialsCase):
              "max_attempts": 4, "retry_delay": "250ms",
              "retry_backoff": "linear", "request_timeout": "20s",
              "log_payload": True, "collect_log": True})
+
+    def test_a_group_is_given_its_own_without_a_reload(self):
+        SECRETS["sk-made-here-8"] = "made"
+        self.assertEqual(self.ask(self.poor)[0], 200)
+        path = os.path.join(self.gw.dir, "made.txt")
+        with open(path, "w") as f:
+            f.write("sk-made-here-8\n")
+        self.gw.ctl("credential", "add", "alpha/made", "--api-key-file", path,
+                    "--group", "poor")
+        self.set("key", "p", route="byok")
+        status, headers, body = self.ask(self.poor)
+        self.assertEqual((status, headers["x-aigw-credential"]),
+                         (200, "made"), body)
+        self.gw.ctl("credential", "disable", "alpha/made")
+        self.assertEqual(self.ask(self.poor)[0], 404)
+        self.gw.ctl("credential", "enable", "alpha/made")
+        self.assertEqual(self.ask(self.poor)[0], 200)
+        self.gw.ctl("credential", "delete", "alpha/made", "-y")
+        self.assertEqual(self.ask(self.poor)[0], 404)
+        self.set("key", "p", route=None)
+        self.assertEqual(self.ask(self.poor)[0], 200)
 
     def test_words_that_are_none(self):
         self.gw.ctl("key", "create", "n")

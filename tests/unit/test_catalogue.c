@@ -313,6 +313,9 @@ publish_and_load(void)
     CHECK_TRUE(loaded->providers[1].api_key == NULL);
     CHECK_STR(str_from(loaded->providers[1].proxy), "http://u:p@proxy:1");
     CHECK_STR(str_from(loaded->models[0].aliases[1]), "a:nitro");
+    CHECK_EQ(credential_slots_used(&segment, 0), 7); /* not that it is off */
+    CHECK_EQ(credential_slots_used(&segment, 1), 6); /* no api_key */
+    CHECK_EQ(credential_slots_used(&segment, 2), 0);
     CHECK_EQ(loaded->models[0].prices.input, 5);
     struct catalogue *again = catalogue_get(loaded);
     catalogue_put(again);

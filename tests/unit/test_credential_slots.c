@@ -68,27 +68,22 @@ TEST(a_credential_keeps_its_words_whatever_stands_beside_it)
     static const char *const third[] = {"one", "two", "three"};
     uint8_t slots[3];
     open_all();
-    credential_slots_assign(&f.segment, 0, first, 2, true, slots);
+    credential_slots_assign(&f.segment, 0, first, 2, slots);
     CHECK_TRUE(slots[0] == 1 && slots[1] == 2);
-    CHECK_EQ(credential_slots_used(&f.segment, 0), 7);
-    CHECK_EQ(credential_slots_used(&f.segment, 1), 0);
     CHECK_STR(name_of(0), "default");
     CHECK_STR(name_of(1), "one");
     CHECK_STR(name_of(2), "two");
     CHECK_STR(name_of(3), "");
     spoil(1);
     spoil(2);
-    credential_slots_assign(&f.segment, 0, second, 2, false, slots);
+    credential_slots_assign(&f.segment, 0, second, 2, slots);
     CHECK_TRUE(slots[0] == 3 && slots[1] == 2);
-    CHECK_EQ(credential_slots_used(&f.segment, 0), 1 << 3 | 1 << 2);
     CHECK_TRUE(!is_well(2) && is_well(3));
     /* "one" is still known for the records of its last calls. */
     CHECK_STR(name_of(1), "one");
-    credential_slots_assign(&f.segment, 0, third, 3, true, slots);
+    credential_slots_assign(&f.segment, 0, third, 3, slots);
     CHECK_TRUE(slots[0] == 1 && slots[1] == 2 && slots[2] == 3);
     CHECK_TRUE(!is_well(1));
-    credential_slots_assign(&f.segment, 0, NULL, 0, true, slots);
-    CHECK_EQ(credential_slots_used(&f.segment, 0), 0);
     fixture_close(&f);
 }
 
@@ -103,12 +98,11 @@ TEST(when_all_are_taken_those_that_are_gone_give_theirs_healthy)
         snprintf(texts[i], sizeof(texts[i]), "n%u", i);
         names[i] = texts[i];
     }
-    credential_slots_assign(&f.segment, 0, names, most, true, slots);
-    CHECK_EQ(credential_slots_used(&f.segment, 0), (long long)UINT64_MAX);
+    credential_slots_assign(&f.segment, 0, names, most, slots);
     uint8_t was = slots[5];
     spoil(was);
     names[5] = "new";
-    credential_slots_assign(&f.segment, 0, names, most, true, slots);
+    credential_slots_assign(&f.segment, 0, names, most, slots);
     CHECK_EQ(slots[5], was);
     CHECK_STR(name_of(was), "new");
     CHECK_TRUE(is_well(was));
@@ -125,7 +119,7 @@ TEST(a_long_name_has_room_and_records_with_damage_have_none)
     open_all();
     memset(longest, 'x', sizeof(longest) - 1);
     longest[sizeof(longest) - 1] = '\0';
-    credential_slots_assign(&f.segment, 0, names, 1, true, &slot);
+    credential_slots_assign(&f.segment, 0, names, 1, &slot);
     credential_number_name(&f.segment, 0, (uint8_t)(slot + 1), out);
     CHECK_STR(str_from(out), longest);
     credential_number_name(&f.segment, 0, 1, out);
