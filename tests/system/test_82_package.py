@@ -191,7 +191,8 @@ class Promised(GatewayCase):
         from mock_provider import MockProvider
         cls.provider = MockProvider().start()
         cls.gw = Gateway(provider=cls.provider.base_url, model_options=(
-            "price_input = 1\nprice_output = 2\n")).start()
+            "price_input = 1\nprice_output = 2\n"), extra=(
+                "[credential.mock/second]\napi_key = sk-second\n")).start()
         key = cls.gw.create_key("shown")
         cls.gw.call(key, chat(tokens=5))
         text = cls.gw.http("GET", "/metrics", port=cls.gw.admin_port)[2].decode()
