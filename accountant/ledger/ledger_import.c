@@ -43,6 +43,8 @@ import_pair(struct import *import, struct str key, struct str value)
     bool has_rows = import->info->has_rows;
     if (key.ptr[0] == 'D' && !has_rows)
         return 0; /* in the totals */
+    if (str_equals(key, STR_LIT("Mformat")))
+        return 0; /* what is built has its own */
     if (key.ptr[0] == 'U' && ledger_key_parse_usage(key, &usage)) {
         int64_t day = ledger_row_day(usage.start_ms);
         if (day > import->last_day)

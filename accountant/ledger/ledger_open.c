@@ -17,7 +17,7 @@
 #include "common/proc.h"
 
 enum {
-    LEDGER_FORMAT = 1,
+    LEDGER_FORMAT = 2, /* 1: each log row on its own */
     CACHE_BYTES = 16 << 20,
     MAIN_BUFFER_BYTES = 4 << 20,
     DAY_BUFFER_BYTES = 8 << 20, /* rows: fewer, larger files to merge */
@@ -176,8 +176,12 @@ ledger_check_format(struct ledger *ledger, struct buf *error)
         return 0;
     if (rc == 1)
         return damaged(ledger->dir,
-                       "the ledger has a format that this "
-                       "version does not know",
+                       format < LEDGER_FORMAT
+                           ? "the ledger is of an earlier version: export it "
+                             "with the aigw-ledger of that version (--rows: "
+                             "the log, too) and restore it with this one's"
+                           : "the ledger has a format that this version does "
+                             "not know",
                        error);
     if (!ledger->create)
         return damaged(ledger->dir, "this is no ledger", error);

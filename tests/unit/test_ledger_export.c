@@ -135,6 +135,33 @@ TEST(what_is_restored_is_what_was_exported)
     restore_and_compare(false);
 }
 
+static void
+set_format(struct export *e, uint64_t format)
+{
+    struct ledger_batch *batch = ledger_batch_create();
+    ledger_batch_meta(batch, "format", format);
+    CHECK_EQ(ledger_batch_write(batch, e->f.ledger, &e->error), 0);
+    ledger_batch_destroy(&batch);
+}
+
+/* Rows stand otherwise in it: refused with a way on, which works. */
+TEST(a_ledger_of_an_earlier_format_comes_by_an_export)
+{
+    struct export e;
+    struct ledger *ledger = NULL;
+    export_init(&e);
+    set_format(&e, 1);
+    export_make(&e, true);
+    CHECK_EQ(ledger_import(e.path, e.to, &e.info, &e.text, &e.error), 0);
+    CHECK_EQ(ledger_open(e.to, false, &ledger, &e.error), 0);
+    CHECK_EQ(count_rows(ledger), 40);
+    ledger_close(&ledger);
+    ledger_close(&e.f.ledger);
+    CHECK_EQ(ledger_open(e.f.dir, false, &ledger, &e.error), -EUCLEAN);
+    CHECK_TRUE(strstr(buf_cstr(&e.error), "earlier version") != NULL);
+    export_fini(&e);
+}
+
 TEST(a_restored_ledger_goes_on_and_balances)
 {
     struct export e;
