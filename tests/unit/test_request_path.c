@@ -319,3 +319,30 @@ TEST(a_client_is_answered_in_the_dialect_of_its_path_or_of_its_fields)
     CHECK_TRUE(dialect_of("/v1/chat/completions", "x-api-key", "") ==
                &dialect_openai);
 }
+
+/* The prefixes of tests/unit/test_dialects.c. */
+TEST(other_systems_management_is_handed_on_by_admin_listeners_alone)
+{
+    static const char *const paths[] = {
+        "/api/v2/aigw",         "/api/v2/aig",
+        "/clickzetta-portal/x", "/llm-gateway-admin/v2/x",
+        "/client/v4/x/y",       "/api/v2alpha/tokens",
+        "/api/tokens/",
+    };
+    char scratch[PATH_BYTES];
+    struct path_match match;
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct str path = str_from(paths[i]);
+        bool found = path_find(path, HTTP_POST, true, scratch, &match);
+        if (!found || !match.row->foreign || !match.row->admin)
+            test_fail(__FILE__, __LINE__, "%s is not handed on", paths[i]);
+        CHECK_TRUE(!path_find(path, HTTP_POST, false, scratch, &match));
+    }
+    /* Calls of models stay calls. */
+    CHECK_TRUE(path_find(STR_LIT("/api/v1/chat/completions"), HTTP_POST, true,
+                         scratch, &match));
+    CHECK_TRUE(!match.row->admin && match.plane == PLANE_OPENROUTER);
+    CHECK_TRUE(path_find(STR_LIT("/client/v4/accounts/a/ai/run/@cf/m"),
+                         HTTP_POST, true, scratch, &match));
+    CHECK_TRUE(!match.row->admin);
+}
