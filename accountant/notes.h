@@ -13,6 +13,7 @@ enum {
     NOTES_MEMBERS = 'm',    /* id8: an admin token */
     NOTES_MEMBER_USE = 'u', /* id8: when it was used last */
     NOTES_AUDIT = 'a',      /* ms8 serial4: who changed what */
+    NOTES_REPRICE = 'p',    /* ms8: a period that was priced again */
     NOTES_REPLAY = 'i',     /* ms8 (a window's begin) digest32: what a key of
                                idempotency was used for */
 };

@@ -161,6 +161,17 @@ struct store_extra {
 void store_attach(struct store *store, struct store_extra *extra);
 /* The one that no change has taken: the caller's again. NULL: taken, none. */
 struct store_extra *store_detach(struct store *store);
+/* An amount onto the balance of a group, below 0 from it. */
+struct store_credit {
+    uint64_t group_id;
+    int64_t nano;
+    struct group *staged; /* the store's */
+};
+/* All of them, or none; `credits` (each group once) and `extra` are taken. In
+ * the histories with `note`; what is not prepaid does not become so. */
+void store_credit(struct store *store, struct store_credit *credits,
+                  size_t count, const char *note, struct store_extra *extra,
+                  store_done done, void *context);
 /* A change that is nothing but its extra (owned). id 0: a new one is given. */
 void store_put_extra(struct store *store, struct store_extra *extra,
                      uint64_t id, store_done done, void *context);

@@ -139,6 +139,9 @@ apply(struct store *store, struct change *change)
     case CHANGE_TOP_UP:
         apply_put_group(store, change);
         return;
+    case CHANGE_CREDIT:
+        change_apply_credits(store, change);
+        return;
     case CHANGE_UNDO_GROUP:
         change_answer(change, change->error, change->reason);
         return;

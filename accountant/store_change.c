@@ -53,6 +53,7 @@ change_free(struct change *change)
 {
     gateway_free(&change->gateway);
     free(change->group);
+    change_free_credits(change);
     free(change->prices);
     if (change->reload != NULL)
         reload_drop(change->reload);
@@ -280,12 +281,10 @@ stage_delete(struct store *store, struct flush *flush, struct change *change)
     return 0;
 }
 
-/* The rest of a group's staging: change->group is what it will be. */
-static void
-put_group(struct flush *flush, const struct object *object,
-          struct change *change)
+void
+change_stage_group(struct flush *flush, const struct object *object,
+                   struct group *group)
 {
-    struct group *group = change->group;
     struct buf bytes;
     buf_init(&bytes, 0);
     object_encode_group(group, &bytes);
@@ -296,7 +295,6 @@ put_group(struct flush *flush, const struct object *object,
     if (!buf_ok(&bytes))
         fatal("out of memory");
     buf_fini(&bytes);
-    change->id = group->id;
 }
 
 static int
@@ -335,7 +333,8 @@ stage_put_group(struct store *store, struct flush *flush, struct change *change)
         group->tag = object->group->tag;
         object->staged = true;
     }
-    put_group(flush, object, change);
+    change_stage_group(flush, object, change->group);
+    change->id = change->group->id;
     return 0;
 }
 
@@ -363,7 +362,8 @@ stage_top_up(struct store *store, struct flush *flush, struct change *change)
     change->group->prepaid = true;
     change->group->updated_ms = clock_wall_ms();
     object->staged = true;
-    put_group(flush, object, change);
+    change_stage_group(flush, object, change->group);
+    change->id = change->group->id;
     struct ledger_top_up top_up = {
         .group_id = change->id,
         .batch_no = flush->batch_no,
@@ -399,6 +399,8 @@ stage_kind(struct store *store, struct flush *flush, struct change *change)
         return stage_put_group(store, flush, change);
     case CHANGE_TOP_UP:
         return stage_top_up(store, flush, change);
+    case CHANGE_CREDIT:
+        return change_stage_credits(store, flush, change);
     case CHANGE_RELOAD:
         return stage_reload(flush, change);
     case CHANGE_EXTRA:

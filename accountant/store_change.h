@@ -14,6 +14,7 @@ enum change_kind {
     CHANGE_DELETE_GATEWAY,
     CHANGE_PUT_GROUP,
     CHANGE_TOP_UP,
+    CHANGE_CREDIT, /* of several groups */
     CHANGE_RELOAD, /* of the configuration: prices, and edits of parts */
     CHANGE_EXTRA,  /* nothing but its extra */
     /* A new object found no room in the segment: out of the ledger again. */
@@ -28,6 +29,8 @@ struct change {
     struct group *group;     /* owned */
     int64_t nano;
     char note[256];
+    struct store_credit *credits; /* owned */
+    size_t credit_count;
     struct ledger_price *prices; /* owned */
     size_t price_count;
     struct reload *reload;     /* owned until it is applied */
@@ -46,5 +49,14 @@ struct change *change_make(enum change_kind kind, store_done done,
 void change_enqueue(struct store *store, struct change *change);
 /* Keeps the reason; returns error. */
 int change_refuse(struct change *change, int error, const char *reason);
+/* What `object` will be, into the batch. */
+void change_stage_group(struct flush *flush, const struct object *object,
+                        struct group *group);
+
+/* ---- store_credit.c ---- */
+int change_stage_credits(struct store *store, struct flush *flush,
+                         struct change *change);
+void change_apply_credits(struct store *store, struct change *change);
+void change_free_credits(struct change *change);
 
 #endif

@@ -89,6 +89,7 @@ int run_price_list(struct ctl *ctl);
 int run_price_history(struct ctl *ctl);
 int run_price_set(struct ctl *ctl);
 int run_price_import(struct ctl *ctl);
+int run_price_reprice(struct ctl *ctl);
 int run_status(struct ctl *ctl);
 int run_usage(struct ctl *ctl);
 int run_logs(struct ctl *ctl);

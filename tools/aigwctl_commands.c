@@ -94,6 +94,7 @@ const struct flag ctl_flags[] = {
      "file whose first line is the credential; - is standard input"},
     {"weight", 0, FLAG_VALUE, false, "N", "share of a credential's calls"},
     {"model-alias", 0, FLAG_VALUE, false, "A,B", "further names of a model"},
+    {"apply", 0, FLAG_SWITCH, false, NULL, "do it, not only look at it"},
     {"preview", 0, FLAG_SWITCH, false, NULL,
      "show what would change, and change nothing"},
     {"input", 0, FLAG_VALUE, false, "PRICE",
@@ -299,6 +300,10 @@ const struct command ctl_commands[] = {
      "price set gpt-4o --input 2.5 --output 10 --cached 1.25"},
     {"price history", "[model]", "provider page page-size", run_price_history,
      "show the versions of prices, and since when they hold", NULL},
+    {"price reprice", "<model>", "provider from! to! apply", run_price_reprice,
+     "say what a period's calls cost by the prices in force now; --apply keeps "
+     "it and credits prepaid groups",
+     "price reprice gpt-4o --from 2026-11-01 --to 2026-11-22"},
     {"price import", "<file>", "preview", run_price_import,
      "take over LiteLLM's public list of prices, or CSV",
      "price import model_prices_and_context_window.json --preview"},

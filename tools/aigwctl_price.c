@@ -272,3 +272,46 @@ run_price_import(struct ctl *ctl)
         ctl_call(ctl, "POST", "/admin/v1/prices/import", body, &answer);
     return status == CTL_OK ? show_import(ctl, answer) : status;
 }
+
+/* ---- a period again ---- */
+
+static const struct output_column reprice_columns[] = {
+    {"GROUP", "group", false},
+    {"REQUESTS", "requests", true},
+    {"WAS", "was", true},
+    {"NOW", "now", true},
+    {"CREDITED BEFORE", "credited_before", true},
+    {"CREDIT", "credit", true},
+    {NULL, NULL, false},
+};
+
+int
+run_price_reprice(struct ctl *ctl)
+{
+    static const char *const names[] = {"from", "to", "provider"};
+    char message[300];
+    cJSON *answer = NULL, *body = cJSON_CreateObject();
+    cJSON_AddStringToObject(body, "model", ctl->args.positional[0]);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *value = argument(&ctl->args, names[i]);
+        if (value != NULL)
+            cJSON_AddStringToObject(body, names[i], value);
+    }
+    bool apply = argument_given(&ctl->args, "apply");
+    cJSON_AddBoolToObject(body, "apply", apply);
+    int status =
+        ctl_call(ctl, "POST", "/admin/v1/prices/reprice", body, &answer);
+    if (status != CTL_OK)
+        return status;
+    snprintf(message, sizeof(message),
+             "%.0f requests: %.9g was charged, by the prices in force now it "
+             "is %.9g; %.0f stay as they are. %s",
+             json_number(answer, "requests"), json_number(answer, "was"),
+             json_number(answer, "now"), json_number(answer, "left"),
+             apply ? "Kept, and credited to prepaid groups."
+                   : "Nothing was changed: --apply does it.");
+    cJSON *rows = cJSON_DetachItemFromObjectCaseSensitive(answer, "groups");
+    status = output_rows(&ctl->output, rows, reprice_columns, message, NULL);
+    cJSON_Delete(answer);
+    return status;
+}

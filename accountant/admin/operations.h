@@ -109,6 +109,9 @@ void op_sessions_revoke(struct call *call);
 /* op_prices.c, op_price_history.c */
 void op_prices_import(struct call *call);
 void op_prices_list(struct call *call);
+/* op_reprice.c */
+void op_reprice(struct call *call);
+void op_reprice_list(struct call *call);
 /* op_audit.c */
 void op_audit(struct call *call);
 /* op_models.c, op_status.c, op_usage.c, op_logs.c, op_ledger.c, op_metrics.c */

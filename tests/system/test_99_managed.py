@@ -1,5 +1,6 @@
 """What management makes of the configuration: in force when it is answered, and
 after every kind of death."""
+import datetime
 import json
 import os
 import signal
@@ -412,6 +413,117 @@ class Prices(ManagedCase):
                     answer += piece
             self.assertIn(b" 413 ", answer)
             self.assertIn(b"larger than %d MiB" % most, answer)
+
+
+class Reprice(ManagedCase):
+    """A wrong price is put right: both figures are kept, balances follow."""
+
+    def setUp(self):
+        mock = self.mock()
+        self.gw = self.start()
+        self.provider(self.gw, "a", mock.base_url, models=["m"])
+        self.provider(self.gw, "b", mock.base_url, models=["other"])
+        self.ask(self.gw, "POST", "models", {
+            "name": "m", "price_input": 1000, "price_output": 2000}, 201)
+        self.gw.ctl("group", "create", "paid")
+        self.gw.ctl("group", "top-up", "paid", "100")
+        self.gw.ctl("group", "create", "free")
+        self.used = {}
+        for group, calls in (("paid", 3), ("free", 2)):
+            key = self.gw.create_key("k-" + group, "--group", group)
+            self.used[group] = [0, 0]
+            for _ in range(calls):
+                used = self.says(self.gw, key, "m")["usage"]
+                self.used[group][0] += used["prompt_tokens"]
+                self.used[group][1] += used["completion_tokens"]
+        wait_for(self.gw.settled)
+        to = datetime.datetime.now(datetime.timezone.utc)
+        self.period = {"model": "m", "from": "2020-01-01",
+                       "to": to.isoformat(timespec="milliseconds")[:-6] + "Z"}
+
+    def cost(self, group, price_in, price_out):
+        return (self.used[group][0] * price_in +
+                self.used[group][1] * price_out) / 1e6
+
+    def reprice(self, status=201, **more):
+        return self.ask(self.gw, "POST", "prices/reprice",
+                        dict(self.period, apply=True, **more), status)
+
+    def balance(self):
+        return self.gw.ctl("group", "get", "paid")["balance"]
+
+    def test_the_difference_is_given_back_once(self):
+        before = self.balance()
+        was = {g: self.cost(g, 1000, 2000) for g in self.used}
+        now = {g: self.cost(g, 500, 2000) for g in self.used}
+        self.ask(self.gw, "PATCH", "models/m", {"price_input": 500})
+        seen = self.ask(self.gw, "POST", "prices/reprice", self.period)
+        self.assertEqual((seen["requests"], seen["left"]), (5, 0))
+        self.assertAlmostEqual(seen["was"], sum(was.values()), places=8)
+        self.assertAlmostEqual(seen["now"], sum(now.values()), places=8)
+        self.assertEqual(self.balance(), before)
+        self.assertEqual(self.ask(self.gw, "GET", "prices/reprice")["total"], 0)
+        rows = self.gw.ctl("price", "reprice", "m", "--from", "2020-01-01",
+                           "--to", self.period["to"])
+        self.assertEqual(rows, seen["groups"])
+        done = self.reprice()
+        self.assertEqual(dict(done, repriced_at=None), seen)
+        by_name = {g["group"]: g for g in done["groups"]}
+        self.assertAlmostEqual(by_name["paid"]["credit"],
+                               was["paid"] - now["paid"], places=8)
+        self.assertEqual(by_name["free"]["credit"], 0)
+        after = self.balance()
+        self.assertAlmostEqual(after, before + was["paid"] - now["paid"],
+                               places=8)
+        # Asked again, as by somebody who heard no answer, it gives nothing.
+        self.assertEqual([g["credit"] for g in self.reprice()["groups"]],
+                         [0, 0])
+        self.assertEqual(self.balance(), after)
+        # Put right once more: the difference to what was given.
+        self.ask(self.gw, "PATCH", "models/m", {"price_input": 1500})
+        self.reprice()
+        self.assertAlmostEqual(
+            self.balance(), before + was["paid"] -
+            self.cost("paid", 1500, 2000), places=8)
+        # What overlaps is refused; what was charged is in the log as it was.
+        for more in ({"from": "2020-01-02"}, {"provider": "a"}):
+            error = self.ask(self.gw, "POST", "prices/reprice",
+                             dict(self.period, **more), 409)["error"]
+            self.assertEqual(error["code"], "overlaps")
+        self.kill(self.gw, "accountant")
+        kept = self.ask(self.gw, "GET", "prices/reprice")
+        self.assertEqual(kept["total"], 3)
+        self.assertEqual(kept["data"][-1], done)
+        self.assertAlmostEqual(
+            sum(r["cost"] for r in self.gw.ctl("logs")), sum(was.values()),
+            places=8)
+        self.gw.verify()
+
+    def test_a_provider_s_own_price_and_what_cannot_be_priced_again(self):
+        self.ask(self.gw, "POST", "endpoints", {
+            "name": "a/m", "price_input": 250, "price_output": 2000}, 201)
+        seen = self.ask(self.gw, "POST", "prices/reprice",
+                        dict(self.period, provider="a"))
+        self.assertAlmostEqual(seen["now"], sum(
+            self.cost(g, 250, 2000) for g in self.used), places=8)
+        seen = self.ask(self.gw, "POST", "prices/reprice",
+                        dict(self.period, provider="b"))
+        self.assertEqual((seen["requests"], seen["groups"]), (0, []))
+        # The provider is gone: nobody can say what the calls cost now.
+        self.ask(self.gw, "DELETE", "endpoints/a%2Fm")
+        self.ask(self.gw, "PATCH", "providers/b", {"models": ["m"]})
+        self.ask(self.gw, "DELETE", "providers/a")
+        seen = self.ask(self.gw, "POST", "prices/reprice", self.period)
+        self.assertEqual((seen["left"], seen["now"]), (5, seen["was"]))
+        for body, field in (({"model": "m"}, "from"),
+                            (dict(self.period, to="2019-01-01"), "to"),
+                            (dict(self.period, to="2120-01-01"), "to"),
+                            (dict(self.period, model=7), "model")):
+            error = self.ask(self.gw, "POST", "prices/reprice", body,
+                             400)["error"]
+            self.assertEqual(error["field"], field)
+        self.ask(self.gw, "POST", "prices/reprice",
+                 dict(self.period, model="none"), 404)
 
 
 class CommandLine(ManagedCase):

@@ -186,6 +186,19 @@ store_file_config(const struct store *store)
 }
 
 void
+store_credit(struct store *store, struct store_credit *credits, size_t count,
+             const char *note, struct store_extra *extra, store_done done,
+             void *context)
+{
+    (void)store;
+    (void)count;
+    (void)note;
+    free(credits);
+    extra->free(extra);
+    done(context, -EIO, "", 0);
+}
+
+void
 store_manage(struct store *store, struct managed_edit *edits, size_t count,
              store_done done, void *context)
 {
