@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "accountant/ledger/ledger_note.h"
+#include "accountant/notes.h"
 #include "accountant/store_private.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -56,6 +58,20 @@ find_and_read(struct ledger_job *job)
     buf_fini(&error);
 }
 
+/* Notes whose names begin with a time. */
+static int
+prune_notes(struct retention *r, char space, int64_t before_ms,
+            struct buf *error)
+{
+    char name[8];
+    notes_put_u64(name, before_ms < 0 ? 0 : (uint64_t)before_ms);
+    int rc = ledger_prune_notes(r->store->ledger, space,
+                                str_make(name, sizeof(name)), PRUNE_MAX, error);
+    if (rc == PRUNE_MAX)
+        r->more = true;
+    return rc;
+}
+
 /* Ledger thread: a failing write is left to the next flush to mend. */
 static void
 drop_and_prune(struct ledger_job *job)
@@ -85,6 +101,10 @@ drop_and_prune(struct ledger_job *job)
         if (rc == PRUNE_MAX)
             r->more = true;
     }
+    if (rc >= 0)
+        rc = prune_notes(r, NOTES_AUDIT, r->audit_before_ms, &error);
+    if (rc >= 0)
+        rc = prune_notes(r, NOTES_REPLAY, r->replays_before_ms, &error);
     if (rc < 0 && rc != -EAGAIN)
         complain("dropping old rows", rc, &error);
     buf_fini(&error);
@@ -121,6 +141,10 @@ retention_tick(struct retention *r, uint64_t now_ms)
     r->rows_before_ms = now_wall_ms - keep_ms;
     r->minutes_before_ms =
         now_wall_ms - (keep_ms < week_ms ? keep_ms : week_ms);
+    r->audit_before_ms =
+        now_wall_ms - (int64_t)r->store->config->server.audit_retention_ms;
+    r->replays_before_ms =
+        now_wall_ms - NOTES_REPLAY_MS - NOTES_REPLAY_WINDOW_MS;
     r->running = true;
     r->more = false;
     r->job.run = find_and_read;

@@ -3,7 +3,8 @@
  * is read on a query thread, dropped on the ledger thread, its directory
  * removed when nobody reads it; old roll-ups are pruned in small pieces, so
  * that flushes pass between them. Minutes are kept a week, hours as long as
- * rows, days for ever.
+ * rows, days for ever. Rows of the audit log are kept as audit_retention says,
+ * keys of idempotency a day.
  *
  * Loop thread.
  * SPDX-License-Identifier: Apache-2.0
@@ -22,6 +23,7 @@ struct retention {
     uint64_t due_ms; /* monotonic */
     bool running;
     int64_t rows_before_ms, minutes_before_ms; /* wall */
+    int64_t audit_before_ms, replays_before_ms;
     /* between query and ledger thread */
     struct ledger_drop drop;
     bool has_drop, more;

@@ -78,6 +78,7 @@ struct config_server {
     uint64_t body_max_bytes, body_memory_bytes;
     uint64_t stream_slice_tokens; /* a stream's lease grows by this much */
     uint64_t log_retention_ms;
+    uint64_t audit_retention_ms;
     bool idempotency;
     uint64_t idempotency_ttl_ms;
     uint64_t cache_memory_bytes, cache_item_max_bytes;

@@ -99,6 +99,8 @@
       "tokens by which the lease of a running stream grows") \
     O(server, log_retention, log_retention_ms, DURATION, "", "30d", CONFIG_DAY, 36500 * CONFIG_DAY, RELOAD, \
       "time that rows of the request log are kept") \
+    O(server, audit_retention, audit_retention_ms, DURATION, "", "365d", CONFIG_DAY, 36500 * CONFIG_DAY, RELOAD, \
+      "time that rows of the audit log of management are kept") \
     O(server, idempotency, idempotency, BOOL, "", "no", 0, 0, RESTART, \
       "refuse a call whose Idempotency-Key another call has that is in progress or was charged") \
     O(server, idempotency_ttl, idempotency_ttl_ms, DURATION, "", "24h", 1000, 7 * CONFIG_DAY, RELOAD, \

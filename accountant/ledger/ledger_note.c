@@ -138,3 +138,41 @@ ledger_scan_notes(struct ledger *ledger, struct ledger_snapshot *snapshot,
     ledger_mark_suspect(ledger);
     return ledger_take_error(text, "while reading notes", error);
 }
+
+struct prune {
+    char space;
+    struct str before;
+    uint32_t max, count;
+    struct ledger_batch *batch;
+};
+
+static bool
+prune_one(struct str key, struct str value, void *context)
+{
+    struct prune *prune = context;
+    struct str name = str_skip(key, 2);
+    (void)value;
+    if (prune->count == prune->max || compare(name, prune->before) >= 0)
+        return false;
+    ledger_batch_delete_note(prune->batch, prune->space, name);
+    prune->count++;
+    return true;
+}
+
+int
+ledger_prune_notes(struct ledger *ledger, char space, struct str before,
+                   uint32_t max, struct buf *error)
+{
+    struct prune prune = {space, before, max, 0, ledger_batch_create()};
+    struct ledger_key prefix;
+    if (prune.batch == NULL)
+        return -ENOMEM;
+    note_key(&prefix, space, str_make("", 0));
+    int rc = ledger_scan(ledger, NULL, &prefix, NULL, prune_one, &prune, error);
+    if (rc == 0 && prune.count > 0)
+        rc = ledger_batch_ok(prune.batch)
+                 ? ledger_batch_write(prune.batch, ledger, error)
+                 : -ENOMEM;
+    ledger_batch_destroy(&prune.batch);
+    return rc < 0 ? rc : (int)prune.count;
+}
