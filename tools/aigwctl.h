@@ -74,6 +74,14 @@ int run_key_set(struct ctl *ctl);
 int run_group_top_up(struct ctl *ctl);
 int run_group_set_quota(struct ctl *ctl);
 int run_group_set_limits(struct ctl *ctl);
+int run_token_create(struct ctl *ctl);
+int run_token_list(struct ctl *ctl);
+int run_token_get(struct ctl *ctl);
+int run_token_set(struct ctl *ctl);
+int run_token_enable(struct ctl *ctl);
+int run_token_disable(struct ctl *ctl);
+int run_token_revoke(struct ctl *ctl);
+int run_audit(struct ctl *ctl);
 int run_model_list(struct ctl *ctl);
 /* aigwctl_config.c, by the command's noun */
 int run_config_list(struct ctl *ctl);

@@ -15,9 +15,7 @@
 #include <unistd.h>
 
 #include "accountant/admin/call.h"
-#include "accountant/admin/dialect/dialect.h"
-#include "accountant/admin/guard.h"
-#include "accountant/admin/identify.h"
+#include "accountant/admin/call_head.h"
 #include "accountant/admin/operations.h"
 #include "common/net/http_parse.h"
 #include "common/net/http_reply.h"
@@ -165,74 +163,6 @@ connection_answer(struct connection *c, struct call *call)
     loop_defer(c->admin->loop, &c->again);
 }
 
-/* Absent: "". False: twice, empty, or too long. */
-static bool
-take_field(const struct http_head *head, const char *name, char *out,
-           size_t size)
-{
-    struct str value = http_field_find(head, str_from(name));
-    unsigned count = http_field_count(head, str_from(name));
-    if (count == 0)
-        return true;
-    if (count > 1 || value.len == 0 || value.len >= size)
-        return false;
-    str_copy(out, value);
-    out[value.len] = '\0';
-    return true;
-}
-
-/* What the head alone decides: access, operation, parameters. A fault is kept
- * in the call and answered once the body has been read. */
-static void
-call_prepare(struct connection *c, struct call *call,
-             const struct http_head *head)
-{
-    struct admin_error *error = &call->error;
-    call->peer_uid = c->peer_uid;
-    call->address = guard_address_of(&c->admin->guard, head);
-    access_from(head, c->peer_uid, call->from);
-    call->head_only = head->method == HTTP_HEAD;
-    call->is_tls = http_field_count(head, STR_LIT("x-aigw-tls")) == 1;
-    if (!c->peer_allowed) {
-        admin_error_set(error, 403, "not_permitted",
-                        "Only root, the server's own user and members of the "
-                        "group 'aigw' may use this socket. Ask for: adduser "
-                        "USER aigw");
-        return;
-    }
-    const struct dialect *dialect = dialect_of_path(head->path);
-    if (dialect != NULL) {
-        struct str bytes = str_make(buf_ptr(&c->in), head->bytes);
-        if (!dialect_begin(dialect, call, bytes))
-            admin_error_set(error, 503, "overloaded", "Out of memory.");
-        return;
-    }
-    const struct operation *operation = operations_find(
-        head->method, head->path, call->path_params, &call->allow, error);
-    bool is_metrics =
-        operation != NULL && (operation->flags & OPERATION_METRICS) != 0;
-    bool is_open =
-        operation != NULL && (operation->flags & OPERATION_OPEN) != 0;
-    /* Without being known nobody learns which paths there are. */
-    if (!is_open && !identify_request(c->admin, head, is_metrics, &call->member,
-                                      &call->session_id, error)) {
-        call->allow = NULL;
-        return;
-    }
-    if (operation == NULL)
-        return;
-    call_take(call, operation, head->query);
-    if (!take_field(head, "if-match", call->if_match, sizeof(call->if_match)) ||
-        !take_field(head, "idempotency-key", call->idempotency_key,
-                    sizeof(call->idempotency_key))) {
-        call->operation = NULL;
-        admin_error_set(error, 400, "invalid_header",
-                        "If-Match and Idempotency-Key are one field each, of "
-                        "1 to %d bytes.",
-                        CALL_IF_MATCH_BYTES - 1);
-    }
-}
-
 static void
 connection_on_head(struct connection *c, const struct http_head *head)
 {
@@ -250,7 +180,9 @@ connection_on_head(struct connection *c, const struct http_head *head)
         connection_reject(c, 503, "Out of memory.");
         return;
     }
-    call_prepare(c, c->call, head);
+    c->call->peer_uid = c->peer_uid;
+    call_read_head(c->call, head, str_make(buf_ptr(&c->in), head->bytes),
+                   c->peer_allowed);
     const struct operation *operation = c->call->operation;
     bool large = operation != NULL && (operation->flags & OPERATION_LARGE) != 0;
     c->body.limit = large ? BODY_LARGE_BYTES : BODY_MAX_BYTES;

@@ -150,6 +150,15 @@ op_tokens_create(struct call *call)
     members_put(members_of(call), &token, created, call);
 }
 
+/* By name or id. */
+static bool
+is_named(const struct token *token, const char *ref)
+{
+    char id[24];
+    snprintf(id, sizeof(id), "%llu", (unsigned long long)token->member.id);
+    return strcmp(token->member.name, ref) == 0 || strcmp(id, ref) == 0;
+}
+
 void
 op_tokens_list(struct call *call)
 {
@@ -160,15 +169,18 @@ op_tokens_list(struct call *call)
         call_refuse(call);
         return;
     }
+    const char *ref = query_get(&call->query, "ref");
     json_object_begin(json);
     json_key(json, "data");
     json_array_begin(json);
     const struct token *token = members_next(members_of(call), 0);
-    while (token != NULL) {
+    for (; token != NULL;
+         token = members_next(members_of(call), token->member.id)) {
+        if (ref != NULL && !is_named(token, ref))
+            continue;
         if (total >= (page - 1) * limit && total < page * limit)
             token_to_json(json, call->store, token, NULL);
         total++;
-        token = members_next(members_of(call), token->member.id);
     }
     json_array_end(json);
     json_key(json, "total");

@@ -56,7 +56,7 @@ static const struct operation operations[] = {
     {HTTP_POST,   "/admin/v1/tokens",           "token_create", "",
      op_tokens_create, CHANGE,
      {MEMBER_OWNER, SCOPE_TOKENS_WRITE, BOUND_NEVER}},
-    {HTTP_GET,    "/admin/v1/tokens",           "token_list", "page limit",
+    {HTTP_GET,    "/admin/v1/tokens",           "token_list", "ref page limit",
      op_tokens_list, 0,
      {MEMBER_OPERATOR, SCOPE_TOKENS_READ, BOUND_NEVER}},
     {HTTP_GET,    "/admin/v1/tokens/{}",        "token_get", "",
