@@ -114,6 +114,8 @@ void op_reprice(struct call *call);
 void op_reprice_list(struct call *call);
 /* op_audit.c */
 void op_audit(struct call *call);
+/* op_openapi.c */
+void op_openapi(struct call *call);
 /* op_models.c, op_status.c, op_usage.c, op_logs.c, op_ledger.c, op_metrics.c */
 void op_models_list(struct call *call);
 void op_status(struct call *call);
