@@ -104,6 +104,7 @@ int run_logs(struct ctl *ctl);
 int run_verify(struct ctl *ctl);
 int run_cache_stats(struct ctl *ctl);
 int run_cache_purge(struct ctl *ctl);
+int run_doctor(struct ctl *ctl);     /* aigwctl_doctor.c */
 int run_completion(struct ctl *ctl); /* aigwctl_completion_run.c */
 
 #endif

@@ -338,6 +338,9 @@ const struct command ctl_commands[] = {
      "take over LiteLLM's public list of prices, or CSV",
      "price import model_prices_and_context_window.json --preview"},
     {"status", "", "", run_status, "show the state of the server", NULL},
+    {"doctor", "", "", run_doctor,
+     "look for what is wrong: server, ports, permissions, limits, clock, "
+     "ledger, providers; exit status 1 when something is", NULL},
     {"usage", "[ref]", "key group since from to by resolution", run_usage,
      "sum requests, tokens and cost", "usage --since 7d --by day,model"},
     {"logs", "[ref] [request-id]",

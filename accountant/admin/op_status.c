@@ -203,6 +203,8 @@ op_status(struct call *call)
     json_cstring(json, AIGW_VERSION);
     json_key(json, "instance");
     json_cstring(json, config->server.instance);
+    json_key(json, "time");
+    json_time(json, clock_wall_ms());
     json_key(json, "state");
     json_cstring(json, shm_load(&header->draining) != 0 ? "stopping"
                        : state.ledger_failed            ? "ledger_failed"
