@@ -60,6 +60,7 @@ int run_key_enable(struct ctl *ctl);
 int run_key_disable(struct ctl *ctl);
 int run_key_delete(struct ctl *ctl);
 int run_key_rename(struct ctl *ctl);
+int run_key_copy(struct ctl *ctl);
 int run_key_set_quota(struct ctl *ctl);
 int run_key_set_expiry(struct ctl *ctl);
 int run_key_set_limits(struct ctl *ctl);

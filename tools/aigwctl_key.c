@@ -189,6 +189,34 @@ run_key_rename(struct ctl *ctl)
 }
 
 int
+run_key_copy(struct ctl *ctl)
+{
+    struct buf error;
+    char path[64];
+    cJSON *key = NULL, *answer = NULL, *body = cJSON_CreateObject();
+    buf_init(&error, 0);
+    cJSON_AddStringToObject(body, "name", ctl->args.positional[1]);
+    if (!policy_add_all(body, &ctl->args, &error)) {
+        cJSON_Delete(body);
+        return ctl_refuse_usage(ctl, &error);
+    }
+    buf_fini(&error);
+    int status = ctl_find_key(ctl, &key);
+    if (status != CTL_OK) {
+        cJSON_Delete(body);
+        return status;
+    }
+    snprintf(path, sizeof(path), "/admin/v1/keys/%.0f/copy",
+             json_number(key, "id"));
+    status = ctl_call(ctl, "POST", path, body, &answer);
+    if (status == CTL_OK)
+        status = output_object(&ctl->output, key_brief(answer), NULL);
+    cJSON_Delete(key);
+    cJSON_Delete(answer);
+    return status;
+}
+
+int
 run_key_set_quota(struct ctl *ctl)
 {
     struct buf error;

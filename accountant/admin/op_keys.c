@@ -217,6 +217,56 @@ op_keys_upsert(struct call *call)
     }
 }
 
+/* What a copy does not have of its original: identity, value, use. */
+static void
+begin_anew(struct gateway *key)
+{
+    key->id = 0;
+    memset(key->digest, 0, sizeof(key->digest));
+    memset(key->sealed, 0, sizeof(key->sealed));
+    key->sealed_len = 0;
+    key->masked[0] = '\0';
+    key->created_ms = key->updated_ms = key->last_used_ms = 0;
+    key->entry = SHM_ENTRY_NONE;
+    key->tag = 0;
+    memset(&key->total, 0, sizeof(key->total));
+    for (int i = 0; i < SHM_BUDGETS; i++) {
+        struct budget *budget = &key->budgets[i];
+        budget->baseline = budget->period_no = budget->resets_ms = 0;
+    }
+}
+
+/* A new key of the same group and configuration, but for what the body names. */
+void
+op_keys_copy(struct call *call)
+{
+    char name[GATEWAY_NAME_BYTES];
+    const struct gateway *key = key_of_path(call);
+    if (key == NULL)
+        return; /* and the call is gone */
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(call->body, "name");
+    if (!name_is_valid(value, "name", name, &call->error)) {
+        call_refuse(call);
+        return;
+    }
+    const char *group = group_name_of(call->store, key->group_id);
+    const struct gateway *holder =
+        store_gateway_named(call->store, group, name);
+    if (holder != NULL) {
+        call_fail(call, 409, "key_exists",
+                  "Virtual key alias '%s' already exists (id=%llu). Use a "
+                  "different alias.",
+                  name, (unsigned long long)holder->id);
+        return;
+    }
+    if (!name_change_begin(call, key->group_id, name))
+        return;
+    struct gateway *copy = gateway_copy(key);
+    if (copy != NULL)
+        begin_anew(copy);
+    edit_and_put(call, copy, created);
+}
+
 void
 op_keys_update(struct call *call)
 {

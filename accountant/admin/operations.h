@@ -79,6 +79,7 @@ void op_keys_list(struct call *call);
 void op_keys_get(struct call *call);
 void op_keys_lookup(struct call *call);
 void op_keys_reveal(struct call *call);
+void op_keys_copy(struct call *call);
 /* op_periods.c */
 void op_keys_periods(struct call *call);
 /* op_groups.c */
