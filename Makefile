@@ -219,6 +219,9 @@ bench-cells: $(BUILD)/bench/bench_cells ## nanoseconds of a look-up, a hold and 
 .PHONY: bench-accountant
 bench-accountant: all $(BUILD)/bench/record_load ## the accountant's CPU per record at 20,000 a second
 	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/bench_accountant.py
+.PHONY: bench-management
+bench-management: all ## keys made a second by 64 clients, pages of 100,000, the accountant killed behind answers
+	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/bench_management.py
 .PHONY: bench-slow
 bench-slow: all $(BUILD)/bench/slow_load ## what 4,000 slow clients take from the others
 	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/bench_slow.py
