@@ -238,9 +238,11 @@ escrow_tick(struct store *store)
 static void
 delete_all(struct flush *flush)
 {
-    struct object *object = objects_next(&flush->store->objects, LEDGER_KEY, 0);
+    size_t at = 0;
+    struct object *object =
+        objects_next(&flush->store->objects, LEDGER_KEY, &at);
     for (; object != NULL;
-         object = objects_next(&flush->store->objects, LEDGER_KEY, object->id))
+         object = objects_next(&flush->store->objects, LEDGER_KEY, &at))
         if (object->escrow[0] != 0)
             ledger_batch_delete_escrow(flush->batch, object->id);
 }

@@ -164,16 +164,41 @@ list_after(const struct object_list *list, uint64_t after_id)
     return low;
 }
 
-struct object *
-objects_next(const struct objects *objects, enum ledger_kind kind,
-             uint64_t after_id)
+static const struct object_list *
+list_of(const struct objects *objects, enum ledger_kind kind)
 {
-    const struct object_list *list =
-        kind == LEDGER_KEY ? &objects->gateways : &objects->groups;
-    for (size_t i = list_after(list, after_id); i < list->count; i++)
-        if (is_alive(list->items[i]))
-            return list->items[i];
+    return kind == LEDGER_KEY ? &objects->gateways : &objects->groups;
+}
+
+struct object *
+objects_next(const struct objects *objects, enum ledger_kind kind, size_t *at)
+{
+    const struct object_list *list = list_of(objects, kind);
+    while (*at < list->count) {
+        struct object *object = list->items[(*at)++];
+        if (is_alive(object))
+            return object;
+    }
     return NULL;
+}
+
+size_t
+objects_count(const struct objects *objects, enum ledger_kind kind)
+{
+    const struct object_list *list = list_of(objects, kind);
+    return list->count - list->dead;
+}
+
+size_t
+objects_place(const struct objects *objects, enum ledger_kind kind, size_t nth)
+{
+    const struct object_list *list = list_of(objects, kind);
+    size_t at = 0;
+    if (list->dead == 0)
+        return nth < list->count ? nth : list->count;
+    while (nth > 0 && objects_next(objects, kind, &at) != NULL)
+        nth--;
+    return at;
 }
 
 /* ---- changing ---- */

@@ -76,7 +76,13 @@ struct object *objects_by_digest(const struct objects *objects,
 struct object *objects_by_name(const struct objects *objects,
                                enum ledger_kind kind, uint64_t group_id,
                                const char *name);
+/* In order of id: *at is 0 at the beginning. NULL at the end. Nothing may be put
+ * or removed meanwhile. */
 struct object *objects_next(const struct objects *objects,
-                            enum ledger_kind kind, uint64_t after_id);
+                            enum ledger_kind kind, size_t *at);
+size_t objects_count(const struct objects *objects, enum ledger_kind kind);
+/* The place from which objects_next() gives the one behind `nth` others. */
+size_t objects_place(const struct objects *objects, enum ledger_kind kind,
+                     size_t nth);
 
 #endif

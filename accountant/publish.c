@@ -114,9 +114,9 @@ names_things(const struct object *object)
 static void
 publish_names_of(struct store *store, enum ledger_kind kind)
 {
-    struct object *object = objects_next(&store->objects, kind, 0);
-    for (; object != NULL;
-         object = objects_next(&store->objects, kind, object->id))
+    size_t at = 0;
+    struct object *object = objects_next(&store->objects, kind, &at);
+    for (; object != NULL; object = objects_next(&store->objects, kind, &at))
         if (names_things(object) && publish_object(store, object) < 0)
             continue; /* logged */
 }

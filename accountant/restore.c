@@ -96,9 +96,9 @@ match_entries(struct store *store)
 static void
 publish_kind(struct store *store, enum ledger_kind kind)
 {
-    struct object *object = objects_next(&store->objects, kind, 0);
-    for (; object != NULL;
-         object = objects_next(&store->objects, kind, object->id)) {
+    size_t at = 0;
+    struct object *object = objects_next(&store->objects, kind, &at);
+    for (; object != NULL; object = objects_next(&store->objects, kind, &at)) {
         crash_point("A4");
         if (publish_object(store, object) < 0)
             continue; /* logged; the key is refused until there is room */

@@ -71,9 +71,11 @@ restore_prepare_escrows(struct restore *restore)
     int rc = batch == NULL ? -ENOMEM : 0;
     escrow_steps(config, step);
     if (rc == 0 && escrow_is_strict(config)) {
-        struct object *object = objects_next(&restore->objects, LEDGER_KEY, 0);
+        size_t at = 0;
+        struct object *object =
+            objects_next(&restore->objects, LEDGER_KEY, &at);
         for (; object != NULL;
-             object = objects_next(&restore->objects, LEDGER_KEY, object->id))
+             object = objects_next(&restore->objects, LEDGER_KEY, &at))
             prepare(batch, object, step);
     } else if (rc == 0) {
         rc = ledger_scan_escrows(ledger, NULL, delete_escrow, batch,

@@ -86,14 +86,16 @@ const struct gateway *store_gateway_named(const struct store *store,
                                           const char *group, const char *name);
 const struct gateway *store_gateway_by_key(const struct store *store,
                                            struct str plain_key);
-/* In order of id; start with 0, NULL at the end. */
-const struct gateway *store_gateway_next(const struct store *store,
-                                         uint64_t after_id);
+/* In order of id: *at is 0 at the beginning, or a place; NULL at the end. For one
+ * walk: nothing is changed meanwhile. */
+const struct gateway *store_gateway_next(const struct store *store, size_t *at);
+size_t store_gateway_count(const struct store *store);
+/* Where a walk begins that leaves out the first `nth`. */
+size_t store_gateway_place(const struct store *store, size_t nth);
 const struct group *store_group(const struct store *store, uint64_t id);
 const struct group *store_group_named(const struct store *store,
                                       const char *name);
-const struct group *store_group_next(const struct store *store,
-                                     uint64_t after_id);
+const struct group *store_group_next(const struct store *store, size_t *at);
 /* Plain key of a gateway; 0 or -EBADMSG. */
 int store_reveal(const struct store *store, const struct gateway *gateway,
                  char out[CRYPTO_KEY_CHARS + 1]) MUST_CHECK;

@@ -38,15 +38,12 @@ store_gateway_named(const struct store *store, const char *group,
                           : gateway_of(objects_by_name(
                                 &store->objects, LEDGER_KEY, in->id, name));
     }
-    const struct object *at = objects_next(&store->objects, LEDGER_GROUP, 0);
-    for (; at != NULL;
-         at = objects_next(&store->objects, LEDGER_GROUP, at->id)) {
-        const struct object *found =
-            objects_by_name(&store->objects, LEDGER_KEY, at->id, name);
-        if (found != NULL)
-            return found->gateway;
-    }
-    return NULL;
+    const struct object *found = NULL, *in;
+    size_t at = 0;
+    while (found == NULL &&
+           (in = objects_next(&store->objects, LEDGER_GROUP, &at)) != NULL)
+        found = objects_by_name(&store->objects, LEDGER_KEY, in->id, name);
+    return gateway_of(found);
 }
 
 const struct gateway *
@@ -61,9 +58,21 @@ store_gateway_by_key(const struct store *store, struct str plain_key)
 }
 
 const struct gateway *
-store_gateway_next(const struct store *store, uint64_t after_id)
+store_gateway_next(const struct store *store, size_t *at)
 {
-    return gateway_of(objects_next(&store->objects, LEDGER_KEY, after_id));
+    return gateway_of(objects_next(&store->objects, LEDGER_KEY, at));
+}
+
+size_t
+store_gateway_count(const struct store *store)
+{
+    return objects_count(&store->objects, LEDGER_KEY);
+}
+
+size_t
+store_gateway_place(const struct store *store, size_t nth)
+{
+    return objects_place(&store->objects, LEDGER_KEY, nth);
 }
 
 const struct group *
@@ -79,9 +88,9 @@ store_group_named(const struct store *store, const char *name)
 }
 
 const struct group *
-store_group_next(const struct store *store, uint64_t after_id)
+store_group_next(const struct store *store, size_t *at)
 {
-    return group_of(objects_next(&store->objects, LEDGER_GROUP, after_id));
+    return group_of(objects_next(&store->objects, LEDGER_GROUP, at));
 }
 
 int

@@ -140,8 +140,9 @@ op_groups_list(struct call *call)
     json_object_begin(json);
     json_key(json, "data");
     json_array_begin(json);
-    const struct group *group = view_group_next(call, 0);
-    for (; group != NULL; group = view_group_next(call, group->id)) {
+    size_t at = 0;
+    const struct group *group = view_group_next(call, &at);
+    for (; group != NULL; group = view_group_next(call, &at)) {
         if (id != 0 && group->id != id)
             continue;
         if (total >= (page - 1) * limit && total < page * limit)

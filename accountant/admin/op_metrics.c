@@ -35,12 +35,11 @@ op_metrics(struct call *call)
         .limit_misses =
             shm_load(&store_heritage(store)->segment->header->limit_misses),
     };
-    const struct gateway *key = store_gateway_next(store, 0);
-    for (; key != NULL; key = store_gateway_next(store, key->id))
-        input.keys++;
+    input.keys = store_gateway_count(store);
     /* Every key has a group, so the groups' cells count each request once. */
-    const struct group *group = store_group_next(store, 0);
-    for (; group != NULL; group = store_group_next(store, group->id)) {
+    size_t at = 0;
+    const struct group *group = store_group_next(store, &at);
+    for (; group != NULL; group = store_group_next(store, &at)) {
         struct entry_use use;
         group_use_read(store, group, &use);
         input.in_flight += use.in_flight;

@@ -172,18 +172,16 @@ catalogue_to_json(struct json_writer *json, const struct store *store,
 static void
 counts_to_json(struct json_writer *json, const struct store *store)
 {
-    uint64_t keys = 0, groups = 0, in_flight = 0;
-    const struct gateway *key = store_gateway_next(store, 0);
-    for (; key != NULL; key = store_gateway_next(store, key->id))
-        keys++;
-    const struct group *group = store_group_next(store, 0);
-    for (; group != NULL; group = store_group_next(store, group->id)) {
+    uint64_t groups = 0, in_flight = 0;
+    size_t at = 0;
+    const struct group *group = store_group_next(store, &at);
+    for (; group != NULL; group = store_group_next(store, &at)) {
         struct entry_use use;
         group_use_read(store, group, &use);
         in_flight += use.in_flight;
         groups++;
     }
-    key_u64(json, "keys", keys);
+    key_u64(json, "keys", store_gateway_count(store));
     key_u64(json, "groups", groups);
     key_u64(json, "in_flight", in_flight);
 }

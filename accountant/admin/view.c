@@ -5,6 +5,12 @@
 #include "accountant/admin/view.h"
 
 bool
+view_sees_all(const struct call *call)
+{
+    return call->member.group_count == 0;
+}
+
+bool
 view_sees_group(const struct call *call, uint64_t group_id)
 {
     return member_sees_group(&call->member, group_id);
@@ -35,11 +41,11 @@ view_key_by_value(const struct call *call, struct str plain_key)
 }
 
 const struct gateway *
-view_key_next(const struct call *call, uint64_t after_id)
+view_key_next(const struct call *call, size_t *at)
 {
-    const struct gateway *key = store_gateway_next(call->store, after_id);
+    const struct gateway *key = store_gateway_next(call->store, at);
     while (key != NULL && !view_sees_group(call, key->group_id))
-        key = store_gateway_next(call->store, key->id);
+        key = store_gateway_next(call->store, at);
     return key;
 }
 
@@ -51,11 +57,11 @@ view_group_named(const struct call *call, const char *name)
 }
 
 const struct group *
-view_group_next(const struct call *call, uint64_t after_id)
+view_group_next(const struct call *call, size_t *at)
 {
-    const struct group *group = store_group_next(call->store, after_id);
+    const struct group *group = store_group_next(call->store, at);
     while (group != NULL && !view_sees_group(call, group->id))
-        group = store_group_next(call->store, group->id);
+        group = store_group_next(call->store, at);
     return group;
 }
 

@@ -9,6 +9,8 @@
 
 #include "accountant/admin/call.h"
 
+/* No group is hidden from it. */
+bool view_sees_all(const struct call *call);
 bool view_sees_group(const struct call *call, uint64_t group_id);
 /* As the store's functions of the same names. */
 const struct gateway *view_key(const struct call *call, uint64_t id);
@@ -16,9 +18,9 @@ const struct gateway *view_key_named(const struct call *call, const char *group,
                                      const char *name);
 const struct gateway *view_key_by_value(const struct call *call,
                                         struct str plain_key);
-const struct gateway *view_key_next(const struct call *call, uint64_t after_id);
+const struct gateway *view_key_next(const struct call *call, size_t *at);
 const struct group *view_group_named(const struct call *call, const char *name);
-const struct group *view_group_next(const struct call *call, uint64_t after_id);
+const struct group *view_group_next(const struct call *call, size_t *at);
 /* The only group that the member sees; 0: there are more. For scans that can
  * be told one. */
 uint64_t view_only_group(const struct call *call);

@@ -68,13 +68,31 @@ store_gateway_by_key(const struct store *store, struct str plain_key)
 }
 
 const struct gateway *
-store_gateway_next(const struct store *store, uint64_t after_id)
+store_gateway_next(const struct store *store, size_t *at)
 {
     (void)store;
-    for (uint64_t i = after_id + 1; i <= KEYS_MAX; i++)
-        if (keys[i] != NULL)
-            return keys[i];
+    while (*at < KEYS_MAX)
+        if (keys[++*at] != NULL)
+            return keys[*at];
     return NULL;
+}
+
+size_t
+store_gateway_count(const struct store *store)
+{
+    size_t count = 0, at = 0;
+    while (store_gateway_next(store, &at) != NULL)
+        count++;
+    return count;
+}
+
+size_t
+store_gateway_place(const struct store *store, size_t nth)
+{
+    size_t at = 0;
+    while (nth > 0 && store_gateway_next(store, &at) != NULL)
+        nth--;
+    return at;
 }
 
 const struct group *
@@ -92,10 +110,10 @@ store_group_named(const struct store *store, const char *name)
 }
 
 const struct group *
-store_group_next(const struct store *store, uint64_t after_id)
+store_group_next(const struct store *store, size_t *at)
 {
     (void)store;
-    return after_id == 0 ? &group : NULL;
+    return (*at)++ == 0 ? &group : NULL;
 }
 
 int

@@ -310,7 +310,8 @@ catch_up(bool with_rows, bool anew)
     CHECK_EQ(store_gateway(w.store, alice)->total.tokens, 350);
     CHECK_EQ(store_gateway(w.store, bob)->total.tokens, 40);
     CHECK_TRUE(store_gateway(w.store, carol) == NULL);
-    const struct group *group = store_group_next(w.store, 0);
+    size_t at = 0;
+    const struct group *group = store_group_next(w.store, &at);
     CHECK_EQ(group->total.tokens, 630);
     CHECK_EQ(group->total.nano, 630 * 3);
     CHECK_EQ(world_differences(&w), 0);
@@ -392,7 +393,8 @@ live_until(struct world *w, unsigned passage)
         if (w->ready_error != 0)
             _exit(2);
         snprintf(name, sizeof(name), "key-%u", passage);
-        const struct gateway *old = store_gateway_next(w->store, 0);
+        size_t at = 0;
+        const struct gateway *old = store_gateway_next(w->store, &at);
         uint64_t id = world_key(w, name, SHM_PERIOD_TOTAL, 1000);
         if (id == 0 || world_call(w, id, 5) != 0 || world_flush(w) != 0)
             _exit(3);
@@ -428,8 +430,9 @@ TEST(dying_at_each_point_between_the_steps_loses_and_doubles_nothing)
     CHECK_EQ(world_flush(&w), 0);
     CHECK_EQ(world_differences(&w), 0);
     /* I5: cells and ledger agree */
-    const struct gateway *g = store_gateway_next(w.store, 0);
-    for (; g != NULL; g = store_gateway_next(w.store, g->id)) {
+    size_t at = 0;
+    const struct gateway *g = store_gateway_next(w.store, &at);
+    for (; g != NULL; g = store_gateway_next(w.store, &at)) {
         struct entry_sums sums;
         entry_sum(&w.segment, g->entry, &sums);
         CHECK_EQ(sums.used[0] - (uint64_t)sums.origin[0], g->total.tokens);
