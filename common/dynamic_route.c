@@ -104,10 +104,14 @@ static int
 check_route(struct dynamic_route *route, struct buf *reason)
 {
     struct check check = {.route = route, .reason = reason};
+    unsigned costs = 0;
     for (unsigned i = 0; i < route->count; i++) {
         struct dynamic_element *element = &route->elements[i];
         if (find(route, element->id) != i)
             return refuse(reason, element, "there are two of that id");
+        costs += element->is_cost;
+        if (costs > DYNAMIC_COSTS_MAX)
+            return refuse(reason, element, "more than 4 limit the cost");
         if (element->type == DYNAMIC_START)
             route->first = (uint8_t)i;
         int rc = resolve(&check, element);

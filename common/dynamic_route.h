@@ -6,6 +6,7 @@
  *   id=a type=conditional when={"metadata.plan":"paid"} true=big false=b
  *   id=b type=percentage to=big:10% else=c
  *   id=c type=rate key=metadata.user limit=100 window=1m success=big fallback=d
+ *   id=x type=rate limitType=cost limit=2.5 window=1d success=big fallback=d
  *   id=d type=model provider=openai model=gpt-4o-mini retries=1 timeout=30s
  *   id=big type=model model=gpt-4o fallback=d
  *
@@ -32,6 +33,7 @@ enum {
     DYNAMIC_ELEMENTS_MAX = 32,
     DYNAMIC_BRANCHES_MAX = 8,
     DYNAMIC_MODELS_MAX = 8, /* calls to models that one way may make */
+    DYNAMIC_COSTS_MAX = 4,  /* elements of a route that limit cost */
     DYNAMIC_RETRIES_MAX = 5,
     DYNAMIC_TEXT_BYTES = 2048, /* of an element, with a NUL */
     DYNAMIC_ID_BYTES = 64,
@@ -58,10 +60,11 @@ struct dynamic_branch {
 struct dynamic_element {
     char id[DYNAMIC_ID_BYTES];
     uint8_t type, branch_count;
-    bool has_else;
+    bool has_else, is_cost;
     uint8_t retries;     /* model: how often again */
     uint32_t timeout_ms; /* model: until the first byte; 0: as ever */
-    uint32_t limit;      /* rate: calls in a window */
+    uint32_t limit;      /* rate: calls in a window; 0: cost is limited */
+    int64_t limit_nano;  /* rate: their cost */
     uint64_t window_ms;
     char key[256]; /* rate: a field whose values count apart; "": none */
     char model[256], provider[64]; /* provider "": any */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/json_scan.h"
+#include "common/money.h"
 
 static const struct str type_names[DYNAMIC_TYPES] = {
     STR_LIT("start"), STR_LIT("conditional"), STR_LIT("percentage"),
@@ -164,19 +165,16 @@ put_model(struct dynamic_element *element, struct str name, struct str value)
 static bool
 put_rate(struct dynamic_element *element, struct str name, struct str value)
 {
-    const uint64_t limit_most = (1 << 22) - 1; /* a window's word has no more */
-    uint64_t n;
     if (str_equals(name, STR_LIT("key")))
         return condition_is_field(value) &&
                copy(element->key, sizeof(element->key), value);
-    if (str_equals(name, STR_LIT("limit"))) {
-        if (!take_number(value, limit_most, &n) || n == 0)
-            return false;
-        element->limit = (uint32_t)n;
-        return true;
+    /* Which of the two it is may come behind it: take_limit(). */
+    if (str_equals(name, STR_LIT("limit")))
+        return copy(element->condition, sizeof(element->condition), value);
+    if (str_equals(name, STR_LIT("limitType"))) {
+        element->is_cost = str_equals(value, STR_LIT("cost"));
+        return element->is_cost || str_equals(value, STR_LIT("count"));
     }
-    if (str_equals(name, STR_LIT("limitType"))) /* of cost: spend_rules */
-        return str_equals(value, STR_LIT("count"));
     return str_equals(name, STR_LIT("window")) &&
            take_time(value, 1000, UINT64_C(366) * 24 * 3600 * 1000,
                      &element->window_ms);
@@ -369,8 +367,31 @@ read_json(struct str text, struct dynamic_element *element, struct buf *reason)
 
 /* ---- what it must have ---- */
 
+/* Of a rate, whose text waits where other elements have their condition. */
 static bool
-is_whole(const struct dynamic_element *element, struct buf *reason)
+take_limit(struct dynamic_element *element)
+{
+    enum {
+        NANO_SCALE = 9,
+        COUNT_MOST = (1 << 22) - 1 /* of a window's word */
+    };
+    struct str text = str_from(element->condition);
+    uint64_t count;
+    bool good;
+    if (element->is_cost) {
+        good = text.len > 0 &&
+               money_parse(text, NANO_SCALE, &element->limit_nano) == 0 &&
+               element->limit_nano > 0;
+    } else {
+        good = take_number(text, COUNT_MOST, &count) && count > 0;
+        element->limit = good ? (uint32_t)count : 0;
+    }
+    memset(element->condition, 0, sizeof(element->condition));
+    return good;
+}
+
+static bool
+is_whole(struct dynamic_element *element, struct buf *reason)
 {
     const char *missing = NULL;
     const struct dynamic_branch *to = element->branches;
@@ -388,8 +409,8 @@ is_whole(const struct dynamic_element *element, struct buf *reason)
         missing = element->branch_count == 0 ? "its outputs" : NULL;
         break;
     case DYNAMIC_RATE:
-        missing = element->limit == 0 || element->window_ms == 0
-                      ? "its `limit` and `window`"
+        missing = !take_limit(element) || element->window_ms == 0
+                      ? "a `limit` that is one, or `window`,"
                   : to[0].id[0] == '\0' ? "its output `success`"
                                         : NULL;
         break;

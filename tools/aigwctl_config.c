@@ -141,12 +141,19 @@ static const struct output_column gateway_columns[] = {
     {"BY", "managed_by", false},       {NULL, NULL, false},
 };
 
+static const struct output_column route_columns[] = {
+    {"NAME", "name", false},       {"VERSION", "version", false},
+    {"ENABLED", "enabled", false}, {"BY", "managed_by", false},
+    {NULL, NULL, false},
+};
+
 static const struct output_column *
 columns_of(const char *collection)
 {
     return strcmp(collection, "providers") == 0     ? provider_columns
            : strcmp(collection, "credentials") == 0 ? credential_columns
            : strcmp(collection, "endpoints") == 0   ? endpoint_columns
+           : strcmp(collection, "routes") == 0      ? route_columns
                                                     : gateway_columns;
 }
 

@@ -96,18 +96,24 @@ draw(const struct request *request, const struct dynamic_element *element,
     return branch(element, at);
 }
 
-/* Counted over all workers, by the field's value where one is named. What cannot
- * be counted is beyond it. */
-static bool
-is_within_rate(const struct request *request,
-               const struct dynamic_element *element, struct str route)
+/* A window's word counts a limit of cost in millionths of it. */
+enum { COST_PARTS = 1000000 };
+
+static struct window_rule
+rule_of(const struct dynamic_element *element)
 {
-    const struct segment *segment = request->worker->heritage->segment;
-    const struct window_rule rule = {
-        .limit = element->limit,
+    return (struct window_rule){
+        .limit = element->is_cost ? COST_PARTS : element->limit,
         .interval_ms = element->window_ms,
         .technique = WINDOW_FIXED,
     };
+}
+
+/* Of the row that counts; the field's values count apart where one is named. */
+static uint64_t
+row_name(const struct request *request, const struct dynamic_element *element,
+         struct str route)
+{
     char value[CONDITION_VALUE_BYTES], name[1024];
     int len = 0;
     if (element->key[0] != '\0')
@@ -116,15 +122,62 @@ is_within_rate(const struct request *request,
     int text =
         snprintf(name, sizeof(name), "%s/%.*s/%s/%.*s", request->gateway->name,
                  STR_ARG(route), element->id, len > 0 ? len : 0, value);
-    uint32_t row =
-        limit_claim(segment, limit_name_of_text(str_make(name, (size_t)text),
-                                                LIMIT_GATEWAY));
+    return limit_name_of_text(str_make(name, (size_t)text), LIMIT_GATEWAY);
+}
+
+/* The row's word; NULL: there is no room for one. */
+static shm_u64 *
+word_of(const struct request *request, uint64_t name, uint64_t window_ms)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    uint32_t row = limit_claim(segment, name);
     if (row == SHM_LIMIT_NONE)
-        return false;
+        return NULL;
     struct shm_limit *limit = segment_limit(segment, row);
-    shm_store(&limit->idle_ns, loop_now_ns(request->worker->loop) +
-                                   2 * rule.interval_ms * 1000000);
-    return window_take(&limit->window, &rule, clock_period_ms(), NULL) == 0;
+    shm_store(&limit->idle_ns,
+              loop_now_ns(request->worker->loop) + 2 * window_ms * 1000000);
+    return &limit->window;
+}
+
+/* Over all workers. What cannot be counted is beyond it. */
+static bool
+is_within_rate(struct request *request, const struct dynamic_element *element,
+               struct str route)
+{
+    const struct window_rule rule = rule_of(element);
+    uint64_t name = row_name(request, element, route);
+    shm_u64 *word = word_of(request, name, rule.interval_ms);
+    if (word == NULL)
+        return false;
+    if (!element->is_cost)
+        return window_take(word, &rule, clock_period_ms(), NULL) == 0;
+    if (window_is_full(word, &rule, clock_period_ms()))
+        return false;
+    struct route_plan *plan = &request->plan;
+    CHECK(plan->charge_count < DYNAMIC_COSTS_MAX);
+    plan->charges[plan->charge_count++] =
+        (struct dynamic_charge){name, element};
+    return true;
+}
+
+void
+dynamic_settle(const struct request *request)
+{
+    typedef unsigned __int128 wide;
+    uint64_t cost = (uint64_t)request->cost_nano;
+    for (unsigned i = 0; i < request->plan.charge_count; i++) {
+        const struct dynamic_element *element =
+            request->plan.charges[i].element;
+        const struct window_rule rule = rule_of(element);
+        uint64_t limit = (uint64_t)element->limit_nano;
+        wide parts = ((wide)cost * COST_PARTS + limit - 1) / limit;
+        shm_u64 *word =
+            word_of(request, request->plan.charges[i].name, rule.interval_ms);
+        if (word != NULL)
+            window_count(word, &rule, clock_period_ms(),
+                         parts < WINDOW_LIMIT_MAX ? (uint64_t)parts
+                                                  : WINDOW_LIMIT_MAX);
+    }
 }
 
 /* As often as it may be asked. One that is not there, or that the key may not use,

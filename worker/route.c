@@ -322,6 +322,7 @@ route_find(struct request *request, struct fault *fault)
     }
     struct str name = {request->call.model, request->call.model_len};
     plan->model_count = 1;
+    plan->charge_count = 0;
     if (settings_resolve(request, fault) < 0)
         return -1;
     int dynamic = dynamic_find(request, name, fault);

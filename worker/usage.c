@@ -219,6 +219,8 @@ usage_settle(struct request *request)
     for (int who = 0; who < 2; who++)
         admission_correct_rates(request, who, 0, (int64_t)record.tokens);
     limits_end(request, record.tokens);
+    if (UNLIKELY(request->plan.charge_count > 0))
+        dynamic_settle(request);
     request->settled = true;
     cells_settle(&worker->seat, request->slot, &record, meta, meta_len);
     /* Which say how providers do: not of what was kept, or refused. */

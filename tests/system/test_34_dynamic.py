@@ -22,6 +22,9 @@ elements = id=r type=rate key=metadata.user limit=3 window=1h success=a fallback
  id=a type=model provider=alpha model=m1, id=b type=model provider=beta model=m1
 [route.prod/closed]
 elements = id=r type=rate limit=2 window=1h success=a, id=a type=model model=m2
+[route.prod/costly]
+elements = id=r type=rate limitType=cost limit=0.0005 window=10d key=headers.x-user success=a fallback=b, \
+ id=a type=model provider=alpha model=m1, id=b type=model provider=beta model=m1
 [route.prod/tests]
 elements = id=c type=conditional when={"$or":[{"headers.x-team":{"$in":["red"\,"blue"]}}\,{"body.temperature":{"$gte":1}}]} true=a false=b, \
  id=a type=model provider=alpha model=m1, id=b type=model provider=beta model=m1
@@ -149,6 +152,21 @@ class Dynamic(GatewayCase):
         got = [self.ask("closed")[0] for _ in range(4)]
         self.assertEqual(got, [200, 200, 429, 429])
 
+    def test_a_limit_of_cost(self):
+        """Within it as long as what has ended has cost less, for each user."""
+        for user in ("ann", "bob"):
+            cost, asked = 0.0, []
+            for _ in range(30):
+                status, place, headers, _ = self.ask(
+                    "costly", headers={"x-user": user})
+                self.assertEqual(status, 200)
+                asked += place
+                self.assertEqual(place, ["alpha/m1" if cost < 0.0005 else
+                                         "beta/m1"])
+                cost += float(headers["x-aigw-cost"]) \
+                    if place == ["alpha/m1"] else 0
+            self.assertEqual(set(asked), {"alpha/m1", "beta/m1"})
+
     def test_fields_of_head_and_body(self):
         for headers, members, place in (
                 ({"x-team": "red"}, {}, "alpha/m1"),
@@ -237,9 +255,13 @@ class Dynamic(GatewayCase):
                 ("id=a type=percentage to=m:60% to=m:50%, id=m type=model "
                  "model=m", "not 100%"),
                 ("id=a type=rate limit=1 success=m, id=m type=model model=m",
-                 "`limit` and `window`"),
-                ("id=a type=rate limit=1 window=1m limitType=cost success=m, "
+                 "`window`"),
+                ("id=a type=rate limit=1 window=1m limitType=size success=m, "
                  "id=m type=model model=m", "limitType"),
+                ("id=a type=rate limit=1.5 window=1m success=m, "
+                 "id=m type=model model=m", "`limit`"),
+                ("id=a type=rate limit=x window=1m limitType=cost success=m, "
+                 "id=m type=model model=m", "`limit`"),
                 ('id=a type=conditional when={"plan":1} true=m false=m, '
                  "id=m type=model model=m", "metadata.NAME"),
                 ('id=a type=conditional when={"metadata.a":{"$like":1}} true=m '

@@ -43,6 +43,10 @@ TEST(both_spellings_say_the_same)
          "\"metadata.u\",\"limit\":100,\"limitType\":\"count\",\"window\":60},"
          "\"outputs\":{\"success\":{\"elementId\":\"b\"},\"fallback\":{"
          "\"elementId\":\"c\"}}}"},
+        {"id=a type=rate limit=0.25 window=1d limitType=cost success=b",
+         "{\"id\":\"a\",\"type\":\"rate\",\"properties\":{\"limit\":0.25,"
+         "\"limitType\":\"cost\",\"window\":86400},\"outputs\":{\"success\":{"
+         "\"elementId\":\"b\"}}}"},
         {"id=a type=model provider=p model=m/n retries=2 timeout=30s "
          "fallback=b",
          "{\"id\":\"a\",\"type\":\"model\",\"properties\":{\"provider\":\"p\","
