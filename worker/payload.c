@@ -100,8 +100,8 @@ payload_begin(struct request *request)
     if (request->call.boundary.len > 0)
         payload->request_cut = true;
     else
-        payload->request_cut = redact_json(&payload->request, body,
-                                           payload->max, &payload->redaction);
+        payload->request_cut = redact_json(
+            &payload->request, body, payload->max, false, &payload->redaction);
     request->payload = payload;
 }
 
@@ -163,10 +163,11 @@ redact_answer(const struct request *request, struct payload *payload,
     struct str answer = buf_view(&payload->answer);
     if (!is_text(request))
         return payload->answer_size > 0;
-    bool cut =
-        payload->is_stream
-            ? redact_text(out, answer, payload->max, &payload->redaction)
-            : redact_json(out, answer, payload->max, &payload->redaction);
+    size_t max = payload->max;
+    bool more = answer.len >= max + PATTERN_SPAN; /* no more was taken */
+    bool cut = payload->is_stream
+                   ? redact_text(out, answer, max, more, &payload->redaction)
+                   : redact_json(out, answer, max, more, &payload->redaction);
     return cut || payload->answer_size > answer.len;
 }
 

@@ -78,23 +78,35 @@ put_cut(struct buf *out, struct str text, size_t max)
     return kept.len < text.len;
 }
 
+/* What was cleaned of a text that goes on: its end may be a part of a match, and
+ * where much was replaced before it, it would be kept. */
+static struct str
+without_end(struct str text)
+{
+    if (str_equals(text, undecided))
+        return text;
+    return str_cut(text, text.len > PATTERN_SPAN ? text.len - PATTERN_SPAN : 0);
+}
+
 static bool
-put_text(struct buf *out, struct str text, size_t max,
+put_text(struct buf *out, struct str text, size_t max, bool more,
          const struct redaction *redaction, struct buf room[2])
 {
     struct str seen = looked_at(text, max);
-    bool cut = put_cut(out, clean(seen, redaction, room), max);
-    return cut || seen.len < text.len;
+    bool is_part = more || seen.len < text.len;
+    struct str kept = clean(seen, redaction, room);
+    bool cut = put_cut(out, is_part ? without_end(kept) : kept, max);
+    return cut || is_part;
 }
 
 bool
-redact_text(struct buf *out, struct str text, size_t max,
+redact_text(struct buf *out, struct str text, size_t max, bool more,
             const struct redaction *redaction)
 {
     struct buf room[2];
     buf_init(&room[0], 0);
     buf_init(&room[1], 0);
-    bool cut = put_text(out, text, max, redaction, room);
+    bool cut = put_text(out, text, max, more, redaction, room);
     for (int i = 0; i < 2; i++) {
         if (!buf_ok(&room[i]))
             out->failed = true; /* half a redaction is none */
@@ -140,6 +152,9 @@ put_string(struct json_work *work, struct str raw)
     }
     struct str seen = looked_at(text, left(work));
     struct str kept = clean(seen, work->redaction, work->room);
+    cut = cut || seen.len < text.len;
+    if (cut)
+        kept = without_end(kept);
     if (kept.ptr == seen.ptr && kept.len == text.len && !cut) {
         buf_append_str(work->out, raw); /* as it was written */
         return work->out->end > work->most;
@@ -147,7 +162,7 @@ put_string(struct json_work *work, struct str raw)
     buf_append_char(work->out, '"');
     json_escape(work->out, kept);
     buf_append_char(work->out, '"');
-    return cut || seen.len < text.len || work->out->end > work->most;
+    return cut || work->out->end > work->most;
 }
 
 /* A number may be what a pattern names, too. */
@@ -162,11 +177,14 @@ put_number(struct json_work *work, struct str raw)
     return work->out->end > work->most;
 }
 
-/* Tokens as long as they fit. Where the rest begins that is no JSON; true: it
- * is full. */
+/* Tokens as long as they fit; of a body that goes on no number of its end. Where
+ * the rest begins that is no JSON; true: it is full. */
 static bool
-put_tokens(struct json_work *work, struct str body, size_t *at)
+put_tokens(struct json_work *work, struct str body, bool more, size_t *at)
 {
+    size_t whole = !more                     ? body.len
+                   : body.len > PATTERN_SPAN ? body.len - PATTERN_SPAN
+                                             : 0;
     struct json_reader reader;
     struct json_token token;
     bool full = false;
@@ -178,6 +196,8 @@ put_tokens(struct json_work *work, struct str body, size_t *at)
         size_t begin = (size_t)(token.span.ptr - body.ptr);
         if (begin - *at > left(work))
             return true; /* blanks without end */
+        if (type == JSON_NUMBER && begin + token.span.len > whole)
+            return true;
         buf_append(work->out, body.ptr + *at, begin - *at);
         if (type == JSON_STRING || type == JSON_KEY)
             full = put_string(work, token.span);
@@ -192,7 +212,7 @@ put_tokens(struct json_work *work, struct str body, size_t *at)
 }
 
 bool
-redact_json(struct buf *out, struct str body, size_t max,
+redact_json(struct buf *out, struct str body, size_t max, bool more,
             const struct redaction *redaction)
 {
     size_t begin = out->end, at = 0;
@@ -201,9 +221,9 @@ redact_json(struct buf *out, struct str body, size_t max,
     buf_init(&work.decoded, 0);
     buf_init(&work.room[0], 0);
     buf_init(&work.room[1], 0);
-    bool cut = put_tokens(&work, body, &at);
+    bool cut = put_tokens(&work, body, more, &at);
     if (!cut && at < body.len)
-        cut = put_text(out, str_skip(body, at), left(&work), redaction,
+        cut = put_text(out, str_skip(body, at), left(&work), more, redaction,
                        work.room);
     if (out->end > work.most) {
         struct str all = {out->data + begin, out->end - begin};

@@ -19,13 +19,15 @@ struct redaction {
 /*
  * redact_text, redact_json - appends `text` to `out`, matches replaced by
  * "[redacted]", at most `max` bytes of it; true: there is more. A match across
- * `max` is found where it is not longer than PATTERN_SPAN. What cannot be decided
+ * `max` is found where it is not longer than PATTERN_SPAN. `more`: the text goes
+ * on behind what there is of it, so its last PATTERN_SPAN bytes only serve to
+ * find what crosses their beginning. What cannot be decided
  * in time is left out as a whole. JSON that breaks off or is none goes on as
  * text.
  */
-bool redact_text(struct buf *out, struct str text, size_t max,
+bool redact_text(struct buf *out, struct str text, size_t max, bool more,
                  const struct redaction *redaction);
-bool redact_json(struct buf *out, struct str body, size_t max,
+bool redact_json(struct buf *out, struct str body, size_t max, bool more,
                  const struct redaction *redaction);
 
 #endif

@@ -55,7 +55,8 @@ TEST(matches_are_replaced_however_they_are_written)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct buf out;
         buf_init(&out, 0);
-        bool cut = redact_json(&out, str_from(cases[i].body), 1000, &redaction);
+        bool cut =
+            redact_json(&out, str_from(cases[i].body), 1000, false, &redaction);
         if (cut || !str_equals(buf_view(&out), str_from(cases[i].kept)))
             test_fail(__FILE__, __LINE__, "case %zu: %.*s", i,
                       STR_ARG(buf_view(&out)));
@@ -82,9 +83,9 @@ TEST(a_match_across_the_end_is_found)
             if (form < 2)
                 buf_append_cstr(&body, "\",\"b\":\"something\"}");
             if (form < 2)
-                redact_json(&out, buf_view(&body), 64, &redaction);
+                redact_json(&out, buf_view(&body), 64, false, &redaction);
             else
-                redact_text(&out, buf_view(&body), 64, &redaction);
+                redact_text(&out, buf_view(&body), 64, false, &redaction);
             CHECK_TRUE(buf_len(&out) <= 64);
             if (memmem(buf_ptr(&out), buf_len(&out), "sk", 2) != NULL ||
                 memmem(buf_ptr(&out), buf_len(&out), "01", 2) != NULL)
@@ -93,6 +94,39 @@ TEST(a_match_across_the_end_is_found)
             buf_fini(&body);
             buf_fini(&out);
         }
+    done(&redaction);
+}
+
+/* Much is replaced before it, so what was only looked at would fit. */
+TEST(no_part_of_a_match_is_kept_where_others_made_room)
+{
+    enum { MAX = 64 };
+    struct redaction redaction = make("A{100,}\nsk-[0-9]{20}", NULL);
+    for (unsigned form = 0; form < 4; form++) {
+        struct buf body, out;
+        buf_init(&body, 0);
+        buf_init(&out, 0);
+        bool is_json = form == 1 || form == 3, is_cut = form >= 2;
+        buf_append_cstr(&body, is_json ? "{\"a\":\"" : "");
+        while (buf_len(&body) < MAX + PATTERN_SPAN - 30)
+            buf_append_char(&body, 'A');
+        buf_append_cstr(&body, "..........");
+        buf_append_cstr(&body, "sk-01234567890123456789 and more text");
+        for (unsigned i = 0; i < MAX; i++)
+            buf_append_char(&body, '.');
+        buf_append_cstr(&body, is_json ? "\"}" : "");
+        struct str text = buf_view(&body);
+        if (is_cut)
+            text.len = MAX + PATTERN_SPAN;
+        bool cut = is_json ? redact_json(&out, text, MAX, is_cut, &redaction)
+                           : redact_text(&out, text, MAX, is_cut, &redaction);
+        CHECK_TRUE(cut && buf_len(&out) <= MAX);
+        if (memmem(buf_ptr(&out), buf_len(&out), "sk", 2) != NULL)
+            test_fail(__FILE__, __LINE__, "form %u: %.*s", form,
+                      STR_ARG(buf_view(&out)));
+        buf_fini(&body);
+        buf_fini(&out);
+    }
     done(&redaction);
 }
 
@@ -106,7 +140,7 @@ TEST(what_takes_too_long_is_not_kept)
     for (int i = 0; i < 5000; i++)
         buf_append_char(&body, 'a');
     buf_append_cstr(&body, "\"}");
-    CHECK_TRUE(!redact_json(&out, buf_view(&body), 65536, &redaction));
+    CHECK_TRUE(!redact_json(&out, buf_view(&body), 65536, false, &redaction));
     CHECK_STR(buf_view(&out),
               "{\"x\":\"[not kept: a pattern took too long]\"}");
     buf_fini(&out);
@@ -121,11 +155,11 @@ TEST(without_patterns_bodies_are_as_they_were_but_not_longer)
     buf_init(&out, 0);
     buf_init(&body, 0);
     buf_append_cstr(&body, " {\"a\" : [1, \"\\u00e4\", null, true]}\n");
-    CHECK_TRUE(!redact_json(&out, buf_view(&body), 1000, &none));
+    CHECK_TRUE(!redact_json(&out, buf_view(&body), 1000, false, &none));
     CHECK_STR(buf_view(&out), buf_cstr(&body));
     for (size_t max = 0; max < buf_len(&body); max++) {
         buf_reset(&out);
-        CHECK_TRUE(redact_json(&out, buf_view(&body), max, &none));
+        CHECK_TRUE(redact_json(&out, buf_view(&body), max, false, &none));
         CHECK_TRUE(buf_len(&out) <= max);
     }
     buf_fini(&out);
