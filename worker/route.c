@@ -280,6 +280,51 @@ refuse_empty_plan(const struct request *request, struct fault *fault)
     return -1;
 }
 
+/* Names of both. Where they are too many, the call's last ones are none. */
+static void
+join_lists(struct settings_providers *list,
+           const struct settings_providers *more)
+{
+    for (unsigned i = 0; i < more->count; i++) {
+        unsigned at = 0;
+        while (at < list->count && list->idx[at] != more->idx[i])
+            at++;
+        if (at == list->count && at < SETTINGS_LIST_MAX)
+            list->idx[list->count++] = more->idx[i];
+    }
+}
+
+/* Names that stand in both. */
+static void
+meet_lists(struct settings_providers *list,
+           const struct settings_providers *other)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < list->count; i++) {
+        unsigned at = 0;
+        while (at < other->count && other->idx[at] != list->idx[i])
+            at++;
+        if (at < other->count)
+            list->idx[kept++] = list->idx[i];
+    }
+    list->count = (uint16_t)kept;
+}
+
+/* A layer above the others; but whom key, group and server keep the call from it
+ * does not reach by naming others (OpenRouter: merged with the account's). */
+static void
+merge_wishes(struct settings *own, const struct settings *wishes)
+{
+    struct settings_providers only = own->lists[SETTINGS_ONLY];
+    struct settings_providers ignore = own->lists[SETTINGS_IGNORE];
+    bool has_only = settings_has(own, SETTING_ONLY);
+    settings_merge(own, wishes);
+    if (has_only && settings_has(wishes, SETTING_ONLY))
+        meet_lists(&own->lists[SETTINGS_ONLY], &only);
+    join_lists(&ignore, &own->lists[SETTINGS_IGNORE]);
+    own->lists[SETTINGS_IGNORE] = ignore;
+}
+
 /* The body's own words of its way are a layer above all others. */
 static int
 make_plan(struct request *request, struct fault *fault)
@@ -303,7 +348,7 @@ make_plan(struct request *request, struct fault *fault)
         request->settings = &request->own_settings;
         settings_merge(&request->own_settings, &suffix);
         if (wishes_count)
-            settings_merge(&request->own_settings, &wishes.layer);
+            merge_wishes(&request->own_settings, &wishes.layer);
     }
     request->routed_by_body = wishes_count || call->models_value.len > 0;
     if (route_plan_make(request, wishes_count ? &wishes : NULL) < 0)

@@ -112,20 +112,25 @@ read_entry(struct request *request, bool of_group, struct settings *layer,
 }
 
 /* By the call, its path, its key, its group or the server: the first that names
- * one. */
+ * one that there is. A name that nothing stands behind must not be the way past
+ * the guardrails and limits of the profile that the key has. */
 static const struct catalogue_gateway *
 find_gateway(const struct request *request, const struct settings *call,
              const struct settings *key, const struct settings *group)
 {
     const struct settings *const layers[] = {key, group,
                                              &request->catalogue->settings};
+    const struct catalogue_gateway *found = NULL;
     uint32_t hash = settings_has(call, SETTING_GATEWAY)
                         ? call->values[SETTING_GATEWAY]
                         : request->gateway_hash;
-    for (size_t i = 0; hash == 0 && i < ARRAY_LEN(layers); i++)
+    if (hash != 0)
+        found = catalogue_find_gateway(request->catalogue, hash);
+    for (size_t i = 0; found == NULL && i < ARRAY_LEN(layers); i++)
         if (settings_has(layers[i], SETTING_GATEWAY))
-            hash = layers[i]->values[SETTING_GATEWAY];
-    return hash == 0 ? NULL : catalogue_find_gateway(request->catalogue, hash);
+            found = catalogue_find_gateway(request->catalogue,
+                                           layers[i]->values[SETTING_GATEWAY]);
+    return found;
 }
 
 static void

@@ -59,7 +59,8 @@ value_as_text(const cJSON *value, struct buf *out)
     } else {
         return false;
     }
-    return memchr(buf_ptr(out), '\n', buf_len(out)) == NULL;
+    return buf_len(out) == 0 ||
+           memchr(buf_ptr(out), '\n', buf_len(out)) == NULL;
 }
 
 static bool

@@ -225,6 +225,22 @@ class Routing(RoutingCase):
         self.assertEqual(self.ask(model="builtin/echo")[0], 200)
         self.set("key", "k", data_collection=None)
 
+    def test_a_call_narrows_whom_its_key_may_reach_and_never_widens_it(self):
+        """OpenRouter: `only` and `ignore` are merged with the account's."""
+        self.set("key", "k", ignore=["alpha"])
+        self.assertEqual(self.order(provider={"ignore": []}), ["beta", "gamma"])
+        self.assertEqual(self.order(provider={"ignore": ["beta"]}), ["gamma"])
+        self.assertEqual(self.order(provider={"only": ["alpha", "beta"]}),
+                         ["beta"])
+        self.set("key", "k", ignore=None, only=["beta", "gamma"])
+        self.assertEqual(self.order(provider={"only": ["alpha", "gamma"]}),
+                         ["gamma"])
+        self.assertEqual(self.order(provider={"order": ["alpha", "gamma"]}),
+                         ["gamma", "beta"])
+        self.assertEqual(self.ask(provider={"only": ["alpha"]})[0], 404)
+        self.assertEqual(self.calls, [])
+        self.assertEqual(self.set("key", "k", only=[])["settings"], {})
+
     def test_parameters_that_one_would_lose(self):
         """The first provider speaks another dialect, which has no seed."""
         for members, asked in (
@@ -299,6 +315,11 @@ class Routing(RoutingCase):
         self.assertEqual(self.order(key=key), ["beta"])  # route = provider
         self.assertEqual(self.order(key=key, headers={
             "x-aigw-providers": "alpha,gamma"}), ["alpha", "gamma"])
+        # A profile that is not there is no way past the key's own.
+        self.assertEqual(self.order(key=key, headers={
+            "cf-aig-gateway-id": "nobody"}), ["beta"])
+        self.assertEqual(self.order(key=key, headers={
+            "path": "/v1/acc/unknown/compat/chat/completions"}), ["beta"])
         shown = self.set("key", "layered", providers=None, gateway=None)
         self.assertEqual(shown["settings"], {})
         self.assertEqual(self.order(key=key)[0], "gamma")
