@@ -137,12 +137,34 @@ put_key(struct call *call, struct gateway *key, store_done done)
     store_gateway_put(call->store, key, done, call);
 }
 
+/* In a shadow a call passes what its group has left, too. */
+static bool
+lifts_group_limits(const struct call *call)
+{
+    const cJSON *item = NULL;
+    bool lifts = false;
+    cJSON_ArrayForEach(item,
+                       cJSON_GetObjectItemCaseSensitive(call->body, "settings"))
+    {
+        lifts = lifts ||
+                (item->string != NULL && strcmp(item->string, "shadow") == 0 &&
+                 !cJSON_IsNull(item) && !cJSON_IsFalse(item));
+    }
+    return lifts;
+}
+
 /* Applies the body to `key` (taken) and puts it; refuses the call otherwise. */
 static void
 edit_and_put(struct call *call, struct gateway *key, store_done done)
 {
     if (key == NULL) {
         call_fail(call, 503, "overloaded", "Out of memory.");
+    } else if ((call->member.scopes & SCOPE_GROUPS_WRITE) == 0 &&
+               lifts_group_limits(call)) {
+        gateway_free(&key);
+        call_fail(call, 403, "not_permitted",
+                  "The setting 'shadow' lifts the limits of the key's group, "
+                  "too: it needs the scope groups:write.");
     } else if (!key_fields_apply(call->body, call->store, key, &call->error)) {
         gateway_free(&key);
         call_refuse(call);

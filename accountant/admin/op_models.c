@@ -53,6 +53,7 @@ stats_to_json(struct json_writer *json, const struct segment *segment,
     json_object_end(json);
 }
 
+/* `segment` NULL: without what all groups' calls came to. */
 static void
 endpoint_to_json(struct json_writer *json, const struct segment *segment,
                  const struct catalogue *catalogue,
@@ -67,7 +68,12 @@ endpoint_to_json(struct json_writer *json, const struct segment *segment,
     json_cstring(json, config_provider_kind_name(provider->kind));
     json_key(json, "enabled");
     json_bool(json, provider->enabled);
-    stats_to_json(json, segment, endpoint->endpoint_idx);
+    if (segment != NULL) {
+        stats_to_json(json, segment, endpoint->endpoint_idx);
+    } else {
+        json_key(json, "stats");
+        json_null(json);
+    }
     json_object_end(json);
 }
 
@@ -145,7 +151,9 @@ void
 op_models_list(struct call *call)
 {
     const struct catalogue *catalogue = store_catalogue(call->store);
-    const struct segment *segment = store_heritage(call->store)->segment;
+    const struct segment *segment = member_is_bound(&call->member)
+                                        ? NULL
+                                        : store_heritage(call->store)->segment;
     const char *ref = query_get(&call->query, "key");
     const struct gateway *key = NULL;
     struct json_writer *json = &call->json;

@@ -226,6 +226,13 @@ class Groups(Members):
         for row in rows:
             self.assertNotEqual(row["object_id"], self.ids["other"])
 
+    def test_what_models_served_is_of_all_groups_and_not_shown(self):
+        def served(client):
+            return [provider["stats"] for model in client.done("GET", "/admin/v1/models")["data"]
+                    for provider in model["providers"]]
+        self.assertEqual(set(served(self.bound)), {None})
+        self.assertEqual(sum(stats["requests"] for stats in served(self.root)), 2)
+
     def test_another_group_is_not_there(self):
         """Word for word as what never was."""
         other, app = self.ids["other"], self.ids["other-value"]
@@ -290,6 +297,23 @@ class Groups(Members):
         setter = self.token("setter", "operator", groups=["mine"], scopes=["groups:write"])
         self.assertEqual(setter.done("PATCH", "/admin/v1/groups/mine", {"rpm": 7})["rpm"], 7)
         self.assertEqual(setter.ask("PATCH", "/admin/v1/groups/other", {"rpm": 7})[0], 404)
+        # In a shadow a key's calls pass its group's limits, too.
+        key = "/admin/v1/keys/%d" % self.ids["mine"]
+        for shadow in ({"shadow": True}, {"shadow": "yes"}, {"sort": "price", "shadow": 1}):
+            for method, path, body in (("PATCH", key, {}),
+                                       ("POST", "/admin/v1/keys", {"name": "s", "group": "mine"}),
+                                       ("POST", "/admin/v1/keys/upsert",
+                                        {"name": "app", "group": "mine"})):
+                status, answer, _ = self.bound.ask(method, path, dict(body, settings=shadow))
+                self.assertEqual((status, code(answer)), (403, "not_permitted"), path)
+        self.bound.connection.request(
+            "PATCH", key, '{"settings":{"shadow":false,"shadow":true}}', self.bound.headers)
+        answer = self.bound.connection.getresponse()
+        self.assertEqual((answer.status, code(json.loads(answer.read()))), (403, "not_permitted"))
+        self.assertEqual(self.root.done("GET", key)["settings"], {})
+        self.root.done("PATCH", key, {"settings": {"shadow": True}})
+        self.assertEqual(self.bound.done("PATCH", key, {"settings": {"shadow": None}})["settings"],
+                         {})
         self.assertEqual(setter.ask("POST", "/admin/v1/groups/other/top-up",
                                     {"amount": 5})[0], 404)
 
