@@ -15,12 +15,22 @@
 #include "common/log.h"
 
 enum { COLUMNS_MAX = 32, COLUMN_MODEL = -1, COLUMN_PROVIDER = -2 };
+enum { ROWS_MAX = 20000 }; /* each is looked up: public lists have some 3000 */
 
 void
 price_rows_fini(struct price_rows *rows)
 {
     free(rows->rows);
     *rows = (struct price_rows){0};
+}
+
+static bool
+has_room(const struct price_rows *rows, struct admin_error *error)
+{
+    return rows->count < ROWS_MAX ||
+           admin_error_field(error, "data",
+                             "'data' has more than %d rows: send it in parts.",
+                             ROWS_MAX);
 }
 
 static struct price_row *
@@ -102,8 +112,13 @@ price_rows_litellm(const cJSON *data, struct price_rows *rows,
                                  "model_prices_and_context_window.json.");
     cJSON_ArrayForEach(model, data)
     {
-        if (cJSON_IsObject(model) && strcmp(model->string, "sample_spec") != 0)
-            read_model(model, rows);
+        if (!cJSON_IsObject(model) || strcmp(model->string, "sample_spec") == 0)
+            continue;
+        if (!has_room(rows, error)) {
+            price_rows_fini(rows);
+            return false;
+        }
+        read_model(model, rows);
     }
     return true;
 }
@@ -229,7 +244,8 @@ price_rows_csv(const char *text, struct price_rows *rows,
     buf_init(&cell, 0);
     bool good = read_header(&text, columns, &count, &cell, error);
     while (good && *text != '\0')
-        good = read_line(&text, columns, count, rows, &cell, error);
+        good = has_room(rows, error) &&
+               read_line(&text, columns, count, rows, &cell, error);
     if (!buf_ok(&cell))
         fatal("out of memory");
     buf_fini(&cell);

@@ -372,7 +372,8 @@ prepare(struct row_scan *scan)
         return -EINVAL;
     }
     scan->has_cursor = true;
-    int64_t at_ms = (int64_t)ledger_key_read_u64(scan->cursor + 1);
+    int64_t at_ms =
+        ledger_clamp_ms((int64_t)ledger_key_read_u64(scan->cursor + 1));
     if (filter->oldest_first && at_ms > scan->from_ms)
         scan->from_ms = at_ms;
     if (!filter->oldest_first && at_ms + 1 < scan->to_ms)

@@ -215,6 +215,10 @@ class Zenlayer(GatewayCase):
                      400, "INVALID_PARAMETER_VALUE")
         self.refused("CreateAiGateway", {**GOOD, "tags": {"tags": [
             {"key": "k" * 65}]}}, 400, "INVALID_PARAMETER_EXCEED_LENGTH")
+        many = [{"key": "k%d" % i} for i in range(50000)]
+        for action, tags in (("CreateAiGateway", {"tags": many}), ("DescribeAiGateways", many)):
+            self.refused(action, {**GOOD, "tags": tags}, 400,
+                         "INVALID_PARAMETER_EXCEED_LENGTH")
         self.refused("CreateAiGateway", {**GOOD, "tags": {"tags": [{"value": "v"}]}},
                      400, "MISSING_PARAMETER")
         self.gw.ctl("group", "create", "team")

@@ -395,6 +395,12 @@ class Prices(ManagedCase):
         self.assertEqual(seen["unknown"]["count"], 12001)
         self.assertEqual(len(seen["unknown"]["names"]), 100)
         self.assertEqual(len(seen["added"]), 2)
+        for kind, data in (
+                ("csv", "model,input\n" + "m,1\n" * 20001),
+                ("litellm", {"m%d" % i: {"input_cost_per_token": 1e-06}
+                             for i in range(20001)})):
+            refused = self.give(data, format=kind, status=400, preview=True)
+            self.assertIn("more than 20000 rows", refused["error"]["message"])
         for path, size, most in (("prices/import", (8 << 20) + 1, 8),
                                  ("models", (1 << 20) + 1, 1)):
             head = {"Authorization": "Bearer test-admin-token-1",

@@ -190,6 +190,23 @@ TEST(a_bad_cursor_is_refused)
     fixture_fini(&f);
 }
 
+/* A client may send any bytes as one. */
+TEST(a_cursor_of_the_end_of_time_is_behind_all_rows)
+{
+    struct fixture f;
+    char cursor[64];
+    fixture_init(&f);
+    book_one(&f, 2, 0, FIXTURE_NOON);
+    snprintf(cursor, sizeof(cursor), "727fffffffffffffff%040d", 0);
+    struct ledger_row_filter filter = {.cause = -1, .cursor = cursor};
+    struct seen seen = scan(&f, &filter, 0);
+    CHECK_EQ(seen.count, 1);
+    filter.oldest_first = true;
+    seen = scan(&f, &filter, 0);
+    CHECK_EQ(seen.count, 0);
+    fixture_fini(&f);
+}
+
 TEST(rows_of_a_flush_that_was_cut_are_not_shown)
 {
     struct fixture f;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 enum { NAME_MIN = 2, NAME_MAX_LEN = 63, TAG_MAX = 64, LIST_MAX = 1000 };
+enum { TAGS_MAX = 100 }; /* each is compared with each */
 
 static bool
 is_integer(const cJSON *value)
@@ -70,6 +71,11 @@ check_tags(struct visit *visit, const char *name, const cJSON *list)
     if (!cJSON_IsArray(list)) {
         zenlayer_fail(visit, 400, "INVALID_PARAMETER_TYPE",
                       "%s must be a list of tags.", name);
+        return false;
+    }
+    if (cJSON_GetArraySize(list) > TAGS_MAX) {
+        zenlayer_fail(visit, 400, "INVALID_PARAMETER_EXCEED_LENGTH",
+                      "%s has more than %d tags.", name, TAGS_MAX);
         return false;
     }
     cJSON_ArrayForEach(tag, list)
