@@ -69,6 +69,7 @@ int run_key_set_acl(struct ctl *ctl);
 int run_group_create(struct ctl *ctl);
 int run_group_list(struct ctl *ctl);
 int run_group_get(struct ctl *ctl);
+int run_group_byok(struct ctl *ctl);
 /* set-route, -cache, -retry, -log: one of their flags at least, then {id,
  * settings} (aigwctl_route.c). */
 int run_key_set(struct ctl *ctl);

@@ -4,6 +4,7 @@
  */
 #include "tools/aigwctl.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tools/aigwctl_json.h"
@@ -175,4 +176,53 @@ run_group_set_quota(struct ctl *ctl)
     buf_fini(&error);
     group_path(&path, args->positional[0], "");
     return call_and_show(ctl, "PATCH", &path, body);
+}
+
+static const struct output_column byok_columns[] = {
+    {"NAME", "name", false},       {"KEY", "api_key", false},
+    {"WEIGHT", "weight", true},    {"ENABLED", "enabled", false},
+    {"FROM", "managed_by", false}, {NULL, NULL, false},
+};
+
+/* A page of all credentials: the group's go into `rows`. *more: there are others
+ * behind it. */
+static int
+take_credentials(struct ctl *ctl, unsigned page, cJSON *rows, bool *more)
+{
+    enum { PAGE = 500 };
+    char path[80];
+    cJSON *answer = NULL;
+    snprintf(path, sizeof(path), "/admin/v1/credentials?page=%u&limit=%d", page,
+             PAGE);
+    int status = ctl_call(ctl, "GET", path, NULL, &answer);
+    if (status != CTL_OK)
+        return status;
+    cJSON *data = cJSON_GetObjectItemCaseSensitive(answer, "data");
+    *more = cJSON_GetArraySize(data) == PAGE;
+    for (cJSON *one = data->child, *next; one != NULL; one = next) {
+        next = one->next;
+        if (strcmp(json_text(one, "group"), ctl->args.positional[0]) == 0)
+            cJSON_AddItemToArray(rows, cJSON_DetachItemViaPointer(data, one));
+    }
+    cJSON_Delete(answer);
+    return CTL_OK;
+}
+
+int
+run_group_byok(struct ctl *ctl)
+{
+    struct buf path;
+    cJSON *group = NULL, *rows = cJSON_CreateArray();
+    bool more = true;
+    /* An unknown group is none without credentials. */
+    group_path(&path, ctl->args.positional[0], "");
+    int status = ctl_call(ctl, "GET", buf_cstr(&path), NULL, &group);
+    buf_fini(&path);
+    cJSON_Delete(group);
+    for (unsigned page = 1; status == CTL_OK && more; page++)
+        status = take_credentials(ctl, page, rows, &more);
+    if (status == CTL_OK)
+        return output_rows(&ctl->output, rows, byok_columns, NULL, NULL);
+    cJSON_Delete(rows);
+    return status;
 }

@@ -203,6 +203,22 @@ send_once(struct request *request, struct fault *fault)
     return -1;
 }
 
+/* With its credential, or, where that was put aside since it was chosen, with
+ * another one that was not. */
+static bool
+may_send(struct request *request)
+{
+    do {
+        if (health_may_send(request->worker, request->provider,
+                            request->served->endpoint_idx,
+                            request->provider->credential_slot,
+                            &request->health) != HEALTH_COOLING)
+            return true;
+    } while (request->provider->credential != NULL &&
+             route_next_credential(request, true));
+    return false;
+}
+
 /* The endpoint that was chosen is sent the call, or the call waits for it. 0;
  * -1 with *fault: it can do neither. */
 static int
@@ -219,9 +235,7 @@ attempt(struct request *request, bool is_last, struct fault *fault)
     case QUEUE_PASS:
         break;
     }
-    if (health_may_send(request->worker, request->provider, endpoint_idx,
-                        request->provider->credential_slot,
-                        &request->health) == HEALTH_COOLING) {
+    if (!may_send(request)) {
         /* It was taken from us meanwhile: it cools, or another one probes. */
         if (!is_last) {
             fault_set_overloaded(fault, "the provider of this model fails");

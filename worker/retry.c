@@ -220,10 +220,10 @@ retry_go_on(struct request *request, uint8_t cause)
     uint64_t cost[SHM_UNITS] = {tried.tokens, tried.nano};
     if (!admission_grow_by(request, cost))
         return false;
-    bool goes_on =
-        (request->provider->credential != NULL &&
-         is_of_credential(request, cause) && route_next_credential(request)) ||
-        route_next(request);
+    bool goes_on = (request->provider->credential != NULL &&
+                    is_of_credential(request, cause) &&
+                    route_next_credential(request, false)) ||
+                   route_next(request);
     if (!goes_on) {
         /* Refused before the plan moves: who failed last is still told. */
         if (setting_of(request, SETTING_MAX_ATTEMPTS) == 0 ||

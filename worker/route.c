@@ -69,14 +69,18 @@ route_next(struct request *request)
 }
 
 bool
-route_next_credential(struct request *request)
+route_next_credential(struct request *request, bool only_usable)
 {
     const struct route_plan *plan = &request->plan;
     CHECK(plan->next > 0);
-    const struct route_candidate *candidate = &plan->items[plan->next - 1];
-    if ((candidate->credentials & ~plan->tried) == 0)
+    const struct catalogue_provider *provider =
+        &request->catalogue->providers[request->served->provider];
+    uint64_t left = plan->items[plan->next - 1].credentials & ~plan->tried;
+    if (only_usable)
+        left = route_credentials_usable(request, provider, left);
+    if (left == 0)
         return false;
-    take_candidate(request, candidate);
+    request->provider = route_credential_choose(request, provider, left);
     return true;
 }
 

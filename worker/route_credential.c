@@ -42,6 +42,25 @@ route_credentials(const struct request *request,
     }
 }
 
+static bool
+is_cooling(const struct request *request, const struct catalogue_credential *c)
+{
+    return health_look(request->worker, c->view, request->served->endpoint_idx,
+                       c->slot) == HEALTH_COOLING;
+}
+
+uint64_t
+route_credentials_usable(const struct request *request,
+                         const struct catalogue_provider *provider,
+                         uint64_t left)
+{
+    uint64_t usable = left;
+    for (; left != 0; left &= left - 1)
+        if (is_cooling(request, &provider->credentials[__builtin_ctzll(left)]))
+            usable &= ~(left & -left);
+    return usable;
+}
+
 /* Lower is earlier: a place in the list, or a draw by weight (route_plan.c says
  * how), of this attempt, or of what its calls have in common. */
 static double
@@ -74,8 +93,7 @@ route_credential_choose(struct request *request,
         const struct catalogue_credential *c =
             &provider->credentials[__builtin_ctzll(left)];
         unsigned class = c->group == NULL ? CLASS_SHARED : 0;
-        if (health_look(request->worker, c->view, request->served->endpoint_idx,
-                        c->slot) == HEALTH_COOLING)
+        if (is_cooling(request, c))
             class += CLASS_COOLING;
         double key = key_of(request, c, affinity);
         if (best != NULL &&

@@ -112,8 +112,8 @@ int route_plan_make(struct request *request,
 uint64_t route_affinity(const struct request *request);
 
 /* route.c: the same endpoint with another of its provider's credentials; false:
- * all that may be used were. */
-bool route_next_credential(struct request *request);
+ * all that may be used were, or (only_usable) are put aside. */
+bool route_next_credential(struct request *request, bool only_usable);
 
 /* ---- route_credential.c: which of a provider's credentials ---- */
 
@@ -128,6 +128,10 @@ void route_credentials(const struct request *request,
 /* Its place in private_keys, or how many those are. */
 unsigned route_credential_place(const struct request *request,
                                 const struct catalogue_credential *credential);
+/* Those of `left` that may be sent calls of the request's endpoint now. */
+uint64_t route_credentials_usable(const struct request *request,
+                                  const struct catalogue_provider *provider,
+                                  uint64_t left);
 /* The provider with one of `left`, which are not none: usable ones first, then
  * own ones, those by private_keys, others by a draw. It counts as tried. */
 const struct catalogue_provider *

@@ -1,6 +1,7 @@
 """Several credentials of a provider: which one a call is sent with, a group's own
 before those for all, the rule byok, what follows when one is refused or used up,
 and where their names are shown."""
+import asyncio
 import json
 import os
 import re
@@ -51,6 +52,10 @@ class Scripted:
                           "total_tokens": 7}}).encode(),
                 b"x-ratelimit-remaining-requests: 0\r\n"
                 b"x-ratelimit-reset-requests: 300s\r\n")
+        if word == "hold":  # until the test says what it is
+            while self.script.get("hold"):
+                await asyncio.sleep(0.005)
+            word = "401"
         status, _, after = word.partition(" ")
         return await self.send(
             writer, int(status), json.dumps({"error": {
@@ -412,6 +417,15 @@ class Words(CredentialsCase):
         status, headers, body = self.ask(self.poor)
         self.assertEqual((status, headers["x-aigw-credential"]),
                          (200, "made"), body)
+        self.assertEqual(
+            [(row["name"], row["api_key"][-4:], row["managed_by"])
+             for row in self.gw.ctl("group", "byok", "poor")],
+            [("alpha/made", "re-8", "api")])
+        self.assertEqual(
+            {row["name"] for row in self.gw.ctl("group", "byok", "team")},
+            {"alpha/team-1", "alpha/team-2", "beta/team-b"})
+        self.assertEqual(self.gw.ctl("group", "byok", "none", ok=False)
+                         .returncode, 1)
         self.gw.ctl("credential", "disable", "alpha/made")
         self.assertEqual(self.ask(self.poor)[0], 404)
         self.gw.ctl("credential", "enable", "alpha/made")
@@ -492,6 +506,37 @@ class Health(CredentialsCase):
         self.gw.signal(signal.SIGHUP)
         wait_for(lambda: "second" in self.used(calls=8), 30,
                  "the new one is used")
+
+
+class Waiting(CredentialsCase):
+    """One call at a time: the others wait, with a credential that is chosen."""
+    COOL = "cooldown = 5m\ncooldown_max = 10m\nmax_concurrency = 1\n"
+
+    def test_one_that_is_put_aside_meanwhile_is_not_used(self):
+        self.set("key", "k", affinity="session")
+        session = {"x-session-id": "s"}
+        chosen = self.ask(model="m2", headers=session)[1]["x-aigw-credential"]
+        other, = {"default", "second"} - {chosen}
+        self.calls.clear()
+        self.script.update({"hold": [True], chosen: ["hold"]})
+        answers = []
+
+        def call():
+            answers.append(self.ask(model="m2", headers=session))
+        threads = [threading.Thread(target=call) for _ in range(2)]
+        threads[0].start()
+        wait_for(lambda: self.calls == [chosen], 30, "the first call")
+        threads[1].start()
+        wait_for(lambda: self.gw.ctl("status")["in_flight"] == 2, 30,
+                 "the second waits")
+        self.script["hold"] = []
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual(self.calls, [chosen, other, other])
+        self.assertEqual(
+            sorted((status, h["x-aigw-credential"], h["x-aigw-attempts"])
+                   for status, h, _ in answers),
+            [(200, other, "1"), (200, other, "2")])
 
 
 if __name__ == "__main__":
