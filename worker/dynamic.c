@@ -255,7 +255,9 @@ dynamic_find(struct request *request, struct str name, struct fault *fault)
     const struct str prefix = STR_LIT("dynamic/");
     if (LIKELY(request->gateway == NULL || request->gateway->route_count == 0))
         return 0;
-    if (name.len <= prefix.len || memcmp(name.ptr, prefix.ptr, prefix.len) != 0)
+    /* A path that names the provider leaves no choice. */
+    if (request->path_provider_len > 0 || name.len <= prefix.len ||
+        memcmp(name.ptr, prefix.ptr, prefix.len) != 0)
         return 0;
     struct str route = str_skip(name, prefix.len);
     const struct dynamic_route *way =

@@ -190,6 +190,9 @@ class Dynamic(GatewayCase):
             status, asked, _, body = self.ask(route, gateway=gateway)
             self.assertEqual((status, asked), (404, []), body)
             self.assertIn(b"model_not_found", body)
+        status, asked, _, body = self.ask( # that path is of one provider
+            "support", path="/v1/acc/prod/alpha/v1/chat/completions")
+        self.assertEqual((status, asked), (404, []), body)
 
     def test_models_that_a_key_may_not_use_are_passed_over(self):
         key = self.gw.create_key("narrow", "--models", "m2")
