@@ -190,6 +190,8 @@ class AiProxy(GatewayCase):
                          1)
         self.assertEqual([m["model"] for m in self.ask(
             "POST", "/model_configs/contains", {"models": ["m1", "x", 5]})], ["m1"])
+        self.refused("POST", "/model_configs/contains", {"models": 1001 * ["m1"]}, 400,
+                     "more than 1000 names")
         self.refused("POST", "/model_config/m1", {"price": {"conditional_prices": [
             {"condition": {}, "price": {}}]}}, 400, "conditional")
         self.assertIsInstance(self.ask("GET", "/monitor/"), dict)
@@ -247,7 +249,8 @@ class AiProxy(GatewayCase):
                 ("/logs/?start_timestamp=%d" % ((time.time() + 86400) * 1000), 0)):
             found = logs(path)
             self.assertEqual((len(found["logs"]), found["total"]), (count, count), path)
-        self.assertIn("token_names", logs("/log/g1"))
+        self.assertEqual(sorted(logs("/log/g1")["token_names"]), ["a", "b"])
+        self.assertEqual(logs("/log/nobody")["token_names"], [])
         self.assertIn("channels", logs())
         seen = []
         for page in (1, 2, 3, 4):

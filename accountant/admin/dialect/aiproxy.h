@@ -35,6 +35,7 @@ bool aiproxy_status_word(struct visit *visit, int64_t status,
 
 /* Channels are providers; their number is made of the name. */
 int64_t aiproxy_channel_id(const char *provider);
+cJSON *aiproxy_channel_shown(const char *provider);
 /* The number of a kind of provider. */
 int aiproxy_channel_type(const char *kind);
 /* The name of the provider with that number: NULL, not known yet or answered;

@@ -55,6 +55,12 @@ aiproxy_channel_id(const char *provider)
     return hash & 0x7fffffff;
 }
 
+cJSON *
+aiproxy_channel_shown(const char *provider)
+{
+    return shape_of_i64(aiproxy_channel_id(provider));
+}
+
 static const cJSON *
 ask_providers(struct visit *visit)
 {

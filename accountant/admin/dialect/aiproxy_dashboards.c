@@ -194,25 +194,17 @@ static void
 add_names(cJSON *data, const struct question *q, const struct series *series,
           const cJSON *keys)
 {
-    const cJSON *row = NULL;
-    const char *member = q->group != NULL ? "key" : "provider";
+    const cJSON *rows = shape_at(keys, "data");
     cJSON *models = cJSON_AddArrayToObject(data, "models");
-    cJSON *seen = cJSON_CreateObject();
-    cJSON *names = cJSON_AddArrayToObject(data, q->group != NULL ? "token_names"
-                                                                 : "channels");
     for (unsigned m = 0; m < series->model_count; m++)
         cJSON_AddItemToArray(models, cJSON_CreateString(series->models[m]));
-    cJSON_ArrayForEach(row, shape_at(keys, "data"))
-    {
-        const char *name = shape_text(row, member);
-        if (*name == '\0' || cJSON_HasObjectItem(seen, name))
-            continue;
-        cJSON_AddTrueToObject(seen, name);
-        cJSON_AddItemToArray(
-            names, q->group != NULL ? cJSON_CreateString(name)
-                                    : shape_of_i64(aiproxy_channel_id(name)));
-    }
-    cJSON_Delete(seen);
+    if (q->group != NULL)
+        cJSON_AddItemToObject(data, "token_names",
+                              shape_distinct(rows, "key", cJSON_CreateString));
+    else
+        cJSON_AddItemToObject(
+            data, "channels",
+            shape_distinct(rows, "provider", aiproxy_channel_shown));
 }
 
 /* ---- charts ---- */

@@ -239,31 +239,12 @@ count_of(const struct question *q, const cJSON *usage)
     return total;
 }
 
-/* What stands under `name` in the rows, each once; of providers the numbers. */
-static cJSON *
-distinct(const cJSON *usage, const char *name)
-{
-    const cJSON *row = NULL;
-    cJSON *seen = cJSON_CreateObject(), *list = cJSON_CreateArray();
-    cJSON_ArrayForEach(row, shape_at(usage, "data"))
-    {
-        const char *text = shape_text(row, name);
-        if (*text == '\0' || cJSON_HasObjectItem(seen, text))
-            continue;
-        cJSON_AddTrueToObject(seen, text);
-        cJSON_AddItemToArray(list, strcmp(name, "provider") == 0
-                                       ? shape_of_i64(aiproxy_channel_id(text))
-                                       : cJSON_CreateString(text));
-    }
-    cJSON_Delete(seen);
-    return list;
-}
-
 static void
 answer_list(struct visit *visit, const struct question *q,
             const struct aiproxy_page *page, const struct rows *found,
             const cJSON *usage, bool of_group)
 {
+    const cJSON *rows = shape_at(usage, "data");
     cJSON *data = cJSON_CreateObject();
     cJSON *logs = cJSON_AddArrayToObject(data, "logs");
     uint64_t before = (page->page - 1) * page->per_page;
@@ -276,11 +257,15 @@ answer_list(struct visit *visit, const struct question *q,
     if (q->counted && count_of(q, usage) > total)
         total = count_of(q, usage);
     shape_add_i64(data, "total", total);
-    cJSON_AddItemToObject(data, "models", distinct(usage, "model"));
+    cJSON_AddItemToObject(data, "models",
+                          shape_distinct(rows, "model", cJSON_CreateString));
     if (of_group)
-        cJSON_AddItemToObject(data, "token_names", distinct(usage, "key"));
+        cJSON_AddItemToObject(data, "token_names",
+                              shape_distinct(rows, "key", cJSON_CreateString));
     else
-        cJSON_AddItemToObject(data, "channels", distinct(usage, "provider"));
+        cJSON_AddItemToObject(
+            data, "channels",
+            shape_distinct(rows, "provider", aiproxy_channel_shown));
     aiproxy_answer(visit, data);
 }
 

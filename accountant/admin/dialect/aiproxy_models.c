@@ -9,7 +9,7 @@
 #include "accountant/admin/dialect/aiproxy.h"
 #include "common/check.h"
 
-enum { PRICE_UNIT = 1000, WEIGHT = 100 };
+enum { PRICE_UNIT = 1000, WEIGHT = 100, NAMES_MAX = 1000 };
 
 /* ---- a model shown ---- */
 
@@ -182,6 +182,11 @@ contains(struct visit *visit)
     const cJSON *name = NULL;
     if (models == NULL)
         return;
+    if (cJSON_GetArraySize(shape_at(body, "models")) > NAMES_MAX) {
+        visit_fail(visit, 400, "invalid_field", "models has more than %d names",
+                   NAMES_MAX);
+        return;
+    }
     cJSON *rows = cJSON_CreateArray();
     cJSON_ArrayForEach(name, shape_at(body, "models"))
     {

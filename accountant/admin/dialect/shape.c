@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -94,6 +95,64 @@ shape_add_copy(cJSON *object, const char *name, const cJSON *value)
     cJSON_AddItemToObject(object, name,
                           value == NULL ? cJSON_CreateNull()
                                         : cJSON_Duplicate(value, true));
+}
+
+/* A text of a row, and the row's place. */
+struct placed {
+    const char *text;
+    int at;
+};
+
+static int
+compare_placed(const void *left, const void *right)
+{
+    const struct placed *a = left, *b = right;
+    int order = strcmp(a->text, b->text);
+    return order != 0 ? order : a->at - b->at;
+}
+
+/* Sorted, because there may be as many as keys are: of each text the first place
+ * counts. */
+static void
+mark_first(const cJSON *rows, const char *name, struct placed *texts,
+           bool *is_first)
+{
+    const cJSON *row = NULL;
+    int count = 0;
+    cJSON_ArrayForEach(row, rows)
+    {
+        texts[count] = (struct placed){shape_text(row, name), count};
+        count++;
+    }
+    if (count > 1)
+        qsort(texts, (size_t)count, sizeof(*texts), compare_placed);
+    for (int i = 0; i < count; i++)
+        is_first[texts[i].at] =
+            texts[i].text[0] != '\0' &&
+            (i == 0 || strcmp(texts[i].text, texts[i - 1].text) != 0);
+}
+
+cJSON *
+shape_distinct(const cJSON *rows, const char *name,
+               cJSON *(*show)(const char *text))
+{
+    const cJSON *row = NULL;
+    int at = 0;
+    size_t room = (size_t)cJSON_GetArraySize(rows) + 1;
+    cJSON *list = cJSON_CreateArray();
+    struct placed *texts = calloc(room, sizeof(*texts));
+    bool *is_first = calloc(room, sizeof(*is_first));
+    if (texts != NULL && is_first != NULL) {
+        mark_first(rows, name, texts, is_first);
+        cJSON_ArrayForEach(row, rows)
+        {
+            if (is_first[at++])
+                cJSON_AddItemToArray(list, show(shape_text(row, name)));
+        }
+    }
+    free(texts);
+    free(is_first);
+    return list;
 }
 
 void

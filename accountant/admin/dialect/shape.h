@@ -29,6 +29,10 @@ cJSON *shape_of_i64(int64_t n);
 void shape_add_i64(cJSON *object, const char *name, int64_t n);
 /* A copy of what stands there, or null. */
 void shape_add_copy(cJSON *object, const char *name, const cJSON *value);
+/* An array of the texts under `name` in the rows of a list, each once, in the
+ * order in which they come, as `show` makes them; "" is none. */
+cJSON *shape_distinct(const cJSON *rows, const char *name,
+                      cJSON *(*show)(const char *text));
 /* Milliseconds since 1970 as RFC 3339 in UTC, of seconds or of milliseconds;
  * 0: null. */
 void shape_add_time(cJSON *object, const char *name, int64_t ms);
