@@ -147,10 +147,24 @@ fail(const struct row_scan *scan, int rc, const char *reason)
     return rc;
 }
 
+/* Said without reading all of the row. Of a damaged one: yes, so that it is read
+ * and told. */
+static bool
+is_of_owner(const struct ledger_row_filter *filter, struct str body)
+{
+    uint64_t key_id, group_id;
+    if (!ledger_row_owners(body, &key_id, &group_id))
+        return true;
+    return (filter->key_id == 0 || filter->key_id == key_id) &&
+           (filter->group_id == 0 || filter->group_id == group_id);
+}
+
 static int
 add_row(struct row_scan *scan, const struct ledger_page *page,
         const struct ledger_page_row *at)
 {
+    if (scan->type == 'i' && !is_of_owner(scan->filter, at->body))
+        return 0;
     if (scan->row_count == scan->row_room) {
         size_t room = scan->row_room * 2 + 64;
         struct second_row *more = realloc(scan->rows, room * sizeof(*more));
