@@ -164,6 +164,7 @@ make_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
     memset(row, 0, offsetof(struct ledger_row, tried));
     row->ended_ms = ledger_clamp_ms(record->ended_ms);
     row->started_ms = record->started_ms;
+    row->gateway = record->gateway;
     row->epoch = epoch;
     row->column = taken->column;
     row->position = taken->position;

@@ -269,22 +269,49 @@ query_done(struct ledger_job *job)
     free(query);
 }
 
-void
-store_query(struct store *store,
-            void (*work)(struct ledger *ledger,
-                         struct ledger_snapshot *snapshot, void *context),
-            void (*done)(void *context), void *context)
+static void
+run_write(struct ledger_job *job)
+{
+    struct store_query_job *query = (struct store_query_job *)job;
+    query->work(query->store->ledger, NULL, query->context);
+}
+
+static struct ledger_job *
+job_of(struct store *store, void (*run)(struct ledger_job *job),
+       void (*work)(struct ledger *ledger, struct ledger_snapshot *snapshot,
+                    void *context),
+       void (*done)(void *context), void *context)
 {
     struct store_query_job *query = calloc(1, sizeof(*query));
     if (query == NULL)
         fatal("out of memory");
     *query = (struct store_query_job){
-        .job = {.run = run_query, .done = query_done},
+        .job = {.run = run, .done = query_done},
         .store = store,
         .work = work,
         .done = done,
         .context = context,
     };
     CHECK(store->restored); /* nobody asks before the store is ready */
-    ledger_threads_query(store->threads, &query->job);
+    return &query->job;
+}
+
+void
+store_query(struct store *store,
+            void (*work)(struct ledger *ledger,
+                         struct ledger_snapshot *snapshot, void *context),
+            void (*done)(void *context), void *context)
+{
+    ledger_threads_query(store->threads,
+                         job_of(store, run_query, work, done, context));
+}
+
+void
+store_write(struct store *store,
+            void (*work)(struct ledger *ledger,
+                         struct ledger_snapshot *snapshot, void *context),
+            void (*done)(void *context), void *context)
+{
+    ledger_threads_write(store->threads,
+                         job_of(store, run_write, work, done, context));
 }

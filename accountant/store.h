@@ -186,6 +186,12 @@ void store_query(struct store *store,
                  void (*work)(struct ledger *ledger,
                               struct ledger_snapshot *snapshot, void *context),
                  void (*done)(void *context), void *context);
+/* The same on the ledger thread, which alone writes, without a snapshot; the
+ * ledger is NULL while it cannot be opened. */
+void store_write(struct store *store,
+                 void (*work)(struct ledger *ledger,
+                              struct ledger_snapshot *snapshot, void *context),
+                 void (*done)(void *context), void *context);
 /* Drains rings and flushes, then calls: what was settled before is durable and
  * visible to queries. error != 0: the ledger cannot write now. */
 void store_flush(struct store *store, store_done done, void *context);

@@ -192,6 +192,25 @@ commit(struct reload *reload)
         change_queue_reload(store, reload, prices, count);
 }
 
+/* Whose the profiles are. Groups that are made later are seen when the catalogue
+ * is made again. */
+static void
+bind_gateways(const struct store *store, struct catalogue *catalogue)
+{
+    for (uint32_t i = 0; catalogue != NULL && i < catalogue->gateway_count;
+         i++) {
+        char group[SHM_NAME_BYTES];
+        struct catalogue_gateway *gateway = &catalogue->gateways[i];
+        catalogue_name_gateway(gateway, group);
+        const struct object *object =
+            *group == '\0'
+                ? NULL
+                : objects_by_name(&store->objects, LEDGER_GROUP, 0, group);
+        if (object != NULL)
+            gateway->group_id = object->id;
+    }
+}
+
 /* The catalogue of reload->config, and all that can fail of publishing it. */
 static void
 build_and_commit(struct reload *reload)
@@ -201,6 +220,7 @@ build_and_commit(struct reload *reload)
     buf_init(&error, 0);
     reload->catalogue = catalogue_build(store->segment, reload->config,
                                         price_version, &store->prices, &error);
+    bind_gateways(store, reload->catalogue);
     int rc = reload->catalogue == NULL
                  ? -EINVAL
                  : catalogue_stage(store->segment, reload->catalogue,
@@ -312,6 +332,7 @@ store_build_catalogue(struct store *store, struct buf *error)
     store->config = store->own_config;
     store->catalogue = catalogue_build(store->segment, store->config,
                                        price_version, &store->prices, error);
+    bind_gateways(store, store->catalogue);
     return store->catalogue == NULL ? -EINVAL : 0;
 }
 

@@ -121,6 +121,7 @@ struct config_provider {
     unsigned max_concurrency, max_queue; /* concurrency 0: no limit */
     uint64_t queue_timeout_ms;
     enum on_disconnect on_disconnect;
+    char *attributes;
     bool enabled;
     uint64_t builtin_delay_ms; /* builtin: pause before each event */
 };
@@ -131,6 +132,7 @@ struct config_credential {
     char *group;   /* NULL: everybody's; else that group's own */
     unsigned weight;
     char *region; /* bedrock; NULL: the provider's */
+    char *attributes;
     bool enabled;
 };
 struct config_model {
@@ -165,6 +167,8 @@ struct config_gateway {
     bool webhook_prompt;
     struct config_list spend_rules; /* spend_rule.h */
     bool guarded; /* made by management: its webhook is a guarded provider */
+    bool authentication;
+    char *attributes;
 };
 
 /* GATEWAY/NAME, or GATEWAY/NAME@VERSION: the model dynamic/NAME for calls of that

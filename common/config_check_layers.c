@@ -9,7 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PROVIDER_NAME_BYTES = 64, GATEWAY_NAME_MAX = 64 };
+enum {
+    PROVIDER_NAME_BYTES = 64,
+    GATEWAY_NAME_MAX = 64,
+    GATEWAY_PATH_MAX = 127
+};
 
 struct check {
     struct config *config;
@@ -200,17 +204,31 @@ check_spend_rules(struct check *check, const struct config_gateway *gateway,
     }
 }
 
+/* NAME or GROUP/NAME. */
+static bool
+is_gateway_name(const char *text)
+{
+    const char *slash = strrchr(text, '/');
+    const char *name = slash == NULL ? text : slash + 1;
+    size_t len = strlen(name);
+    size_t group = (size_t)(name - text);
+    for (size_t i = 0; i < group; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return false;
+    return len > 0 && len <= GATEWAY_NAME_MAX && group != 1 &&
+           group + len <= GATEWAY_PATH_MAX &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == len;
+}
+
 static void
 check_gateway(struct check *check, const struct config_gateway *gateway,
               const struct config_origin *origin)
 {
-    size_t len = strlen(gateway->name);
-    if (len > GATEWAY_NAME_MAX ||
-        strspn(gateway->name, "abcdefghijklmnopqrstuvwxyz"
-                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") != len)
+    if (!is_gateway_name(gateway->name))
         fault(check, CONFIG_SECTION_gateway, origin, NULL,
               "the name of a gateway is up to %d letters, digits, '-', '_' "
-              "and '.'",
+              "and '.', before it GROUP/ where it is a group's",
               GATEWAY_NAME_MAX);
     check_settings(check, CONFIG_SECTION_gateway, gateway->settings, origin);
     check_spend_rules(check, gateway, origin);

@@ -29,6 +29,7 @@
 #define CONFIG_MIB    (1024 * CONFIG_KIB)
 #define CONFIG_GIB    (1024 * CONFIG_MIB)
 #define CONFIG_TEXT   1023 /* bytes of a path or an address */
+#define CONFIG_ATTRIBUTES 262144 /* bytes of what management keeps with it */
 #define CONFIG_TOKENS UINT64_C(1000000000)
 
 // clang-format off
@@ -225,6 +226,10 @@
       "without one: open makes the call, closed refuses it") \
     O(gateway, webhook_prompt, webhook_prompt, BOOL, "", "no", 0, 0, RELOAD, \
       "tell it the request's body, too") \
+    O(gateway, authentication, authentication, BOOL, "", "yes", 0, 0, RELOAD, \
+      "a profile called GROUP/NAME takes keys of that group only; no: it takes all that name it") \
+    O(gateway, attributes, attributes, STRING, "JSON", "", 0, CONFIG_ATTRIBUTES, RELOAD, \
+      "what management keeps with it and the gateway does not read") \
     O(gateway, spend_rules, spend_rules, LIST, "RULE", "", 0, SPEND_RULES_MAX, RELOAD, \
       "what its calls may cost: id=NAME limit=AMOUNT window=1h, and technique=fixed|sliding model=A|B provider=A|B partition=KEY filter=KEY:A|B")
 

@@ -66,6 +66,8 @@
       "longest wait; then 503") \
     O(provider, on_disconnect, on_disconnect, ENUM, "abort|drain", "abort", 0, 0, RELOAD, \
       "when the client goes: stop the call, or read its answer to the end") \
+    O(provider, attributes, attributes, STRING, "JSON", "", 0, CONFIG_ATTRIBUTES, RELOAD, \
+      "what management keeps with it and the gateway does not read") \
     O(provider, enabled, enabled, BOOL, "", "yes", 0, 0, RELOAD, \
       "no: keep it configured, send it nothing") \
     O(provider, delay, builtin_delay_ms, DURATION, "", "0ms", 0, CONFIG_HOUR, RELOAD, \
@@ -80,6 +82,8 @@
       "its share of the calls, beside the weights of the others; the provider's own api_key has 1") \
     O(credential, region, region, STRING, "text", "", 0, 64, RELOAD, \
       "bedrock: the region to sign for; empty: the provider's") \
+    O(credential, attributes, attributes, STRING, "JSON", "", 0, CONFIG_ATTRIBUTES, RELOAD, \
+      "what management keeps with it and the gateway does not read") \
     O(credential, enabled, enabled, BOOL, "", "yes", 0, 0, RELOAD, \
       "no: keep it configured, use it for nothing")
 // clang-format on

@@ -197,9 +197,32 @@ const struct catalogue_gateway *
 catalogue_find_gateway(const struct catalogue *catalogue, uint32_t hash)
 {
     for (uint32_t i = 0; i < catalogue->gateway_count; i++)
-        if (settings_name_hash(str_from(catalogue->gateways[i].name)) == hash)
+        if (catalogue->gateways[i].hash == hash)
             return &catalogue->gateways[i];
     return NULL;
+}
+
+const struct catalogue_gateway *
+catalogue_find_own_gateway(const struct catalogue *catalogue, uint32_t hash,
+                           uint64_t group_id)
+{
+    for (uint32_t i = 0; i < catalogue->gateway_count; i++)
+        if (catalogue->gateways[i].own_hash == hash &&
+            catalogue->gateways[i].group_id == group_id)
+            return &catalogue->gateways[i];
+    return NULL;
+}
+
+void
+catalogue_name_gateway(struct catalogue_gateway *gateway,
+                       char group[SHM_NAME_BYTES])
+{
+    const char *slash = strrchr(gateway->name, '/');
+    const char *own = slash == NULL ? gateway->name : slash + 1;
+    size_t len = slash == NULL ? 0 : (size_t)(slash - gateway->name);
+    gateway->hash = settings_name_hash(str_from(gateway->name));
+    gateway->own_hash = settings_name_hash(str_from(own));
+    *str_copy(group, str_make(gateway->name, len)) = '\0';
 }
 
 int

@@ -86,6 +86,8 @@ struct catalogue_provider {
  * ledger under "MODEL@PROVIDER". */
 #define CATALOGUE_ENDPOINT_PRICE 0x80000000u
 
+#define CATALOGUE_NO_GROUP UINT64_MAX
+
 /* What it does not have of its own is the provider's and the model's. */
 struct catalogue_endpoint {
     uint32_t provider;     /* index into catalogue.providers */
@@ -103,9 +105,13 @@ struct catalogue_route {
     struct dynamic_route way;
 };
 
-/* A profile of settings. */
+/* A profile of settings. One called GROUP/NAME is of that group: its keys mean it
+ * by NAME alone. */
 struct catalogue_gateway {
     char name[SHM_NAME_BYTES];
+    uint32_t hash, own_hash; /* settings_name_hash() of name, of NAME */
+    uint64_t group_id;   /* 0: of none; CATALOGUE_NO_GROUP: there is no such */
+    bool authentication; /* other groups' keys may not use it */
     struct settings settings; /* one layer */
     /* Lists with an item a line; NULL when absent. */
     char *redact, *guard_prompt, *guard_answer;
@@ -219,6 +225,13 @@ catalogue_find_gateway(const struct catalogue *catalogue, uint32_t hash);
 /* Its dynamic route of that name, or NULL. */
 const struct dynamic_route *
 catalogue_find_route(const struct catalogue_gateway *gateway, struct str name);
+/* The group's own profile of that settings_name_hash(), or NULL. */
+const struct catalogue_gateway *
+catalogue_find_own_gateway(const struct catalogue *catalogue, uint32_t hash,
+                           uint64_t group_id);
+/* Its hashes; its group's name into `group`, "" for none. */
+void catalogue_name_gateway(struct catalogue_gateway *gateway,
+                            char group[SHM_NAME_BYTES]);
 /* A settings_find_provider: provider_idx of that name in a catalogue, or -1; NULL
  * has none. */
 int catalogue_provider_number(const void *catalogue, struct str name);

@@ -178,7 +178,11 @@ catalogue_add_settings(struct catalogue *catalogue, const struct config *config,
                        c->name);
             return false;
         }
+        char group[SHM_NAME_BYTES];
         memcpy(gateway->name, c->name, len + 1);
+        catalogue_name_gateway(gateway, group);
+        gateway->group_id = *group == '\0' ? 0 : CATALOGUE_NO_GROUP;
+        gateway->authentication = c->authentication;
         memset(&gateway->settings, 0, sizeof(gateway->settings));
         catalogue->gateway_count++;
         if (!put_layer(catalogue, c->settings, &gateway->settings, error) ||

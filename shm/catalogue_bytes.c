@@ -8,9 +8,9 @@
 
 #include "shm/catalogue_part.h"
 
-/* "AIGWCATC". Another number with each change of the format: at an upgrade old
+/* "AIGWCATD". Another number with each change of the format: at an upgrade old
  * workers meet a new file, and new ones an old. */
-#define CATALOGUE_MAGIC UINT64_C(0x4354414357474941)
+#define CATALOGUE_MAGIC UINT64_C(0x4454414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
@@ -128,6 +128,8 @@ static void
 put_gateway(struct buf *out, const struct catalogue_gateway *g)
 {
     put_text(out, g->name);
+    put_u64(out, g->group_id);
+    put_u64(out, g->authentication);
     buf_append(out, &g->settings, sizeof(g->settings));
     put_u64(out, g->spend_rule_count);
     for (uint32_t i = 0; i < g->spend_rule_count; i++)
@@ -410,7 +412,11 @@ get_route(struct reader *r, struct catalogue_gateway *g)
 static void
 get_gateway(struct reader *r, struct catalogue_gateway *g)
 {
+    char group[SHM_NAME_BYTES];
     get_text(r, g->name, sizeof(g->name));
+    catalogue_name_gateway(g, group);
+    g->group_id = get_u64(r);
+    g->authentication = get_below(r, 2);
     get_settings(r, &g->settings);
     get_spend_rules(r, g);
     g->redact = get_heap_text(r);

@@ -115,7 +115,11 @@ request_on_head(struct client *client, const struct http_head *head,
     request->path = match.row;
     request->plane = match.plane;
     if (match.gateway.len > 0)
+    {
         request->gateway_hash = settings_name_hash(match.gateway);
+        request->account_gateway_hash =
+            settings_name_hash(match.account_gateway);
+    }
     request->dialect = request_dialect(&match, head);
     int r = -1;
     if (request->path == NULL)

@@ -247,8 +247,13 @@ path_find(struct str path, enum http_method method, bool admin_listener,
         match->plane = match->row->plane;
     if (match->row->rest == REST_MODEL)
         match->model = found.rest;
-    if (match->plane == PLANE_CF_GATEWAY && found.count >= 2)
+    if (match->plane == PLANE_CF_GATEWAY && found.count >= 2) {
+        struct str account = found.segments[0];
         match->gateway = found.segments[1];
+        /* They stand side by side in the path. */
+        match->account_gateway =
+            str_make(account.ptr, account.len + 1 + match->gateway.len);
+    }
     if (match->row->rest == REST_PATH) {
         if (found.count == 3)
             match->provider = found.segments[2];

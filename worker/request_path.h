@@ -56,6 +56,7 @@ struct path_match {
     struct str model;    /* named by the path, as sent; len 0: it names none */
     struct str provider; /* named by the path; len 0: any */
     struct str gateway;  /* of Cloudflare's paths; len 0: none */
+    struct str account_gateway; /* the same with the account before it */
     uint8_t plane;
 };
 

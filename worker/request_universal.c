@@ -130,6 +130,7 @@ hand_over(struct request *from, struct request *to)
 {
     to->plane = from->plane;
     to->gateway_hash = from->gateway_hash;
+    to->account_gateway_hash = from->account_gateway_hash;
     to->path = from->path;
     to->head_only = from->head_only;
     to->key = from->key;

@@ -111,6 +111,15 @@ read_entry(struct request *request, bool of_group, struct settings *layer,
     return -1;
 }
 
+/* A group's own goes before one of that name which is everybody's. */
+static const struct catalogue_gateway *
+profile_of(const struct request *request, uint32_t hash)
+{
+    const struct catalogue_gateway *own = catalogue_find_own_gateway(
+        request->catalogue, hash, request->key.group_id);
+    return own != NULL ? own : catalogue_find_gateway(request->catalogue, hash);
+}
+
 /* By the call, its path, its key, its group or the server: the first that names
  * one that there is. A name that nothing stands behind must not be the way past
  * the guardrails and limits of the profile that the key has. */
@@ -124,13 +133,29 @@ find_gateway(const struct request *request, const struct settings *call,
     uint32_t hash = settings_has(call, SETTING_GATEWAY)
                         ? call->values[SETTING_GATEWAY]
                         : request->gateway_hash;
-    if (hash != 0)
-        found = catalogue_find_gateway(request->catalogue, hash);
+    if (hash != 0 && hash == request->gateway_hash)
+        found = catalogue_find_gateway(request->catalogue,
+                                       request->account_gateway_hash);
+    if (hash != 0 && found == NULL)
+        found = profile_of(request, hash);
     for (size_t i = 0; found == NULL && i < ARRAY_LEN(layers); i++)
         if (settings_has(layers[i], SETTING_GATEWAY))
-            found = catalogue_find_gateway(request->catalogue,
-                                           layers[i]->values[SETTING_GATEWAY]);
+            found = profile_of(request, layers[i]->values[SETTING_GATEWAY]);
     return found;
+}
+
+/* A group's profile is for its keys. */
+static bool
+may_use(const struct request *request, struct fault *fault)
+{
+    const struct catalogue_gateway *gateway = request->gateway;
+    if (gateway->group_id == 0 || !gateway->authentication ||
+        gateway->group_id == request->key.group_id)
+        return true;
+    fault_set(fault, 401, "authentication_error", "invalid_api_key", NULL,
+              "this gateway takes keys of its own group only");
+    fault->no_retry = true;
+    return false;
 }
 
 static void
@@ -204,6 +229,8 @@ settings_resolve(struct request *request, struct fault *fault)
         return -1;
     if (request->catalogue->gateway_count > 0)
         request->gateway = find_gateway(request, &call, &key, &group);
+    if (UNLIKELY(request->gateway != NULL) && !may_use(request, fault))
+        return -1;
     if (UNLIKELY(request->settings->values[SETTING_RATE_LIMIT] != 0))
         limits_add_window(request, request->settings,
                           limit_name_of_text(STR_LIT("server"), LIMIT_WINDOW));

@@ -100,6 +100,36 @@ path_key(struct call *call)
                            "There is no key with id %.64s.", text);
 }
 
+/* A profile of no group is everybody's, and not such a token's to see. */
+static bool
+profile_group(struct call *call)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(call->body, "name");
+    const char *group = query_get(&call->query, "group");
+    char text[GATEWAY_NAME_BYTES];
+    if (strstr(call->operation->path, "{}") == NULL &&
+        call->operation->method != HTTP_POST)
+        return (group != NULL && view_group_named(call, group) != NULL) ||
+               admin_error_set(&call->error, 403, "not_permitted",
+                               "This token is bound to groups: name one of "
+                               "them as 'group'.");
+    const char *name = call->operation->method != HTTP_POST
+                           ? call->path_params[0]
+                       : cJSON_IsString(value) ? value->valuestring
+                                               : "";
+    const char *slash = strrchr(name, '/');
+    size_t len = slash == NULL ? sizeof(text) : (size_t)(slash - name);
+    if (len < sizeof(text)) {
+        *str_copy(text, str_make(name, len)) = '\0';
+        if (view_group_named(call, text) != NULL)
+            return true;
+    }
+    return admin_error_set(&call->error, 404, "not_found",
+                           "gateway '%.100s' does not exist in a group of "
+                           "this token.",
+                           name);
+}
+
 bool
 authorise_object(struct call *call)
 {
@@ -117,6 +147,8 @@ authorise_object(struct call *call)
     case BOUND_GROUP:
         return view_group_named(call, call->path_params[0]) != NULL ||
                no_group(call, call->path_params[0]);
+    case BOUND_PROFILE:
+        return profile_group(call);
     case BOUND_BODY:
         return body_group(call, "default");
     case BOUND_BODY_NAMED:

@@ -139,6 +139,16 @@ op_config_get(struct call *call)
     answer_object(call, 200, call->path_params[0]);
 }
 
+/* GROUP/NAME; group NULL: any. */
+static bool
+is_of_group(const char *name, const char *group)
+{
+    size_t len = group == NULL ? 0 : strlen(group);
+    const char *slash = strrchr(name, '/');
+    return group == NULL || (slash == name + len && slash != NULL &&
+                             memcmp(name, group, len) == 0);
+}
+
 static void
 list_to_json(struct call *call, enum config_section section, uint64_t page,
              uint64_t limit)
@@ -146,11 +156,14 @@ list_to_json(struct call *call, enum config_section section, uint64_t page,
     const struct config *config = store_config(call->store);
     const struct managed_book *book = store_managed(call->store);
     struct json_writer *json = &call->json;
+    const char *group = query_get(&call->query, "group");
     uint64_t total = 0, from = (page - 1) * limit, to = page * limit;
     json_key(json, "data");
     json_array_begin(json);
     for (unsigned i = 0; i < config_section_count(config, section); i++) {
         const void *fields = config_section(config, section, i);
+        if (!is_of_group(config_section_name(fields), group))
+            continue;
         if (total >= from && total < to)
             fields_to_json(
                 json, section, fields,
@@ -160,6 +173,7 @@ list_to_json(struct call *call, enum config_section section, uint64_t page,
     for (size_t i = 0; i < book->count; i++) {
         const struct managed *managed = book->items[i];
         if (managed->section != section || managed->fault == NULL ||
+            !is_of_group(managed->name, group) ||
             config_find_section(config, section, managed->name) != NULL)
             continue;
         if (total >= from && total < to)
@@ -367,6 +381,23 @@ op_config_update(struct call *call)
         call_fail(call, 409, "unreadable",
                   "It was sealed under another secret: delete it and make it "
                   "anew.");
+        return;
+    }
+    cJSON *wanted =
+        cJSON_DetachItemFromObjectCaseSensitive(call->body, "if_revision");
+    uint64_t revision = old->revision;
+    bool good =
+        wanted == NULL || value_u64(wanted, "if_revision", UINT64_C(1) << 53,
+                                    &revision, &call->error);
+    cJSON_Delete(wanted);
+    if (!good) {
+        call_refuse(call);
+        return;
+    }
+    if (revision != old->revision) {
+        call_fail(call, 409, "changed_meanwhile",
+                  "Its revision is %llu by now.",
+                  (unsigned long long)old->revision);
         return;
     }
     struct managed *managed = managed_copy(old);

@@ -14,6 +14,7 @@
 #include "accountant/admin/op_keys.h"
 #include "accountant/admin/view.h"
 #include "accountant/ledger_report.h"
+#include "shm/catalogue.h"
 #include "shm/layout.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, CURSOR_BYTES = 64 };
@@ -292,6 +293,12 @@ log_row_to_json(struct json_writer *json, const struct store *store,
     json_cstring(&names, key == NULL ? NULL : key->name);
     json_key(&names, "group");
     json_cstring(&names, group_name_of(store, row->group_id));
+    const struct catalogue_gateway *gateway =
+        row->gateway == 0
+            ? NULL
+            : catalogue_find_gateway(store_catalogue(store), row->gateway);
+    json_key(&names, "gateway");
+    json_cstring(&names, gateway == NULL ? NULL : gateway->name);
     for (unsigned i = 0; i < ARRAY_LEN(row_flags); i++) {
         json_key(&names, row_flags[i].name);
         json_bool(&names, (row->flags & row_flags[i].flag) != 0);

@@ -27,6 +27,8 @@ enum operation_bound {
     BOUND_GROUP,      /* of the path's group */
     BOUND_BODY,       /* of the body's "group"; absent: default */
     BOUND_BODY_NAMED, /* of the body's "group", which must be there */
+    BOUND_PROFILE,    /* of the profile GROUP/NAME of path or body, or of the
+                         query's "group" */
     BOUND_SEEN,       /* of those that view.h shows the handler */
 };
 
@@ -123,6 +125,11 @@ void op_status(struct call *call);
 void op_usage(struct call *call);
 void op_logs(struct call *call);
 void op_log(struct call *call);
+/* op_log_search.c, op_log_delete.c */
+void op_log_search(struct call *call);
+void op_log_delete(struct call *call);
+/* op_log_update.c */
+void op_log_update(struct call *call);
 void op_ledger_sum(struct call *call);
 void op_ledger_verify(struct call *call);
 void op_ledger_list(struct call *call);

@@ -81,6 +81,7 @@ struct ledger_row {
     uint8_t tried_count; /* of `tried`; 0: the first attempt succeeded */
     uint32_t duration_ms, first_byte_ms;
     uint32_t delivered_tokens, generated_tokens, price_version;
+    uint32_t gateway; /* settings_name_hash() of its profile; 0: none */
     uint64_t tokens, nano;
     struct usage classes;
     char client_ip[46];
@@ -120,6 +121,7 @@ enum { LEDGER_TAGS_MAX = 16 };
 struct ledger_row_filter {
     int64_t from_ms, to_ms; /* [from, to) by ended_ms; to 0: now */
     uint64_t key_id, group_id;
+    uint32_t gateway; /* as the row's; 0: any */
     const char *model, *provider, *request_id, *text;
     int status_min, status_max;
     int cause;         /* -1: any */

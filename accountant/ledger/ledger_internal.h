@@ -115,6 +115,9 @@ void ledger_day_path(const struct ledger *ledger, int64_t day,
 int ledger_day_list(const struct ledger *ledger, int64_t **days,
                     size_t *count) MUST_CHECK;
 bool ledger_day_is_dropped(const int64_t *dropped, size_t count, int64_t day);
+/* ledger_payload.c. Retention has dropped it. Writer thread. */
+bool ledger_day_is_gone(struct ledger *ledger, int64_t day);
+void ledger_key_payload(struct ledger_key *key, const uint64_t request_id[2]);
 /* Inserts in order; 0 or -ENOMEM. */
 int ledger_day_add_dropped(int64_t **dropped, size_t *count,
                            int64_t day) MUST_CHECK;

@@ -15,8 +15,8 @@
 enum { PAYLOAD_VERSION = 1 };
 enum { REQUEST_CUT = 1, ANSWER_CUT = 2, IS_STREAM = 4 };
 
-static void
-payload_key(struct ledger_key *key, const uint64_t request_id[2])
+void
+ledger_key_payload(struct ledger_key *key, const uint64_t request_id[2])
 {
     ledger_key_begin(key, 'p');
     ledger_key_u64(key, request_id[0]);
@@ -54,8 +54,8 @@ decode(struct str value, struct ledger_payload *payload)
     return codec_reader_done(&reader);
 }
 
-static bool
-is_dropped(struct ledger *ledger, int64_t day)
+bool
+ledger_day_is_gone(struct ledger *ledger, int64_t day)
 {
     pthread_mutex_lock(&ledger->lock);
     bool dropped =
@@ -74,7 +74,7 @@ ledger_payload_put(struct ledger *ledger, const struct ledger_payload *payload,
     int64_t number = ledger_row_day(payload->ended_ms);
     if (ledger_must_reopen(ledger))
         return -EIO;
-    if (is_dropped(ledger, number))
+    if (ledger_day_is_gone(ledger, number))
         return -ENOENT;
     buf_init(&value, 0);
     encode(payload, &value);
@@ -85,7 +85,7 @@ ledger_payload_put(struct ledger *ledger, const struct ledger_payload *payload,
     int rc = ledger_day_get(ledger, number, true, &day, error);
     if (rc == 0) {
         char *text = NULL;
-        payload_key(&key, payload->request_id);
+        ledger_key_payload(&key, payload->request_id);
         leveldb_put(day->db, ledger->lazy, (const char *)key.bytes, key.len,
                     buf_ptr(&value), buf_len(&value), &text);
         ledger_day_put(ledger, day);
@@ -118,7 +118,7 @@ ledger_payload_get(struct ledger *ledger,
         ledger_day_get(ledger, ledger_row_day(ended_ms), false, &day, error);
     if (rc < 0)
         return rc == -ENOENT ? 0 : rc;
-    payload_key(&key, request_id);
+    ledger_key_payload(&key, request_id);
     char *found = leveldb_get(day->db, snapshot->read_day,
                               (const char *)key.bytes, key.len, &len, &text);
     ledger_day_put(ledger, day);

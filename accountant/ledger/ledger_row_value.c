@@ -83,11 +83,18 @@ put_text(char *at, const char *text)
 
 enum { NUMBERS_MAX = 32, NUMBER_BYTES = 10, TEXTS = 8, ATTEMPT_NUMBERS = 6 };
 
-/* Where there is more than the rows of earlier versions had. */
+/* Than the rows of earlier versions had. */
+static bool
+has_more(const struct ledger_row *row)
+{
+    return row->credential[0] != '\0' || row->tried_count != 0 ||
+           row->gateway != 0;
+}
+
 static char *
 put_attempts(char *at, const struct ledger_row *row)
 {
-    if (row->credential[0] == '\0' && row->tried_count == 0)
+    if (!has_more(row))
         return at;
     at = put_text(at, row->credential);
     *at++ = (char)row->tried_count;
@@ -102,7 +109,7 @@ put_attempts(char *at, const struct ledger_row *row)
         at = put_number(at, attempt->tokens);
         at = put_number(at, attempt->nano);
     }
-    return at;
+    return row->gateway == 0 ? at : put_number(at, row->gateway);
 }
 
 static bool
@@ -110,6 +117,7 @@ get_attempts(struct codec_reader *reader, struct ledger_row *row)
 {
     row->credential[0] = '\0';
     row->tried_count = 0;
+    row->gateway = 0;
     if (reader->left == 0)
         return true;
     codec_get_cstr(reader, row->credential, sizeof(row->credential));
@@ -128,6 +136,8 @@ get_attempts(struct codec_reader *reader, struct ledger_row *row)
         attempt->tokens = codec_get_u64(reader);
         attempt->nano = codec_get_u64(reader);
     }
+    if (reader->left > 0)
+        row->gateway = (uint32_t)codec_get_max(reader, UINT32_MAX);
     return true;
 }
 
@@ -162,7 +172,7 @@ ledger_row_encode(const struct ledger_row *row, struct buf *out)
         classes->images_in,
         classes->images_out,
     };
-    _Static_assert(ARRAY_LEN(numbers) + ARRAY_LEN(more) + 7 <= NUMBERS_MAX,
+    _Static_assert(ARRAY_LEN(numbers) + ARRAY_LEN(more) + 8 <= NUMBERS_MAX,
                    "room for them all");
     char *at =
         codec_room(out, sizeof(*row) + (NUMBERS_MAX + TEXTS +
@@ -186,7 +196,7 @@ ledger_row_encode(const struct ledger_row *row, struct buf *out)
                                  row->model_asked, row->error, row->tags};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         at = put_text(at, texts[i]);
-    if (row->limit != 0 || row->credential[0] != '\0' || row->tried_count != 0)
+    if (row->limit != 0 || has_more(row))
         *at++ = (char)row->limit; /* as rows were before there was one */
     at = put_attempts(at, row);
     out->end = (size_t)(at - out->data);

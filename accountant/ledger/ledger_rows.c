@@ -106,6 +106,7 @@ row_matches(const struct ledger_row_filter *f, const struct ledger_row *row)
     return (!f->listed_only || (row->flags & LEDGER_FLAG_UNLISTED) == 0) &&
            (f->key_id == 0 || f->key_id == row->key_id) &&
            (f->group_id == 0 || f->group_id == row->group_id) &&
+           (f->gateway == 0 || f->gateway == row->gateway) &&
            (f->limit == 0 || row->limit == f->limit) &&
            (!f->would_refuse || (row->flags & LEDGER_FLAG_WOULD_REFUSE) != 0) &&
            (f->status_min == 0 || row->status >= f->status_min) &&

@@ -12,6 +12,7 @@
 #include "accountant/admin/call.h"
 #include "accountant/admin/dialect/dialect.h"
 #include "accountant/admin/dialect/visit_part.h"
+#include "accountant/admin/object_json.h"
 #include "accountant/admin/identify.h"
 #include "common/net/http_reply.h"
 
@@ -179,6 +180,23 @@ visit_signer(struct visit *visit, struct str key_id, struct buf *secret)
 {
     return identify_signer(visit->call->admin, key_id, &visit->call->member,
                            secret);
+}
+
+uint64_t
+visit_virtual_key(const struct visit *visit, struct str token,
+                  const char **status)
+{
+    const struct store *store = visit->call->store;
+    const struct gateway *key = store_gateway_by_key(store, token);
+    struct entry_use use;
+    if (key == NULL)
+        return 0;
+    key_use_read(store, key, &use);
+    enum key_status is = key_status(key, &use);
+    *status = is == KEY_DISABLED  ? "disabled"
+              : is == KEY_EXPIRED ? "expired"
+                                  : "active"; /* a spent budget is no fault */
+    return key->id;
 }
 
 bool

@@ -102,6 +102,10 @@ bool visit_token(struct visit *visit, struct str token) MUST_CHECK;
  * visit is then its member's, if the signature fits. False: there is none. */
 bool visit_signer(struct visit *visit, struct str key_id,
                   struct buf *secret) MUST_CHECK;
+/* The id of the virtual key that this is, *status then "active", "disabled" or
+ * "expired"; 0: it is none. */
+uint64_t visit_virtual_key(const struct visit *visit, struct str token,
+                           const char **status);
 /* A credential was wrong: too many make the address wait. visit_token() says it
  * itself. False, visit->error as given. */
 bool visit_wrong(struct visit *visit, uint16_t status, const char *code,
