@@ -46,8 +46,11 @@ static void
 check_name(struct check *check, const struct config_route *route,
            const struct config_origin *origin)
 {
-    size_t gateway = strcspn(route->name, "/");
-    const char *name = route->name + gateway + (route->name[gateway] == '/');
+    /* The gateway may be GROUP/NAME itself. */
+    const char *slash = strrchr(route->name, '/');
+    size_t gateway = slash == NULL ? strlen(route->name)
+                                   : (size_t)(slash - route->name);
+    const char *name = route->name + gateway + (slash != NULL);
     size_t len = strlen(name), head = strcspn(name, "@");
     if (route->name[gateway] != '/' || head == 0 || len > ROUTE_NAME_MAX ||
         strspn(name, "abcdefghijklmnopqrstuvwxyz"

@@ -52,7 +52,7 @@ catalogue_add_routes(struct catalogue_gateway *gateway,
     for (unsigned i = 0; i < config->route_count; i++) {
         const struct config_route *c = &config->routes[i];
         if (!c->enabled || strncmp(c->name, gateway->name, len) != 0 ||
-            c->name[len] != '/')
+            c->name[len] != '/' || strchr(c->name + len + 1, '/') != NULL)
             continue;
         const struct config_route *with = version_of(config, c);
         if (with == NULL ||

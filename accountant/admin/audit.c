@@ -100,6 +100,18 @@ set_object(const struct call *call, const struct operation *operation,
     case BOUND_BODY_NAMED:
         set_group(call, group, row);
         break;
+    case BOUND_PROFILE: {
+        const char *name = call->path_params[0];
+        char text[GATEWAY_NAME_BYTES];
+        if (strstr(operation->path, "{}") == NULL)
+            name = body_text(call, "name");
+        const char *slash = name == NULL ? NULL : strrchr(name, '/');
+        if (slash != NULL && (size_t)(slash - name) < sizeof(text)) {
+            *str_copy(text, str_make(name, (size_t)(slash - name))) = '\0';
+            set_group(call, text, row);
+        }
+        break;
+    }
     case BOUND_NEVER:
     case BOUND_FREE:
     case BOUND_SEEN:
