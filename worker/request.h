@@ -70,8 +70,7 @@ struct request {
     struct call_limits limits;
 
     /* how: settings.h */
-    uint32_t gateway_hash; /* settings_name_hash() of the path's; 0: none */
-    uint32_t account_gateway_hash;           /* the same of ACCOUNT/GATEWAY */
+    uint32_t gateway_hash, account_gateway_hash; /* of the path's; 0: none */
     const struct settings *settings;         /* NULL: not routed yet */
     const struct catalogue_gateway *gateway; /* its profile, or NULL */
 

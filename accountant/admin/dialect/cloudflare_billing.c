@@ -10,8 +10,6 @@
 #include "accountant/admin/dialect/cloudflare.h"
 #include "common/clock.h"
 
-#define BASE "/accounts/{}/ai-gateway/billing"
-
 static const cJSON *
 group_of(struct visit *visit)
 {
@@ -340,18 +338,20 @@ invoice_preview(struct visit *visit)
     cloudflare_answer(visit, out);
 }
 
+// clang-format off
 const struct dialect_route cloudflare_billing_routes[] = {
-    {HTTP_GET, BASE "/credit-balance", credit_balance, 0},
-    {HTTP_GET, BASE "/invoice-history", invoice_history, 0},
-    {HTTP_GET, BASE "/invoice-preview", invoice_preview, 0},
-    {HTTP_GET, BASE "/usage-history", usage_history, 0},
-    {HTTP_POST, BASE "/topup", topup, 0},
-    {HTTP_POST, BASE "/topup/status", topup_status, 0},
-    {HTTP_POST, BASE "/topup/config", set_topup_config, 0},
-    {HTTP_GET, BASE "/topup/config", get_topup_config, 0},
-    {HTTP_DELETE, BASE "/topup/config", delete_topup_config, 0},
-    {HTTP_POST, BASE "/spending-limit", set_limit, 0},
-    {HTTP_GET, BASE "/spending-limit", get_limit, 0},
-    {HTTP_DELETE, BASE "/spending-limit", delete_limit, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/billing/credit-balance", credit_balance, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/billing/invoice-history", invoice_history, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/billing/invoice-preview", invoice_preview, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/billing/usage-history", usage_history, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/billing/topup", topup, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/billing/topup/status", topup_status, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/billing/topup/config", set_topup_config, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/billing/topup/config", get_topup_config, 0},
+    {HTTP_DELETE, "/accounts/{}/ai-gateway/billing/topup/config", delete_topup_config, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/billing/spending-limit", set_limit, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/billing/spending-limit", get_limit, 0},
+    {HTTP_DELETE, "/accounts/{}/ai-gateway/billing/spending-limit", delete_limit, 0},
     {HTTP_GET, NULL, NULL, 0},
 };
+// clang-format on

@@ -10,8 +10,6 @@
 #include "accountant/admin/dialect/cloudflare.h"
 #include "accountant/admin/dialect/cloudflare_spend.h"
 
-#define BASE "/accounts/{}/ai-gateway/gateways"
-
 enum { PER_PAGE_MAX = 1000, NATIVE_PAGE = 1000 };
 
 #define FIELDS(required)                                                       \
@@ -471,12 +469,14 @@ url(struct visit *visit)
     buf_fini(&text);
 }
 
+// clang-format off
 const struct dialect_route cloudflare_gateway_routes[] = {
-    {HTTP_POST, BASE, create, 0},
-    {HTTP_GET, BASE, list, 0},
-    {HTTP_GET, BASE "/{}", get, 0},
-    {HTTP_PUT, BASE "/{}", update, 0},
-    {HTTP_DELETE, BASE "/{}", delete_gateway, 0},
-    {HTTP_GET, BASE "/{}/url/{}", url, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/gateways", create, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways", list, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}", get, 0},
+    {HTTP_PUT, "/accounts/{}/ai-gateway/gateways/{}", update, 0},
+    {HTTP_DELETE, "/accounts/{}/ai-gateway/gateways/{}", delete_gateway, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/url/{}", url, 0},
     {HTTP_GET, NULL, NULL, 0},
 };
+// clang-format on

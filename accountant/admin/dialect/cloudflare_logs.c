@@ -10,8 +10,6 @@
 #include "accountant/admin/dialect/cloudflare_query.h"
 #include "accountant/admin/log_select.h"
 
-#define BASE "/accounts/{}/ai-gateway/gateways/{}/logs"
-
 enum { PER_PAGE_MAX = 50, HEAD_BYTES = 1024 };
 
 /* ---- a row ---- */
@@ -296,12 +294,14 @@ patch(struct visit *visit)
         cloudflare_answer(visit, cJSON_CreateObject());
 }
 
+// clang-format off
 const struct dialect_route cloudflare_log_routes[] = {
-    {HTTP_GET, BASE, list, 0},
-    {HTTP_DELETE, BASE, delete_rows, 0},
-    {HTTP_GET, BASE "/{}", get, 0},
-    {HTTP_PATCH, BASE "/{}", patch, 0},
-    {HTTP_GET, BASE "/{}/request", request, 0},
-    {HTTP_GET, BASE "/{}/response", response, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/logs", list, 0},
+    {HTTP_DELETE, "/accounts/{}/ai-gateway/gateways/{}/logs", delete_rows, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/logs/{}", get, 0},
+    {HTTP_PATCH, "/accounts/{}/ai-gateway/gateways/{}/logs/{}", patch, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/logs/{}/request", request, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/logs/{}/response", response, 0},
     {HTTP_GET, NULL, NULL, 0},
 };
+// clang-format on

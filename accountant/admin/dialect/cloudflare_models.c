@@ -10,8 +10,6 @@
 #include "accountant/admin/dialect/cloudflare.h"
 #include "common/clock.h"
 
-#define BASE "/accounts/{}/ai"
-
 enum { PER_PAGE_MAX = 1000 };
 
 /* What Cloudflare calls the kinds of models. */
@@ -228,10 +226,12 @@ search_authors(struct visit *visit)
     cloudflare_answer_list(visit, all, &page);
 }
 
+// clang-format off
 const struct dialect_route cloudflare_model_routes[] = {
-    {HTTP_GET, BASE "/models/search", search_models, 0},
-    {HTTP_GET, BASE "/models/schema", schema, 0},
-    {HTTP_GET, BASE "/tasks/search", search_tasks, 0},
-    {HTTP_GET, BASE "/authors/search", search_authors, 0},
+    {HTTP_GET, "/accounts/{}/ai/models/search", search_models, 0},
+    {HTTP_GET, "/accounts/{}/ai/models/schema", schema, 0},
+    {HTTP_GET, "/accounts/{}/ai/tasks/search", search_tasks, 0},
+    {HTTP_GET, "/accounts/{}/ai/authors/search", search_authors, 0},
     {HTTP_GET, NULL, NULL, 0},
 };
+// clang-format on

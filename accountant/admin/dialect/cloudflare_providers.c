@@ -9,9 +9,6 @@
 
 #include "accountant/admin/dialect/cloudflare.h"
 
-#define CUSTOM  "/accounts/{}/ai-gateway/custom-providers"
-#define CONFIGS "/accounts/{}/ai-gateway/gateways/{}/provider_configs"
-
 enum { PER_PAGE_MAX = 100, NATIVE_PAGE = 1000 };
 
 static const struct cloudflare_field custom_fields[] = {
@@ -379,12 +376,14 @@ list_configs(struct visit *visit)
         cloudflare_answer_list(visit, all, &page);
 }
 
+// clang-format off
 const struct dialect_route cloudflare_provider_routes[] = {
-    {HTTP_POST, CUSTOM, create_custom, 0},
-    {HTTP_GET, CUSTOM, list_customs, 0},
-    {HTTP_GET, CUSTOM "/{}", get_custom, 0},
-    {HTTP_DELETE, CUSTOM "/{}", delete_custom, 0},
-    {HTTP_POST, CONFIGS, create_config, 0},
-    {HTTP_GET, CONFIGS, list_configs, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/custom-providers", create_custom, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/custom-providers", list_customs, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/custom-providers/{}", get_custom, 0},
+    {HTTP_DELETE, "/accounts/{}/ai-gateway/custom-providers/{}", delete_custom, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/gateways/{}/provider_configs", create_config, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/provider_configs", list_configs, 0},
     {HTTP_GET, NULL, NULL, 0},
 };
+// clang-format on

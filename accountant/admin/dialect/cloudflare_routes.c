@@ -12,8 +12,6 @@
 
 #include "accountant/admin/dialect/cloudflare.h"
 
-#define BASE "/accounts/{}/ai-gateway/gateways/{}/routes"
-
 enum { PER_PAGE_MAX = 50, ROUTES_MAX = 100, VERSIONS_MAX = 200 };
 
 static const struct cloudflare_field route_fields[] = {
@@ -507,16 +505,18 @@ get_version(struct visit *visit)
     cloudflare_box_close(&box);
 }
 
+// clang-format off
 const struct dialect_route cloudflare_dynamic_routes[] = {
-    {HTTP_POST, BASE, create, 0},
-    {HTTP_GET, BASE, list, 0},
-    {HTTP_GET, BASE "/{}", get, 0},
-    {HTTP_PATCH, BASE "/{}", rename_route, 0},
-    {HTTP_DELETE, BASE "/{}", delete_route, 0},
-    {HTTP_POST, BASE "/{}/deployments", create_deployment, 0},
-    {HTTP_GET, BASE "/{}/deployments", list_deployments, 0},
-    {HTTP_POST, BASE "/{}/versions", create_version, 0},
-    {HTTP_GET, BASE "/{}/versions", list_versions, 0},
-    {HTTP_GET, BASE "/{}/versions/{}", get_version, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/gateways/{}/routes", create, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/routes", list, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/routes/{}", get, 0},
+    {HTTP_PATCH, "/accounts/{}/ai-gateway/gateways/{}/routes/{}", rename_route, 0},
+    {HTTP_DELETE, "/accounts/{}/ai-gateway/gateways/{}/routes/{}", delete_route, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/gateways/{}/routes/{}/deployments", create_deployment, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/routes/{}/deployments", list_deployments, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/gateways/{}/routes/{}/versions", create_version, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/routes/{}/versions", list_versions, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/routes/{}/versions/{}", get_version, 0},
     {HTTP_GET, NULL, NULL, 0},
 };
+// clang-format on

@@ -8,8 +8,6 @@
 
 #include "accountant/admin/dialect/cloudflare.h"
 
-#define GATEWAY "/accounts/{}/ai-gateway/gateways/{}"
-
 enum { PER_PAGE_MAX = 50, NAME_MAX = 256, SETS_MAX = 100 };
 
 static const struct cloudflare_field dataset_fields[] = {
@@ -314,16 +312,18 @@ list_types(struct visit *visit)
     cloudflare_answer_list(visit, all, &page);
 }
 
+// clang-format off
 const struct dialect_route cloudflare_set_routes[] = {
     {HTTP_GET, "/accounts/{}/ai-gateway/evaluation-types", list_types, 0},
-    {HTTP_POST, GATEWAY "/datasets", create_dataset, 0},
-    {HTTP_GET, GATEWAY "/datasets", list_datasets, 0},
-    {HTTP_GET, GATEWAY "/datasets/{}", get_dataset, 0},
-    {HTTP_PUT, GATEWAY "/datasets/{}", update_dataset, 0},
-    {HTTP_DELETE, GATEWAY "/datasets/{}", delete_dataset, 0},
-    {HTTP_POST, GATEWAY "/evaluations", create_evaluation, 0},
-    {HTTP_GET, GATEWAY "/evaluations", list_evaluations, 0},
-    {HTTP_GET, GATEWAY "/evaluations/{}", get_evaluation, 0},
-    {HTTP_DELETE, GATEWAY "/evaluations/{}", delete_evaluation, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/gateways/{}/datasets", create_dataset, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/datasets", list_datasets, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/datasets/{}", get_dataset, 0},
+    {HTTP_PUT, "/accounts/{}/ai-gateway/gateways/{}/datasets/{}", update_dataset, 0},
+    {HTTP_DELETE, "/accounts/{}/ai-gateway/gateways/{}/datasets/{}", delete_dataset, 0},
+    {HTTP_POST, "/accounts/{}/ai-gateway/gateways/{}/evaluations", create_evaluation, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/evaluations", list_evaluations, 0},
+    {HTTP_GET, "/accounts/{}/ai-gateway/gateways/{}/evaluations/{}", get_evaluation, 0},
+    {HTTP_DELETE, "/accounts/{}/ai-gateway/gateways/{}/evaluations/{}", delete_evaluation, 0},
     {HTTP_GET, NULL, NULL, 0},
 };
+// clang-format on
