@@ -79,8 +79,9 @@ run(struct ctl *ctl, int argc, char **argv, struct buf *error)
         return print_help(ctl);
     ctl->output.field = argument(&ctl->args, "field");
     ctl->output.no_header = argument_given(&ctl->args, "no-header");
-    if (ctl->args.command->run == run_completion) /* needs no server */
-        return run_completion(ctl);
+    if (ctl->args.command->run == run_completion ||
+        strncmp(ctl->args.command->words, "llm ", 4) == 0)
+        return ctl->args.command->run(ctl); /* needs no server */
     const struct connect_flags flags = {
         .socket = argument(&ctl->args, "socket"),
         .config = argument(&ctl->args, "config"),

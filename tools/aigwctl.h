@@ -45,6 +45,10 @@ int ctl_patch_key(struct ctl *ctl, cJSON *body,
 void ctl_config_path(struct buf *path, const char *collection,
                      const char *name);
 
+/* "http://127.0.0.1:8080" of what the server's status says it listens on; a
+ * wildcard is reached by loopback (aigwctl_provider_test.c). */
+bool ctl_listener_url(const cJSON *status, char out[512]);
+
 /* Budgets of a key or group as [{type, unit, limit, usage, reserved,
  * resets_at}] (aigwctl_key_show.c). */
 cJSON *quotas_of(const cJSON *object);
@@ -106,6 +110,13 @@ int run_logs(struct ctl *ctl);
 int run_verify(struct ctl *ctl);
 int run_cache_stats(struct ctl *ctl);
 int run_cache_purge(struct ctl *ctl);
+/* aigwctl_llm.c, aigwctl_llm_test.c; they need no server */
+int run_llm_add(struct ctl *ctl);
+int run_llm_list(struct ctl *ctl);
+int run_llm_show(struct ctl *ctl);
+int run_llm_use(struct ctl *ctl);
+int run_llm_remove(struct ctl *ctl);
+int run_llm_test(struct ctl *ctl);
 int run_doctor(struct ctl *ctl);     /* aigwctl_doctor.c */
 int run_completion(struct ctl *ctl); /* aigwctl_completion_run.c */
 

@@ -71,7 +71,7 @@ take_flag_word(struct completion *completion, struct line *line,
         return;
     if (line->given_count < ARGUMENTS_MAX)
         line->given[line->given_count++] = flag->name;
-    if (flag->kind == FLAG_SWITCH)
+    if (flag->kind == FLAG_SWITCH || flag->kind == FLAG_OPTIONAL)
         return;
     if (word[1] == '-' && word[name_len] == '=')
         note_connect(&completion->connect, flag, word + name_len + 1);
@@ -92,7 +92,8 @@ take_word(struct completion *completion, struct line *line, const char *word)
     } else if (!line->flags_ended && word[0] == '-' && word[1] != '\0') {
         take_flag_word(completion, line, word);
     } else if (line->word_count == 0 &&
-               (strcmp(word, "ai-gateway") == 0 || strcmp(word, "help") == 0)) {
+               (strcmp(word, "ai-gateway") == 0 || strcmp(word, "agent") == 0 ||
+                strcmp(word, "help") == 0)) {
         return;
     } else if (line->word_count < WORDS_MAX) {
         line->words[line->word_count++] = word;
@@ -210,6 +211,8 @@ complete_positional(struct completion *completion,
         add_choices(completion, name);
     else if (strcmp(name, "ref") == 0)
         completion->ask = COMPLETION_ASK_KEYS;
+    else if (strcmp(name, "entry") == 0)
+        completion->ask = COMPLETION_ASK_PROFILES;
     else if (strcmp(name, "model") == 0)
         completion->ask = COMPLETION_ASK_MODELS;
     else if (strcmp(name, "file") == 0)

@@ -14,8 +14,9 @@ enum completion_ask {
     COMPLETION_ASK_KEYS,
     COMPLETION_ASK_GROUPS,
     COMPLETION_ASK_MODELS,
-    COMPLETION_ASK_PARTS, /* of the command's noun: providers ... */
-    COMPLETION_ASK_SHELL, /* names of files */
+    COMPLETION_ASK_PARTS,    /* of the command's noun: providers ... */
+    COMPLETION_ASK_PROFILES, /* of clients: llm entries */
+    COMPLETION_ASK_SHELL,    /* names of files */
 };
 
 /* Views into the words given; `out` is the caller's. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tools/aigwctl_json.h"
+#include "tools/aigwctl_profiles.h"
 
 enum { LONGEST_WAIT_MS = 2000 }; /* for names; a tab should not hang */
 
@@ -146,6 +147,26 @@ ask_parts(struct completion *completion)
     ask_server(completion, path, is_model ? "id" : "name");
 }
 
+static void
+ask_profiles(struct completion *completion)
+{
+    struct profiles profiles;
+    struct buf error;
+    const cJSON *name = NULL;
+    buf_init(&error, 0);
+    if (profiles_open(&profiles, false, &error) == 0) {
+        cJSON *names = toml_names(str_from(buf_cstr(&profiles.text)), "llm");
+        cJSON_ArrayForEach(name, names)
+        {
+            completion_add(completion, name->valuestring,
+                           strlen(name->valuestring), "");
+        }
+        cJSON_Delete(names);
+        profiles_close(&profiles);
+    }
+    buf_fini(&error);
+}
+
 int
 completion_answer(unsigned count, const char *const *words)
 {
@@ -161,6 +182,8 @@ completion_answer(unsigned count, const char *const *words)
         ask_server(&completion, "/admin/v1/models", "id");
     else if (completion.ask == COMPLETION_ASK_PARTS)
         ask_parts(&completion);
+    else if (completion.ask == COMPLETION_ASK_PROFILES)
+        ask_profiles(&completion);
     else if (completion.ask == COMPLETION_ASK_SHELL)
         buf_append_cstr(&out, ":files\n");
     fputs(buf_cstr(&out), stdout);

@@ -220,7 +220,8 @@ connect_request(struct connect *connect, const char *method, const char *path,
     if (*connect->socket != '\0')
         curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, connect->socket);
     /* The environment's proxies are for the world, not for a local server. */
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    if (!connect->by_proxy)
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     if (body.ptr != NULL) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.len);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.ptr);

@@ -15,6 +15,7 @@ struct connect {
     const char *from; /* what named it, for messages: "AIGW_SOCKET" */
     void *curl;       /* CURL *, kept for the next request */
     long timeout_ms;  /* of a request; 0: ten minutes */
+    bool by_proxy;    /* of the environment: a service out in the world */
 };
 
 /* What the flags say; NULL where absent. */

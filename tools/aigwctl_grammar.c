@@ -191,8 +191,12 @@ parse_flag(struct arguments *args, int argc, char **argv, int *i,
         }
         return take_flag(args, flag, "", error);
     }
+    bool is_last = *i + 1 >= argc;
+    if (value == NULL && flag->kind == FLAG_OPTIONAL &&
+        (is_last || is_flag(argv[*i + 1])))
+        return take_flag(args, flag, "", error);
     if (value == NULL) {
-        if (*i + 1 >= argc) {
+        if (is_last) {
             buf_printf(error, "--%s needs a value: --%s %s", flag->name,
                        flag->name, flag->value);
             return false;
@@ -230,7 +234,7 @@ unknown_command(struct arguments *args, const char **words, unsigned count,
                 struct buf *error, const char **did_you_mean)
 {
     static char near[64];
-    char list[512] = "", found[64];
+    char list[2048] = "", found[64];
     const char *noun = NULL;
     for (const struct command *c = ctl_commands; c->words != NULL; c++) {
         size_t len = strcspn(c->words, " ");
@@ -330,7 +334,9 @@ find_command(struct arguments *args, const char **words, unsigned count,
         words++;
         count--;
     }
-    if (count > 0 && strcmp(words[0], "ai-gateway") == 0) {
+    bool is_agent = count > 1 && strcmp(words[0], "agent") == 0 &&
+                    strcmp(words[1], "llm") == 0;
+    if (count > 0 && (is_agent || strcmp(words[0], "ai-gateway") == 0)) {
         words++;
         count--;
     }

@@ -12,8 +12,9 @@
 
 enum { ARGUMENTS_MAX = 128, WORDS_MAX = 8 };
 
-/* LIST: "a,b", or the words up to the next flag. */
-enum flag_kind { FLAG_SWITCH, FLAG_VALUE, FLAG_LIST };
+/* LIST: "a,b", or the words up to the next flag. OPTIONAL: a value, or "" when
+ * the next word is a flag or none. */
+enum flag_kind { FLAG_SWITCH, FLAG_VALUE, FLAG_LIST, FLAG_OPTIONAL };
 
 struct flag {
     const char *name; /* without dashes */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tools/aigwctl_json.h"
+#include "tools/aigwctl_llm.h"
 #include "tools/aigwctl_policy.h"
 
 int
@@ -45,9 +46,18 @@ put_key(struct ctl *ctl, const char *path, const char *message)
         return ctl_refuse_usage(ctl, &error);
     }
     buf_fini(&error);
-    int status = ctl_call(ctl, "POST", path, body, &answer);
-    if (status == CTL_OK)
-        status = output_object(&ctl->output, key_brief(answer), message);
+    int status = llm_check_flags(ctl);
+    if (status != CTL_OK) {
+        cJSON_Delete(body);
+        return status;
+    }
+    status = ctl_call(ctl, "POST", path, body, &answer);
+    if (status == CTL_OK) {
+        cJSON *data = key_brief(answer);
+        status = llm_add_key(ctl, answer, data);
+        int shown = output_object(&ctl->output, data, message);
+        status = status == CTL_OK ? shown : status;
+    }
     cJSON_Delete(answer);
     return status;
 }
@@ -160,7 +170,7 @@ confirm(struct ctl *ctl, const char *alias, double id)
 int
 run_key_delete(struct ctl *ctl)
 {
-    cJSON *key = NULL, *answer = NULL;
+    cJSON *key = NULL, *answer = NULL, *revealed = NULL;
     char path[64];
     int status = ctl_find_key(ctl, &key);
     if (status != CTL_OK)
@@ -171,11 +181,20 @@ run_key_delete(struct ctl *ctl)
         cJSON_Delete(key);
         return status;
     }
+    bool forgets = argument_given(&ctl->args, "remove-from-llm");
+    if (forgets)
+        status = ctl_reveal_key(ctl, id, &revealed);
     snprintf(path, sizeof(path), "/admin/v1/keys/%.0f", id);
-    status = ctl_call(ctl, "DELETE", path, NULL, &answer);
     if (status == CTL_OK)
-        status = output_object(&ctl->output, answer, NULL);
+        status = ctl_call(ctl, "DELETE", path, NULL, &answer);
+    if (status == CTL_OK) {
+        if (forgets)
+            status = llm_remove_key(ctl, json_text(revealed, "key"), answer);
+        int shown = output_object(&ctl->output, answer, NULL);
+        status = status == CTL_OK ? shown : status;
+    }
     cJSON_Delete(key);
+    cJSON_Delete(revealed);
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "tools/aigwctl_json.h"
+#include "tools/aigwctl_llm.h"
 #include "tools/aigwctl_policy.h"
 
 static const struct output_column list_columns[] = {
@@ -190,12 +191,16 @@ run_key_get(struct ctl *ctl)
         "updated_at", "on_exhausted", "hold",      "crash_charge", "ip_acl",
         "tags",       "total",        "in_flight", "settings"};
     cJSON *key = NULL;
-    int status = find_and_reveal(ctl, &key);
+    int status = llm_check_flags(ctl);
+    if (status == CTL_OK)
+        status = find_and_reveal(ctl, &key);
     if (status == CTL_OK) {
         cJSON *row = key_row(key);
         for (unsigned i = 0; i < ARRAY_LEN(more); i++)
             json_copy(row, more[i], key, more[i]);
-        status = output_object(&ctl->output, row, NULL);
+        status = llm_add_key(ctl, key, row);
+        int shown = output_object(&ctl->output, row, NULL);
+        status = status == CTL_OK ? shown : status;
     }
     cJSON_Delete(key);
     return status;

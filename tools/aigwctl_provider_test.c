@@ -49,10 +49,8 @@ choose_model(struct ctl *ctl, char *out, size_t size)
                                        "of them with --model.");
 }
 
-/* "http://127.0.0.1:8080" of what the server listens on; a wildcard is reached by
- * loopback. */
-static bool
-listener_url(const cJSON *status, char out[512])
+bool
+ctl_listener_url(const cJSON *status, char out[512])
 {
     const cJSON *plain = json_at_path(status, "config.listen.0");
     const cJSON *tls = json_at_path(status, "config.tls_listen.0");
@@ -183,7 +181,7 @@ run_provider_test(struct ctl *ctl)
         status = ctl_call(ctl, "GET", "/admin/v1/status", NULL, &shown);
     if (status != CTL_OK)
         return status;
-    bool found = listener_url(shown, url);
+    bool found = ctl_listener_url(shown, url);
     cJSON_Delete(shown);
     if (!found)
         return refuse(ctl, "The server says of no listener.");

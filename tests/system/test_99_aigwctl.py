@@ -2,9 +2,12 @@
 import json
 import os
 import socket
+import subprocess
+import tempfile
+import tomllib
 import unittest
 
-from gateway import GatewayCase, free_port, wait_for
+from gateway import BUILD, GatewayCase, free_port, wait_for
 
 
 def rows(done):
@@ -130,6 +133,194 @@ models = g1
         gw.env["AIGW_TOKEN"] = "wrong"
         self.assertEqual(gw.tool("aigwctl", "doctor", "--json",
                                  ok=False).returncode, 1)
+
+
+
+FOREIGN = """# mine
+default_profile = "default"
+[profiles.default]
+pat = "p"          # keep this
+list = [ "[llm.not]",
+         "x" ]
+
+# of other
+[llm.other]
+provider = "anthropic"
+api_key = 'sk-ant-0123456789'
+note = "stays"
+"""
+
+
+class Llm(GatewayCase):
+    """Profiles of clients, and keys that become one as they are made."""
+
+    @classmethod
+    def setUpClass(cls):
+        from gateway import Gateway
+        from mock_provider import MockProvider
+        cls.provider = MockProvider().start()
+        cls.gw = Gateway(provider=cls.provider.base_url).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gw.cleanup()
+        cls.provider.stop()
+
+    def setUp(self):
+        home = tempfile.TemporaryDirectory()
+        self.addCleanup(home.cleanup)
+        self.home = home.name
+        self.path = os.path.join(home.name, ".clickzetta", "profiles.toml")
+        self.gw.env["CLICKZETTA_TEST_HOME"] = home.name
+
+    def llm(self, *args, code=None):
+        """The data of `aigwctl llm ...`; with `code` its refusal's message."""
+        done = self.gw.tool("aigwctl", "--json", "llm", *args, ok=False)
+        answer = json.loads(done.stdout)
+        if code is None:
+            self.assertEqual(done.returncode, 0, done.stdout)
+            return answer["data"]
+        self.assertEqual(answer["error"]["code"], code)
+        self.assertEqual(done.returncode, 2 if code == "USAGE_ERROR" else 1)
+        return answer["error"]["message"]
+
+    def read(self):
+        with open(self.path, "rb") as f:
+            return tomllib.load(f)
+
+    def write(self, text):
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        with open(self.path, "w") as f:
+            f.write(text)
+
+    def test_an_entry_is_added_shown_chosen_and_removed(self):
+        self.assertEqual(self.llm("list"), [])
+        added = self.llm("add", "my_agent", "--provider", "clickzetta", "--api-key",
+                         "0123456789abcdef", "--base-url", "http://h/gateway/v1",
+                         "--model", "m1", "--use")
+        self.assertEqual((added["default"], added["api_key"]), (True, "0123****cdef"))
+        self.assertEqual(self.read(), {"default_llm": "my_agent", "llm": {"my_agent": {
+            "provider": "clickzetta", "api_key": "0123456789abcdef",
+            "base_url": "http://h/gateway/v1", "model": "m1"}}})
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
+        self.assertEqual(os.stat(os.path.dirname(self.path)).st_mode & 0o777, 0o700)
+        # Another change keeps what it does not name.
+        self.llm("add", "my_agent", "--model", "m2")
+        self.assertEqual(self.read()["llm"]["my_agent"]["base_url"],
+                         "http://h/gateway/v1")
+        self.assertEqual(self.llm("show")["model"], "m2")
+        self.assertEqual(self.llm("show", "my_agent", "--reveal")["api_key"],
+                         "0123456789abcdef")
+        self.llm("add", "with blank", "--provider", "openai", "--api-key", "sk-1")
+        self.llm("use", "with blank")
+        self.assertEqual([(row["name"], row["default"]) for row in self.llm("ls")],
+                         [("my_agent", False), ("with blank", True)])
+        self.llm("remove", "with blank")
+        self.assertNotIn("default_llm", self.read())
+        self.llm("show", code="NO_ACTIVE_LLM")
+        self.llm("use", "with blank", code="LLM_NOT_FOUND")
+        self.assertEqual(os.listdir(os.path.dirname(self.path)), ["profiles.toml"])
+
+    def test_all_eight_providers_and_what_each_needs(self):
+        for provider in ("openai", "anthropic", "bedrock", "google", "openrouter"):
+            self.llm("add", provider, "--provider", provider, "--api-key", "k")
+        for provider in ("clickzetta", "openai-compatible", "azure"):
+            self.llm("add", provider, "--provider", provider, "--api-key", "k",
+                     code="PROVIDER_REQUIRES_BASE_URL")
+            self.llm("add", provider, "--provider", provider, "--api-key", "k",
+                     "--base-url", "http://h/v1")
+        self.assertEqual(len(self.llm("list")), 8)
+        self.assertIn("bedrock", self.llm("add", "x", "--provider", "acme", "--api-key",
+                                          "k", code="INVALID_PROVIDER"))
+        self.llm("add", "x", "--provider", "openai", code="MISSING_FIELDS")
+        self.llm("add", "x", "--api-key", "k", code="MISSING_FIELDS")
+        self.assertEqual(len(self.llm("list")), 8)
+
+    def test_what_others_wrote_stays_to_the_byte(self):
+        self.write(FOREIGN)
+        self.llm("add", "new", "--provider", "openai", "--api-key", "sk-1")
+        self.llm("use", "other")
+        with open(self.path) as f:
+            text = f.read()
+        for line in FOREIGN.splitlines():
+            self.assertIn(line + "\n", text)
+        self.assertEqual(self.read()["default_llm"], "other")
+        self.llm("remove", "new")
+        self.llm("remove", "other")
+        with open(self.path) as f:
+            self.assertEqual(f.read(), FOREIGN[:FOREIGN.index("[llm.other]")])
+
+    def test_a_form_that_is_not_edited_is_refused_and_kept(self):
+        self.write('llm.x.provider = "openai"\n')
+        self.assertIn("[llm.NAME]", self.llm(
+            "add", "y", "--provider", "openai", "--api-key", "k",
+            code="PROFILES_ERROR"))
+        done = self.gw.ctl("key", "create", "not_made", "--add-to-llm", ok=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not found", self.gw.ctl("key", "get", "not_made",
+                                               ok=False).stdout)
+        with open(self.path) as f:
+            self.assertEqual(f.read(), 'llm.x.provider = "openai"\n')
+
+    def test_a_link_stays_one_and_changes_at_once_lose_nothing(self):
+        elsewhere = os.path.join(self.home, "elsewhere.toml")
+        self.write("")
+        os.rename(self.path, elsewhere)
+        os.symlink(elsewhere, self.path)
+        adds = [subprocess.Popen(
+            [os.path.join(BUILD, "aigwctl"), "agent", "llm", "add", "a%d" % i,
+             "--provider", "openai", "--api-key", "k%d" % i], env=self.gw.env,
+            stdout=subprocess.DEVNULL) for i in range(12)]
+        self.assertEqual([add.wait(60) for add in adds], [0] * 12)
+        self.assertTrue(os.path.islink(self.path))
+        self.assertEqual({name: row["api_key"] for name, row in
+                          self.read()["llm"].items()},
+                         {"a%d" % i: "k%d" % i for i in range(12)})
+
+    def test_a_key_is_added_as_it_is_made_works_and_goes_with_it(self):
+        made = self.gw.ctl("key", "create", "agent_one", "--add-to-llm", "--use")
+        base = "http://127.0.0.1:%d/gateway/v1" % self.gw.port
+        self.assertEqual(made["llm"], {"name": "agent_one", "provider": "clickzetta",
+                                       "base_url": base, "default": True})
+        self.assertEqual(self.read()["llm"]["agent_one"]["api_key"], made["vApiKey"])
+        tested = self.llm("test", "--model", "m1")
+        self.assertEqual(
+            (tested["message"], tested["url"], tested["probe"], tested["source"]),
+            ("[llm.agent_one] test passed.", base + "/chat/completions",
+             "chat.completions", "llm"))
+        upserted = self.gw.ctl("key", "upsert", "agent_two", "--add-to-llm", "second")
+        self.assertEqual(self.read()["llm"]["second"]["api_key"], upserted["vApiKey"])
+        self.assertEqual(self.read()["default_llm"], "agent_one")
+        self.gw.ctl("key", "get", "agent_two", "--add-to-llm", "third", "--use")
+        self.assertEqual(self.read()["default_llm"], "third")
+        gone = self.gw.ctl("key", "delete", "agent_two", "-y", "--remove-from-llm")
+        self.assertEqual(gone["removed_llm"], ["second", "third"])
+        self.assertEqual(list(self.read()["llm"]), ["agent_one"])
+        done = self.gw.ctl("key", "create", "agent_x", "--use", ok=False)
+        self.assertEqual(done.returncode, 2)
+
+    def test_what_a_test_finds_has_a_code(self):
+        key = self.gw.create_key("tested")
+        here = "http://127.0.0.1:%d" % self.gw.port
+        def add(name, provider, api_key, base):
+            self.llm("add", name, "--provider", provider, "--api-key", api_key,
+                     "--base-url", base, "--model", "m1")
+        add("bare", "clickzetta", key, here)
+        self.assertEqual(self.llm("test", "bare")["url"],
+                         here + "/gateway/v1/chat/completions")
+        add("plain", "openai-compatible", key, here + "/v1/")
+        self.assertEqual(self.llm("test", "plain")["url"],
+                         here + "/v1/chat/completions")
+        add("wrong", "clickzetta", "sk-aigw-wrong", here)
+        self.assertIn("401", self.llm("test", "wrong", code="LLM_TEST_HTTP_ERROR"))
+        add("gone", "clickzetta", key, "http://127.0.0.1:%d" % free_port())
+        self.llm("test", "gone", code="LLM_TEST_REQUEST_FAILED")
+        add("ant", "anthropic", key, here)
+        self.llm("test", "ant", code="UNSUPPORTED_PROVIDER_TEST")
+        self.llm("test", code="NO_ACTIVE_LLM")
+        offered = self.gw.tool("aigwctl", "--complete", "agent", "llm", "use", "").stdout
+        self.assertEqual([line.split("\t")[0] for line in offered.splitlines()],
+                         ["bare", "plain", "wrong", "gone", "ant"])
 
 
 if __name__ == "__main__":

@@ -86,6 +86,19 @@ TEST(a_flag_may_be_given_several_times)
     CHECK_STR(str_from(argument(&args, "tag")), "y=2");
 }
 
+TEST(a_flag_may_do_without_its_value)
+{
+    CHECK_TRUE(parse("key create a --add-to-llm --use"));
+    CHECK_STR(str_from(argument(&args, "add-to-llm")), "");
+    CHECK_TRUE(parse("key create a --use --add-to-llm"));
+    CHECK_STR(str_from(argument(&args, "add-to-llm")), "");
+    CHECK_TRUE(parse("key create a --add-to-llm other --use"));
+    CHECK_STR(str_from(argument(&args, "add-to-llm")), "other");
+    CHECK_TRUE(parse("agent llm add a --provider openai"));
+    CHECK_STR(str_from(args.command->words), "llm add");
+    CHECK_TRUE(!parse("agent key list"));
+}
+
 TEST(mistakes_are_told_with_what_was_meant)
 {
     static const struct {
