@@ -42,7 +42,8 @@ write_table(struct buf *out)
     for (int i = 0; i < SETTINGS; i++) {
         const struct setting_row *row = &setting_rows[i];
         static const char *const types[] = {
-            "", "number", "yes, no", "time", "time", "providers", "credentials", "profile"};
+            "",     "number",    "yes, no",     "time",
+            "time", "providers", "credentials", "profile"};
         buf_printf(out, "| `%s` | ", row->name);
         for (const char *p = row->words; *p != '\0'; p++)
             buf_append_cstr(out, *p == '|' ? ", " : (char[2]){*p, 0});
