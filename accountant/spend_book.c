@@ -51,25 +51,43 @@ find(const struct spend_book *book, uint64_t name)
     return vacant;
 }
 
-/* Which of a full set leaves: used longest ago. */
+/* What a row still counts for; of the window before about a half, where the rule
+ * slides. */
+static uint64_t
+worth_of(const struct ledger_spend *row, int64_t at_ms)
+{
+    uint64_t now =
+        row->window_ms > 0 && at_ms > 0 ? (uint64_t)at_ms / row->window_ms : 0;
+    if (row->window >= now)
+        return row->sum > row->last / 2 ? row->sum : row->last / 2;
+    return row->window + 1 == now ? row->sum / 2 : 0;
+}
+
+/* Which of a full set leaves: what counted least, then what was used longest ago.
+ * One that is used up is used no more: by its age it would be the first, and a few
+ * cheap calls under other names would open it again. */
 static uint32_t
-oldest(const struct spend_book *book, uint64_t name)
+least(const struct spend_book *book, uint64_t name, int64_t at_ms)
 {
     uint32_t first = spend_places(name), found = first;
-    for (uint32_t i = first; i < first + SHM_LIMIT_WAYS; i++)
-        if (book->rows[i].used_ms < book->rows[found].used_ms)
+    for (uint32_t i = first + 1; i < first + SHM_LIMIT_WAYS; i++) {
+        uint64_t worth = worth_of(&book->rows[i], at_ms);
+        uint64_t most = worth_of(&book->rows[found], at_ms);
+        if (worth < most || (worth == most &&
+                             book->rows[i].used_ms < book->rows[found].used_ms))
             found = i;
+    }
     return found;
 }
 
 static uint32_t
 row_for(struct spend_book *book, const struct segment *segment, uint64_t name,
-        struct ledger_batch *batch)
+        int64_t at_ms, struct ledger_batch *batch)
 {
     uint32_t row = find(book, name);
     if (row != SHM_SPEND_NONE)
         return row;
-    row = oldest(book, name);
+    row = least(book, name, at_ms);
     book->evicted++;
     spend_clear(segment, row);
     ledger_batch_delete_spend(batch, book->rows[row].name);
@@ -142,7 +160,7 @@ count_rule(struct spend_book *book, const struct segment *segment,
     uint64_t name = spend_rule_counter(rule, call);
     if (name == 0)
         return;
-    uint32_t row = row_for(book, segment, name, batch);
+    uint32_t row = row_for(book, segment, name, record->ended_ms, batch);
     struct ledger_spend *spend = &book->rows[row];
     /* Of a rule that was given another window. */
     if (spend->window_ms != rule->window_ms)
@@ -204,7 +222,7 @@ spend_book_load(struct spend_book *book, const struct ledger_spend *spend)
         return -ENOMEM;
     uint32_t row = find(book, spend->name);
     if (row == SHM_SPEND_NONE) /* of a program with more room: the older goes */
-        row = oldest(book, spend->name);
+        row = least(book, spend->name, spend->used_ms);
     if (book->rows[row].used_ms <= spend->used_ms)
         book->rows[row] = *spend;
     return 0;

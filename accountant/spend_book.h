@@ -6,7 +6,8 @@
  * over any number of deaths; the segment is told at once, and again from the
  * ledger at a start. A machine that loses power loses of them what it loses of
  * the rest; rows that are booked at the next start are not counted here again.
- * Of rows whose places are all taken, the one that was used longest ago leaves.
+ * Of rows whose places are all taken, the one that counted least leaves, so that a
+ * limit that is used up is not opened by cheap calls under other names.
  * Loop thread.
  * SPDX-License-Identifier: Apache-2.0
  */

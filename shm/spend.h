@@ -5,7 +5,7 @@
  * Cloudflare's, looked at before a call and never while it runs.
  *
  * A hashed table of names with SHM_LIMIT_WAYS places for each. When all of a
- * name's are taken, the row that was used longest ago leaves (spend_book.h).
+ * name's are taken, the row that counted least leaves (spend_book.h).
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AIGW_SHM_SPEND_H

@@ -165,6 +165,7 @@ world_open(struct world *w, const char *rule)
     memset(w, 0, sizeof(*w));
     fixture_open(&w->f);
     strcpy(w->gateway.name, "main");
+    w->gateway.hash = settings_name_hash(STR_LIT("main"));
     w->rule = rule_of(rule);
     w->gateway.spend_rules = &w->rule;
     w->gateway.spend_rule_count = 1;
@@ -262,6 +263,33 @@ TEST(a_book_of_the_ledger_makes_the_segment_like_itself)
     CHECK_EQ(shown(&w, ann, 100000), 5);
     CHECK_EQ(shown(&w, seven, 100000), 0); /* not durable yet: drained again */
     spend_book_fini(&again);
+    world_close(&w);
+}
+
+/* Else a limit would be opened again by cheap calls under many names. */
+TEST(a_counter_that_is_used_up_stays_when_many_small_ones_come)
+{
+    struct world w;
+    int64_t day = 86400000;
+    world_open(&w, "id=a limit=1 window=1d partition=user");
+    add(&w, "{\"user\":\"ann\"}", day, 1000);
+    for (int i = 0; i < 3 * SHM_SPENDS; i++) {
+        char tags[40];
+        snprintf(tags, sizeof(tags), "{\"user\":%d}", i + 100);
+        add(&w, tags, day + 1 + i, 1);
+    }
+    CHECK_EQ(shown(&w, ann, 2 * day - 1), 1000);
+    /* Two windows later it counts for nothing, and goes. */
+    for (int i = 0; i < 3 * SHM_SPENDS; i++) {
+        char tags[40];
+        snprintf(tags, sizeof(tags), "{\"user\":%d}", i + 100);
+        add(&w, tags, 3 * day + 1 + i, 1);
+    }
+    const struct spend_call call = {"main", "", "", find_tag,
+                                    (void *)(uintptr_t)ann};
+    uint64_t name = spend_rule_counter(&w.rule, &call);
+    for (uint32_t i = 0; i < SHM_SPENDS; i++)
+        CHECK_TRUE(w.book.rows[i].name != name);
     world_close(&w);
 }
 
