@@ -232,7 +232,7 @@ class Groups(Members):
             return [provider["stats"] for model in client.done("GET", "/admin/v1/models")["data"]
                     for provider in model["providers"]]
         self.assertEqual(set(served(self.bound)), {None})
-        self.assertEqual(sum(stats["requests"] for stats in served(self.root)), 2)
+        self.assertEqual(sum(stats["requests"] for stats in served(self.root)), 3)
 
     def test_another_group_is_not_there(self):
         """Word for word as what never was."""
