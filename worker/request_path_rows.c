@@ -83,6 +83,7 @@ const struct path_row path_rows[] = {
 
     /* Cloudflare: its API's Workers AI, then its gateway. */
     {"/client/v4/accounts/?/ai/run/*", CALL(workers_ai, RUN), MODEL, .plane = PLANE_CF_REST},
+    {"/client/v4/accounts/?/ai/models/search", FOREIGN},
     {"/client/v4/accounts/?/ai/models/search", ASK(search), .plane = PLANE_CF_REST},
     {"/client/v4/accounts/?/ai/v1/*", ALL, .needs_key = true, .rest = REST_PATH, .plane = PLANE_CF_REST},
     {"/ai/run/*", CALL(workers_ai, RUN), MODEL, .plane = PLANE_CF_REST},

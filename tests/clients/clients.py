@@ -40,6 +40,8 @@ CLIENTS = [
     ("npm @langchain/openai", "node", "langchain.mjs", {}),
     ("PyPI openai", "python", "openai_client.py", {}),
     ("PyPI anthropic", "python", "anthropic_client.py", {}),
+    ("npm cloudflare", "node", "cloudflare.mjs", {}),
+    ("PyPI cloudflare", "python", "cloudflare_client.py", {}),
     ("PyPI types, of recorded answers", "python", "types_client.py", {}),
     ("Claude Code", "node", "claude_code.mjs", {}),
     ("Codex CLI", "node", "codex.mjs", {}),
@@ -124,6 +126,8 @@ class Bench:
         return dict(keep, HOME=home, XDG_CONFIG_HOME=home + "/.config",
                     AIGW_URL=url, AIGW_KEY=self.key, AIGW_SPENT_KEY=self.spent,
                     AIGW_GREETING=provider.GREETING, AIGW_MODEL="mock-chat",
+                    AIGW_ADMIN_URL="http://127.0.0.1:%d" % self.gateway.admin_port,
+                    AIGW_ADMIN_TOKEN="test-admin-token-1",
                     AIGW_WORK=self.work, NO_COLOR="1", **more)
 
 

@@ -177,6 +177,7 @@ put_native(cJSON *native, const cJSON *settings, cJSON *rules)
     cJSON zero = {.type = cJSON_Number};
     const cJSON *ttl = shape_at(settings, "cache_ttl");
     put_number(native, "cache_ttl", ttl == NULL ? &zero : ttl, "s");
+    cJSON_AddStringToObject(native, "cache_scope", "gateway");
     cJSON_AddBoolToObject(native, "collect_log", logs);
     cJSON_AddBoolToObject(native, "log_payload", logs);
     put_number(native, "rate_limit", limited ? limit : NULL, "");
