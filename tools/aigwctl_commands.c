@@ -370,11 +370,18 @@ const struct command ctl_commands[] = {
      "take over LiteLLM's public list of prices, or CSV",
      "price import model_prices_and_context_window.json --preview"},
     {"status", "", "", run_status, "show the state of the server", NULL},
+    {"reload", "", "", run_reload,
+     "take over the configuration file, and say what came of it", NULL},
+    {"top", "", "", run_top,
+     "show what the server does now, again and again on a terminal", NULL},
     {"doctor", "", "", run_doctor,
      "look for what is wrong: server, ports, permissions, limits, clock, "
      "ledger, providers; exit status 1 when something is", NULL},
     {"usage", "[ref]", "key group since from to by resolution", run_usage,
      "sum requests, tokens and cost", "usage --since 7d --by day,model"},
+    {"cost", "[ref]", "key group since from to by resolution", run_usage,
+     "sum requests, tokens and cost by model, or as --by says",
+     "cost --since 30d --by day,model"},
     {"logs", "[ref] [request-id]",
      "follow limit key group model provider status cause refused-by shadow "
      "request-id text metadata since from to order payload",

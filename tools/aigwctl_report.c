@@ -210,7 +210,7 @@ ref_argument(const struct arguments *args)
 
 /* The dimensions asked for, then the sums. */
 static void
-usage_columns(const char *by, struct output_column columns[12])
+usage_columns(const char *by, struct output_column columns[13])
 {
     static const struct {
         const char *name;
@@ -223,9 +223,13 @@ usage_columns(const char *by, struct output_column columns[12])
                  {"model", {"MODEL", "model", false}},
                  {"provider", {"PROVIDER", "provider", false}}};
     static const struct output_column sums[] = {
-        {"REQUESTS", "requests", true}, {"ERRORS", "errors", true},
-        {"TOKENS", "tokens", true},     {"CACHED", "cached", true},
-        {"COST", "cost", true},         {"AVG_MS", "average_duration_ms", true},
+        {"REQUESTS", "requests", true},
+        {"ERRORS", "errors", true},
+        {"TOKENS", "tokens", true},
+        {"CACHED", "cached", true},
+        {"HIT_RATE", "cache_hit_rate", true},
+        {"COST", "cost", true},
+        {"AVG_MS", "average_duration_ms", true},
     };
     unsigned n = 0;
     for (unsigned i = 0; i < ARRAY_LEN(known) && n < 5; i++) {
@@ -241,10 +245,12 @@ int
 run_usage(struct ctl *ctl)
 {
     struct buf path;
-    struct output_column columns[12];
+    struct output_column columns[13];
     cJSON *answer = NULL;
     const struct arguments *args = &ctl->args;
     const char *by = argument(args, "by");
+    if (by == NULL && strcmp(args->command->words, "cost") == 0)
+        by = "model";
     buf_init(&path, 0);
     buf_append_cstr(&path, "/admin/v1/usage");
     ctl_query(&path, "key", ref_argument(args));

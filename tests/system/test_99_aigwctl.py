@@ -1,13 +1,17 @@
 """aigwctl's commands for a machine and its people: doctor, client profiles."""
 import json
 import os
+import pty
+import select
 import socket
 import subprocess
 import tempfile
+import termios
 import tomllib
 import unittest
 
 from gateway import BUILD, GatewayCase, free_port, wait_for
+from load import chat
 
 
 def rows(done):
@@ -134,6 +138,86 @@ models = g1
         self.assertEqual(gw.tool("aigwctl", "doctor", "--json",
                                  ok=False).returncode, 1)
 
+
+
+class Top(GatewayCase):
+    @classmethod
+    def setUpClass(cls):
+        from gateway import Gateway
+        from mock_provider import MockProvider
+        cls.provider = MockProvider().start()
+        cls.gw = Gateway(provider=cls.provider.base_url).start()
+        cls.key = cls.gw.create_key("busy")
+        for _ in range(3):
+            cls.gw.call(cls.key, chat(tokens=5))
+        wait_for(lambda: cls.gw.settled() and cls.gw.ctl("usage")["requests"] == 3,
+                 what="rows of three calls")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gw.cleanup()
+        cls.provider.stop()
+
+    def test_one_look_as_json(self):
+        shown = self.gw.ctl("top")
+        self.assertEqual((shown["state"], shown["ledger"], shown["workers"],
+                          shown["requests_per_second"], shown["cooling"]),
+                         ("running", "ok", 2, None, []))
+        self.assertGreaterEqual(shown["requests"], 3)
+        self.assertEqual([(row["model"], row["requests"]) for row in shown["models"]],
+                         [("m1", 3)])
+        self.assertEqual([(row["key"], row["requests"])
+                          for row in shown["top_keys"]], [("busy", 3)])
+
+    def test_on_a_terminal_it_is_drawn_until_q_and_leaves_it_as_it_was(self):
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        before = termios.tcgetattr(slave)
+        process = subprocess.Popen(
+            [os.path.join(BUILD, "aigwctl"), "-c", self.gw.config, "top"],
+            stdin=slave, stdout=slave, stderr=slave,
+            env=dict(self.gw.env, TERM="xterm"))
+        seen = b""
+        def drawn():
+            nonlocal seen
+            if select.select([master], [], [], 1)[0]:
+                seen += os.read(master, 65536)
+            return seen.count(b"\033[H") >= 2 and b"busy" in seen
+        try:
+            wait_for(drawn, what="two drawings")
+            os.write(master, b"q")
+            # What it says as it leaves must not fill the terminal.
+            wait_for(lambda: drawn() and process.poll() is not None, what="its end")
+        finally:
+            process.kill()
+            process.wait(10)
+        self.assertEqual(process.returncode, 0)
+        self.assertTrue(seen.rstrip().endswith(b"\033[?25h\033[?1049l"), seen[-80:])
+        self.assertEqual(termios.tcgetattr(slave), before)
+        os.close(slave)
+
+    def test_without_a_server_it_says_so(self):
+        done = self.gw.tool("aigwctl", "--socket", "/nonexistent", "top", ok=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("is not running", done.stderr)
+
+    def test_cost_is_by_model_unless_asked_otherwise(self):
+        self.assertEqual([row["model"] for row in self.gw.ctl("cost")], ["m1"])
+        self.assertEqual([row["key"] for row in self.gw.ctl("cost", "--by", "key")],
+                         ["busy"])
+
+    def test_a_reload_says_what_came_of_it(self):
+        gw = self.gateway(provider=self.provider.base_url).start()
+        first = gw.ctl("status")["config"]["generation"]
+        self.assertGreater(gw.ctl("reload")["generation"], first)
+        with open(gw.config, "a") as f:
+            f.write("[server]\nworkers = -1\n")
+        refused = gw.ctl("reload", ok=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("workers", json.loads(refused.stdout)["error"]["message"])
+        gw.env.update(AIGW_URL="http://127.0.0.1:%d" % gw.admin_port,
+                      AIGW_TOKEN="test-admin-token-1")
+        self.assertEqual(gw.tool("aigwctl", "reload", ok=False).returncode, 2)
 
 
 FOREIGN = """# mine
