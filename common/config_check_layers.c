@@ -221,6 +221,35 @@ is_gateway_name(const char *text)
                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == len;
 }
 
+/* What stands behind GROUP/. */
+static const char *
+own_name(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash == NULL ? name : slash + 1;
+}
+
+/* Paths, keys and cached answers say a profile by the hash of its name: who may
+ * make one must not be asked in another's place. */
+static void
+check_other_gateways(struct check *check, unsigned idx,
+                     const struct config_origin *origin)
+{
+    const struct config_gateway *gateways = check->config->gateways;
+    const char *name = gateways[idx].name, *own = own_name(name);
+    uint32_t hash = settings_name_hash(str_from(name));
+    uint32_t own_hash = settings_name_hash(str_from(own));
+    for (unsigned i = 0; i < idx; i++) {
+        const char *other = gateways[i].name, *theirs = own_name(other);
+        bool one_group = own - name == theirs - other &&
+                         memcmp(name, other, (size_t)(own - name)) == 0;
+        if (settings_name_hash(str_from(other)) == hash ||
+            (one_group && settings_name_hash(str_from(theirs)) == own_hash))
+            fault(check, CONFIG_SECTION_gateway, origin, NULL,
+                  "its name looks like that of another: choose another one");
+    }
+}
+
 static void
 check_gateway(struct check *check, const struct config_gateway *gateway,
               const struct config_origin *origin)
@@ -247,8 +276,11 @@ config_check_layers(struct config *config, const struct config_origins *origins,
                        &origins->named[CONFIG_SECTION_endpoint][i]);
     check_settings(&check, CONFIG_SECTION_server, config->server.settings,
                    &origins->single[CONFIG_SECTION_server]);
-    for (unsigned i = 0; i < config->gateway_count; i++)
-        check_gateway(&check, &config->gateways[i],
-                      &origins->named[CONFIG_SECTION_gateway][i]);
+    for (unsigned i = 0; i < config->gateway_count; i++) {
+        const struct config_origin *origin =
+            &origins->named[CONFIG_SECTION_gateway][i];
+        check_gateway(&check, &config->gateways[i], origin);
+        check_other_gateways(&check, i, origin);
+    }
     return config_check_routes(config, origins, error) && !check.failed;
 }

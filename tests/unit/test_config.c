@@ -390,6 +390,9 @@ TEST(what_is_wrong_is_refused_with_its_line)
         {"[credential.a/b]\napi_key = k\n",
          "t.ini:1: there is no provider \"a\""},
         {"[credential.builtin/b]\napi_key = k\n", "takes no credential"},
+        /* Two names of one CRC-32. */
+        {"[gateway.main]\nsort = price\n[gateway.team/O6obOU]\nsort = price\n",
+         "its name looks like that of another"},
         {"[provider.a]\nbase_url = http://h\n[credential.a/b]\n",
          "t.ini:3: api_key: it is missing"},
         {"[provider.a]\nbase_url = http://h\n[credential.a/b]\n"
