@@ -8,7 +8,10 @@
 #include "common/net/http_reply.h"
 #include "worker/request_path.h"
 
-enum { NUMBER_OTHER = 7003 }; /* "Model execution failed" */
+enum {
+    NUMBER_OTHER = 7003, /* "Model execution failed" */
+    NUMBER_WHO = 10000,  /* of which the API says no more */
+};
 
 /* Our codes by their numbers, at the gateway and at the API. */
 static const struct {
@@ -77,7 +80,8 @@ cloudflare_error_body(struct buf *out, uint8_t plane, const struct fault *fault)
     write_empty_list(&json, "messages");
     json_key(&json, is_gateway ? "error" : "errors");
     json_array_begin(&json);
-    write_item(&json, number, fault->message);
+    write_item(&json, number,
+               number == NUMBER_WHO ? "Authentication error" : fault->message);
     if (!is_gateway && fault->code != NULL &&
         strcmp(fault->code, "unknown_path") == 0)
         write_item(&json, 7000, "No route for that URI");

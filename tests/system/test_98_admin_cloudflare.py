@@ -79,6 +79,8 @@ class Cloudflare(GatewayCase):
         # A token that is valid, and may not call models.
         run = "/accounts/acme/ai/run/m1"
         self.assertEqual(self.codes("POST", run, {"prompt": "x"}), (401, [10000]))
+        self.assertEqual(self.ask("POST", run, {"prompt": "x"})[1]["errors"], [
+            {"code": 10000, "message": "Authentication error"}])
         status, answer = self.ask("POST", run, {"prompt": "x"}, token=self.key)
         self.assertEqual((status, answer["success"]), (200, True), answer)
         # The other host's path, and one that does not exist.
