@@ -268,6 +268,8 @@ class Cloudflare(GatewayCase):
         made = self.result("POST", routes, {"name": "r", "elements": ELEMENTS})
         one = routes + "/" + made["id"]
         self.assertEqual(made["version"]["active"], "true")
+        self.assertEqual(self.result("GET", A + "/gateways/g1/url/openai"),
+                         "http://127.0.0.1:%d/v1/acme/g1/openai" % self.gw.port)
         _, raw = self.ask("GET", routes)
         self.assertEqual(raw["data"]["routes"], [made])
         more = self.result("POST", one + "/versions", {"elements": ELEMENTS[:0]})

@@ -457,13 +457,12 @@ url(struct visit *visit)
 {
     struct cloudflare_box box;
     struct buf text;
-    struct str host = visit_host(visit);
     if (!cloudflare_box_open(visit, &box))
         return;
     cloudflare_box_close(&box);
     buf_init(&text, 0);
-    buf_printf(&text, "http://%.*s/v1/%s/%s", STR_ARG(host), visit->params[0],
-               visit->params[1]);
+    visit_data_origin(visit, &text);
+    buf_printf(&text, "/v1/%s/%s", visit->params[0], visit->params[1]);
     if (visit->params[2] != NULL && strcmp(visit->params[2], "universal") != 0)
         buf_printf(&text, "/%s", visit->params[2]);
     cloudflare_answer(visit, cJSON_CreateString(buf_cstr(&text)));

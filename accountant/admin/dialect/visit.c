@@ -32,6 +32,31 @@ visit_host(const struct visit *visit)
                            : visit_field(visit, "x-aigw-host");
 }
 
+static struct str
+without_port(struct str host)
+{
+    for (size_t i = host.len; i > 0 && host.ptr[i - 1] != ']'; i--)
+        if (host.ptr[i - 1] == ':')
+            return str_make(host.ptr, i - 1);
+    return host;
+}
+
+void
+visit_data_origin(const struct visit *visit, struct buf *out)
+{
+    const struct config *config = store_config(visit->call->store);
+    bool is_tls = config->server.tls_listen.count > 0;
+    const struct config_list *listen =
+        is_tls ? &config->server.tls_listen : &config->server.listen;
+    struct str host = without_port(visit_host(visit));
+    const char *port =
+        listen->count > 0 ? strrchr(listen->items[0], ':') : NULL;
+    if (host.len == 0)
+        host = STR_LIT("localhost");
+    buf_printf(out, "%s://%.*s%s", is_tls ? "https" : "http", STR_ARG(host),
+               port == NULL ? "" : port);
+}
+
 /* One name or value; what is no escape stands as it was sent. */
 static char *
 keep_text(struct str text, char **into)

@@ -78,6 +78,9 @@ struct visit {
 struct str visit_field(const struct visit *visit, const char *name);
 /* What the client sent as Host, the port included. */
 struct str visit_host(const struct visit *visit);
+/* Where calls of models go, "http://HOST:PORT": the client's host, the server's
+ * first address. */
+void visit_data_origin(const struct visit *visit, struct buf *out);
 /* The n-th parameter of that name, decoded; NULL: there are fewer. */
 const char *visit_query_nth(const struct visit *visit, const char *name,
                             unsigned n);
