@@ -309,6 +309,23 @@ begin(struct call *call, enum config_section section, const char *name)
     return call_change_begin(call, 'c', hash_mix64(crc) >> 8);
 }
 
+/* In the shadow of a group's own profile its calls pass what the group has left,
+ * which is not for who may not set that. False: refused, in call->error. */
+static bool
+may_lift_limits(struct call *call, enum config_section section)
+{
+    const cJSON *shadow =
+        cJSON_GetObjectItemCaseSensitive(call->body, "shadow");
+    if (section != CONFIG_SECTION_gateway || shadow == NULL ||
+        cJSON_IsNull(shadow) || cJSON_IsFalse(shadow) ||
+        !member_is_bound(&call->member) ||
+        (call->member.scopes & SCOPE_GROUPS_WRITE) != 0)
+        return true;
+    return admin_error_set(&call->error, 403, "not_permitted",
+                           "The setting 'shadow' lifts the limits of the "
+                           "group, too: it needs the scope groups:write.");
+}
+
 void
 op_config_create(struct call *call)
 {
@@ -328,7 +345,8 @@ op_config_create(struct call *call)
         return;
     }
     struct managed *managed = managed_make(section, name);
-    if (config_fields_apply(call->body, store_file_config(call->store), managed,
+    if (may_lift_limits(call, section) &&
+        config_fields_apply(call->body, store_file_config(call->store), managed,
                             &call->error)) {
         edit(call, section, name, managed, 0, changed);
         return;
@@ -401,7 +419,8 @@ op_config_update(struct call *call)
         return;
     }
     struct managed *managed = managed_copy(old);
-    if (config_fields_apply(call->body, store_file_config(call->store), managed,
+    if (may_lift_limits(call, section) &&
+        config_fields_apply(call->body, store_file_config(call->store), managed,
                             &call->error)) {
         edit(call, section, name, managed, old->revision, changed);
         return;

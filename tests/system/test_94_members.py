@@ -307,6 +307,12 @@ class Groups(Members):
                                         {"name": "app", "group": "mine"})):
                 status, answer, _ = self.bound.ask(method, path, dict(body, settings=shadow))
                 self.assertEqual((status, code(answer)), (403, "not_permitted"), path)
+        profiles = "/admin/v1/gateways"
+        status, answer, _ = self.bound.ask("POST", profiles, {"name": "mine/s", "shadow": True})
+        self.assertEqual((status, code(answer)), (403, "not_permitted"))
+        self.bound.done("POST", profiles, {"name": "mine/s", "sort": "price"})
+        status, answer, _ = self.bound.ask("PATCH", profiles + "/mine%2Fs", {"shadow": "yes"})
+        self.assertEqual((status, code(answer)), (403, "not_permitted"))
         self.bound.connection.request(
             "PATCH", key, '{"settings":{"shadow":false,"shadow":true}}', self.bound.headers)
         answer = self.bound.connection.getresponse()
