@@ -31,6 +31,16 @@ key_brief(const cJSON *key)
     return data;
 }
 
+/* A key that was made, with its value; --add-to-llm adds it. */
+static int
+show_made(struct ctl *ctl, const cJSON *key, const char *message)
+{
+    cJSON *data = key_brief(key);
+    int status = llm_add_key(ctl, key, data);
+    int shown = output_object(&ctl->output, data, message);
+    return status == CTL_OK ? shown : status;
+}
+
 static int
 put_key(struct ctl *ctl, const char *path, const char *message)
 {
@@ -52,12 +62,8 @@ put_key(struct ctl *ctl, const char *path, const char *message)
         return status;
     }
     status = ctl_call(ctl, "POST", path, body, &answer);
-    if (status == CTL_OK) {
-        cJSON *data = key_brief(answer);
-        status = llm_add_key(ctl, answer, data);
-        int shown = output_object(&ctl->output, data, message);
-        status = status == CTL_OK ? shown : status;
-    }
+    if (status == CTL_OK)
+        status = show_made(ctl, answer, message);
     cJSON_Delete(answer);
     return status;
 }
@@ -220,7 +226,9 @@ run_key_copy(struct ctl *ctl)
         return ctl_refuse_usage(ctl, &error);
     }
     buf_fini(&error);
-    int status = ctl_find_key(ctl, &key);
+    int status = llm_check_flags(ctl);
+    if (status == CTL_OK)
+        status = ctl_find_key(ctl, &key);
     if (status != CTL_OK) {
         cJSON_Delete(body);
         return status;
@@ -229,7 +237,7 @@ run_key_copy(struct ctl *ctl)
              json_number(key, "id"));
     status = ctl_call(ctl, "POST", path, body, &answer);
     if (status == CTL_OK)
-        status = output_object(&ctl->output, key_brief(answer), NULL);
+        status = show_made(ctl, answer, NULL);
     cJSON_Delete(key);
     cJSON_Delete(answer);
     return status;
