@@ -48,8 +48,8 @@ check_name(struct check *check, const struct config_route *route,
 {
     /* The gateway may be GROUP/NAME itself. */
     const char *slash = strrchr(route->name, '/');
-    size_t gateway = slash == NULL ? strlen(route->name)
-                                   : (size_t)(slash - route->name);
+    size_t gateway =
+        slash == NULL ? strlen(route->name) : (size_t)(slash - route->name);
     const char *name = route->name + gateway + (slash != NULL);
     size_t len = strlen(name), head = strcspn(name, "@");
     if (route->name[gateway] != '/' || head == 0 || len > ROUTE_NAME_MAX ||

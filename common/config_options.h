@@ -21,16 +21,16 @@
 #include "common/dynamic_route.h"
 #include "common/spend_rule.h"
 
-#define CONFIG_SECOND UINT64_C(1000)
-#define CONFIG_MINUTE (60 * CONFIG_SECOND)
-#define CONFIG_HOUR   (60 * CONFIG_MINUTE)
-#define CONFIG_DAY    (24 * CONFIG_HOUR)
-#define CONFIG_KIB    UINT64_C(1024)
-#define CONFIG_MIB    (1024 * CONFIG_KIB)
-#define CONFIG_GIB    (1024 * CONFIG_MIB)
-#define CONFIG_TEXT   1023 /* bytes of a path or an address */
+#define CONFIG_SECOND     UINT64_C(1000)
+#define CONFIG_MINUTE     (60 * CONFIG_SECOND)
+#define CONFIG_HOUR       (60 * CONFIG_MINUTE)
+#define CONFIG_DAY        (24 * CONFIG_HOUR)
+#define CONFIG_KIB        UINT64_C(1024)
+#define CONFIG_MIB        (1024 * CONFIG_KIB)
+#define CONFIG_GIB        (1024 * CONFIG_MIB)
+#define CONFIG_TEXT       1023   /* bytes of a path or an address */
 #define CONFIG_ATTRIBUTES 262144 /* bytes of what management keeps with it */
-#define CONFIG_TOKENS UINT64_C(1000000000)
+#define CONFIG_TOKENS     UINT64_C(1000000000)
 
 // clang-format off
 #define CONFIG_SERVER_OPTIONS(O) \

@@ -114,7 +114,7 @@ static uint64_t
 row_name(const struct request *request, const struct dynamic_element *element,
          struct str route)
 {
-    char value[CONDITION_VALUE_BYTES], name[1024];
+    char value[CONDITION_VALUE_BYTES] = "", name[1024];
     int len = 0;
     if (element->key[0] != '\0')
         len = find_field((void *)(uintptr_t)request, str_from(element->key),

@@ -71,8 +71,8 @@ struct request {
 
     /* how: settings.h */
     uint32_t gateway_hash, account_gateway_hash; /* of the path's; 0: none */
-    const struct settings *settings;         /* NULL: not routed yet */
-    const struct catalogue_gateway *gateway; /* its profile, or NULL */
+    const struct settings *settings;             /* NULL: not routed yet */
+    const struct catalogue_gateway *gateway;     /* its profile, or NULL */
 
     /* where it goes */
     const struct dialect *dialect;

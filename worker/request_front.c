@@ -114,8 +114,7 @@ request_on_head(struct client *client, const struct http_head *head,
               scratch, &match);
     request->path = match.row;
     request->plane = match.plane;
-    if (match.gateway.len > 0)
-    {
+    if (match.gateway.len > 0) {
         request->gateway_hash = settings_name_hash(match.gateway);
         request->account_gateway_hash =
             settings_name_hash(match.account_gateway);

@@ -38,8 +38,8 @@ struct path_row {
     uint8_t endpoint;              /* a model call: enum endpoint_number */
     uint8_t rest;                  /* enum path_rest */
     uint8_t plane;                 /* enum path_plane */
-    bool stream; /* the path says that the answer is a stream */
-    bool admin;  /* on admin listeners only; the accountant answers */
+    bool stream;  /* the path says that the answer is a stream */
+    bool admin;   /* on admin listeners only; the accountant answers */
     bool foreign; /* of another system's management: all fields are handed on */
     bool needs_key;
     bool has_steps; /* the body holds the calls: request_universal.c */

@@ -37,7 +37,7 @@ struct reprice {
     char model[128], provider[128]; /* "": all of its providers */
     int64_t from_ms, to_ms;         /* [from, to) by the end of the call */
     int64_t at_ms;                  /* when it was priced again; 0: not yet */
-    int64_t last_ms;                /* of the latest one that is kept; 0: none */
+    int64_t last_ms; /* of the latest one that is kept; 0: none */
     uint64_t requests, tokens, left;
     int64_t was, now;
     struct reprice_group *groups; /* by id */
