@@ -71,7 +71,7 @@
     S(a, b, RATE_TECHNIQUE, rate_technique, ENUM, "fixed|sliding", 0, 0, "fixed", "", "", \
       "windows that begin with the clock, or one that moves") \
     S(a, b, SHADOW, shadow, BOOL, "", 0, 0, "no", "", "", \
-      "budgets and limits refuse nothing; what they would have refused is counted and logged") \
+      "budgets and limits refuse nothing; what they would have refused is counted and logged; a profile's counts where key, group or server names it, not where the call does") \
     S(a, b, CUT_ON_REVOKE, cut_on_revoke, BOOL, "", 0, 0, "no", "", "", \
       "a key that is disabled or deleted ends its running streams") \
     S(a, b, GATEWAY, gateway, GATEWAY, "", 0, 0, "", "", "cf-aig-gateway-id", \

@@ -122,10 +122,12 @@ profile_of(const struct request *request, uint32_t hash)
 
 /* By the call, its path, its key, its group or the server: the first that names
  * one that there is. A name that nothing stands behind must not be the way past
- * the guardrails and limits of the profile that the key has. */
+ * the guardrails and limits of the profile that the key has. *by_caller: who
+ * calls has chosen it. */
 static const struct catalogue_gateway *
 find_gateway(const struct request *request, const struct settings *call,
-             const struct settings *key, const struct settings *group)
+             const struct settings *key, const struct settings *group,
+             bool *by_caller)
 {
     const struct settings *const layers[] = {key, group,
                                              &request->catalogue->settings};
@@ -138,6 +140,7 @@ find_gateway(const struct request *request, const struct settings *call,
                                        request->account_gateway_hash);
     if (hash != 0 && found == NULL)
         found = profile_of(request, hash);
+    *by_caller = found != NULL;
     for (size_t i = 0; found == NULL && i < ARRAY_LEN(layers); i++)
         if (settings_has(layers[i], SETTING_GATEWAY))
             found = profile_of(request, layers[i]->values[SETTING_GATEWAY]);
@@ -205,6 +208,17 @@ add_windows(struct request *request, const struct settings *key,
                           limit_name(view->entry, view->tag, LIMIT_WINDOW));
 }
 
+/* Who calls may not lift limits by naming a profile that is a shadow. */
+static void
+merge_profile(struct settings *settings, const struct settings *profile,
+              bool by_caller)
+{
+    uint32_t shadow = settings->values[SETTING_SHADOW];
+    settings_merge(settings, profile);
+    if (by_caller && shadow == 0)
+        settings->values[SETTING_SHADOW] = 0;
+}
+
 static bool
 has_limits(const struct settings *settings)
 {
@@ -218,6 +232,7 @@ settings_resolve(struct request *request, struct fault *fault)
     const uint32_t flags = request->key.flags | request->key.group_flags;
     struct settings call, key, group;
     call.set = key.set = group.set = 0;
+    bool by_caller = false;
     request->settings = &request->catalogue->settings;
     request->gateway = NULL;
     if (read_head(request, &call, fault) < 0)
@@ -228,7 +243,8 @@ settings_resolve(struct request *request, struct fault *fault)
          read_entry(request, true, &group, fault) < 0))
         return -1;
     if (request->catalogue->gateway_count > 0)
-        request->gateway = find_gateway(request, &call, &key, &group);
+        request->gateway =
+            find_gateway(request, &call, &key, &group, &by_caller);
     if (UNLIKELY(request->gateway != NULL) && !may_use(request, fault))
         return -1;
     if (UNLIKELY(request->settings->values[SETTING_RATE_LIMIT] != 0))
@@ -242,7 +258,8 @@ settings_resolve(struct request *request, struct fault *fault)
     request->own_settings = request->catalogue->settings;
     settings_merge(&request->own_settings, &group);
     if (request->gateway != NULL)
-        settings_merge(&request->own_settings, &request->gateway->settings);
+        merge_profile(&request->own_settings, &request->gateway->settings,
+                      by_caller);
     settings_merge(&request->own_settings, &key);
     settings_merge(&request->own_settings, &call);
     request->settings = &request->own_settings;

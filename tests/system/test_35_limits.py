@@ -286,6 +286,18 @@ class Shadow(Settings):
         self.assertIn('aigw_would_refuse_total{limit="budget"} 3', metrics)
         gw.verify()
 
+    def test_who_calls_cannot_lift_limits_by_naming_a_profile(self):
+        gw = self.start(extra="[gateway.loose]\nshadow = yes\n")
+        key = gw.create_key("k", "--quota", "1", "--period", "daily")
+        head = {"Authorization": "Bearer " + key, "cf-aig-gateway-id": "loose",
+                "Content-Type": "application/json"}
+        answers = [gw.http("POST", "/v1/chat/completions", body(), head)[0],
+                   gw.call(key, body("mock/m1"),
+                           path="/v1/acc/loose/compat/chat/completions")[0]]
+        self.assertEqual(answers, [429, 429])
+        self.settings(gw, "key", "k", gateway="loose")
+        self.assertEqual(gw.call(key, body())[0], 200)
+
     def test_a_shadows_stream_is_not_cut_and_a_window_counts(self):
         gw = self.start(server="stream_slice = 8\n")
         key = gw.create_key("k", "--quota", "250", "--period", "total",
