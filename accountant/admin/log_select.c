@@ -282,8 +282,11 @@ read_condition(struct call *call, struct log_condition *c, const cJSON *item)
         return admin_error_field(error, "where",
                                  "'values' must be a list of 1 to %d values.",
                                  LOG_VALUES_MAX);
-    cJSON_ArrayForEach(value,
-                       values) if (!read_value(call, c, value)) return false;
+    cJSON_ArrayForEach(value, values)
+    {
+        if (!read_value(call, c, value))
+            return false;
+    }
     return true;
 }
 

@@ -117,7 +117,9 @@ list(struct visit *visit)
         return;
     cJSON *items = cJSON_CreateArray();
     cJSON_ArrayForEach(row, shape_at(answer, "data"))
+    {
         cJSON_AddItemToArray(items, shape_row(row));
+    }
     const cJSON *total = shape_at(answer, "total");
     /* Not counted: there is at least one behind this page. */
     double known = total != NULL ? total->valuedouble

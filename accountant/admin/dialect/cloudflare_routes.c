@@ -446,7 +446,9 @@ list(struct visit *visit)
     cJSON *all = cJSON_CreateArray();
     const cJSON *route;
     cJSON_ArrayForEach(route, cloudflare_box_list(&box, "routes"))
+    {
         cJSON_AddItemToArray(all, shape_route(visit, route));
+    }
     cloudflare_box_close(&box);
     cloudflare_answer_data(visit, "routes", all, &page);
 }
@@ -462,9 +464,12 @@ list_part(struct visit *visit, const char *name)
     const cJSON *item, *route = find_route(visit, &box);
     if (route != NULL) {
         cJSON *all = cJSON_CreateArray();
-        cJSON_ArrayForEach(item, shape_at(route, name)) cJSON_AddItemToArray(
-            all, name[0] == 'v' ? shape_version(route, item)
-                                : cJSON_Duplicate(item, true));
+        cJSON_ArrayForEach(item, shape_at(route, name))
+        {
+            cJSON_AddItemToArray(all, name[0] == 'v'
+                                          ? shape_version(route, item)
+                                          : cJSON_Duplicate(item, true));
+        }
         cloudflare_answer_data(visit, name, all, &page);
     }
     cloudflare_box_close(&box);
