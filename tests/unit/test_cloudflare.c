@@ -85,7 +85,7 @@ TEST(the_apis_envelope_has_two_errors_where_no_route_is)
               "\"message\":\"No route for that URI\"}]}");
     CHECK_STR(str_from(body_of(PLANE_CF_REST, 401, "invalid_api_key")),
               "{\"success\":false,\"result\":null,\"messages\":[],\"errors\":[{"
-              "\"code\":10000,\"message\":\"say \\\"it\\\"\"}]}");
+              "\"code\":10000,\"message\":\"Authentication error\"}]}");
 }
 
 TEST(codes_without_a_number_have_that_of_a_failed_execution)
