@@ -75,7 +75,7 @@
     S(a, b, CUT_ON_REVOKE, cut_on_revoke, BOOL, "", 0, 0, "no", "", "", \
       "a key that is disabled or deleted ends its running streams") \
     S(a, b, GATEWAY, gateway, GATEWAY, "", 0, 0, "", "", "cf-aig-gateway-id", \
-      "the gateway profile of calls whose path names none")
+      "the gateway profile: a key's or group's own stays whatever a call or its path name")
 // clang-format on
 
 #endif

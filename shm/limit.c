@@ -46,10 +46,9 @@ limit_name(uint32_t entry, uint64_t tag, uint32_t what)
 }
 
 uint64_t
-limit_name_of_text(struct str text, uint32_t what)
+limit_name_of_text(const uint8_t seed[16], struct str text, uint32_t what)
 {
-    static const uint8_t key[16] = "aigw limit names";
-    uint64_t hash = hash_siphash(key, text.ptr, text.len);
+    uint64_t hash = hash_siphash(seed, text.ptr, text.len);
     CHECK(what < WHAT_MAX);
     return VALID | TEXT | (uint64_t)what << WHAT_SHIFT | (hash & GENERATIONS) |
            (hash >> 32 & ((1u << 25) - 1)) << ENTRY_SHIFT;

@@ -28,8 +28,11 @@ enum limit_what { LIMIT_WINDOW = SHM_MODELS_MAX, LIMIT_GATEWAY };
 
 /* Of a tenant: the entry's number with the tag it has. Never 0. */
 uint64_t limit_name(uint32_t entry, uint64_t tag, uint32_t what);
-/* Of something that has a text in place of an entry: a gateway profile. */
-uint64_t limit_name_of_text(struct str text, uint32_t what);
+/* Of something that has a text in place of an entry: a gateway profile. The seed
+ * is secret (crypto_secrets.hash_seed): texts that callers choose must not be
+ * chosen to meet in one bucket. */
+uint64_t limit_name_of_text(const uint8_t seed[16], struct str text,
+                            uint32_t what);
 
 /* ---- Workers. ---- */
 /* The row of that name, or SHM_LIMIT_NONE. */

@@ -122,7 +122,8 @@ row_name(const struct request *request, const struct dynamic_element *element,
     int text =
         snprintf(name, sizeof(name), "%s/%.*s/%s/%.*s", request->gateway->name,
                  STR_ARG(route), element->id, len > 0 ? len : 0, value);
-    return limit_name_of_text(str_make(name, (size_t)text), LIMIT_GATEWAY);
+    return limit_name_of_text(request->worker->heritage->secrets->hash_seed,
+                              str_make(name, (size_t)text), LIMIT_GATEWAY);
 }
 
 /* The row's word; NULL: there is no room for one. */

@@ -120,31 +120,40 @@ profile_of(const struct request *request, uint32_t hash)
     return own != NULL ? own : catalogue_find_gateway(request->catalogue, hash);
 }
 
-/* By the call, its path, its key, its group or the server: the first that names
- * one that there is. A name that nothing stands behind must not be the way past
- * the guardrails and limits of the profile that the key has. *by_caller: who
- * calls has chosen it. */
+/* The one that a layer names, or NULL. */
+static const struct catalogue_gateway *
+profile_in(const struct request *request, const struct settings *layer)
+{
+    return settings_has(layer, SETTING_GATEWAY)
+               ? profile_of(request, layer->values[SETTING_GATEWAY])
+               : NULL;
+}
+
+/* By the key, its group, the call, its path or the server: the first that names
+ * one that there is. Who calls must not leave the guardrails and limits of the
+ * profile that his key was given, by naming another. *by_caller: who calls has
+ * chosen it. */
 static const struct catalogue_gateway *
 find_gateway(const struct request *request, const struct settings *call,
              const struct settings *key, const struct settings *group,
              bool *by_caller)
 {
-    const struct settings *const layers[] = {key, group,
-                                             &request->catalogue->settings};
-    const struct catalogue_gateway *found = NULL;
+    const struct catalogue_gateway *found = profile_in(request, key);
     uint32_t hash = settings_has(call, SETTING_GATEWAY)
                         ? call->values[SETTING_GATEWAY]
                         : request->gateway_hash;
+    if (found == NULL)
+        found = profile_in(request, group);
+    if (found != NULL)
+        return found;
     if (hash != 0 && hash == request->gateway_hash)
         found = catalogue_find_gateway(request->catalogue,
                                        request->account_gateway_hash);
     if (hash != 0 && found == NULL)
         found = profile_of(request, hash);
     *by_caller = found != NULL;
-    for (size_t i = 0; found == NULL && i < ARRAY_LEN(layers); i++)
-        if (settings_has(layers[i], SETTING_GATEWAY))
-            found = profile_of(request, layers[i]->values[SETTING_GATEWAY]);
-    return found;
+    return found != NULL ? found
+                         : profile_in(request, &request->catalogue->settings);
 }
 
 /* A group's profile is for its keys. */
@@ -188,6 +197,13 @@ put_step(const struct request *request, struct settings *layer)
                   policy->backoff - ATTEMPT_BACKOFF_CONSTANT);
 }
 
+static uint64_t
+text_name(const struct request *request, struct str text, uint32_t what)
+{
+    return limit_name_of_text(request->worker->heritage->secrets->hash_seed,
+                              text, what);
+}
+
 /* Of the layers that are not there for everybody. */
 static void
 add_windows(struct request *request, const struct settings *key,
@@ -202,7 +218,7 @@ add_windows(struct request *request, const struct settings *key,
     if (gateway != NULL && settings_has(&gateway->settings, SETTING_RATE_LIMIT))
         limits_add_window(
             request, &gateway->settings,
-            limit_name_of_text(str_from(gateway->name), LIMIT_GATEWAY));
+            text_name(request, str_from(gateway->name), LIMIT_GATEWAY));
     if (settings_has(key, SETTING_RATE_LIMIT))
         limits_add_window(request, key,
                           limit_name(view->entry, view->tag, LIMIT_WINDOW));
@@ -249,7 +265,7 @@ settings_resolve(struct request *request, struct fault *fault)
         return -1;
     if (UNLIKELY(request->settings->values[SETTING_RATE_LIMIT] != 0))
         limits_add_window(request, request->settings,
-                          limit_name_of_text(STR_LIT("server"), LIMIT_WINDOW));
+                          text_name(request, STR_LIT("server"), LIMIT_WINDOW));
     if (UNLIKELY(has_limits(request->settings)))
         limits_configure(request);
     if ((call.set | key.set | group.set) == 0 && request->gateway == NULL)

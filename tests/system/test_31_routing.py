@@ -315,9 +315,15 @@ class Routing(RoutingCase):
         self.assertEqual(self.order(key=key), ["beta"])  # route = provider
         self.assertEqual(self.order(key=key, headers={
             "x-aigw-providers": "alpha,gamma"}), ["alpha", "gamma"])
-        # A profile that is not there is no way past the key's own.
-        self.assertEqual(self.order(key=key, headers={
-            "cf-aig-gateway-id": "nobody"}), ["beta"])
+        # Another profile, there or not, is no way past the key's own.
+        self.set("key", "layered", providers=None)
+        own = self.order(key=key)
+        for other in ("nobody", "cheap"):
+            self.assertEqual(self.order(key=key, headers={
+                "cf-aig-gateway-id": other}), own)
+            self.assertEqual(self.order(key=key, headers={
+                "path": "/v1/acc/%s/compat/chat/completions" % other}), own)
+        self.set("key", "layered", providers=["beta"])
         self.assertEqual(self.order(key=key, headers={
             "path": "/v1/acc/unknown/compat/chat/completions"}), ["beta"])
         shown = self.set("key", "layered", providers=None, gateway=None)

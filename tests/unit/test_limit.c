@@ -50,15 +50,19 @@ TEST(a_name_is_made_once_and_found_again)
 
 TEST(names_tell_tenant_and_what_apart)
 {
+    static const uint8_t seed[16] = {1}, other[16] = {2};
     uint32_t entry, what;
     CHECK_TRUE(limit_tenant(limit_name(77, 5 << 8 | 1, 9), &entry, &what));
     CHECK_EQ(entry, 77);
     CHECK_EQ(what, 9);
     CHECK_TRUE(limit_name(77, 5 << 8 | 1, 9) != limit_name(77, 6 << 8 | 1, 9));
-    uint64_t text = limit_name_of_text(STR_LIT("main"), LIMIT_WINDOW);
+    uint64_t text = limit_name_of_text(seed, STR_LIT("main"), LIMIT_WINDOW);
     CHECK_TRUE(!limit_tenant(text, &entry, &what));
     CHECK_EQ(what, LIMIT_WINDOW);
-    CHECK_TRUE(text != limit_name_of_text(STR_LIT("main2"), LIMIT_WINDOW));
+    CHECK_TRUE(text !=
+               limit_name_of_text(seed, STR_LIT("main2"), LIMIT_WINDOW));
+    CHECK_TRUE(text !=
+               limit_name_of_text(other, STR_LIT("main"), LIMIT_WINDOW));
     CHECK_TRUE(limit_name(0, 0, 0) != 0);
 }
 
