@@ -29,6 +29,7 @@ AT_START = ("A2", "A3", "A4")
 OF_PERIODS = ("P1", "P3")
 OF_STRICT = ("E2",) # durability = strict
 OF_NEW_SEGMENT = ("A5",)
+OF_CONFIGURATION = ("M1", "M2") # made by management
 NOT_HERE = ("drop",) # retention begins a minute after a start: unit/test_store.c
 UNDER_LOAD = ("D1", "D2", "D4", "D5", "F1", "F2", "F3", "F4", "F5")
 
@@ -68,6 +69,15 @@ class Accountant(FaultCase):
         if status == 201:
             admin("DELETE", "/keys/%d" % key["id"])
 
+    def churn_providers(self, admin):
+        """Makes a provider, changes it and deletes it, whatever becomes of it."""
+        name = "x%d" % self.rng.randrange(1 << 30)
+        admin("POST", "/providers", {
+            "name": name, "kind": "openai", "models": ["x"],
+            "base_url": "https://provider.example/v1", "api_key": "sk-x"})
+        admin("PATCH", "/providers/" + name, {"enabled": False})
+        admin("DELETE", "/providers/" + name)
+
     def die_at(self, point, passage):
         """Restarts everything; accountants then die at the point, one after
         the other. Returns when enough have."""
@@ -83,16 +93,17 @@ class Accountant(FaultCase):
         self.gw.env.pop("AIGW_CRASHPOINT", None)
         self.gw.start()
 
-    def die_at_points(self, points):
+    def die_at_points(self, points, churn=None):
         async def all_points():
             loop = asyncio.get_running_loop()
             admin = Admin(self.gw)
-            with Background(lambda: self.churn_keys(admin)):
+            with Background(lambda: (churn or self.churn_keys)(admin)):
                 for point in points:
                     before = sum(o.clean for _, o in self.calls)
+                    first = 2 if point in OF_CONFIGURATION else 1 # not the start's
+                    last = 1 if point in AT_START else 4
                     await loop.run_in_executor(
-                        None, self.die_at, point, self.rng.randint(
-                            1, 1 if point in AT_START else 4))
+                        None, self.die_at, point, self.rng.randint(first, last))
                     if point not in AT_START: # it serves meanwhile
                         await self.until(lambda: sum(
                             o.clean for _, o in list(self.calls)) > before, 60,
@@ -120,6 +131,20 @@ class Accountant(FaultCase):
         self.die_at_points(OF_STRICT)
         self.audit()
 
+    def test_row_04_accountant_killed_where_the_configuration_changes(self):
+        self.start()
+        self.die_at_points(OF_CONFIGURATION, self.churn_providers)
+        self.audit()
+        admin = Admin(self.gw)
+        status, listed = admin("GET", "/providers")
+        self.assertEqual(status, 200, listed)
+        for one in listed: # each is whole: it can be changed and go
+            if one["managed_by"] == "api":
+                self.assertEqual((one["base_url"], one["models"]),
+                                 ("https://provider.example/v1", ["x"]))
+                self.assertEqual(admin("DELETE", "/providers/" + one["name"])[0], 200)
+        admin.close()
+
     def test_row_04_accountant_killed_at_the_start_on_a_new_segment(self):
         self.start()
         asyncio.run(self.under_load(lambda: self.answered(100), clients=8))
@@ -139,7 +164,7 @@ class Accountant(FaultCase):
             with open(path) as f:
                 found.update(re.findall(r'crash_point\("([^"]+)"\)', f.read()))
         self.assertEqual(found, set(AT_START + OF_PERIODS + OF_STRICT + OF_NEW_SEGMENT +
-                                    NOT_HERE + UNDER_LOAD))
+                                    OF_CONFIGURATION + NOT_HERE + UNDER_LOAD))
 
     def test_row_04_accountant_killed_at_random(self):
         self.start()
