@@ -13,18 +13,32 @@ _Static_assert((int)CREDENTIAL_NAME_BYTES ==
                    (int)HEALTH_CREDENTIALS == (int)CONFIG_CREDENTIALS_MAX,
                "what the configuration lets pass has room");
 
-/* The first word is stored last and read twice, and is never 0 of a name. */
+static void
+collect(const shm_u64 *name, uint64_t words[HEALTH_NAME_WORDS])
+{
+    for (int i = 0; i < HEALTH_NAME_WORDS; i++)
+        words[i] = shm_load(&name[i]);
+}
+
+/*
+ * Writer: the accountant alone (give()): word 0 to 0, the other words, word 0
+ * last, which is never 0 of a name. Readers: any process. All loads are acquire
+ * and all stores release, so two collections that are the same are what stood
+ * there at one moment; else the name is being changed and is told as none.
+ * Killed here (the writer): word 0 is 0, nobody's slot, which is given again from
+ * its beginning. A label only: nothing is decided by it outside of the writer.
+ */
 void
 credential_slot_name(const struct segment *segment, uint32_t provider_idx,
                      unsigned slot, char out[CREDENTIAL_NAME_BYTES])
 {
+    uint64_t words[HEALTH_NAME_WORDS], again[HEALTH_NAME_WORDS];
+    CHECK(slot < HEALTH_CREDENTIALS);
     const shm_u64 *name =
         segment_credentials(segment, provider_idx)->name[slot];
-    uint64_t words[HEALTH_NAME_WORDS];
-    CHECK(slot < HEALTH_CREDENTIALS);
-    for (int i = 0; i < HEALTH_NAME_WORDS; i++)
-        words[i] = shm_load(&name[i]);
-    if (words[0] == 0 || shm_load(&name[0]) != words[0])
+    collect(name, words);
+    collect(name, again);
+    if (words[0] == 0 || memcmp(words, again, sizeof(words)) != 0)
         words[0] = 0;
     memcpy(out, words, sizeof(words));
     out[CREDENTIAL_NAME_BYTES - 1] = '\0';

@@ -249,6 +249,23 @@ call_fail_store(struct call *call, int error, const char *reason)
 }
 
 void
+call_deleted(void *context, int error, const char *reason, uint64_t id)
+{
+    struct call *call = context;
+    if (error != 0) {
+        call_fail_store(call, error, reason);
+        return;
+    }
+    json_object_begin(&call->json);
+    json_key(&call->json, "id");
+    json_u64(&call->json, id);
+    json_key(&call->json, "deleted");
+    json_bool(&call->json, true);
+    json_object_end(&call->json);
+    call_answer(call, 200);
+}
+
+void
 call_find(struct call *call, enum http_method method, struct str path,
           struct str query)
 {

@@ -115,6 +115,8 @@ void call_fail(struct call *call, uint16_t status, const char *code,
 void call_refuse_body(struct call *call, size_t max);
 /* As a store_done said. */
 void call_fail_store(struct call *call, int error, const char *reason);
+/* A store_done of a call that deletes: {"id", "deleted": true}, or the error. */
+void call_deleted(void *call, int error, const char *reason, uint64_t id);
 
 /*
  * call_change_begin - changes of one object follow one another, because each is

@@ -13,11 +13,10 @@
 #include "accountant/admin/config_fields.h"
 #include "accountant/admin/etag.h"
 #include "accountant/admin/op_config.h"
+#include "accountant/admin/page.h"
 #include "accountant/admin/value.h"
 #include "common/hash.h"
 #include "common/log.h"
-
-enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000 };
 
 /* "/admin/v1/providers/{}" -> provider. */
 static enum config_section
@@ -150,25 +149,18 @@ is_of_group(const char *name, const char *group)
 }
 
 static void
-list_to_json(struct call *call, enum config_section section, uint64_t page,
-             uint64_t limit)
+list_to_json(struct call *call, enum config_section section, struct page *page)
 {
     const struct config *config = store_config(call->store);
     const struct managed_book *book = store_managed(call->store);
     struct json_writer *json = &call->json;
     const char *group = query_get(&call->query, "group");
-    uint64_t total = 0, from = (page - 1) * limit, to = page * limit;
-    json_key(json, "data");
-    json_array_begin(json);
     for (unsigned i = 0; i < config_section_count(config, section); i++) {
         const void *fields = config_section(config, section, i);
-        if (!is_of_group(config_section_name(fields), group))
-            continue;
-        if (total >= from && total < to)
+        if (is_of_group(config_section_name(fields), group) && page_has(page))
             fields_to_json(
                 json, section, fields,
                 managed_find(book, section, config_section_name(fields)));
-        total++;
     }
     for (size_t i = 0; i < book->count; i++) {
         const struct managed *managed = book->items[i];
@@ -176,33 +168,22 @@ list_to_json(struct call *call, enum config_section section, uint64_t page,
             !is_of_group(managed->name, group) ||
             config_find_section(config, section, managed->name) != NULL)
             continue;
-        if (total >= from && total < to)
+        if (page_has(page))
             faulty_to_json(json, managed);
-        total++;
     }
-    json_array_end(json);
-    json_key(json, "total");
-    json_u64(json, total);
 }
 
 void
 op_config_list(struct call *call)
 {
-    uint64_t page = 1, limit = PAGE_DEFAULT;
-    struct json_writer *json = &call->json;
-    if (!query_u64(&call->query, "page", 1, 1000000000, &page, &call->error) ||
-        !query_u64(&call->query, "limit", 1, PAGE_MAX, &limit, &call->error)) {
+    struct page page;
+    if (!page_read(call, &page)) {
         call_refuse(call);
         return;
     }
-    json_object_begin(json);
-    list_to_json(call, section_of(call), page, limit);
-    json_key(json, "page");
-    json_u64(json, page);
-    json_key(json, "limit");
-    json_u64(json, limit);
-    json_object_end(json);
-    call_answer(call, 200);
+    page_begin(call);
+    list_to_json(call, section_of(call), &page);
+    page_answer(call, &page);
 }
 
 /* ---- changed ---- */

@@ -10,11 +10,12 @@
 #include "accountant/admin/key_fields.h"
 #include "accountant/admin/limit_fields.h"
 #include "accountant/admin/object_json.h"
+#include "accountant/admin/page.h"
 #include "accountant/admin/settings_fields.h"
 #include "accountant/admin/value.h"
 #include "accountant/admin/view.h"
 
-enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000, NOTE_MAX = 200 };
+enum { NOTE_MAX = 200 };
 #define LIMIT_MAX (UINT64_C(1) << 48)
 
 static const struct group *
@@ -129,35 +130,23 @@ op_groups_create(struct call *call)
 void
 op_groups_list(struct call *call)
 {
-    uint64_t page = 1, limit = PAGE_DEFAULT, total = 0, id = 0;
-    struct json_writer *json = &call->json;
+    struct page page;
+    uint64_t id = 0;
     if (!query_u64(&call->query, "id", 1, UINT64_MAX, &id, &call->error) ||
-        !query_u64(&call->query, "page", 1, 1000000000, &page, &call->error) ||
-        !query_u64(&call->query, "limit", 1, PAGE_MAX, &limit, &call->error)) {
+        !page_read(call, &page)) {
         call_refuse(call);
         return;
     }
-    json_object_begin(json);
-    json_key(json, "data");
-    json_array_begin(json);
+    page_begin(call);
     size_t at = 0;
     const struct group *group = view_group_next(call, &at);
     for (; group != NULL; group = view_group_next(call, &at)) {
         if (id != 0 && group->id != id)
             continue;
-        if (total >= (page - 1) * limit && total < page * limit)
-            group_to_json(json, call->store, group);
-        total++;
+        if (page_has(&page))
+            group_to_json(&call->json, call->store, group);
     }
-    json_array_end(json);
-    json_key(json, "total");
-    json_u64(json, total);
-    json_key(json, "page");
-    json_u64(json, page);
-    json_key(json, "limit");
-    json_u64(json, limit);
-    json_object_end(json);
-    call_answer(call, 200);
+    page_answer(call, &page);
 }
 
 void

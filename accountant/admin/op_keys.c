@@ -299,30 +299,13 @@ op_keys_update(struct call *call)
     edit_and_put(call, gateway_copy(key), updated);
 }
 
-static void
-deleted(void *context, int error, const char *reason, uint64_t id)
-{
-    struct call *call = context;
-    if (error != 0) {
-        call_fail_store(call, error, reason);
-        return;
-    }
-    json_object_begin(&call->json);
-    json_key(&call->json, "id");
-    json_u64(&call->json, id);
-    json_key(&call->json, "deleted");
-    json_bool(&call->json, true);
-    json_object_end(&call->json);
-    call_answer(call, 200);
-}
-
 void
 op_keys_delete(struct call *call)
 {
     const struct gateway *key = key_of_path(call);
     if (key != NULL && call_change_begin(call, 'k', key->id) &&
         is_as_expected(call, key))
-        store_gateway_delete(call->store, key->id, deleted, call);
+        store_gateway_delete(call->store, key->id, call_deleted, call);
 }
 
 void

@@ -10,10 +10,11 @@
 #include "accountant/admin/etag.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/op_keys.h"
+#include "accountant/admin/page.h"
 #include "accountant/admin/value.h"
 #include "accountant/admin/view.h"
 
-enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000, REF_MAX = 256 };
+enum { REF_MAX = 256 };
 
 /* The one key of that name; *many: more than one group has it. */
 static const struct gateway *
@@ -91,28 +92,12 @@ op_keys_get(struct call *call)
 }
 
 static void
-page_to_json(struct json_writer *json, uint64_t total, uint64_t page,
-             uint64_t limit)
-{
-    json_key(json, "total");
-    json_u64(json, total);
-    json_key(json, "page");
-    json_u64(json, page);
-    json_key(json, "limit");
-    json_u64(json, limit);
-}
-
-static void
 answer_one(struct call *call, const struct gateway *key)
 {
-    json_object_begin(&call->json);
-    json_key(&call->json, "data");
-    json_array_begin(&call->json);
+    const struct page one = {.number = 1, .limit = 1, .total = 1};
+    page_begin(call);
     key_to_json(&call->json, call->store, key, NULL);
-    json_array_end(&call->json);
-    page_to_json(&call->json, 1, 1, 1);
-    json_object_end(&call->json);
-    call_answer(call, 200);
+    page_answer(call, &one);
 }
 
 void
@@ -192,8 +177,7 @@ filter_admits(const struct key_filter *filter, const struct store *store,
 }
 
 static bool
-read_filter(struct call *call, struct key_filter *filter, uint64_t *page,
-            uint64_t *limit)
+read_filter(struct call *call, struct key_filter *filter, struct page *page)
 {
     const char *group = query_get(&call->query, "group");
     struct admin_error *error = &call->error;
@@ -208,8 +192,7 @@ read_filter(struct call *call, struct key_filter *filter, uint64_t *page,
     }
     return key_choice_read(&filter->choice, &call->query, error) &&
            filter_status(query_get(&call->query, "status"), filter, error) &&
-           query_u64(&call->query, "page", 1, 1000000000, page, error) &&
-           query_u64(&call->query, "limit", 1, PAGE_MAX, limit, error);
+           page_read(call, page);
 }
 
 static bool
@@ -221,41 +204,36 @@ filter_is_empty(const struct key_filter *filter)
            choice->tag_keys == NULL;
 }
 
-/* Looks at the page's keys alone: there may be a million. How many there are. */
-static uint64_t
-list_any(struct call *call, uint64_t first, uint64_t limit)
+/* Looks at the page's keys alone: there may be a million. */
+static void
+list_any(struct call *call, struct page *page)
 {
-    size_t at = store_gateway_place(call->store, first);
+    size_t at = store_gateway_place(call->store, page_first(page));
     const struct gateway *key = store_gateway_next(call->store, &at);
-    for (; key != NULL && limit > 0; limit--) {
+    for (uint64_t left = page->limit; key != NULL && left > 0; left--) {
         key_to_json(&call->json, call->store, key, NULL);
         key = store_gateway_next(call->store, &at);
     }
-    return store_gateway_count(call->store);
+    page->total = store_gateway_count(call->store);
 }
 
-static uint64_t
-list_chosen(struct call *call, const struct key_filter *filter, uint64_t first,
-            uint64_t limit)
+static void
+list_chosen(struct call *call, const struct key_filter *filter,
+            struct page *page)
 {
-    uint64_t total = 0;
     size_t at = 0;
     const struct gateway *key = view_key_next(call, &at);
     for (; key != NULL; key = view_key_next(call, &at)) {
-        if (!filter_admits(filter, call->store, key))
-            continue;
-        if (total >= first && total < first + limit)
+        if (filter_admits(filter, call->store, key) && page_has(page))
             key_to_json(&call->json, call->store, key, NULL);
-        total++;
     }
-    return total;
 }
 
 void
 op_keys_list(struct call *call)
 {
     struct key_filter filter = {0};
-    uint64_t page = 1, limit = PAGE_DEFAULT, total = 0;
+    struct page page;
     const char *ref = query_get(&call->query, "ref");
     if (ref != NULL) {
         const struct gateway *key = key_of_ref(
@@ -266,20 +244,16 @@ op_keys_list(struct call *call)
             answer_one(call, key);
         return;
     }
-    if (!read_filter(call, &filter, &page, &limit)) {
+    if (!read_filter(call, &filter, &page)) {
         key_choice_fini(&filter.choice);
         call_refuse(call);
         return;
     }
-    json_object_begin(&call->json);
-    json_key(&call->json, "data");
-    json_array_begin(&call->json);
-    total = filter_is_empty(&filter) && view_sees_all(call)
-                ? list_any(call, (page - 1) * limit, limit)
-                : list_chosen(call, &filter, (page - 1) * limit, limit);
+    page_begin(call);
+    if (filter_is_empty(&filter) && view_sees_all(call))
+        list_any(call, &page);
+    else
+        list_chosen(call, &filter, &page);
     key_choice_fini(&filter.choice);
-    json_array_end(&call->json);
-    page_to_json(&call->json, total, page, limit);
-    json_object_end(&call->json);
-    call_answer(call, 200);
+    page_answer(call, &page);
 }

@@ -9,16 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "accountant/admin/page.h"
 #include "accountant/admin/price_json.h"
 #include "accountant/ledger/ledger_read.h"
 #include "accountant/managed.h"
 #include "common/log.h"
 
-enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000 };
-
 struct history {
     char name[2 * 128]; /* "": all */
-    uint64_t page, limit, total;
+    struct page page;
     struct ledger_price *prices; /* of the page */
     size_t count;
     int result;
@@ -38,9 +37,7 @@ static bool
 see_price(const struct ledger_price *price, void *context)
 {
     struct history *history = context;
-    uint64_t at = history->total++;
-    if (at >= (history->page - 1) * history->limit &&
-        at < history->page * history->limit)
+    if (page_has(&history->page))
         history->prices[history->count++] = *price;
     return true;
 }
@@ -100,15 +97,7 @@ history_done(void *context)
         prices_to_json(json, &price->prices);
         json_object_end(json);
     }
-    json_array_end(json);
-    json_key(json, "total");
-    json_u64(json, history->total);
-    json_key(json, "page");
-    json_u64(json, history->page);
-    json_key(json, "limit");
-    json_u64(json, history->limit);
-    json_object_end(json);
-    call_answer(call, 200);
+    page_answer(call, &history->page);
 }
 
 void
@@ -120,14 +109,9 @@ op_prices_list(struct call *call)
     if (history == NULL)
         fatal("out of memory");
     buf_init(&history->error, 0);
-    history->page = 1;
-    history->limit = PAGE_DEFAULT;
     call->work = history;
     call->work_free = history_free;
-    if (!query_u64(&call->query, "page", 1, 1000000000, &history->page,
-                   &call->error) ||
-        !query_u64(&call->query, "limit", 1, PAGE_MAX, &history->limit,
-                   &call->error)) {
+    if (!page_read(call, &history->page)) {
         call_refuse(call);
         return;
     }
@@ -140,7 +124,7 @@ op_prices_list(struct call *call)
     if (model != NULL)
         snprintf(history->name, sizeof(history->name), "%s%s%s", model,
                  provider != NULL ? "@" : "", provider != NULL ? provider : "");
-    history->prices = calloc(history->limit, sizeof(*history->prices));
+    history->prices = calloc(history->page.limit, sizeof(*history->prices));
     if (history->prices == NULL)
         fatal("out of memory");
     call_query(call, history_work, history_done);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "accountant/admin/object_json.h"
+#include "accountant/admin/page.h"
 #include "accountant/admin/reprice.h"
 #include "accountant/admin/value.h"
 #include "accountant/ledger/ledger_note.h"
@@ -17,8 +18,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "shm/catalogue.h"
-
-enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000 };
 
 struct reprice_work {
     struct reprice reprice;
@@ -323,7 +322,7 @@ op_reprice(struct call *call)
 /* ---- those that were ---- */
 
 struct list_work {
-    uint64_t page, limit, total;
+    struct page page;
     struct reprice *reprices;
     size_t count;
     int result;
@@ -345,9 +344,8 @@ static bool
 take_reprice(struct str name, struct str value, void *context)
 {
     struct list_work *work = context;
-    uint64_t at = work->total++;
     (void)name;
-    if (at < (work->page - 1) * work->limit || at >= work->page * work->limit)
+    if (!page_has(&work->page))
         return true;
     work->result = reprice_decode(value, &work->reprices[work->count]);
     work->count += work->result == 0;
@@ -378,20 +376,10 @@ list_done(void *context)
                   "The ledger cannot be read: %.300s.", buf_cstr(&work->error));
         return;
     }
-    json_object_begin(json);
-    json_key(json, "data");
-    json_array_begin(json);
+    page_begin(call);
     for (size_t i = 0; i < work->count; i++)
         reprice_to_json(json, call->store, &work->reprices[i]);
-    json_array_end(json);
-    json_key(json, "total");
-    json_u64(json, work->total);
-    json_key(json, "page");
-    json_u64(json, work->page);
-    json_key(json, "limit");
-    json_u64(json, work->limit);
-    json_object_end(json);
-    call_answer(call, 200);
+    page_answer(call, &work->page);
 }
 
 void
@@ -401,18 +389,13 @@ op_reprice_list(struct call *call)
     if (work == NULL)
         fatal("out of memory");
     buf_init(&work->error, 0);
-    work->page = 1;
-    work->limit = PAGE_DEFAULT;
     call->work = work;
     call->work_free = list_free;
-    if (!query_u64(&call->query, "page", 1, 1000000000, &work->page,
-                   &call->error) ||
-        !query_u64(&call->query, "limit", 1, PAGE_MAX, &work->limit,
-                   &call->error)) {
+    if (!page_read(call, &work->page)) {
         call_refuse(call);
         return;
     }
-    work->reprices = calloc(work->limit, sizeof(*work->reprices));
+    work->reprices = calloc(work->page.limit, sizeof(*work->reprices));
     if (work->reprices == NULL)
         fatal("out of memory");
     call_query(call, list_query, list_done);

@@ -127,18 +127,6 @@ op_session_get(struct call *call)
     answer_who(call, 200, own_session(call));
 }
 
-static void
-answer_closed(struct call *call, uint64_t id)
-{
-    json_object_begin(&call->json);
-    json_key(&call->json, "id");
-    json_u64(&call->json, id);
-    json_key(&call->json, "deleted");
-    json_bool(&call->json, true);
-    json_object_end(&call->json);
-    call_answer(call, 200);
-}
-
 void
 op_session_close(struct call *call)
 {
@@ -150,7 +138,7 @@ op_session_close(struct call *call)
     }
     sessions_close(session);
     set_cookie(call, "", 0);
-    answer_closed(call, call->session_id);
+    call_deleted(call, 0, NULL, call->session_id);
 }
 
 void
@@ -192,5 +180,5 @@ op_sessions_revoke(struct call *call)
         return;
     }
     sessions_close(session);
-    answer_closed(call, id);
+    call_deleted(call, 0, NULL, id);
 }

@@ -11,9 +11,8 @@
 #include "accountant/admin/admin_state.h"
 #include "accountant/admin/etag.h"
 #include "accountant/admin/key_fields.h"
+#include "accountant/admin/page.h"
 #include "accountant/admin/token_fields.h"
-
-enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000 };
 
 static struct members *
 members_of(const struct call *call)
@@ -162,35 +161,22 @@ is_named(const struct token *token, const char *ref)
 void
 op_tokens_list(struct call *call)
 {
-    uint64_t page = 1, limit = PAGE_DEFAULT, total = 0;
-    struct json_writer *json = &call->json;
-    if (!query_u64(&call->query, "page", 1, 1000000000, &page, &call->error) ||
-        !query_u64(&call->query, "limit", 1, PAGE_MAX, &limit, &call->error)) {
+    struct page page;
+    if (!page_read(call, &page)) {
         call_refuse(call);
         return;
     }
     const char *ref = query_get(&call->query, "ref");
-    json_object_begin(json);
-    json_key(json, "data");
-    json_array_begin(json);
+    page_begin(call);
     const struct token *token = members_next(members_of(call), 0);
     for (; token != NULL;
          token = members_next(members_of(call), token->member.id)) {
         if (ref != NULL && !is_named(token, ref))
             continue;
-        if (total >= (page - 1) * limit && total < page * limit)
-            token_to_json(json, call->store, token, NULL);
-        total++;
+        if (page_has(&page))
+            token_to_json(&call->json, call->store, token, NULL);
     }
-    json_array_end(json);
-    json_key(json, "total");
-    json_u64(json, total);
-    json_key(json, "page");
-    json_u64(json, page);
-    json_key(json, "limit");
-    json_u64(json, limit);
-    json_object_end(json);
-    call_answer(call, 200);
+    page_answer(call, &page);
 }
 
 void
@@ -226,28 +212,11 @@ op_tokens_update(struct call *call)
     members_put(members_of(call), &token, changed, call);
 }
 
-static void
-deleted(void *context, int error, const char *reason, uint64_t id)
-{
-    struct call *call = context;
-    if (error != 0) {
-        call_fail_store(call, error, reason);
-        return;
-    }
-    json_object_begin(&call->json);
-    json_key(&call->json, "id");
-    json_u64(&call->json, id);
-    json_key(&call->json, "deleted");
-    json_bool(&call->json, true);
-    json_object_end(&call->json);
-    call_answer(call, 200);
-}
-
 void
 op_tokens_delete(struct call *call)
 {
     const struct token *token = change_begin(call) ? token_of_path(call) : NULL;
     if (token == NULL || !is_as_expected(call, token) || !may_give(call, token))
         return;
-    members_delete(members_of(call), token->member.id, deleted, call);
+    members_delete(members_of(call), token->member.id, call_deleted, call);
 }

@@ -119,6 +119,10 @@ cJSON *cloudflare_box_find(struct visit *visit, cJSON *list, const char *what,
 /* "ACCOUNT/ID" of the path. */
 void cloudflare_profile_name(const struct visit *visit, char name[256]);
 
+/* cloudflare_elements.c: known types, ids, and outputs that lead to one of them;
+ * what is wrong is added to `faults`. NULL elements are fine: there are none. */
+void cloudflare_elements_check(const cJSON *elements, cJSON *faults);
+
 /* A UUID of this request: the same each time it is run, another for each
  * `salt`. */
 void cloudflare_uuid(const struct visit *visit, const char *salt, char out[40]);

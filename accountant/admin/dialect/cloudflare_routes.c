@@ -32,89 +32,6 @@ static const struct cloudflare_field deployment_fields[] = {
     {NULL, CF_BOOL, 0, 0, 0, NULL},
 };
 
-/* ---- elements ---- */
-
-static bool
-element_is(const cJSON *elements, const char *id)
-{
-    const cJSON *item;
-    cJSON_ArrayForEach(item, elements)
-    {
-        if (strcmp(shape_text(item, "id"), id) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Where an element goes on, and whether that is there. */
-static void
-check_outputs(const cJSON *elements, const cJSON *element, const char *name,
-              cJSON *faults)
-{
-    const cJSON *output, *outputs = shape_at(element, "outputs");
-    if (!cJSON_IsObject(outputs)) {
-        cloudflare_fault(faults, name, "outputs must be an object");
-        return;
-    }
-    cJSON_ArrayForEach(output, outputs)
-    {
-        const char *id = shape_text(output, "elementId");
-        if (*id == '\0' || !element_is(elements, id))
-            cloudflare_fault(faults, name,
-                             "outputs.%.40s: there is no element '%.64s'",
-                             output->string, id);
-    }
-}
-
-static void
-check_properties(const cJSON *element, const char *type, const char *name,
-                 cJSON *faults)
-{
-    static const struct {
-        const char *type, *property;
-    } wanted[] = {{"conditional", "conditions"},
-                  {"rate", "limit"},
-                  {"rate", "window"},
-                  {"model", "provider"},
-                  {"model", "model"}};
-    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-        char path[64];
-        snprintf(path, sizeof(path), "properties.%s", wanted[i].property);
-        if (strcmp(wanted[i].type, type) == 0 &&
-            shape_at(element, path) == NULL)
-            cloudflare_fault(faults, name, "%s is required of type %s", path,
-                             type);
-    }
-}
-
-/* Whether they are a route: known types, every output leads somewhere. */
-static void
-check_elements(const cJSON *elements, cJSON *faults)
-{
-    static const char *const types[] = {"start", "conditional", "percentage",
-                                        "rate",  "model",       "end"};
-    const cJSON *element;
-    int number = 0;
-    cJSON_ArrayForEach(element, elements)
-    {
-        char name[48];
-        const char *type = shape_text(element, "type");
-        bool known = false;
-        snprintf(name, sizeof(name), "elements.%d", number++);
-        for (size_t i = 0; i < ARRAY_LEN(types); i++)
-            known = known || strcmp(types[i], type) == 0;
-        if (!cJSON_IsObject(element) || *shape_text(element, "id") == '\0')
-            cloudflare_fault(faults, name, "an element needs an id");
-        else if (!known)
-            cloudflare_fault(faults, name, "Invalid enum value: type '%.40s'",
-                             type);
-        else {
-            check_outputs(elements, element, name, faults);
-            check_properties(element, type, name, faults);
-        }
-    }
-}
-
 /* Fields of the body; NULL: answered. */
 static cJSON *
 read_body(struct visit *visit, const struct cloudflare_field *table)
@@ -124,7 +41,7 @@ read_body(struct visit *visit, const struct cloudflare_field *table)
         return NULL;
     cJSON *faults = cJSON_CreateArray();
     cJSON *fields = cloudflare_fields_check(body, table, faults);
-    check_elements(shape_at(fields, "elements"), faults);
+    cloudflare_elements_check(shape_at(fields, "elements"), faults);
     if (cJSON_GetArraySize(faults) == 0) {
         cJSON_Delete(faults);
         return fields;
