@@ -5,6 +5,8 @@
  */
 #include "shm/credential_slots.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "shm/endpoint_health.h"
@@ -130,5 +132,54 @@ TEST(a_long_name_has_room_and_records_with_damage_have_none)
     CHECK_STR(str_from(out), "");
     credential_number_name(&f.segment, UINT32_MAX, 1, out);
     CHECK_STR(str_from(out), "");
+    fixture_close(&f);
+}
+
+/* ---- read while it changes hands ---- */
+
+enum { LIVING = HEALTH_CREDENTIALS - 2, TURNS = 3000 };
+
+static atomic_bool over;
+
+/* All slots but one have a name that stays; that one goes to and fro between two
+ * which begin alike. */
+static void *
+change_hands(void *unused)
+{
+    static char living[LIVING][16];
+    const char *names[LIVING + 1];
+    uint8_t slots[LIVING + 1];
+    (void)unused;
+    for (unsigned i = 0; i < LIVING; i++) {
+        snprintf(living[i], sizeof(living[i]), "stays-%u", i);
+        names[i] = living[i];
+    }
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        names[LIVING] = turn % 2 == 0
+                            ? "project-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                            : "project-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+        credential_slots_assign(&f.segment, 0, names, LIVING + 1, slots);
+    }
+    atomic_store(&over, true);
+    return NULL;
+}
+
+TEST(a_name_is_whole_or_none_while_its_slot_changes_hands)
+{
+    char name[CREDENTIAL_NAME_BYTES];
+    pthread_t writer;
+    unsigned torn = 0;
+    open_all();
+    atomic_store(&over, false);
+    CHECK_EQ(pthread_create(&writer, NULL, change_hands, NULL), 0);
+    while (!atomic_load(&over))
+        for (unsigned slot = 1; slot < HEALTH_CREDENTIALS; slot++) {
+            credential_slot_name(&f.segment, 0, slot, name);
+            bool is_one = strncmp(name, "project-", 8) == 0;
+            torn += is_one && strspn(name + 8, "a") != 32 &&
+                    strspn(name + 8, "b") != 32;
+        }
+    pthread_join(writer, NULL);
+    CHECK_EQ(torn, 0);
     fixture_close(&f);
 }
