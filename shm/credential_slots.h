@@ -33,7 +33,7 @@ void credential_slots_use(const struct segment *segment, uint32_t provider_idx,
                           uint64_t slots);
 uint64_t credential_slots_used(const struct segment *segment,
                                uint32_t provider_idx);
-/* Any process: "" for one that nobody has. */
+/* Any process: "" for one that nobody has, or whose name is being written. */
 void credential_slot_name(const struct segment *segment, uint32_t provider_idx,
                           unsigned slot, char out[CREDENTIAL_NAME_BYTES]);
 /* Of what a record says, 0: ""; it may be damaged. */

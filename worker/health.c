@@ -203,28 +203,6 @@ health_look(struct worker *worker, const struct catalogue_provider *provider,
     return look(worker, provider, endpoint_idx, &words, false);
 }
 
-uint64_t
-health_wait_ms(struct worker *worker, const struct catalogue_provider *provider,
-               uint32_t endpoint_idx, unsigned credential)
-{
-    uint64_t now_ms = loop_now_ms(worker->loop), until;
-    struct words words = words_of(worker, provider, endpoint_idx, credential);
-    struct breaker_view endpoint, of_credential;
-    if (health_look(worker, provider, endpoint_idx, credential) !=
-        HEALTH_COOLING)
-        return 0;
-    breaker_view(worker->heritage->segment, words.endpoint, now_ms, &endpoint);
-    breaker_view(worker->heritage->segment, words.credential, now_ms,
-                 &of_credential);
-    until = limit_until(words.limited);
-    if (endpoint.until_ms > until)
-        until = endpoint.until_ms;
-    if (of_credential.until_ms > until)
-        until = of_credential.until_ms;
-    /* Somebody probes, or it is suspect: soon. */
-    return until > now_ms ? until - now_ms : 1;
-}
-
 /* ---- sending ---- */
 
 void

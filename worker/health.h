@@ -78,10 +78,6 @@ void health_send_anyway(struct worker *worker,
                         const struct catalogue_provider *provider,
                         uint32_t endpoint_idx, unsigned credential,
                         struct health_attempt *attempt);
-/* In how many ms health_look() may say something else than COOLING; 0: now. */
-uint64_t health_wait_ms(struct worker *worker,
-                        const struct catalogue_provider *provider,
-                        uint32_t endpoint_idx, unsigned credential);
 
 /* The head of an answer that is none of an error: a probe has found out. */
 void health_head(struct worker *worker, struct health_attempt *attempt);
