@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "accountant/admin/admin_state.h"
+#include "accountant/admin/authorise.h"
 #include "accountant/admin/members.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/operations.h"
@@ -100,16 +101,15 @@ set_object(const struct call *call, const struct operation *operation,
     case BOUND_BODY_NAMED:
         set_group(call, group, row);
         break;
-    case BOUND_PROFILE: {
+    case BOUND_PROFILE:
+    case BOUND_ROUTE: {
         const char *name = call->path_params[0];
         char text[GATEWAY_NAME_BYTES];
         if (strstr(operation->path, "{}") == NULL)
             name = body_text(call, "name");
-        const char *slash = name == NULL ? NULL : strrchr(name, '/');
-        if (slash != NULL && (size_t)(slash - name) < sizeof(text)) {
-            *str_copy(text, str_make(name, (size_t)(slash - name))) = '\0';
+        if (name != NULL &&
+            authorise_group_of(operation->access.bound, name, text))
             set_group(call, text, row);
-        }
         break;
     }
     case BOUND_NEVER:

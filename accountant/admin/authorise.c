@@ -100,9 +100,23 @@ path_key(struct call *call)
                            "There is no key with id %.64s.", text);
 }
 
-/* A profile of no group is everybody's, and not such a token's to see. */
+bool
+authorise_group_of(enum operation_bound bound, const char *name,
+                   char group[GATEWAY_NAME_BYTES])
+{
+    const char *slash = strrchr(name, '/');
+    if (bound == BOUND_ROUTE && slash != NULL)
+        slash = memrchr(name, '/', (size_t)(slash - name));
+    if (slash == NULL || (size_t)(slash - name) >= GATEWAY_NAME_BYTES)
+        return false;
+    *str_copy(group, str_make(name, (size_t)(slash - name))) = '\0';
+    return true;
+}
+
+/* A profile or route of no group is everybody's, and not such a token's to see.
+ */
 static bool
-profile_group(struct call *call)
+named_group(struct call *call, enum operation_bound bound)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(call->body, "name");
     const char *group = query_get(&call->query, "group");
@@ -117,17 +131,13 @@ profile_group(struct call *call)
                            ? call->path_params[0]
                        : cJSON_IsString(value) ? value->valuestring
                                                : "";
-    const char *slash = strrchr(name, '/');
-    size_t len = slash == NULL ? sizeof(text) : (size_t)(slash - name);
-    if (len < sizeof(text)) {
-        *str_copy(text, str_make(name, len)) = '\0';
-        if (view_group_named(call, text) != NULL)
-            return true;
-    }
+    if (authorise_group_of(bound, name, text) &&
+        view_group_named(call, text) != NULL)
+        return true;
     return admin_error_set(&call->error, 404, "not_found",
-                           "gateway '%.100s' does not exist in a group of "
+                           "%s '%.100s' does not exist in a group of "
                            "this token.",
-                           name);
+                           bound == BOUND_ROUTE ? "route" : "gateway", name);
 }
 
 bool
@@ -148,7 +158,8 @@ authorise_object(struct call *call)
         return view_group_named(call, call->path_params[0]) != NULL ||
                no_group(call, call->path_params[0]);
     case BOUND_PROFILE:
-        return profile_group(call);
+    case BOUND_ROUTE:
+        return named_group(call, call->operation->access.bound);
     case BOUND_BODY:
         return body_group(call, "default");
     case BOUND_BODY_NAMED:

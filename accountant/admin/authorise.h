@@ -20,4 +20,9 @@ bool authorise_operation(const struct member *member,
 /* With path and body: the object's group. False: call->error is set. */
 bool authorise_object(struct call *call) MUST_CHECK;
 
+/* The group in GROUP/NAME of a profile (BOUND_PROFILE) or GROUP/GATEWAY/NAME of a
+ * route (BOUND_ROUTE). False: it is of none, or too long. */
+bool authorise_group_of(enum operation_bound bound, const char *name,
+                        char group[GATEWAY_NAME_BYTES]) MUST_CHECK;
+
 #endif

@@ -12,6 +12,7 @@
 
 #include "accountant/admin/config_fields.h"
 #include "accountant/admin/etag.h"
+#include "accountant/admin/gateway_routes.h"
 #include "accountant/admin/op_config.h"
 #include "accountant/admin/page.h"
 #include "accountant/admin/value.h"
@@ -138,12 +139,14 @@ op_config_get(struct call *call)
     answer_object(call, 200, call->path_params[0]);
 }
 
-/* GROUP/NAME; group NULL: any. */
+/* GROUP/NAME, of a route GROUP/GATEWAY/NAME; group NULL: any. */
 static bool
-is_of_group(const char *name, const char *group)
+is_of_group(enum config_section section, const char *name, const char *group)
 {
     size_t len = group == NULL ? 0 : strlen(group);
     const char *slash = strrchr(name, '/');
+    if (section == CONFIG_SECTION_route && slash != NULL)
+        slash = memrchr(name, '/', (size_t)(slash - name));
     return group == NULL || (slash == name + len && slash != NULL &&
                              memcmp(name, group, len) == 0);
 }
@@ -157,7 +160,8 @@ list_to_json(struct call *call, enum config_section section, struct page *page)
     const char *group = query_get(&call->query, "group");
     for (unsigned i = 0; i < config_section_count(config, section); i++) {
         const void *fields = config_section(config, section, i);
-        if (is_of_group(config_section_name(fields), group) && page_has(page))
+        if (is_of_group(section, config_section_name(fields), group) &&
+            page_has(page))
             fields_to_json(
                 json, section, fields,
                 managed_find(book, section, config_section_name(fields)));
@@ -165,7 +169,7 @@ list_to_json(struct call *call, enum config_section section, struct page *page)
     for (size_t i = 0; i < book->count; i++) {
         const struct managed *managed = book->items[i];
         if (managed->section != section || managed->fault == NULL ||
-            !is_of_group(managed->name, group) ||
+            !is_of_group(section, managed->name, group) ||
             config_find_section(config, section, managed->name) != NULL)
             continue;
         if (page_has(page))
@@ -269,18 +273,11 @@ deleted(void *context, int error, const char *reason, uint64_t id)
     call_answer(call, 200);
 }
 
+/* `edits` (their first is the part of the path or body) are taken. */
 static void
-edit(struct call *call, enum config_section section, const char *name,
-     struct managed *put, uint64_t revision, store_done done)
+edit_all(struct call *call, struct config_edits *edits, store_done done)
 {
-    struct managed_edit *one = calloc(1, sizeof(*one));
-    if (one == NULL)
-        fatal("out of memory");
-    one->section = (int)section;
-    snprintf(one->name, sizeof(one->name), "%s", name);
-    one->put = put;
-    one->revision = revision;
-    store_manage(call->store, one, 1, done, call);
+    store_manage(call->store, edits->items, edits->count, done, call);
 }
 
 static bool
@@ -307,6 +304,33 @@ may_lift_limits(struct call *call, enum config_section section)
                            "group, too: it needs the scope groups:write.");
 }
 
+/* What the body says, in `managed` (taken), and the routes it brings. */
+static void
+put_part(struct call *call, enum config_section section, const char *name,
+         struct managed *managed, uint64_t revision)
+{
+    struct config_edits edits = {NULL, 0};
+    struct managed_edit *first = config_edits_add(&edits, section, name);
+    cJSON *routes =
+        section != CONFIG_SECTION_gateway
+            ? NULL
+            : cJSON_DetachItemFromObjectCaseSensitive(call->body, "routes");
+    first->put = managed;
+    first->revision = revision;
+    bool good = may_lift_limits(call, section) &&
+                config_fields_apply(call->body, store_file_config(call->store),
+                                    managed, &call->error) &&
+                gateway_routes_put(call, name, routes, &edits);
+    if (routes != NULL) /* the log of changes names what was changed */
+        cJSON_AddItemToObject(call->body, "routes", routes);
+    if (good) {
+        edit_all(call, &edits, changed);
+        return;
+    }
+    config_edits_free(&edits);
+    call_refuse(call);
+}
+
 void
 op_config_create(struct call *call)
 {
@@ -325,15 +349,7 @@ op_config_create(struct call *call)
                   config_section_names[section], name);
         return;
     }
-    struct managed *managed = managed_make(section, name);
-    if (may_lift_limits(call, section) &&
-        config_fields_apply(call->body, store_file_config(call->store), managed,
-                            &call->error)) {
-        edit(call, section, name, managed, 0, changed);
-        return;
-    }
-    managed_put(managed);
-    call_refuse(call);
+    put_part(call, section, name, managed_make(section, name), 0);
 }
 
 /* What management made of the path's name, in *managed. False: it was answered.
@@ -399,23 +415,28 @@ op_config_update(struct call *call)
                   (unsigned long long)old->revision);
         return;
     }
-    struct managed *managed = managed_copy(old);
-    if (may_lift_limits(call, section) &&
-        config_fields_apply(call->body, store_file_config(call->store), managed,
-                            &call->error)) {
-        edit(call, section, name, managed, old->revision, changed);
-        return;
-    }
-    managed_put(managed);
-    call_refuse(call);
+    put_part(call, section, name, managed_copy(old), old->revision);
 }
 
 void
 op_config_delete(struct call *call)
 {
     enum config_section section = section_of(call);
+    const char *name = call->path_params[0];
     const struct managed *old;
-    if (begin(call, section, call->path_params[0]) &&
-        find_managed(call, section, &old))
-        edit(call, section, call->path_params[0], NULL, old->revision, deleted);
+    struct config_edits edits = {NULL, 0};
+    const char *with = query_get(&call->query, "routes");
+    bool routes = with != NULL && strcmp(with, "yes") == 0;
+    if (with != NULL && !routes && strcmp(with, "no") != 0) {
+        admin_error_set(&call->error, 400, "invalid_query",
+                        "'routes' is yes or no.");
+        call_refuse(call);
+        return;
+    }
+    if (!begin(call, section, name) || !find_managed(call, section, &old))
+        return;
+    config_edits_add(&edits, section, name)->revision = old->revision;
+    if (routes)
+        gateway_routes_delete(call, name, &edits);
+    edit_all(call, &edits, deleted);
 }

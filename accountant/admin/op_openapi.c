@@ -157,7 +157,8 @@ operation_to_json(struct json_writer *json, const struct operation *operation)
         [BOUND_NEVER] = "never",       [BOUND_FREE] = "any",
         [BOUND_KEY] = "of the key",    [BOUND_GROUP] = "of the path",
         [BOUND_BODY] = "of the body",  [BOUND_BODY_NAMED] = "of the body",
-        [BOUND_SEEN] = "what it sees",
+        [BOUND_SEEN] = "what it sees", [BOUND_PROFILE] = "of the name",
+        [BOUND_ROUTE] = "of the name",
     };
     const struct openapi_operation *words = words_of(operation);
     const char *section = openapi_section(operation);

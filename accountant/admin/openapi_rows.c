@@ -242,6 +242,7 @@ const struct openapi_query openapi_queries[] = {
     {"shadow", "yes|no", "only what would have been refused"},
     {"payload", "yes|no", "the bodies that were kept"},
     {"rows", "yes|no", "the log rows too"},
+    {"routes", "yes|no", "its dynamic routes, too"},
     {"member", "string", "who did it, by name or id"},
     {"operation", "string", "as key_create; key: all of keys"},
     {"object", "string", "by name or id"},

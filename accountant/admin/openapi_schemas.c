@@ -149,6 +149,12 @@ section_to_json(struct json_writer *json, enum config_section section)
         json_key(json, option->name);
         openapi_type_to_json(json, type_of_option(option), option->text);
     }
+    if (section == CONFIG_SECTION_gateway) {
+        json_key(json, "routes");
+        openapi_type_to_json(json, "object",
+                             "dynamic routes made in the same step: the "
+                             "options of each by its NAME, or null: it goes");
+    }
     json_object_end(json);
     json_key(json, "additionalProperties");
     json_bool(json, false);

@@ -29,6 +29,7 @@ enum operation_bound {
     BOUND_BODY_NAMED, /* of the body's "group", which must be there */
     BOUND_PROFILE,    /* of the profile GROUP/NAME of path or body, or of the
                          query's "group" */
+    BOUND_ROUTE,      /* the same of GROUP/GATEWAY/NAME */
     BOUND_SEEN,       /* of those that view.h shows the handler */
 };
 

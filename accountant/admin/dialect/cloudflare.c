@@ -57,6 +57,16 @@ add_message(cJSON *json, const char *list, int code, const char *message)
 }
 
 void
+cloudflare_answer_noted(struct visit *visit, cJSON *result, int code,
+                        const char *message)
+{
+    cJSON *json = envelope(true);
+    add_message(json, "messages", code, message);
+    cJSON_AddItemToObject(json, "result", result);
+    visit_answer(visit, 200, json);
+}
+
+void
 cloudflare_refuse(struct visit *visit, uint16_t status, int code,
                   const char *message)
 {
@@ -133,6 +143,8 @@ their_member(const char *native)
         {"collect_log", "collect_logs"},
         {"max_attempts", "retry_max_attempts"},
         {"spend_rules", "spend_limits"},
+        {"guard_prompt", "dlp"},
+        {"guard_answer", "dlp"},
         {"name", "id"},
         {"api_key", "secret"},
     };

@@ -13,6 +13,9 @@
 
 /* 200, {success, errors, messages, result}; `result` NULL is null. */
 void cloudflare_answer(struct visit *visit, cJSON *result);
+/* The same with `message` of that code among the messages. */
+void cloudflare_answer_noted(struct visit *visit, cJSON *result, int code,
+                             const char *message);
 /* One error in the envelope, result null. */
 void cloudflare_refuse(struct visit *visit, uint16_t status, int code,
                        const char *message);
@@ -94,6 +97,7 @@ cJSON *cloudflare_fields_check(const cJSON *body,
 struct cloudflare_box {
     const cJSON *profile; /* the native object */
     cJSON *content;       /* owned */
+    const char *refusal;  /* why native routes were refused before, or NULL */
 };
 /* Of the account and gateway in the path's first two parameters. False: not
  * there yet, or answered. */
@@ -103,8 +107,9 @@ void cloudflare_box_close(struct cloudflare_box *box);
 /*
  * cloudflare_box_change - opens, has `edit` change box->content and make *result
  * (false: it has answered), writes back; where others wrote meanwhile once more
- * from the start. `answer` then gets *result. `native` (NULL: none) may add
- * native members.
+ * from the start. `answer` then gets *result. `edit` may add native members to
+ * `native`, and dynamic routes as its `routes`; where these do not fit to the
+ * configuration it is asked once more, with box->refusal.
  */
 void cloudflare_box_change(struct visit *visit,
                            bool (*edit)(struct visit *visit,
@@ -122,6 +127,13 @@ void cloudflare_profile_name(const struct visit *visit, char name[256]);
 /* cloudflare_elements.c: known types, ids, and outputs that lead to one of them;
  * what is wrong is added to `faults`. NULL elements are fine: there are none. */
 void cloudflare_elements_check(const cJSON *elements, cJSON *faults);
+/* Whether one of them asks a model: else there is nothing to do for them. */
+bool cloudflare_elements_ask(const cJSON *elements);
+
+/* cloudflare_dlp.c: what is wrong with a `dlp` (NULL: there is none). */
+void cloudflare_dlp_check(const cJSON *dlp, cJSON *faults);
+/* Its rules as native options: none where it is off. */
+void cloudflare_dlp_put(cJSON *native, const cJSON *dlp);
 
 /* A UUID of this request: the same each time it is run, another for each
  * `salt`. */

@@ -64,6 +64,7 @@ static void
 fill(struct cloudflare_box *box, const cJSON *profile)
 {
     box->profile = profile;
+    box->refusal = NULL;
     box->content = cJSON_Parse(shape_text(profile, "attributes"));
     if (!cJSON_IsObject(box->content)) {
         cJSON_Delete(box->content);
@@ -97,24 +98,52 @@ cloudflare_box_open(struct visit *visit, struct cloudflare_box *box)
     return status < 400;
 }
 
-/* One attempt. 1: written; 0: others were faster; -1: not there yet, or it was
- * answered. */
-static int
-try_change(struct visit *visit, cJSON **result,
-           bool (*edit)(struct visit *visit, struct cloudflare_box *box,
-                        cJSON *native, cJSON **result))
+typedef bool (*box_edit)(struct visit *visit, struct cloudflare_box *box,
+                         cJSON *native, cJSON **result);
+
+enum outcome {
+    WRITTEN,
+    OVERTAKEN, /* others were faster */
+    UNFIT,     /* its native routes do not go with the configuration */
+    ENDED,     /* not there yet, or it was answered */
+};
+
+static enum outcome
+outcome_of(struct visit *visit, uint16_t status, const cJSON *answer,
+           bool has_routes, const char **refusal)
+{
+    if (answer == NULL)
+        return ENDED;
+    if (status < 400)
+        return WRITTEN;
+    if (status == 409 &&
+        strcmp(shape_text(answer, "error.code"), "changed_meanwhile") == 0)
+        return OVERTAKEN;
+    if (status == 400 && has_routes && *refusal == NULL) {
+        *refusal = shape_text(answer, "error.message");
+        return UNFIT;
+    }
+    cloudflare_refuse_native(visit, status, answer);
+    return ENDED;
+}
+
+/* One attempt; *refusal: of an earlier one, and of this. */
+static enum outcome
+try_change(struct visit *visit, cJSON **result, const char **refusal,
+           box_edit edit)
 {
     struct cloudflare_box box;
     char name[256];
     uint16_t status;
     cloudflare_profile_name(visit, name);
     if (!cloudflare_box_open(visit, &box))
-        return -1;
+        return ENDED;
+    box.refusal = *refusal;
     cJSON *native = cJSON_CreateObject();
     if (!edit(visit, &box, native, result)) {
         cJSON_Delete(native);
         cloudflare_box_close(&box);
-        return -1;
+        return ENDED;
     }
     char *text = cJSON_PrintUnformatted(box.content);
     cJSON_AddStringToObject(native, "attributes", text == NULL ? "" : text);
@@ -122,36 +151,27 @@ try_change(struct visit *visit, cJSON **result,
     if (strcmp(shape_text(box.profile, "managed_by"), "api") == 0)
         shape_add_copy(native, "if_revision",
                        shape_at(box.profile, "revision"));
+    bool has_routes = shape_at(native, "routes") != NULL;
     cloudflare_box_close(&box);
     const cJSON *answer = visit_try(visit, &status, HTTP_PATCH, native,
                                     "/admin/v1/gateways/{}", name);
-    if (answer == NULL)
-        return -1;
-    if (status == 409 &&
-        strcmp(shape_text(answer, "error.code"), "changed_meanwhile") == 0)
-        return 0;
-    if (status < 400)
-        return 1;
-    cloudflare_refuse_native(visit, status, answer);
-    return -1;
+    return outcome_of(visit, status, answer, has_routes, refusal);
 }
 
 void
-cloudflare_box_change(struct visit *visit,
-                      bool (*edit)(struct visit *visit,
-                                   struct cloudflare_box *box, cJSON *native,
-                                   cJSON **result),
+cloudflare_box_change(struct visit *visit, box_edit edit,
                       void (*answer)(struct visit *visit, cJSON *result))
 {
+    const char *refusal = NULL; /* lives as long as the visit */
     for (int i = 0; i < TRIES; i++) {
         cJSON *result = NULL;
-        int rc = try_change(visit, &result, edit);
-        if (rc > 0) {
+        enum outcome outcome = try_change(visit, &result, &refusal, edit);
+        if (outcome == WRITTEN) {
             answer(visit, result);
             return;
         }
         cJSON_Delete(result);
-        if (rc < 0)
+        if (outcome == ENDED)
             return;
     }
     cloudflare_refuse(visit, 409, 7001,

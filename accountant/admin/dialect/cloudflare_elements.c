@@ -1,11 +1,13 @@
 /*
- * cloudflare_elements.c - whether the elements of a dynamic route are one.
+ * cloudflare_elements.c - whether the elements of a dynamic route are one: each
+ * by itself, and together as the data plane reads them.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "accountant/admin/dialect/cloudflare.h"
+#include "common/dynamic_route.h"
 
 static bool
 element_is(const cJSON *elements, const char *id)
@@ -60,6 +62,58 @@ check_properties(const cJSON *element, const char *type, const char *name,
     }
 }
 
+bool
+cloudflare_elements_ask(const cJSON *elements)
+{
+    const cJSON *element;
+    cJSON_ArrayForEach(element, elements)
+    {
+        if (strcmp(shape_text(element, "type"), "model") == 0)
+            return true;
+    }
+    return false;
+}
+
+static void
+free_texts(char **texts, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        cJSON_free(texts[i]);
+}
+
+/* As a way. Those that ask no model lead nowhere, which is fine. */
+static void
+check_way(const cJSON *elements, cJSON *faults)
+{
+    char *texts[DYNAMIC_ELEMENTS_MAX];
+    struct dynamic_route route;
+    struct buf reason;
+    const cJSON *element;
+    unsigned count = 0;
+    if (cJSON_GetArraySize(elements) > DYNAMIC_ELEMENTS_MAX) {
+        cloudflare_fault(faults, "elements", "there are more than %d of them",
+                         DYNAMIC_ELEMENTS_MAX);
+        return;
+    }
+    cJSON_ArrayForEach(element, elements)
+    {
+        texts[count] = cJSON_PrintUnformatted(element);
+        if (texts[count] == NULL) {
+            free_texts(texts, count);
+            cloudflare_fault(faults, "elements", "out of memory");
+            return;
+        }
+        count++;
+    }
+    buf_init(&reason, 0);
+    if (dynamic_route_read(texts, count, &route, &reason) < 0)
+        cloudflare_fault(faults, "elements", "%s", buf_cstr(&reason));
+    else
+        dynamic_route_free(&route);
+    buf_fini(&reason);
+    free_texts(texts, count);
+}
+
 void
 cloudflare_elements_check(const cJSON *elements, cJSON *faults)
 {
@@ -85,4 +139,6 @@ cloudflare_elements_check(const cJSON *elements, cJSON *faults)
             check_properties(element, type, name, faults);
         }
     }
+    if (cJSON_GetArraySize(faults) == 0 && cloudflare_elements_ask(elements))
+        check_way(elements, faults);
 }

@@ -83,27 +83,6 @@ check_guardrails(const cJSON *guardrails, cJSON *faults)
 }
 
 static void
-check_dlp(const cJSON *dlp, cJSON *faults)
-{
-    const char *action = shape_text(dlp, "action");
-    if (!cJSON_IsObject(dlp))
-        return;
-    if (!cJSON_IsBool(shape_at(dlp, "enabled")))
-        cloudflare_fault(faults, "dlp.enabled", "enabled is required");
-    if (shape_at(dlp, "policies") != NULL) {
-        if (!cJSON_IsArray(shape_at(dlp, "policies")))
-            cloudflare_fault(faults, "dlp.policies",
-                             "policies must be an array");
-        return;
-    }
-    if (strcmp(action, "BLOCK") != 0 && strcmp(action, "FLAG") != 0)
-        cloudflare_fault(faults, "dlp.action",
-                         "Invalid enum value: action must be BLOCK or FLAG");
-    if (!cJSON_IsArray(shape_at(dlp, "profiles")))
-        cloudflare_fault(faults, "dlp.profiles", "profiles must be an array");
-}
-
-static void
 check_id(const char *id, cJSON *faults)
 {
     for (const char *p = id; *p != '\0'; p++)
@@ -128,7 +107,7 @@ read_gateway(struct visit *visit, const struct cloudflare_field *table,
     cJSON *faults = cJSON_CreateArray();
     cJSON *settings = cloudflare_fields_check(body, table, faults);
     check_guardrails(shape_at(settings, "guardrails"), faults);
-    check_dlp(shape_at(settings, "dlp"), faults);
+    cloudflare_dlp_check(shape_at(settings, "dlp"), faults);
     check_id(shape_text(settings, "id"), faults);
     *rules = cloudflare_spend_rules(shape_at(settings, "spend_limits"), faults);
     if (cJSON_GetArraySize(faults) == 0) {
@@ -190,6 +169,10 @@ put_native(cJSON *native, const cJSON *settings, cJSON *rules)
     put_word(native, "retry_backoff", shape_at(settings, "retry_backoff"));
     cJSON_AddBoolToObject(native, "authentication",
                           open == NULL || cJSON_IsTrue(open));
+    cJSON_AddItemToObject(native, "zdr",
+                          shape_true(settings, "zdr") ? cJSON_CreateTrue()
+                                                      : cJSON_CreateNull());
+    cloudflare_dlp_put(native, shape_at(settings, "dlp"));
     cJSON_AddItemToObject(native, "spend_rules",
                           rules == NULL ? cJSON_CreateNull() : rules);
 }
@@ -445,8 +428,8 @@ delete_gateway(struct visit *visit)
     cloudflare_profile_name(visit, name);
     if (!cloudflare_box_open(visit, &box))
         return;
-    if (visit_ask(visit, HTTP_DELETE, NULL, "/admin/v1/gateways/{}", name) !=
-        NULL)
+    if (visit_ask(visit, HTTP_DELETE, NULL, "/admin/v1/gateways/{}?routes=yes",
+                  name) != NULL)
         cloudflare_answer(visit, gateway_of(box.profile));
     cloudflare_box_close(&box);
 }
