@@ -40,11 +40,15 @@ TEST(a_change_is_never_a_get_and_takes_no_query)
 {
     const struct operation *row;
     for (unsigned i = 0; (row = operations_row(i)) != NULL; i++) {
-        bool is_export = strcmp(row->name, "ledger_export") == 0;
-        if ((row->flags & OPERATION_CHANGES) == 0 || is_export)
+        if ((row->flags & OPERATION_CHANGES) == 0)
             continue;
         CHECK_TRUE(row->method != HTTP_GET);
-        CHECK_STR(str_from(row->query), "");
+        const char *query = "";
+        if (strcmp(row->name, "ledger_export") == 0)
+            query = "rows";
+        else if (strcmp(row->name, "gateway_delete") == 0)
+            query = "routes"; /* a DELETE has no body to say it in */
+        CHECK_STR(str_from(row->query), query);
     }
 }
 
