@@ -19,6 +19,8 @@ enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 5000 };
 
 _Static_assert((int)RECORD_LOST == (int)LEDGER_CAUSE_LOST &&
                    (int)RECORD_ESTIMATED == (int)LEDGER_FLAG_ESTIMATED &&
+                   (int)RECORD_CACHED == (int)LEDGER_FLAG_CACHED &&
+                   (int)RECORD_REFUSED == (int)LEDGER_CAUSE_REFUSED &&
                    (int)RECORD_UNLISTED == (int)LEDGER_FLAG_UNLISTED,
                "and of what recovery writes");
 _Static_assert((int)RECORD_CAUSES == (int)LEDGER_CAUSES &&
@@ -181,6 +183,10 @@ make_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
     row->limit = record->limit;
     row->duration_ms = record->duration_ms;
     row->first_byte_ms = record->first_byte_ms;
+    row->queue_ms = record->queue_ms;
+    row->sent_ms = record->sent_ms;
+    row->connect_ms = record->connect_ms;
+    row->first_token_ms = record->first_token_ms;
     row->delivered_tokens = record->delivered_tokens;
     row->generated_tokens = record->generated_tokens;
     row->price_version = record->price_version;

@@ -41,7 +41,7 @@
 #include "shm/layout_health.h"
 
 enum {
-    SHM_LAYOUT_VERSION = 4,
+    SHM_LAYOUT_VERSION = 5,
     SHM_UNITS = 2, /* 0 tokens, 1 nano-currency */
     SHM_BUDGETS = 8,
     SHM_MODELS_MAX = 1024, /* width of the model bitmap */

@@ -75,6 +75,12 @@ struct shm_record {
     uint32_t gateway;      /* settings_name_hash() of its profile; 0: none */
     uint8_t credential;    /* the last attempt's, as above */
     uint8_t pad[3];
+    /* Where duration_ms went. queue: waited for places at providers, all
+     * attempts. sent: from the beginning to the last attempt's. connect: from there
+     * until it had a new connection, 0: an idle one was there; first_byte_ms is
+     * from there, too. first_token: from the beginning to a stream's first
+     * text. */
+    uint32_t queue_ms, sent_ms, connect_ms, first_token_ms;
 };
 
 #endif

@@ -18,7 +18,7 @@
 
 /* Offsets that other code (the dump of a copied file, a debugger's script)
  * relies on; the layout hash covers every field. */
-_Static_assert(sizeof(struct shm_record) == 216, "a record without meta");
+_Static_assert(sizeof(struct shm_record) == 232, "a record without meta");
 _Static_assert(sizeof(struct shm_record) <=
                    SHM_RECORD_MAX - SHM_RECORD_META_MAX,
                "record fits its room");
@@ -183,7 +183,9 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_record, credential),
     FIELD(shm_record, client_ip), FIELD(shm_record, model_asked_len),
     FIELD(shm_record, error_len), FIELD(shm_record, tags_len),
-    FIELD(shm_record, attempts_len), FIELD(shm_record, credential),
+    FIELD(shm_record, attempts_len), FIELD(shm_record, queue_ms),
+    FIELD(shm_record, sent_ms), FIELD(shm_record, connect_ms),
+    FIELD(shm_record, first_token_ms),
     SIZE(shm_attempt),
     FIELD(shm_attempt, provider_idx), FIELD(shm_attempt, duration_ms),
     FIELD(shm_attempt, status), FIELD(shm_attempt, cause),

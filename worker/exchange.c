@@ -317,6 +317,12 @@ exchange_first_byte_ms(const struct exchange *exchange)
     return exchange->first_byte_ms;
 }
 
+uint32_t
+exchange_connect_ms(const struct exchange *exchange)
+{
+    return exchange->connect_ms;
+}
+
 bool
 exchange_has_begun(const struct exchange *exchange)
 {

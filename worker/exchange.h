@@ -90,6 +90,8 @@ void exchange_abort(struct exchange *exchange);
 bool exchange_is_complete(const struct exchange *exchange);
 /* Milliseconds from start to the first answer byte, at least 1; 0 = none yet. */
 uint32_t exchange_first_byte_ms(const struct exchange *exchange);
+/* Milliseconds from start to a new connection, at least 1; 0 = none was made. */
+uint32_t exchange_connect_ms(const struct exchange *exchange);
 /* Whether a byte of the request has left. */
 bool exchange_has_begun(const struct exchange *exchange);
 uint32_t exchange_attempts(const struct exchange *exchange);

@@ -69,7 +69,7 @@ struct exchange {
     struct loop_timer timer;
     uint64_t started_ms;
     uint64_t phase_ms; /* the last progress */
-    uint32_t first_byte_ms, attempts;
+    uint32_t first_byte_ms, connect_ms, attempts;
 
     struct loop_deferred later;
     struct exchange *previous, *next; /* of all that live; next: free list */

@@ -80,8 +80,13 @@ send_request(struct exchange *exchange)
 static void
 on_open(struct exchange *exchange)
 {
+    bool made = exchange->state == EXCHANGE_CONNECTING ||
+                exchange->state == EXCHANGE_HANDSHAKE;
     exchange->state = EXCHANGE_OPEN;
     exchange->phase_ms = loop_now_ms(exchange->worker->loop);
+    uint64_t took = exchange->phase_ms - exchange->started_ms;
+    if (made)
+        exchange->connect_ms = took == 0 ? 1 : (uint32_t)took;
     send_request(exchange);
 }
 

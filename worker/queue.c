@@ -229,6 +229,14 @@ insert(struct queue_key *key, struct request *request)
     key->queue->count++;
 }
 
+/* What it waited is told before it leaves for good. */
+static void
+note_wait(struct request *request)
+{
+    uint64_t now_ms = loop_now_ms(request->worker->loop);
+    request->queued_ms += (uint32_t)(now_ms - request->queue.since_ms);
+}
+
 /* Out of its queue, wherever it stands in it. */
 static void
 take_out(struct request *request)
@@ -256,6 +264,7 @@ static void
 refuse(struct request *request, const char *reason)
 {
     struct fault fault;
+    note_wait(request);
     take_out(request);
     fault_set_overloaded(&fault, reason);
     relay_turn_failed(request, &fault);
@@ -368,6 +377,7 @@ lead_on(struct queue *queue, struct queue_key *key, uint64_t now_ms)
         return true;
     }
     key->turn_ms = now_ms;
+    note_wait(request);
     take_out(request);
     tell_turn(queue); /* others see who is next while this one is sent */
     relay_turn(request);
@@ -442,6 +452,7 @@ queue_leave(struct request *request)
     struct queue_place *place = &request->queue;
     if (place->key != NULL) {
         struct queue *queue = place->key->queue;
+        note_wait(request);
         take_out(request);
         tell_turn(queue);
     }

@@ -243,6 +243,7 @@ on_head(void *owner, const struct http_head *head)
         return;
     request_enter(request, REQUEST_RELAY);
     request->first_byte_ms = exchange_first_byte_ms(request->exchange);
+    request->connect_ms = exchange_connect_ms(request->exchange);
     request->upstream_answered = true;
     relay->status = head->status;
     relay->length = head->body_kind == HTTP_BODY_LENGTH

@@ -93,6 +93,8 @@ relay_note_delivery(struct request *request)
             now_ms > request->health.started_ms
                 ? (uint32_t)(now_ms - request->health.started_ms)
                 : 1;
+        uint64_t whole_ms = now_ms - request->started_ms;
+        request->token_at_ms = whole_ms == 0 ? 1 : (uint32_t)whole_ms;
     }
     if (!request->settled)
         usage_progress(request);

@@ -186,6 +186,8 @@ send_once(struct request *request, struct fault *fault)
     if (make_upstream_request(request, &out, fault) < 0)
         return -1;
     request->attempts++;
+    request->sent_at_ms =
+        (uint32_t)(loop_now_ms(request->worker->loop) - request->started_ms);
     cells_route(&request->worker->seat, request->slot,
                 request->model->model_idx, request->provider->provider_idx,
                 request->served->price_version, request->attempts);

@@ -121,8 +121,8 @@ struct request {
     bool upstream_refused;           /* and its status was no 2xx */
     bool answer_started, chunked, paused, cut;
     uint8_t cause; /* record_cause */
-    uint32_t first_byte_ms;
     uint32_t first_token_ms; /* of a stream; 0: none yet */
+    uint32_t queued_ms, sent_at_ms, connect_ms, first_byte_ms, token_at_ms;
     uint64_t delivered_tokens;
     struct prompt_guess guess; /* the scan's, before calibration */
     struct usage usage;        /* after usage_settle() */

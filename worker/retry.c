@@ -179,7 +179,7 @@ forget_attempt(struct request *request, uint8_t cause)
     request->upstream_answered = request->upstream_refused = false;
     request->answer.usage_seen = false; /* of the attempt that is over */
     request->paused = false;
-    request->first_byte_ms = 0;
+    request->first_byte_ms = request->connect_ms = request->token_at_ms = 0;
     request->delivered_tokens = 0;
     request->error_text[0] = '\0';
     if (request->step == REQUEST_RELAY)

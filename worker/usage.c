@@ -195,6 +195,10 @@ usage_settle(struct request *request)
     request->ended_wall_ms = record.ended_ms;
     record.duration_ms = narrow(now_ms - request->started_ms);
     record.first_byte_ms = request->first_byte_ms;
+    record.queue_ms = request->queued_ms;
+    record.sent_ms = request->sent_at_ms;
+    record.connect_ms = request->connect_ms;
+    record.first_token_ms = request->token_at_ms;
     record.model_idx = request->model->model_idx;
     bool is_hit = request->cache.status == CACHE_HIT;
     record.provider_idx =

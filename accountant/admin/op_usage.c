@@ -19,9 +19,10 @@
 enum { DEFAULT_DAYS = 30 };
 
 struct usage_work {
-    enum ledger_resolution resolution;
+    enum ledger_resolution resolution, asked; /* that is read; of the rows */
     int64_t from_ms, to_ms;
     uint64_t group_id, key_id;
+    const char *model, *provider; /* of the query; NULL: any */
     struct usage_table table;
     struct buf error;
     int result;
@@ -84,6 +85,39 @@ coarsest(int64_t from_ms, int64_t to_ms, bool to_is_now)
     return LEDGER_MINUTE;
 }
 
+static int64_t
+length_of(enum ledger_resolution resolution)
+{
+    return resolution == LEDGER_DAY    ? DAY_MS
+           : resolution == LEDGER_HOUR ? HOUR_MS
+                                       : MINUTE_MS;
+}
+
+/* The coarsest buckets that the asked ones, of another zone, are made of. */
+static void
+read_in_zone(struct usage_work *work)
+{
+    const struct usage_zone *zone = &work->table.zone;
+    if (zone->count == 0 || usage_zone_is_whole(zone, DAY_MS))
+        return;
+    work->table.unit_ms = length_of(work->resolution);
+    if (work->resolution == LEDGER_DAY)
+        work->resolution = LEDGER_HOUR;
+    if (!usage_zone_is_whole(zone, HOUR_MS))
+        work->resolution = LEDGER_MINUTE;
+}
+
+static bool
+read_zone(struct call *call, struct usage_work *work)
+{
+    const char *text = query_get(&call->query, "utc_offset");
+    if (text == NULL || usage_zone_read(&work->table.zone, text))
+        return true;
+    return admin_error_field(&call->error, "utc_offset",
+                             "'utc_offset' must be as +08:00, or with changes "
+                             "as +01:00,+02:00@2026-03-29T01:00:00Z.");
+}
+
 static bool
 read_resolution(struct call *call, struct usage_work *work, bool to_is_now)
 {
@@ -117,9 +151,13 @@ read_question(struct call *call, struct usage_work *work)
     const char *group_name = query_get(query, "group");
     unsigned by = 0;
     bool to_is_now = query_get(query, "to") == NULL;
+    if (!read_zone(call, work))
+        return false;
     work->to_ms = clock_wall_ms();
-    work->from_ms =
-        work->to_ms - work->to_ms % DAY_MS - (DEFAULT_DAYS - 1) * DAY_MS;
+    work->from_ms = usage_zone_start(&work->table.zone, DAY_MS,
+                                     work->to_ms - (DEFAULT_DAYS - 1) * DAY_MS);
+    work->model = query_get(query, "model");
+    work->provider = query_get(query, "provider");
     if (!query_time(query, "from", &work->from_ms, error) ||
         !query_time(query, "to", &work->to_ms, error) ||
         !read_by(query_get(query, "by"), &by, &work->resolution, error) ||
@@ -143,7 +181,9 @@ read_question(struct call *call, struct usage_work *work)
     /* One that was deleted has its usage still. */
     if (!query_u64(query, "key_id", 1, UINT64_MAX, &work->key_id, error))
         return false;
-    usage_table_init(&work->table, by);
+    work->table.by = by;
+    work->asked = work->resolution;
+    read_in_zone(work);
     return true;
 }
 
@@ -153,6 +193,9 @@ add_bucket(const struct ledger_usage *bucket, void *context)
     struct call *call = context;
     struct usage_work *work = call->work;
     return !view_sees_group(call, bucket->group_id) ||
+           (work->model != NULL && strcmp(work->model, bucket->model) != 0) ||
+           (work->provider != NULL &&
+            strcmp(work->provider, bucket->provider) != 0) ||
            usage_table_add(&work->table, bucket);
 }
 
@@ -186,6 +229,29 @@ key_ratio(struct json_writer *json, const char *name, uint64_t part,
                    (int64_t)((double)part / (double)whole * 1e4) * 100000);
 }
 
+/* Percentiles of how long calls took; null: none did. */
+static void
+key_spans(struct json_writer *json, const char *name,
+          const struct ledger_spans *spans)
+{
+    static const struct {
+        const char *name;
+        unsigned per_mille;
+    } quantiles[] = {{"p50", 500}, {"p95", 950}, {"p99", 990}};
+    uint64_t count = ledger_spans_count(spans);
+    json_key(json, name);
+    if (count == 0) {
+        json_null(json);
+        return;
+    }
+    json_object_begin(json);
+    key_u64(json, "count", count);
+    for (unsigned i = 0; i < ARRAY_LEN(quantiles); i++)
+        key_u64(json, quantiles[i].name,
+                (uint64_t)ledger_spans_quantile(spans, quantiles[i].per_mille));
+    json_object_end(json);
+}
+
 static void
 numbers_to_json(struct json_writer *json, const struct ledger_usage *row)
 {
@@ -207,6 +273,9 @@ numbers_to_json(struct json_writer *json, const struct ledger_usage *row)
     key_ratio(json, "cache_hit_rate", classes->cached, input);
     key_u64(json, "average_duration_ms", row->duration_ms / n);
     key_u64(json, "average_first_byte_ms", row->first_byte_ms / n);
+    key_u64(json, "cached_answers", row->cached_answers);
+    key_spans(json, "duration_ms", &row->duration_spans);
+    key_spans(json, "first_token_ms", &row->first_token_spans);
 }
 
 static void
@@ -266,9 +335,9 @@ usage_done(void *context)
     json_key(json, "to");
     json_time(json, work->to_ms);
     json_key(json, "resolution");
-    json_cstring(json, work->resolution == LEDGER_DAY    ? "day"
-                       : work->resolution == LEDGER_HOUR ? "hour"
-                                                         : "minute");
+    json_cstring(json, work->asked == LEDGER_DAY    ? "day"
+                       : work->asked == LEDGER_HOUR ? "hour"
+                                                    : "minute");
     json_key(json, "currency");
     json_cstring(json, store_config(call->store)->server.currency);
     json_key(json, "total");
@@ -293,6 +362,7 @@ op_usage(struct call *call)
         return;
     }
     buf_init(&work->error, 1024);
+    usage_table_init(&work->table, 0);
     call->work = work;
     call->work_free = work_free;
     if (!read_question(call, work))

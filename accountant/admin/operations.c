@@ -200,7 +200,8 @@ static const struct operation operations[] = {
     {HTTP_GET,    "/admin/v1/status",           "status", "", op_status, 0,
      {MEMBER_READ_ONLY, SCOPE_SYSTEM_READ, BOUND_NEVER}},
     {HTTP_GET,    "/admin/v1/usage",            "usage",
-     "from to resolution key key_id group by", op_usage, 0,
+     "from to resolution utc_offset key key_id group model provider by",
+     op_usage, 0,
      {MEMBER_READ_ONLY, SCOPE_USAGE_READ, BOUND_SEEN}},
     {HTTP_GET,    "/admin/v1/logs",             "logs",
      "from to key key_id group model provider status cause request_id text metadata "

@@ -61,6 +61,9 @@ row_add(struct ledger_usage *sum, const struct ledger_usage *bucket)
     sum->nano += bucket->nano;
     sum->duration_ms += bucket->duration_ms;
     sum->first_byte_ms += bucket->first_byte_ms;
+    sum->cached_answers += bucket->cached_answers;
+    ledger_spans_merge(&sum->duration_spans, &bucket->duration_spans);
+    ledger_spans_merge(&sum->first_token_spans, &bucket->first_token_spans);
     to->prompt_missed += from->prompt_missed;
     to->cached += from->cached;
     to->cache_creation += from->cache_creation;
@@ -117,7 +120,10 @@ usage_table_add(struct usage_table *table, const struct ledger_usage *bucket)
     if (table->by == 0)
         return true;
     if ((table->by & USAGE_BY_TIME) != 0)
-        row.start_ms = bucket->start_ms;
+        row.start_ms = table->unit_ms == 0
+                           ? bucket->start_ms
+                           : usage_zone_start(&table->zone, table->unit_ms,
+                                              bucket->start_ms);
     if ((table->by & USAGE_BY_GROUP) != 0)
         row.group_id = bucket->group_id;
     if ((table->by & USAGE_BY_KEY) != 0)

@@ -6,6 +6,7 @@
 #ifndef AIGW_ACCOUNTANT_ADMIN_USAGE_TABLE_H
 #define AIGW_ACCOUNTANT_ADMIN_USAGE_TABLE_H
 
+#include "accountant/admin/usage_zone.h"
 #include "accountant/ledger/ledger.h"
 #include "common/check.h"
 
@@ -20,6 +21,9 @@ enum { USAGE_ROWS_MAX = 20000 };
 
 struct usage_table {
     unsigned by; /* usage_by bits; what is not in it is 0 or "" in the rows */
+    /* Times are put together to these, 0: they stay as they are. */
+    int64_t unit_ms;
+    struct usage_zone zone;
     struct ledger_usage total;
     struct ledger_usage *rows; /* owned */
     uint32_t row_count, row_cap;

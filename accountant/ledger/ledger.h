@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "accountant/ledger/ledger_spans.h"
 #include "common/buf.h"
 #include "common/usage.h"
 
@@ -53,6 +54,11 @@ struct ledger_usage {
     uint64_t requests, errors, tokens, nano;
     struct usage classes;
     uint64_t duration_ms, first_byte_ms;
+    /* Of the first version's buckets these are missing. */
+    uint64_t cached_answers; /* given again, asked of no provider */
+    /* Of calls that a provider was asked for; until the first token: of those
+     * streams that had one. */
+    struct ledger_spans duration_spans, first_token_spans;
 };
 
 /* What became of a call at one endpoint. */
@@ -80,6 +86,8 @@ struct ledger_row {
     uint8_t limit;       /* record_limit: which one refused it, or would have */
     uint8_t tried_count; /* of `tried`; 0: the first attempt succeeded */
     uint32_t duration_ms, first_byte_ms;
+    /* As the record's: 0 is not waited, or not known. */
+    uint32_t queue_ms, sent_ms, connect_ms, first_token_ms;
     uint32_t delivered_tokens, generated_tokens, price_version;
     uint32_t gateway; /* settings_name_hash() of its profile; 0: none */
     uint64_t tokens, nano;
@@ -94,7 +102,9 @@ struct ledger_row {
 enum {
     LEDGER_CAUSES = 11,
     LEDGER_CAUSE_LOST = 7,
+    LEDGER_CAUSE_REFUSED = 9,
     LEDGER_FLAG_ESTIMATED = 2,
+    LEDGER_FLAG_CACHED = 16,
     LEDGER_FLAG_UNLISTED = 256
 };
 const char *ledger_cause_name(uint8_t cause);

@@ -12,9 +12,9 @@
 #include "accountant/ledger/ledger_batch.h"
 #include "accountant/ledger/table.h"
 
-/* The numbers of a ledger_usage, which stand at its end. */
+/* The numbers of a ledger_usage, which stand in front of its spans. */
 enum {
-    ROLLUP_NUMBERS = (sizeof(struct ledger_usage) -
+    ROLLUP_NUMBERS = (offsetof(struct ledger_usage, duration_spans) -
                       offsetof(struct ledger_usage, requests)) /
                      sizeof(uint64_t)
 };
@@ -24,7 +24,8 @@ struct rollup_bucket {
     bool dirty; /* not in a batch yet */
     struct rollup_bucket *next_dirty;
     /* Of a minute: what it is part of, and how much of it is there already. A
-     * row is added to its minute alone; hours and days get the difference. */
+     * row is added to its minute alone; hours and days get the difference, but
+     * for spans: two counts, which are told to all three. */
     struct rollup_bucket *wider[2];
     uint64_t passed_on[ROLLUP_NUMBERS];
 };

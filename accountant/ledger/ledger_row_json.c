@@ -15,7 +15,7 @@
 
 enum {
     /* Six bytes for each byte of the texts (1,686), and the rest below 2,048:
-     * 40 names and 30 numbers of at most 20 digits. */
+     * 45 names and 35 numbers of at most 20 digits. */
     ROW_JSON_MAX = 6 * 1800 + 2048,
     ATTEMPT_JSON_MAX = 6 * (2 * 128 + 64) + 300,
 };
@@ -260,6 +260,14 @@ put_what(struct line *line, const struct ledger_row *row)
     put_number(line, row->duration_ms);
     PUT(line, ",\"first_byte_ms\":");
     put_number(line, row->first_byte_ms);
+    PUT(line, ",\"queue_ms\":");
+    put_number(line, row->queue_ms);
+    PUT(line, ",\"sent_ms\":");
+    put_number(line, row->sent_ms);
+    PUT(line, ",\"connect_ms\":");
+    put_number(line, row->connect_ms);
+    PUT(line, ",\"first_token_ms\":");
+    put_number(line, row->first_token_ms);
 }
 
 static void

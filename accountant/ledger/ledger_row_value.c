@@ -83,12 +83,20 @@ put_text(char *at, const char *text)
 
 enum { NUMBERS_MAX = 32, NUMBER_BYTES = 10, TEXTS = 8, ATTEMPT_NUMBERS = 6 };
 
+/* Where its time went: what rows had no place for at first. */
+static bool
+has_times(const struct ledger_row *row)
+{
+    return (row->queue_ms | row->sent_ms | row->connect_ms |
+            row->first_token_ms) != 0;
+}
+
 /* Than the rows of earlier versions had. */
 static bool
 has_more(const struct ledger_row *row)
 {
     return row->credential[0] != '\0' || row->tried_count != 0 ||
-           row->gateway != 0;
+           row->gateway != 0 || has_times(row);
 }
 
 static char *
@@ -109,7 +117,16 @@ put_attempts(char *at, const struct ledger_row *row)
         at = put_number(at, attempt->tokens);
         at = put_number(at, attempt->nano);
     }
-    return row->gateway == 0 ? at : put_number(at, row->gateway);
+    bool times = has_times(row);
+    if (row->gateway != 0 || times)
+        at = put_number(at, row->gateway);
+    if (times) {
+        at = put_number(at, row->queue_ms);
+        at = put_number(at, row->sent_ms);
+        at = put_number(at, row->connect_ms);
+        at = put_number(at, row->first_token_ms);
+    }
+    return at;
 }
 
 static bool
@@ -118,6 +135,7 @@ get_attempts(struct codec_reader *reader, struct ledger_row *row)
     row->credential[0] = '\0';
     row->tried_count = 0;
     row->gateway = 0;
+    row->queue_ms = row->sent_ms = row->connect_ms = row->first_token_ms = 0;
     if (reader->left == 0)
         return true;
     codec_get_cstr(reader, row->credential, sizeof(row->credential));
@@ -138,6 +156,12 @@ get_attempts(struct codec_reader *reader, struct ledger_row *row)
     }
     if (reader->left > 0)
         row->gateway = (uint32_t)codec_get_max(reader, UINT32_MAX);
+    if (reader->left > 0) {
+        row->queue_ms = (uint32_t)codec_get_max(reader, UINT32_MAX);
+        row->sent_ms = (uint32_t)codec_get_max(reader, UINT32_MAX);
+        row->connect_ms = (uint32_t)codec_get_max(reader, UINT32_MAX);
+        row->first_token_ms = (uint32_t)codec_get_max(reader, UINT32_MAX);
+    }
     return true;
 }
 

@@ -42,8 +42,24 @@ ledger_usage_of_row(const struct ledger_row *row,
     memcpy(usage->provider, row->provider, sizeof(usage->provider));
 }
 
-void
-ledger_usage_add_row(struct ledger_usage *usage, const struct ledger_row *row)
+/* Refused calls and answers given again say nothing of how long calls take. */
+static bool
+was_asked(const struct ledger_row *row)
+{
+    return row->cause != LEDGER_CAUSE_REFUSED &&
+           (row->flags & LEDGER_FLAG_CACHED) == 0;
+}
+
+static void
+add_spans(struct ledger_usage *usage, const struct ledger_row *row)
+{
+    ledger_spans_add(&usage->duration_spans, row->duration_ms);
+    if (row->first_token_ms != 0)
+        ledger_spans_add(&usage->first_token_spans, row->first_token_ms);
+}
+
+static void
+add_numbers(struct ledger_usage *usage, const struct ledger_row *row)
 {
     const struct usage *add = &row->classes;
     struct usage *sum = &usage->classes;
@@ -53,6 +69,7 @@ ledger_usage_add_row(struct ledger_usage *usage, const struct ledger_row *row)
     usage->nano += row->nano;
     usage->duration_ms += row->duration_ms;
     usage->first_byte_ms += row->first_byte_ms;
+    usage->cached_answers += (row->flags & LEDGER_FLAG_CACHED) != 0;
     sum->prompt_missed += add->prompt_missed;
     sum->cached += add->cached;
     sum->cache_creation += add->cache_creation;
@@ -63,6 +80,14 @@ ledger_usage_add_row(struct ledger_usage *usage, const struct ledger_row *row)
     sum->cache_creation_1h += add->cache_creation_1h;
     sum->images_in += add->images_in;
     sum->images_out += add->images_out;
+}
+
+void
+ledger_usage_add_row(struct ledger_usage *usage, const struct ledger_row *row)
+{
+    add_numbers(usage, row);
+    if (was_asked(row))
+        add_spans(usage, row);
 }
 
 /* Names, key and group: the same for the three buckets of a row. */
@@ -194,6 +219,9 @@ ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
     if (rc < 0)
         return rc;
     ledger_usage_add_row(&minute->usage, row);
+    if (was_asked(row))
+        for (size_t i = 0; i < ARRAY_LEN(wider); i++)
+            add_spans(&minute->wider[i]->usage, row);
     if (!minute->dirty) {
         minute->dirty = true;
         minute->next_dirty = rollup->dirty;

@@ -5,10 +5,11 @@
 #include "accountant/ledger/ledger_value.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "accountant/ledger/codec.h"
 
-enum { VALUE_VERSION = 1 };
+enum { VALUE_VERSION = 1, USAGE_VERSION = 2 };
 
 static void
 begin(struct codec_reader *reader, struct str bytes)
@@ -189,7 +190,7 @@ ledger_top_up_decode(struct str bytes, struct ledger_top_up *top_up)
 void
 ledger_usage_encode(const struct ledger_usage *usage, struct buf *out)
 {
-    codec_put_u8(out, VALUE_VERSION);
+    codec_put_u8(out, USAGE_VERSION);
     codec_put_u64(out, usage->requests);
     codec_put_u64(out, usage->errors);
     codec_put_u64(out, usage->tokens);
@@ -197,13 +198,19 @@ ledger_usage_encode(const struct ledger_usage *usage, struct buf *out)
     codec_put_usage(out, &usage->classes);
     codec_put_u64(out, usage->duration_ms);
     codec_put_u64(out, usage->first_byte_ms);
+    codec_put_u64(out, usage->cached_answers);
+    ledger_spans_encode(&usage->duration_spans, out);
+    ledger_spans_encode(&usage->first_token_spans, out);
 }
 
 int
 ledger_usage_decode(struct str bytes, struct ledger_usage *usage)
 {
     struct codec_reader reader;
-    begin(&reader, bytes);
+    codec_reader_init(&reader, bytes);
+    uint8_t version = codec_get_u8(&reader);
+    if (version < VALUE_VERSION || version > USAGE_VERSION)
+        reader.bad = true;
     usage->requests = codec_get_u64(&reader);
     usage->errors = codec_get_u64(&reader);
     usage->tokens = codec_get_u64(&reader);
@@ -211,5 +218,14 @@ ledger_usage_decode(struct str bytes, struct ledger_usage *usage)
     codec_get_usage(&reader, &usage->classes);
     usage->duration_ms = codec_get_u64(&reader);
     usage->first_byte_ms = codec_get_u64(&reader);
+    if (version < USAGE_VERSION) {
+        usage->cached_answers = 0;
+        memset(&usage->duration_spans, 0, sizeof(usage->duration_spans));
+        memset(&usage->first_token_spans, 0, sizeof(usage->first_token_spans));
+        return end(&reader);
+    }
+    usage->cached_answers = codec_get_u64(&reader);
+    ledger_spans_decode(&reader, &usage->duration_spans);
+    ledger_spans_decode(&reader, &usage->first_token_spans);
     return end(&reader);
 }

@@ -63,8 +63,8 @@ TEST(a_record_names_the_slots_tenant_and_the_totals_after_it)
         int slot = fixture_hold(&f, 0, 100, 100, NULL);
         uint64_t at = ring_head(&f.segment, 0);
         cells_settle(&f.seat[0], (uint32_t)slot, &record, meta, 5);
-        CHECK_EQ(ring_head(&f.segment, 0), at + 224);
-        CHECK_EQ(ring_read(&f.segment, 0, at, at + 224, out), 224);
+        CHECK_EQ(ring_head(&f.segment, 0), at + 240);
+        CHECK_EQ(ring_read(&f.segment, 0, at, at + 240, out), 240);
         struct shm_record back;
         memcpy(&back, out, sizeof(back));
         CHECK_EQ(back.key_id, 2);
@@ -228,7 +228,7 @@ TEST(a_charge_that_no_cell_can_hold_is_clipped_in_cell_and_record_alike)
     uint32_t slot = (uint32_t)fixture_hold(&f, 0, 1, 1, NULL);
     struct shm_record record = {.tokens = UINT64_MAX, .nano = 5};
     cells_settle(&f.seat[0], slot, &record, NULL, 0);
-    CHECK_EQ(ring_read(&f.segment, 0, 0, ring_head(&f.segment, 0), out), 216);
+    CHECK_EQ(ring_read(&f.segment, 0, 0, ring_head(&f.segment, 0), out), 232);
     memcpy(&back, out, sizeof(back));
     CHECK_EQ(back.tokens, SHM_AMOUNT_MAX);
     CHECK_EQ(back.nano, 5);

@@ -103,6 +103,30 @@ TEST(a_row_without_attempts_is_as_short_as_ever)
     buf_fini(&without);
 }
 
+TEST(where_the_time_went_comes_back_and_costs_nothing_where_it_is_not_known)
+{
+    struct buf with, without;
+    struct ledger_row row = row_of_attempts(0), got;
+    buf_init(&with, 0);
+    buf_init(&without, 0);
+    ledger_row_encode(&row, &without);
+    row.queue_ms = 300;
+    row.sent_ms = 301;
+    row.connect_ms = 12;
+    row.first_token_ms = 900;
+    ledger_row_encode(&row, &with);
+    /* Behind the profile, which is told then. */
+    CHECK_EQ(buf_len(&with), buf_len(&without) + 1 + 2 + 2 + 1 + 2);
+    book_and_read(&row, &got);
+    CHECK_EQ(got.gateway, 0);
+    CHECK_EQ(got.queue_ms, 300);
+    CHECK_EQ(got.sent_ms, 301);
+    CHECK_EQ(got.connect_ms, 12);
+    CHECK_EQ(got.first_token_ms, 900);
+    buf_fini(&with);
+    buf_fini(&without);
+}
+
 TEST(more_attempts_than_there_may_be_are_no_row)
 {
     struct buf bytes;

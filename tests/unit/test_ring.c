@@ -45,18 +45,18 @@ TEST(what_stands_there_is_believed_only_when_it_is_a_record)
         uint8_t cause;
         bool good;
     } cases[] = {
-        {216, 216, SHM_LAYOUT_VERSION, 0, 0, true},
-        {224, 4096, SHM_LAYOUT_VERSION, 8, RECORD_LOST, true},
-        {216, 208, SHM_LAYOUT_VERSION, 0, 0, false},
-        {208, 4096, SHM_LAYOUT_VERSION, 0, 0, false},
+        {232, 232, SHM_LAYOUT_VERSION, 0, 0, true},
+        {240, 4096, SHM_LAYOUT_VERSION, 8, RECORD_LOST, true},
+        {232, 224, SHM_LAYOUT_VERSION, 0, 0, false},
+        {224, 4096, SHM_LAYOUT_VERSION, 0, 0, false},
         {0, 4096, SHM_LAYOUT_VERSION, 0, 0, false},
-        {212, 4096, SHM_LAYOUT_VERSION, 0, 0, false},
-        {224, 216, SHM_LAYOUT_VERSION, 0, 0, false},
-        {216, 216, SHM_LAYOUT_VERSION + 1, 0, 0, false},
-        {224, 224, SHM_LAYOUT_VERSION, 9, 0, false},
+        {236, 4096, SHM_LAYOUT_VERSION, 0, 0, false},
+        {240, 232, SHM_LAYOUT_VERSION, 0, 0, false},
+        {232, 232, SHM_LAYOUT_VERSION + 1, 0, 0, false},
+        {240, 240, SHM_LAYOUT_VERSION, 9, 0, false},
         {SHM_RECORD_MAX + 8, 8192, SHM_LAYOUT_VERSION, 0, 0, false},
         {UINT32_MAX - 7, 8192, SHM_LAYOUT_VERSION, 0, 0, false},
-        {216, 216, SHM_LAYOUT_VERSION, 0, RECORD_CAUSES, false},
+        {232, 232, SHM_LAYOUT_VERSION, 0, RECORD_CAUSES, false},
     };
     struct fixture f;
     unsigned char out[SHM_RECORD_MAX];

@@ -79,3 +79,25 @@ TEST(the_number_of_rows_is_bounded)
     CHECK_TRUE(usage_table_add(&table, &again));
     usage_table_fini(&table);
 }
+
+TEST(hours_are_put_together_to_days_of_a_zone)
+{
+    struct usage_table table;
+    const int64_t hour_ms = 3600000;
+    usage_table_init(&table, USAGE_BY_TIME);
+    table.unit_ms = 24 * hour_ms;
+    CHECK_TRUE(usage_zone_read(&table.zone, "+08:00"));
+    for (int64_t hour = 0; hour < 24; hour++) {
+        struct ledger_usage bucket = bucket_of(hour * hour_ms, 7, "a", 1);
+        ledger_spans_add(&bucket.duration_spans, 100);
+        CHECK_TRUE(usage_table_add(&table, &bucket));
+    }
+    usage_table_sort(&table);
+    CHECK_EQ(table.row_count, 2);
+    CHECK_EQ(table.rows[0].start_ms, -8 * hour_ms);
+    CHECK_EQ(table.rows[0].requests, 16);
+    CHECK_EQ(table.rows[1].start_ms, 16 * hour_ms);
+    CHECK_EQ(ledger_spans_count(&table.rows[1].duration_spans), 8);
+    CHECK_EQ(ledger_spans_count(&table.total.duration_spans), 24);
+    usage_table_fini(&table);
+}

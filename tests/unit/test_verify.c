@@ -123,7 +123,7 @@ damage_two_settling(struct fixture *f)
         shm_store(&slot->tag[0], f->key_tag);
         shm_store(&slot->tag[1], f->group_tag);
         shm_store(&slot->rec, ring_head(&f->segment, 0));
-        shm_store(&slot->rec_end, shm_load(&slot->rec) + 216);
+        shm_store(&slot->rec_end, shm_load(&slot->rec) + 232);
         shm_store(&slot->state, SHM_SLOT_SETTLING);
     }
 }
@@ -145,9 +145,9 @@ static void
 damage_chain(struct fixture *f)
 {
     struct shm_record record = {0};
-    memcpy(&record, segment_ring(&f->segment, 0) + 216, sizeof(record));
+    memcpy(&record, segment_ring(&f->segment, 0) + 232, sizeof(record));
     record.after[1][0]++;
-    memcpy(segment_ring(&f->segment, 0) + 216, &record, sizeof(record));
+    memcpy(segment_ring(&f->segment, 0) + 232, &record, sizeof(record));
 }
 
 static void
@@ -275,7 +275,7 @@ TEST(each_kind_of_damage_is_found_and_named)
         {damage_two_settling, "I4: column 0: 2 settles"},
         {damage_ring_promise, "I8: column 1"},
         {damage_ring_record, "column 0: no record at 0"},
-        {damage_chain, "I6: column 0 record at 216"},
+        {damage_chain, "I6: column 0 record at 232"},
         {damage_ring_head, "column 2: ring head 0, tail 8"},
         {damage_ceiling, "entry 1 unit 0: ceiling 5000"},
         {damage_group, "entry 1: flags or group are not its policy's"},
