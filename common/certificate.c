@@ -267,6 +267,18 @@ certificate_check_dates(const struct certificate *certificate,
     return r;
 }
 
+int64_t
+certificate_until(const struct certificate *certificate)
+{
+    struct tm tm;
+    X509 *leaf = certificate->chain == NULL ? NULL : read_leaf(certificate);
+    int64_t until_s = 0;
+    if (leaf != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &tm) == 1)
+        until_s = (int64_t)timegm(&tm);
+    X509_free(leaf);
+    return until_s;
+}
+
 /* ---- from process to process ---- */
 
 bool

@@ -40,6 +40,8 @@ int certificate_load(struct certificate *out, const char *chain_file,
 /* 0; -EKEYEXPIRED or -EKEYREJECTED (not valid yet), with dates in `error`. */
 int certificate_check_dates(const struct certificate *certificate,
                             struct buf *error) MUST_CHECK;
+/* When it ends, in seconds since 1970; 0: there is none, or it cannot be read. */
+int64_t certificate_until(const struct certificate *certificate);
 /* Puts it into an SSL_CTX. 0 or -EINVAL, with the reason in `error`. */
 int certificate_use(const struct certificate *certificate,
                     struct ssl_ctx_st *ssl_context,

@@ -75,6 +75,7 @@ enum control_type {
      * refused ("": it was not); what came of the last upgrade. */
     CONTROL_RELOADED,
     CONTROL_UPGRADED,
+    CONTROL_RELOAD, /* accountant -> master: somebody who may asks for one */
 };
 
 struct control_message {

@@ -147,6 +147,39 @@ proc_start_time(pid_t pid)
     return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
 }
 
+/* The number of KiB behind `name`, as bytes; 0 where there is none. */
+static uint64_t
+status_bytes(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+    return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10) * 1024;
+}
+
+int
+proc_usage(pid_t pid, struct proc_usage *usage)
+{
+    char path[64], text[4096];
+    struct stat st;
+    *usage = (struct proc_usage){0};
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    int r = n < 0 ? -errno : 0;
+    close(fd);
+    if (r < 0)
+        return r;
+    text[n] = '\0';
+    usage->own = status_bytes(text, "\nRssAnon:");
+    usage->files = status_bytes(text, "\nRssFile:");
+    usage->shared = status_bytes(text, "\nRssShmem:");
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    if (stat(path, &st) == 0)
+        usage->descriptors = (uint64_t)st.st_size;
+    return 0;
+}
+
 int
 proc_pidfd_open(pid_t pid)
 {

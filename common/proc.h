@@ -27,6 +27,14 @@ void proc_title_set(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Start time of a pid in clock ticks since boot (/proc/PID/stat field 22), 0
  * when there is no such process. pid and start time together are identity. */
 uint64_t proc_start_time(pid_t pid);
+/* What a process has, from /proc/PID/status, in bytes: memory of its own, pages
+ * of files, pages that it shares with others (the segment). descriptors: open
+ * ones, 0 where the kernel (before 6.2) does not say. */
+struct proc_usage {
+    uint64_t own, files, shared, descriptors;
+};
+/* 0 or -errno. */
+int proc_usage(pid_t pid, struct proc_usage *usage) MUST_CHECK;
 /* pidfd_open(2), or -errno. */
 int proc_pidfd_open(pid_t pid);
 /* kill(2) and pidfd_send_signal(2): 0 or -errno. */

@@ -115,6 +115,14 @@ tell_workers(struct master *master)
     close(fd);
 }
 
+/* For status. */
+static void
+tell_end(struct master *master)
+{
+    shm_store(&master->segment.header->certificate_until_s,
+              certificate_until(&master->certificate));
+}
+
 /* Uses what the files hold now, or says why not; quietly when that was said
  * already. As certificate_read(). */
 static int
@@ -134,6 +142,7 @@ read_again(struct master *master, bool quiet)
         log_info("tls_cert %s has changed: in use for new connections",
                  master->config->server.tls_cert);
         tell_workers(master);
+        tell_end(master);
     } else {
         certificate_wipe(&next);
     }
@@ -173,6 +182,7 @@ certificate_watch(struct master *master)
     struct certificate_watch *watch = &master->certificate_watch;
     uint64_t pause_ms = master->config->server.tls_reload_ms;
     watch->timer.expired = on_timer;
+    tell_end(master);
     /* Read once more, whatever has changed while a reload was under way. */
     watch->done = watch->seen = (struct certificate_stamp){0};
     if (is_wanted(master->config) && pause_ms > 0)

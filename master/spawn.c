@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/proc.h"
 #include "master/master.h"
+#include "master/notify.h"
 #include "shm/column.h"
 #include "shm/payload_ring.h"
 
@@ -42,6 +43,11 @@ child_on_control(struct loop_source *source, uint32_t events)
             break;
         case CONTROL_CONFIG_FAILED:
             reload_on_failed(master, message.text);
+            break;
+        case CONTROL_RELOAD:
+            log_info("management asks for a reload");
+            notify_reloading(master);
+            reload_begin(master);
             break;
         default:
             log_warn("%s[%d] sent an unknown message %u", child->role->name,

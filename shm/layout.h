@@ -132,8 +132,9 @@ struct shm_header {
     shm_u64 flushed_ms; /* monotonic: last flush that was durable */
     shm_u64 flush_errors, ledger_batch; /* batch: the last durable one */
     shm_u64 escrow_slack[SHM_UNITS], escrow_wants; /* wants: many writers */
-    shm_u64 limit_misses; /* names that found no place; many writers */
-    shm_u64 revocations;  /* +1 with each key that may be used no more */
+    shm_u64 limit_misses;        /* names that found no place; many writers */
+    shm_u64 revocations;         /* +1 with each key that may be used no more */
+    shm_i64 certificate_until_s; /* master: end of tls_cert, 1970; 0: none */
 };
 _Static_assert(sizeof(struct shm_header) <= 4096, "header fits its page");
 

@@ -36,10 +36,12 @@ struct shm_breaker {
     shm_u64 run, claim, closed, opened;
 };
 
-/* Of an endpoint. limited: until when a credential has no calls left here. */
+/* Of an endpoint. fault: what went wrong last (endpoint_fault.h). limited: until
+ * when a credential has no calls left here. */
 struct shm_health {
     _Alignas(SHM_LINE) struct shm_breaker breaker;
-    shm_u64 spare[4];
+    shm_u64 fault;
+    shm_u64 spare[3];
     _Alignas(SHM_LINE) shm_u64 limited[HEALTH_CREDENTIALS];
 };
 

@@ -109,6 +109,7 @@ int run_usage(struct ctl *ctl);
 int run_logs(struct ctl *ctl);
 int run_verify(struct ctl *ctl);
 int run_cache_stats(struct ctl *ctl);
+int run_health(struct ctl *ctl);
 int run_cache_purge(struct ctl *ctl);
 /* aigwctl_llm.c, aigwctl_llm_test.c; they need no server */
 int run_llm_add(struct ctl *ctl);

@@ -371,6 +371,8 @@ const struct command ctl_commands[] = {
      "take over LiteLLM's public list of prices, or CSV",
      "price import model_prices_and_context_window.json --preview"},
     {"status", "", "", run_status, "show the state of the server", NULL},
+    {"health", "", "", run_health,
+     "show how providers and their models are", NULL},
     {"reload", "", "", run_reload,
      "take over the configuration file, and say what came of it", NULL},
     {"top", "", "", run_top,

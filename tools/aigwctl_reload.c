@@ -1,18 +1,15 @@
 /*
- * aigwctl_reload.c - reload: asks the master on this machine to take over its
- * configuration file, and waits for what comes of it.
+ * aigwctl_reload.c - reload: asks the server to take over its configuration file,
+ * and waits for what comes of it.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tools/aigwctl.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "common/clock.h"
-#include "common/proc.h"
 #include "tools/aigwctl_json.h"
 
 enum { ANSWER_WAIT_MS = 60000, LOOK_MS = 50 };
@@ -24,28 +21,16 @@ fail(struct ctl *ctl, const char *message)
     return CTL_FAILED;
 }
 
+/* How many there were before, and one more. */
 static int
-ask_master(struct ctl *ctl, double *before)
+ask_for_one(struct ctl *ctl, double *before)
 {
-    char message[200];
-    cJSON *status = NULL;
-    int result = ctl_call(ctl, "GET", "/admin/v1/status", NULL, &status);
-    if (result != CTL_OK)
-        return result;
-    pid_t pid = (pid_t)json_number(status, "master_pid");
-    *before = json_number(cJSON_GetObjectItemCaseSensitive(status, "config"),
-                          "reloads");
-    cJSON_Delete(status);
-    if (pid <= 1)
-        return fail(ctl, "The server does not say which process it is.");
-    int sent = proc_signal(pid, SIGHUP);
-    if (sent == 0)
-        return CTL_OK;
-    snprintf(message, sizeof(message),
-             "Cannot ask process %ld: %s. Run this as root or as the server's "
-             "user.",
-             (long)pid, strerror(-sent));
-    return fail(ctl, message);
+    cJSON *asked = NULL;
+    int result = ctl_call(ctl, "POST", "/admin/v1/reload", NULL, &asked);
+    if (result == CTL_OK)
+        *before = json_number(asked, "reloads");
+    cJSON_Delete(asked);
+    return result;
 }
 
 /* A reload counts when it ended, well or refused. */
@@ -76,14 +61,7 @@ run_reload(struct ctl *ctl)
 {
     cJSON *config = NULL;
     double before = 0;
-    if (ctl->connect.socket[0] == '\0') {
-        output_error(&ctl->output, "USAGE_ERROR",
-                     "A reload is asked for on the server's own machine: by "
-                     "--socket or -c, not by a URL.",
-                     NULL);
-        return CTL_USAGE;
-    }
-    int status = ask_master(ctl, &before);
+    int status = ask_for_one(ctl, &before);
     if (status == CTL_OK)
         status = wait_for_end(ctl, before, &config);
     if (status != CTL_OK)

@@ -18,6 +18,8 @@
 
 #include <stdlib.h>
 
+#include "common/clock.h"
+#include "shm/endpoint_fault.h"
 #include "shm/endpoint_window.h"
 
 enum {
@@ -411,6 +413,22 @@ count(struct worker *worker, const struct health_attempt *attempt,
     window_add(&worker->seat, attempt->endpoint_idx, &sample, now_ms);
 }
 
+static void
+note_fault(struct worker *worker, const struct health_attempt *attempt,
+           const struct health_outcome *outcome)
+{
+    struct endpoint_fault fault = {
+        .wall_s = clock_wall_ms() / 1000,
+        .status = outcome->status,
+        .cause = outcome->cause,
+        .credential = attempt->credential,
+        .is_check = attempt->is_check,
+    };
+    endpoint_fault_note(
+        segment_health(worker->heritage->segment, attempt->endpoint_idx),
+        &fault);
+}
+
 void
 health_note(struct worker *worker, struct health_attempt *attempt,
             const struct health_outcome *outcome)
@@ -421,6 +439,9 @@ health_note(struct worker *worker, struct health_attempt *attempt,
                                   attempt->endpoint_idx, attempt->credential);
     if (outcome->event != HEALTH_UNKNOWN && !attempt->is_check)
         count(worker, attempt, outcome);
+    if (UNLIKELY(outcome->event != HEALTH_ANSWERED &&
+                 outcome->event != HEALTH_UNKNOWN))
+        note_fault(worker, attempt, outcome);
     switch (outcome->event) {
     case HEALTH_ANSWERED:
         pass(worker, words.endpoint, attempt, &attempt->endpoint_ticket, true);

@@ -46,6 +46,9 @@ struct health_outcome {
     uint64_t retry_after_ms; /* stated with a 429 or 503; 0: not */
     uint32_t first_token_ms; /* of a stream, from the start; 0: none */
     uint64_t output_tokens;  /* of an answer in full; 0: not known */
+    /* Of what is no ANSWERED or UNKNOWN, for people. */
+    uint16_t status; /* the provider's; 0: it did not answer */
+    uint8_t cause;   /* enum record_cause */
 };
 
 /* What a status means (>= 300: a provider's error). */

@@ -45,7 +45,12 @@ check_free(struct health_check *check)
 static void
 note(struct health_check *check, enum health_event event)
 {
-    struct health_outcome outcome = {.event = event};
+    struct health_outcome outcome = {
+        .event = event,
+        .status = check->status,
+        .cause =
+            check->status != 0 ? RECORD_PROVIDER_ERROR : RECORD_UPSTREAM_FAILED,
+    };
     for (uint32_t i = 0; i < check->count; i++)
         health_note(check->worker, &check->attempts[i], &outcome);
 }

@@ -82,6 +82,10 @@ relay_attempt_end(struct request *request, uint8_t cause)
         if (cause == RECORD_OK)
             outcome.output_tokens =
                 request->usage.completion + request->usage.reasoning;
+    } else {
+        outcome.cause = cause;
+        outcome.status =
+            relay != NULL && relay->kind == RELAY_ERROR ? relay->status : 0;
     }
     health_note(request->worker, &request->health, &outcome);
     request->first_token_ms = 0;

@@ -384,9 +384,16 @@ void
 config_field_to_json(struct json_writer *json,
                      const struct config_option *option, const void *fields)
 {
+    json_key(json, option->name);
+    config_value_to_json(json, option, fields);
+}
+
+void
+config_value_to_json(struct json_writer *json,
+                     const struct config_option *option, const void *fields)
+{
     const void *field = (const char *)fields + option->offset;
     struct buf text;
-    json_key(json, option->name);
     if (option->type == CONFIG_LIST) {
         list_to_json(json, field, takes_objects(option));
         return;

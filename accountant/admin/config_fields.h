@@ -26,7 +26,10 @@ bool config_fields_apply(const cJSON *body, const struct config *base,
 /* Every option of a section's struct. */
 void config_fields_to_json(struct json_writer *json,
                            enum config_section section, const void *fields);
-/* One option, of whatever type. */
+/* One option, of whatever type; its value alone. */
+void config_value_to_json(struct json_writer *json,
+                          const struct config_option *option,
+                          const void *fields);
 void config_field_to_json(struct json_writer *json,
                           const struct config_option *option,
                           const void *fields);

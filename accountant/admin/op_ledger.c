@@ -5,8 +5,14 @@
  */
 #include "accountant/admin/operations.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "accountant/ledger/ledger_export.h"
 #include "accountant/ledger_report.h"
@@ -50,6 +56,87 @@ report_done(void *context)
         call_fail(call, 503, "ledger_unavailable",
                   "The ledger could not be read: %.400s",
                   buf_cstr(&call->reply));
+}
+
+/* ---- room on disk ---- */
+
+struct disk {
+    uint64_t bytes, files;
+};
+
+/* All below `folder`, which may change meanwhile: what goes is not counted. */
+static void
+measure(int folder, unsigned depth, struct disk *disk)
+{
+    DIR *dir = fdopendir(folder);
+    const struct dirent *entry;
+    if (dir == NULL) {
+        close(folder);
+        return;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        struct stat st;
+        if (strcmp(entry->d_name, ".") == 0 ||
+            strcmp(entry->d_name, "..") == 0 ||
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        if (S_ISREG(st.st_mode)) {
+            disk->bytes += (uint64_t)st.st_blocks * 512;
+            disk->files++;
+        } else if (S_ISDIR(st.st_mode) && depth > 0) {
+            int below = openat(dirfd(dir), entry->d_name,
+                               O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+            if (below >= 0)
+                measure(below, depth - 1, disk);
+        }
+    }
+    closedir(dir);
+}
+
+static void
+disk_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
+          void *context)
+{
+    enum { DEPTH = 4 };
+    struct call *call = context;
+    struct json_writer *json = &call->json;
+    const char *path = call->work;
+    struct disk disk = {0, 0};
+    struct statvfs room;
+    (void)ledger;
+    (void)snapshot;
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || fstatvfs(folder, &room) != 0) {
+        buf_printf(&call->reply, "%s: %s", path, strerror(errno));
+        if (folder >= 0)
+            close(folder);
+        call->status = 503;
+        return;
+    }
+    measure(folder, DEPTH, &disk);
+    json_object_begin(json);
+    json_key(json, "data_dir");
+    json_cstring(json, path);
+    json_key(json, "bytes");
+    json_u64(json, disk.bytes);
+    json_key(json, "files");
+    json_u64(json, disk.files);
+    json_key(json, "free_bytes");
+    json_u64(json, (uint64_t)room.f_bavail * room.f_frsize);
+    json_object_end(json);
+    call->status = 200;
+}
+
+void
+op_ledger_disk(struct call *call)
+{
+    /* A copy: a reload may end the configuration meanwhile. */
+    call->work = strdup(store_config(call->store)->server.data_dir);
+    call->work_free = free;
+    if (call->work == NULL)
+        call_fail(call, 503, "overloaded", "Out of memory.");
+    else
+        call_query(call, disk_work, report_done);
 }
 
 void

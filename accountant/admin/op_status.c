@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "accountant/admin/object_json.h"
+#include "accountant/admin/system_json.h"
 #include "common/clock.h"
 #include "common/version.h"
 #include "shm/catalogue.h"
@@ -217,8 +218,12 @@ op_status(struct call *call)
     config_to_json(json, header, config, store_master(store));
     upgrade_to_json(json, store_master(store));
     catalogue_to_json(json, store, header);
+    system_processes_to_json(json, segment);
+    system_certificate_to_json(json, config, header);
+    system_warnings_to_json(json, store);
     json_key(json, "segment");
     json_cstring(json, segment->path);
+    key_u64(json, "segment_bytes", segment->bytes);
     json_object_end(json);
     call_answer(call, 200);
 }
