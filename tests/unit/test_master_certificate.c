@@ -11,6 +11,7 @@
 enum { DEADLINE_MS = 60000 };
 
 static struct master master;
+static struct shm_header header; /* of a segment without more */
 static char used_cert[64], used_key[64];
 
 static void
@@ -43,6 +44,7 @@ begin(void)
                "tls_key = %s\ntls_reload = 5ms\n",
                used_cert, used_key);
     memset(&master, 0, sizeof(master));
+    master.segment.header = &header;
     master.config = config_parse_text(buf_view(&text), &error);
     if (master.config == NULL)
         test_fail(__FILE__, __LINE__, "%s", buf_cstr(&error));
@@ -72,7 +74,10 @@ is_in_use(const char *cert, const char *key)
     struct buf error;
     buf_init(&error, 0);
     CHECK_EQ(certificate_load(&wanted, cert, key, &error), 0);
-    bool same = certificate_equals(&wanted, &master.certificate);
+    bool same = certificate_equals(&wanted, &master.certificate) &&
+                shm_load(&header.certificate_until_s) ==
+                    certificate_until(&wanted) &&
+                certificate_until(&wanted) > clock_wall_ms() / 1000;
     certificate_wipe(&wanted);
     buf_fini(&error);
     return same;
