@@ -8,6 +8,7 @@
 #include "worker/clickzetta.h"
 #include "worker/cloudflare.h"
 #include "worker/error_reply.h"
+#include "worker/self_service.h"
 #include "worker/payload.h"
 #include "worker/request.h"
 #include "worker/request_path.h"
@@ -259,6 +260,9 @@ request_fail(struct request *request, const struct fault *fault)
     buf_init(&body, 0);
     if (request->plane >= PLANE_CF_GATEWAY)
         cloudflare_error_body(&body, request->plane, fault);
+    else if (request->plane == PLANE_OPENROUTER &&
+             request->dialect == &dialect_openai)
+        self_service_openrouter_error(&body, fault);
     else
         request->dialect->error_body(&body, fault, request->id);
     struct buf *out = &request->worker->reply;

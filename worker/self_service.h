@@ -40,6 +40,9 @@ void self_service_write_openrouter(struct json_writer *json,
                                    const struct catalogue *catalogue,
                                    const struct catalogue_model *model,
                                    struct str id);
+/* An error as OpenRouter has it: {"error": {"code": its status, "message",
+ * "metadata": {"code": the name of it, "param"}}}. */
+void self_service_openrouter_error(struct buf *out, const struct fault *fault);
 /* A whole body as JSON, which it frees; 503 where memory ran out. */
 void self_service_reply(struct request *request, uint16_t status,
                         struct buf *body);

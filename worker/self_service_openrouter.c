@@ -352,3 +352,26 @@ SELF_SERVICE(self_service_endpoints)
     json_object_end(&json);
     self_service_reply(request, 200, &body);
 }
+
+void
+self_service_openrouter_error(struct buf *out, const struct fault *fault)
+{
+    struct json_writer json;
+    json_writer_init(&json, out);
+    json_object_begin(&json);
+    json_key(&json, "error");
+    json_object_begin(&json);
+    json_key(&json, "code");
+    json_u64(&json, fault->status);
+    json_key(&json, "message");
+    json_cstring(&json, fault->message);
+    json_key(&json, "metadata");
+    json_object_begin(&json);
+    json_key(&json, "code");
+    json_cstring(&json, fault->code);
+    json_key(&json, "param");
+    json_cstring(&json, fault->param);
+    json_object_end(&json);
+    json_object_end(&json);
+    json_object_end(&json);
+}

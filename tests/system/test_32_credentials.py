@@ -290,7 +290,7 @@ class Byok(CredentialsCase):
         for path, body, shape in (
                 ("/v1/chat/completions", chat, "openai"),
                 ("/gateway/v1/chat/completions", chat, "openai"),
-                ("/api/v1/chat/completions", chat, "openai"),
+                ("/api/v1/chat/completions", chat, "openrouter"),
                 ("/v1/completions", {"model": "m1", "prompt": "hi"}, "openai"),
                 ("/v1/responses", {"model": "m1", "input": "hi"}, "openai"),
                 ("/v1/embeddings", {"model": "m1", "input": "hi"}, "openai"),
@@ -322,7 +322,11 @@ class Byok(CredentialsCase):
         self.set("key", "p", route=None)
 
     def check_shape(self, answer, shape):
-        if shape == "openai":
+        if shape == "openrouter":
+            self.assertEqual((answer["error"]["code"],
+                              answer["error"]["metadata"]["code"]),
+                             (404, "no_credential"))
+        elif shape == "openai":
             self.assertEqual(answer["error"]["code"], "no_credential")
         elif shape == "anthropic":
             self.assertEqual((answer["type"], answer["error"]["type"]),

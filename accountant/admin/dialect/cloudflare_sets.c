@@ -292,7 +292,9 @@ list_types(struct visit *visit)
         {"Human feedback", "feedback", "How many answers were judged good"},
     };
     struct cloudflare_page page;
-    if (!cloudflare_page(visit, &page, PER_PAGE_MAX))
+    if (!cloudflare_page(visit, &page, PER_PAGE_MAX) ||
+        visit_ask(visit, HTTP_GET, NULL, "/admin/v1/groups/{}",
+                  visit->params[0]) == NULL)
         return;
     cJSON *all = cJSON_CreateArray();
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
