@@ -5,7 +5,8 @@ SAN     ?=
 BUILD   := build$(if $(SAN),-$(SAN))
 CC      ?= gcc
 CLANG   ?= clang
-CONSOLE ?= yes
+# The web console: yes, auto (where Node.js and npm are there) or no.
+CONSOLE ?= auto
 PYTHON  ?= /usr/bin/python3
 
 comma := ,
@@ -47,7 +48,7 @@ SHM_SRC        := $(wildcard shm/*.c)
 WORKER_SRC     := $(wildcard worker/*.c worker/dialect/*.c worker/provider/*.c)
 LEDGER_SRC     := $(wildcard accountant/ledger/*.c)
 ACCOUNTANT_SRC := $(wildcard accountant/*.c accountant/admin/*.c \
-                  accountant/admin/dialect/*.c)
+                  accountant/admin/dialect/*.c accountant/console/*.c)
 MASTER_SRC     := $(wildcard master/*.c)
 
 # `make V=1` shows the commands.
@@ -58,14 +59,15 @@ say = $(if $(filter 1,$(V)),,@echo "  $(1)")
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 # The parts of each program.
-AIGW_OBJ    := $(call obj,$(MASTER_SRC) $(WORKER_SRC) $(ACCOUNTANT_SRC) \
+CONSOLE_OBJ := $(BUILD)/obj/console_files.o
+AIGW_OBJ    := $(CONSOLE_OBJ) $(call obj,$(MASTER_SRC) $(WORKER_SRC) $(ACCOUNTANT_SRC) \
                  $(LEDGER_SRC) $(SHM_SRC) $(COMMON_SRC))
 CTL_OBJ     := $(call obj,$(wildcard tools/aigwctl*.c) $(COMMON_SRC))
 SHMDUMP_OBJ := $(call obj,$(wildcard tools/aigw_shmdump*.c) $(SHM_SRC) $(COMMON_SRC))
 LEDGERT_OBJ := $(call obj,$(wildcard tools/aigw_ledger*.c) $(LEDGER_SRC) \
                  $(SHM_SRC) $(COMMON_SRC))
 # Everything but the programs' main(), for tests.
-TEST_OBJ    := $(call obj,$(WORKER_SRC) $(ACCOUNTANT_SRC) $(LEDGER_SRC) \
+TEST_OBJ    := $(CONSOLE_OBJ) $(call obj,$(WORKER_SRC) $(ACCOUNTANT_SRC) $(LEDGER_SRC) \
                  $(SHM_SRC) $(COMMON_SRC) $(filter-out master/main.c,$(MASTER_SRC)) \
                  $(wildcard tools/aigwctl_*.c))
 
@@ -74,6 +76,11 @@ LIBS := -lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lzstd -lpcre2-8 -lseccomp -
 DEPS := gcc make libc6-dev libssl-dev libcurl4-openssl-dev libleveldb-dev \
         libcjson-dev zlib1g-dev libzstd-dev libpcre2-dev libseccomp-dev python3 procps \
         openssl curl
+# Node.js of another source may bring its own npm, which Debian's package of that
+# name does not go with.
+ifneq ($(CONSOLE),no)
+DEPS += $(if $(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null)),,nodejs npm)
+endif
 PROGRAMS := aigw aigwctl aigw-shmdump aigw-ledger
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 STRESS   := $(patsubst tests/stress/%.c,$(BUILD)/stress/%,$(wildcard tests/stress/*.c))
@@ -101,6 +108,18 @@ $(BUILD)/obj/%.o: %.c
 	$(call say,CC $<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# The console's files as a table of bytes; one for all builds.
+CONSOLE_DIR := build/console
+CONSOLE_SRC := $(shell find accountant/console -type f ! -name '*.[ch]' ! -name '*.md')
+$(CONSOLE_DIR)/mode-$(CONSOLE):
+	@mkdir -p $(CONSOLE_DIR) && rm -f $(CONSOLE_DIR)/mode-* && touch $@
+$(CONSOLE_DIR)/console_files.c: $(CONSOLE_SRC) $(CONSOLE_DIR)/mode-$(CONSOLE)
+	$(Q)accountant/console/build.sh $(CONSOLE) $(CONSOLE_DIR)
+$(CONSOLE_OBJ): $(CONSOLE_DIR)/console_files.c accountant/console/console_files.h
+	@mkdir -p $(dir $@)
+	$(call say,CC $<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
 # An archive, so that a test links only what it needs.
 $(BUILD)/libaigw.a: $(TEST_OBJ)
 	@rm -f $@ && ar rcs $@ $^
@@ -119,7 +138,7 @@ $(BUILD)/stress/%: $(BUILD)/obj/crash/tests/stress/%.o $(STRESS_OBJ)
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(BUILD)/stress/stress_ledger: $(call obj,$(ACCOUNTANT_SRC) $(LEDGER_SRC))
+$(BUILD)/stress/stress_ledger: $(CONSOLE_OBJ) $(call obj,$(ACCOUNTANT_SRC) $(LEDGER_SRC))
 
 # The simulator: shm/ and the accountant as they are, but for the threads; each
 # access to the segment is a point, and what they ask of the system is answered

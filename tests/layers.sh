@@ -22,6 +22,7 @@ worker/dialect worker/|shm/rate\.h|common/
 worker/provider worker/|shm/|common/
 accountant accountant/|shm/|common/
 accountant/admin accountant/|shm/|common/
+accountant/console accountant/|common/
 accountant/admin/dialect accountant/admin/|accountant/store\.h|common/
 accountant/ledger accountant/ledger/|shm/layout\.h|shm/atomic\.h|common/
 tools tools/|accountant/ledger/|shm/|common/

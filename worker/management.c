@@ -13,9 +13,9 @@
 
 /* Of the client's fields, and of the answer's. */
 static const char *const passing_up[] = {
-    "authorization",   "cookie",        "content-type",
-    "accept",          "if-none-match", "x-csrf-token",
-    "accept-language", "if-match",      "idempotency-key",
+    "authorization",   "cookie",          "content-type",    "accept",
+    "if-none-match",   "x-csrf-token",    "accept-language", "if-match",
+    "idempotency-key", "accept-encoding",
 };
 static const char *const passing_down[] = {
     "cache-control",
@@ -31,6 +31,8 @@ static const char *const passing_down[] = {
     "retry-after",
     "content-disposition",
     "x-frame-options",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
     "idempotency-replayed",
 };
 
@@ -198,7 +200,7 @@ send_held(struct request *request, bool last)
         buf_append_str(head, buf_view(&request->head_copy));
         bool known = last && !request->head_only;
         int64_t length = known ? (int64_t)bytes : relay->length;
-        if (relay->status == 204)
+        if (relay->status == 204 || relay->status == 304)
             length = REQUEST_NO_BODY;
         request_reply_end(request, head, str_from(relay->content_type), length);
         if (request->head_only)

@@ -8,6 +8,7 @@
 #include "accountant/admin/dialect/dialect.h"
 #include "accountant/admin/identify.h"
 #include "accountant/admin/operations.h"
+#include "accountant/console/console.h"
 
 /* Absent: "". False: twice, empty, or too long. */
 static bool
@@ -39,6 +40,11 @@ call_read_head(struct call *call, const struct http_head *head,
                         "Only root, the server's own user and members of the "
                         "group 'aigw' may use this socket. Ask for: adduser "
                         "USER aigw");
+        return;
+    }
+    if (console_has(head->path)) {
+        if (!console_begin(call, head))
+            admin_error_set(error, 503, "overloaded", "Out of memory.");
         return;
     }
     const struct dialect *dialect = dialect_of_path(head->path);

@@ -143,10 +143,12 @@ connection_answer(struct connection *c, struct call *call)
 {
     c->call = NULL;
     http_reply_begin(&c->out, call->status);
-    bool bare = call->status == 204;
+    bool bare = call->status == 204 || call->status == 304;
     if (!bare)
         http_field_cstr(&c->out, "content-type", call->content_type);
-    http_field_cstr(&c->out, "cache-control", "no-store");
+    http_field_cstr(&c->out, "cache-control",
+                    call->cache_control == NULL ? "no-store"
+                                                : call->cache_control);
     if (call->allow != NULL)
         http_field_cstr(&c->out, "allow", call->allow);
     buf_append_str(&c->out, buf_view(&call->fields));

@@ -1,6 +1,5 @@
 /*
- * op_metrics.c - GET /metrics, and GET /console/, whose page says what there is
- * instead: neither tells a secret, so a local browser needs no token for them.
+ * op_metrics.c - GET /metrics: it tells no secret, so this host needs no token.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "accountant/admin/metrics.h"
@@ -48,18 +47,4 @@ op_metrics(struct call *call)
     metrics_write(&input, &call->reply);
     call->content_type = "text/plain; version=0.0.4; charset=utf-8";
     call_answer(call, 200);
-}
-
-void
-op_console(struct call *call)
-{
-    buf_append_cstr(&call->reply,
-                    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
-                    "<title>aigw</title><h1>aigw " AIGW_VERSION "</h1>"
-                    "<p>This build has no web console. <code>aigwctl</code> "
-                    "on the server's host manages keys, groups and budgets and "
-                    "shows usage and logs; metrics are at "
-                    "<a href=\"/metrics\">/metrics</a>.</p></html>\n");
-    call->content_type = "text/html; charset=utf-8";
-    call_answer(call, 404);
 }

@@ -52,7 +52,6 @@ const struct openapi_operation openapi_operations[] = {
     {"price_list", "Versions of prices", NULL, NULL},
     {"price_import", "Look at a list of prices, or take it over", "PriceImportBody", NULL},
     {"metrics", "Prometheus text", NULL, NULL},
-    {"console", "The console's page", NULL, NULL},
     {"openapi", "This document", NULL, NULL},
     {NULL, NULL, NULL, NULL},
 };

@@ -250,9 +250,6 @@ static const struct operation operations[] = {
     {HTTP_GET,    "/metrics",                   "metrics", "",
      op_metrics, OPERATION_METRICS,
      {MEMBER_READ_ONLY, SCOPE_SYSTEM_READ, BOUND_NEVER}},
-    {HTTP_GET,    "/console/",                  "console", "",
-     op_console, OPERATION_METRICS,
-     {MEMBER_READ_ONLY, SCOPE_ANY, BOUND_FREE}},
 };
 // clang-format on
 

@@ -140,7 +140,6 @@ void op_metrics(struct call *call);
 /* op_cache.c */
 void op_cache_stats(struct call *call);
 void op_cache_purge(struct call *call);
-void op_console(struct call *call);
 /* op_health.c, op_reload.c, op_settings.c */
 void op_health(struct call *call);
 void op_reload(struct call *call);

@@ -1,0 +1,35 @@
+// Texts by name and language: t('keys.title'), t('keys.left', {n: '3'}),
+// tn('keys.count', 3) by plural form (names with .one, .other). `texts` is made
+// by build.mjs of text/LANGUAGE/*.js.
+// SPDX-License-Identifier: Apache-2.0
+import texts from 'texts';
+import { preferences } from './state.js';
+
+export const LANGUAGES = { en: 'English', zh: '中文' };
+
+export function language() {
+    const { language: wanted } = preferences.get();
+    if (wanted in texts) return wanted;
+    return (navigator.language || 'en').toLowerCase().startsWith('zh') ? 'zh' : 'en';
+}
+
+export const locale = () => (language() === 'zh' ? 'zh-CN' : 'en-US');
+
+export function t(name, places) {
+    const text = texts[language()][name] ?? texts.en[name] ?? name;
+    return places === undefined ? text
+        : text.replace(/\{(\w+)\}/g, (all, place) => places[place] ?? all);
+}
+
+// Whether there is a text of that name, for names that a server's word makes.
+export const hasText = (name) => name in texts.en;
+
+// A server's word (status, code, role) in the reader's language, or as it is.
+export const tWord = (beginning, word) =>
+    hasText(`${beginning}.${word}`) ? t(`${beginning}.${word}`) : String(word ?? '');
+
+export function tn(name, n, places) {
+    const form = new Intl.PluralRules(locale()).select(n);
+    const full = `${name}.${form}` in texts[language()] ? `${name}.${form}` : `${name}.other`;
+    return t(full, { n: new Intl.NumberFormat(locale()).format(n), ...places });
+}
