@@ -49,7 +49,7 @@
     O(provider, total_timeout, total_timeout_ms, DURATION, "", "15m", 10, CONFIG_DAY, RELOAD, \
       "time for the whole call") \
     O(provider, fails, fails, UINT, "failures", "3", 0, 100, RELOAD, \
-      "failures one after the other that make a model at it cool down; 0: never") \
+      "failures one after the other that make a model at it cool down; 0: never, and no call is refused for want of another provider") \
     O(provider, cooldown, cooldown_ms, DURATION, "", "30s", 10, CONFIG_DAY, RELOAD, \
       "time that it is sent nothing then; doubled each time that it has not helped") \
     O(provider, cooldown_max, cooldown_max_ms, DURATION, "", "10m", 10, CONFIG_DAY, RELOAD, \

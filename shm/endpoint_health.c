@@ -201,12 +201,27 @@ probe_passed(struct shm_breaker *breaker, const struct breaker_ticket *ticket,
     breaker_release(breaker, ticket);
 }
 
+/* It answers, whatever was thought of it when the call was sent. */
+static void
+defiant_passed(struct shm_breaker *breaker, const struct breaker_ticket *ticket,
+               uint64_t now_ms)
+{
+    uint64_t word = ticket->run;
+    if (shm_load(&breaker->run) != word)
+        return; /* a probe knows better, or another was first */
+    shm_store(&breaker->closed, now_ms << 4 | run_of(word).step);
+    (void)shm_cas_once(&breaker->run, &word, 0);
+}
+
 void
 breaker_pass(struct shm_breaker *breaker, const struct breaker_ticket *ticket,
              uint64_t started_ms, uint64_t now_ms)
 {
-    if (UNLIKELY(ticket->claim != 0)) {
-        probe_passed(breaker, ticket, now_ms);
+    if (UNLIKELY(ticket->run != 0)) {
+        if (ticket->claim != 0)
+            probe_passed(breaker, ticket, now_ms);
+        else
+            defiant_passed(breaker, ticket, now_ms);
         return;
     }
     uint64_t word = shm_load(&breaker->run);
@@ -294,6 +309,57 @@ breaker_fail(struct shm_breaker *breaker, const struct breaker_rules *rules,
     return false;
 }
 
+/* ---- a last resort: due 56 | misses 8 ---- */
+
+bool
+breaker_defy(const struct shm_breaker *breaker, struct breaker_ticket *ticket)
+{
+    uint64_t word = shm_load(&breaker->run);
+    bool cools = run_of(word).cools;
+    *ticket = (struct breaker_ticket){cools ? word : 0, 0};
+    return cools;
+}
+
+static uint32_t
+misses_of(uint64_t word, uint64_t now_ms)
+{
+    return now_ms < (word >> 8) + LAST_RESORT_FORGET_MS ? word & COUNT_MAX : 0;
+}
+
+bool
+last_resort_take(shm_u64 *word, uint64_t now_ms)
+{
+    uint64_t old = shm_load(word);
+    uint32_t misses = misses_of(old, now_ms);
+    if (misses < LAST_RESORT_MISSES)
+        return true;
+    /* Killed behind it: the next one is as far away as after a failure. */
+    return now_ms >= old >> 8 &&
+           shm_cas_once(word, &old,
+                        (now_ms + LAST_RESORT_PAUSE_MS) << 8 | misses);
+}
+
+void
+last_resort_failed(shm_u64 *word, uint64_t now_ms)
+{
+    uint64_t old = shm_load(word);
+    for (int tries = 0; tries < CAS_TRIES; tries++) {
+        uint32_t misses = misses_of(old, now_ms);
+        uint64_t next = (now_ms + LAST_RESORT_PAUSE_MS) << 8 |
+                        (misses < COUNT_MAX ? misses + 1 : misses);
+        if (shm_cas(word, &old, next))
+            return;
+    }
+}
+
+void
+last_resort_answered(shm_u64 *word)
+{
+    uint64_t old = shm_load(word);
+    if (UNLIKELY(old != 0))
+        (void)shm_cas_once(word, &old, 0); /* else another has missed */
+}
+
 /* ---- a credential's limit at an endpoint: until 56 | step 8 ---- */
 
 uint64_t
@@ -325,10 +391,10 @@ limit_reached(shm_u64 *limited, uint64_t until_ms, uint64_t most_ms,
 }
 
 void
-limit_passed(shm_u64 *limited, uint64_t started_ms)
+limit_passed(shm_u64 *limited, uint64_t started_ms, uint64_t defied)
 {
     uint64_t word = shm_load(limited);
-    if (UNLIKELY(word != 0) && started_ms >= word >> 8)
+    if (UNLIKELY(word != 0) && (started_ms >= word >> 8 || word == defied))
         (void)shm_cas_once(limited, &word, 0); /* else somebody was refused */
 }
 

@@ -19,7 +19,8 @@
  *   probe    one call of all workers, by claim. Its owner alone leads out.
  *
  * Invariant: run changes from cooling only by who holds the claim that was made
- * on that very word, so a probe that is late changes nothing.
+ * on that very word, so a probe that is late changes nothing; or, to healthy, by
+ * the success of a call that was sent as a last resort while it said that word.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef AIGW_SHM_ENDPOINT_HEALTH_H
@@ -35,7 +36,8 @@ struct breaker_rules {
     uint32_t fails;    /* of a run; 0: it never cools */
 };
 
-/* What the owner of a call has to show when it has ended; zero: no probe. */
+/* What the owner of a call has to show when it has ended; zero: no probe. run
+ * without claim: a last resort, which found it cooling. */
 struct breaker_ticket {
     uint64_t run, claim;
 };
@@ -95,6 +97,29 @@ bool breaker_fail(struct shm_breaker *breaker,
                   const struct breaker_ticket *ticket, uint64_t started_ms,
                   uint64_t now_ms, enum breaker_reason at_once);
 
+/* True: it cools, and *ticket shows that a call is sent all the same. */
+bool breaker_defy(const struct shm_breaker *breaker,
+                  struct breaker_ticket *ticket);
+
+/*
+ * ---- calls that nobody else can take: one word, due | misses ----
+ *
+ * An endpoint that cools is asked all the same where the alternative is to refuse
+ * the client, until LAST_RESORT_MISSES on end came to nothing; from then on one
+ * call of all workers every LAST_RESORT_PAUSE_MS. Any answer begins anew, and so
+ * does LAST_RESORT_FORGET_MS without a call.
+ */
+enum {
+    LAST_RESORT_MISSES = 5,
+    LAST_RESORT_PAUSE_MS = 200,
+    LAST_RESORT_FORGET_MS = 10 * 1000,
+};
+/* Whether one may be sent now; what comes of it is to be told. */
+bool last_resort_take(shm_u64 *word, uint64_t now_ms) MUST_CHECK;
+void last_resort_failed(shm_u64 *word, uint64_t now_ms);
+/* One load where there is nothing to forget. */
+void last_resort_answered(shm_u64 *word);
+
 /* ---- a credential's limit at an endpoint: one word, until | step ---- */
 
 uint64_t limit_until(const shm_u64 *limited);
@@ -102,8 +127,9 @@ uint64_t limit_until(const shm_u64 *limited);
  * it happens again, up to `most_ms`. Never shortened. */
 void limit_reached(shm_u64 *limited, uint64_t until_ms, uint64_t most_ms,
                    uint64_t now_ms);
-/* A call that began at started_ms was not refused for it. */
-void limit_passed(shm_u64 *limited, uint64_t started_ms);
+/* A call that began at started_ms was not refused for it, or, as a last resort,
+ * not for the word `defied` (else 0). */
+void limit_passed(shm_u64 *limited, uint64_t started_ms, uint64_t defied);
 
 /* ---- gates: calls in progress at an endpoint or a provider ---- */
 

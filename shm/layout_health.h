@@ -36,12 +36,13 @@ struct shm_breaker {
     shm_u64 run, claim, closed, opened;
 };
 
-/* Of an endpoint. fault: what went wrong last (endpoint_fault.h). limited: until
- * when a credential has no calls left here. */
+/* Of an endpoint. fault: what went wrong last (endpoint_fault.h). last_resort: calls
+ * that nobody else could take, on end without an answer | when the next one may be
+ * sent. limited: until when a credential has no calls left here. */
 struct shm_health {
     _Alignas(SHM_LINE) struct shm_breaker breaker;
-    shm_u64 fault;
-    shm_u64 spare[3];
+    shm_u64 fault, last_resort;
+    shm_u64 spare[2];
     _Alignas(SHM_LINE) shm_u64 limited[HEALTH_CREDENTIALS];
 };
 

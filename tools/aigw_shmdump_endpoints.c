@@ -112,6 +112,7 @@ endpoint_row(struct dump *dump, const struct segment *segment, uint32_t i,
         if (limit_until(&health->limited[c]) > until)
             until = limit_until(&health->limited[c]);
     dump_u64(dump, "limited_for_ms", until > now_ms ? until - now_ms : 0);
+    dump_u64(dump, "last_resort_misses", shm_load(&health->last_resort) & 0xff);
     dump_gate(dump, segment, segment_gate_of_endpoint(segment, i));
     dump_window(dump, segment, i, now_ms);
 }

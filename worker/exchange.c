@@ -201,7 +201,11 @@ on_builtin_end(void *owner, enum exchange_result result, const char *text)
 }
 
 static const struct exchange_events builtin_events = {
-    on_builtin_head, on_builtin_body, on_builtin_flush, on_builtin_end};
+    .head = on_builtin_head,
+    .body = on_builtin_body,
+    .flush = on_builtin_flush,
+    .end = on_builtin_end,
+};
 
 /* ---- public ---- */
 

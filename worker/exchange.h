@@ -7,7 +7,7 @@
  * settings. Rules: readable or HUP while idle = close; bytes after a complete
  * answer, a 101 or a body ended by close are never pooled; 1xx skipped (at most
  * 8); a request is sent again only if no answer byte came on a re-used
- * connection, once.
+ * connection, once, and if its owner does not mind.
  *
  * The builtin provider answers through the same events without a socket.
  * SPDX-License-Identifier: Apache-2.0
@@ -39,6 +39,9 @@ struct exchange_events {
     void (*flush)(void *owner);
     /* Once, last. `text` a short reason for logs. The exchange is gone after. */
     void (*end)(void *owner, enum exchange_result result, const char *text);
+    /* A connection of the pool ended before an answer: whether to send it again
+     * on a new one. Nothing is to be ended in it. NULL: always. */
+    bool (*again)(void *owner);
 };
 
 struct exchange_request {

@@ -210,7 +210,9 @@ COLD static void
 on_end(struct exchange *exchange, int error)
 {
     if (!exchange->got_byte && exchange->connection->reused &&
-        !exchange->fresh_only) {
+        !exchange->fresh_only &&
+        (exchange->events->again == NULL ||
+         exchange->events->again(exchange->owner))) {
         exchange_attempt_again(exchange);
         return;
     }

@@ -5,6 +5,8 @@
  *
  *   route    health_look()      for each candidate; takes nothing, nothing owed
  *   send     health_may_send()  for the one that is to have the call
+ *            health_last_resort(), where nobody may be sent it
+ *            health_may_resend(), when a connection of the pool was a dead one
  *   head     health_head()      the provider has answered
  *   end      health_note()      what came of it; once, by the relay
  *
@@ -27,9 +29,11 @@ struct health_attempt {
     uint8_t credential; /* of the provider's, < HEALTH_CREDENTIALS */
     bool has_head;
     bool is_check; /* health_check.c's: counted nowhere */
-    bool doubted;  /* the endpoint failed last, as far as is known */
+    bool is_last_resort;
+    bool doubted; /* the endpoint failed last, as far as is known */
     uint64_t started_ms;
     struct breaker_ticket endpoint_ticket, credential_ticket;
+    uint64_t defied; /* of a last resort: the limit that stood against it */
 };
 
 enum health_event {
@@ -76,11 +80,21 @@ enum health_verdict health_may_send(struct worker *worker,
                                     const struct catalogue_provider *provider,
                                     uint32_t endpoint_idx, unsigned credential,
                                     struct health_attempt *attempt);
-/* It is sent whatever is known (there is nothing else to send it to). */
-void health_send_anyway(struct worker *worker,
+/* It is COOLING, and nobody else can take the call. True: *attempt has begun all
+ * the same; false: lately that was of no use, and not yet again. Without `fails`
+ * it is never refused. */
+bool health_last_resort(struct worker *worker,
                         const struct catalogue_provider *provider,
                         uint32_t endpoint_idx, unsigned credential,
                         struct health_attempt *attempt);
+/* The pool's connection ended before an answer: whether the attempt may use
+ * another one. It counts among the calls behind a first failure. */
+bool health_may_resend(struct worker *worker,
+                       const struct health_attempt *attempt);
+/* For how long the provider said that the credential has no calls left; 0. */
+uint64_t health_limited_ms(const struct worker *worker,
+                           const struct catalogue_provider *provider,
+                           uint32_t endpoint_idx, unsigned credential);
 
 /* The head of an answer that is none of an error: a probe has found out. */
 void health_head(struct worker *worker, struct health_attempt *attempt);

@@ -19,6 +19,10 @@ struct health_row {
     uint64_t figures_ms;    /* of when they are; 0: there are none */
     uint64_t suspect_since; /* the run that `suspect_sent` is of */
     uint32_t suspect_sent;
+    /* Since when connections of the pool end without an answer, which may mean
+     * nothing: 0, or what was sent since, in a second and without an answer. */
+    uint32_t doubt_sent;
+    uint64_t doubt_ms;
 };
 
 struct health_check;
@@ -29,6 +33,17 @@ struct health {
     struct health_row *rows;     /* by endpoint */
     struct health_check *checks; /* under way; health_check.c */
 };
+
+/* The shared words of one endpoint and credential. */
+struct health_words {
+    struct shm_breaker *endpoint, *credential;
+    shm_u64 *limited, *last_resort;
+    bool is_checked; /* the credential, by health checks */
+};
+
+struct health_words health_words_of(const struct worker *worker,
+                                    const struct catalogue_provider *provider,
+                                    uint32_t endpoint_idx, unsigned credential);
 
 struct breaker_rules health_rules(const struct catalogue_provider *provider);
 /* To the log: it cools from now on; its probe has succeeded. */

@@ -376,11 +376,21 @@ on_end(void *owner, enum exchange_result result, const char *text)
     relay_fail(request, cause, &fault);
 }
 
+/* Where another one may take the call, one that may be dead is left alone. */
+static bool
+on_again(void *owner)
+{
+    struct request *request = owner;
+    return health_may_resend(request->worker, &request->health) ||
+           !retry_has_next(request);
+}
+
 static const struct exchange_events events = {
     .head = on_head,
     .body = on_body,
     .flush = on_flush,
     .end = on_end,
+    .again = on_again,
 };
 
 /* ---- from outside ---- */

@@ -221,51 +221,98 @@ may_send(struct request *request)
     return false;
 }
 
-/* The endpoint that was chosen is sent the call, or the call waits for it. 0;
- * -1 with *fault: it can do neither. */
-static int
-attempt(struct request *request, bool is_last, struct fault *fault)
+/* All that may take the call cool, and asking them lately was of no use. */
+COLD static void
+refuse_cooling(const struct request *request, struct fault *fault)
 {
-    uint32_t endpoint_idx = request->served->endpoint_idx;
+    uint64_t ms = health_limited_ms(request->worker, request->provider,
+                                    request->served->endpoint_idx,
+                                    request->provider->credential_slot);
+    if (ms == 0) {
+        fault_set_overloaded(fault, "the provider of this model fails");
+        return;
+    }
+    fault_set(fault, 429, "rate_limit_error", "rate_limit_exceeded", NULL,
+              "the provider of this model takes no more calls for now");
+    fault->retry_after_s = (ms + 999) / 1000;
+}
+
+enum sending {
+    SENDING,       /* or waiting for a place */
+    SENDING_NEVER, /* *fault */
+    SENDING_COOLS, /* *fault; as a last resort it might */
+};
+
+/* The endpoint that was chosen is sent the call, or the call waits for it. */
+static enum sending
+attempt(struct request *request, bool last_resort, struct fault *fault)
+{
     switch (queue_enter(request)) {
     case QUEUE_WAIT:
-        return 0;
+        return SENDING;
     case QUEUE_FULL:
         fault_set_overloaded(fault, "the provider of this model has as many "
                                     "calls as it may, and as many wait");
-        return -1;
+        return SENDING_NEVER;
     case QUEUE_PASS:
         break;
     }
-    if (!may_send(request)) {
-        /* It was taken from us meanwhile: it cools, or another one probes. */
-        if (!is_last) {
-            fault_set_overloaded(fault, "the provider of this model fails");
-            return -1;
-        }
-        health_send_anyway(request->worker, request->provider, endpoint_idx,
-                           request->provider->credential_slot,
-                           &request->health);
+    if (last_resort ? !health_last_resort(request->worker, request->provider,
+                                          request->served->endpoint_idx,
+                                          request->provider->credential_slot,
+                                          &request->health)
+                    : !may_send(request)) {
+        refuse_cooling(request, fault);
+        return SENDING_COOLS;
     }
-    return send_once(request, fault);
+    return send_once(request, fault) == 0 ? SENDING : SENDING_NEVER;
+}
+
+/* From the chosen candidate to the last one of `which`, a bit each. *cools: those
+ * that cool. 0: one has it. *fault is the first one's, where it has none yet. */
+static int
+attempt_each(struct request *request, uint32_t which, bool last_resort,
+             uint32_t *cools, struct fault *fault, bool *has_failed)
+{
+    UNINITIALIZED struct fault later;
+    do {
+        uint32_t bit = UINT32_C(1) << (request->plan.next - 1);
+        if ((which & bit) == 0)
+            continue;
+        struct fault *why = *has_failed ? &later : fault;
+        enum sending sending = attempt(request, last_resort, why);
+        if (sending == SENDING)
+            return 0;
+        if (sending == SENDING_COOLS)
+            *cools |= bit;
+        *has_failed = true;
+        /* It cannot take the call: no attempt was made. */
+        relay_attempt_end(request, RECORD_REFUSED);
+        log_info("request=%s while sending to provider %s: %s", request->id,
+                 request->provider->name,
+                 why->code == NULL ? "refused" : why->code);
+    } while (route_next(request));
+    return -1;
 }
 
 int
 relay_send_upstream(struct request *request, struct fault *fault)
 {
-    UNINITIALIZED struct fault later;
+    const struct catalogue_provider *provider = request->provider;
+    uint64_t tried = request->plan.tried;
+    uint8_t first = request->plan.next;
+    uint32_t cools = 0, again = 0;
     bool has_failed = false;
-    for (;;) {
-        bool is_last = !route_has_next(request);
-        if (attempt(request, is_last, has_failed ? &later : fault) == 0)
-            return 0;
-        has_failed = true;
-        /* It cannot take the call: no attempt was made. */
-        relay_attempt_end(request, RECORD_REFUSED);
-        if (is_last || !route_next(request))
-            return -1;
-        log_info("request=%s while sending: %s; trying provider %s",
-                 request->id, fault->code == NULL ? "refused" : fault->code,
-                 request->provider->name);
-    }
+    if (attempt_each(request, UINT32_MAX, false, &cools, fault, &has_failed) ==
+        0)
+        return 0;
+    if (cools == 0)
+        return -1;
+    /* Nobody may have it, and somebody had better: one endpoint that fails is
+     * better asked than a client refused, within reason. */
+    route_again_from(request, first);
+    /* With the credential that it was to have. */
+    request->provider = provider;
+    request->plan.tried = tried;
+    return attempt_each(request, cools, true, &again, fault, &has_failed);
 }

@@ -167,6 +167,14 @@ has_attempts_left(const struct request *request)
     return most == 0 || request->attempts < most;
 }
 
+bool
+retry_has_next(const struct request *request)
+{
+    return route_has_next(request) && has_attempts_left(request) &&
+           !request->answer_started && request->client != NULL &&
+           !request->worker->stopping;
+}
+
 /* What the attempt left behind goes; what was asked stays. */
 static void
 forget_attempt(struct request *request, uint8_t cause)

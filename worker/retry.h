@@ -38,6 +38,8 @@ void retry_note_call(struct request *request);
  * changed, and the caller tells what it has.
  */
 bool retry_go_on(struct request *request, uint8_t cause);
+/* Whether a failure would lead to a candidate that was not asked yet. */
+bool retry_has_next(const struct request *request);
 /* The request ends while it waits for its next attempt. */
 void retry_cancel(struct request *request);
 

@@ -96,6 +96,13 @@ route_again(struct request *request)
     request->plan.next = 0;
 }
 
+void
+route_again_from(struct request *request, uint8_t next)
+{
+    request->plan.next = (uint8_t)(next - 1);
+    route_next(request);
+}
+
 COLD static int
 refuse_provider(struct str name, struct fault *fault)
 {

@@ -115,6 +115,9 @@ uint64_t route_affinity(const struct request *request);
  * all that may be used were, or (only_usable) are put aside. */
 bool route_next_credential(struct request *request, bool only_usable);
 
+/* route.c: once more from the candidate that plan.next was behind. */
+void route_again_from(struct request *request, uint8_t next);
+
 /* ---- route_credential.c: which of a provider's credentials ---- */
 
 /* Those of the key's own group that its settings allow, and those for all. */

@@ -168,8 +168,8 @@ on_end(void *owner, enum exchange_result result, const char *text)
     }
 }
 
-static const struct exchange_events events = {on_head, on_body, on_flush,
-                                              on_end};
+static const struct exchange_events events = {
+    .head = on_head, .body = on_body, .flush = on_flush, .end = on_end};
 
 void
 webhook_ask(struct guard *guard)

@@ -87,8 +87,8 @@ on_end(void *owner, enum exchange_result result, const char *text)
     outcome->result = result;
 }
 
-static const struct exchange_events events = {on_head, on_body, on_flush,
-                                              on_end};
+static const struct exchange_events events = {
+    .head = on_head, .body = on_body, .flush = on_flush, .end = on_end};
 
 /* An idle connection in the pool, so that the exchange connects to nothing. */
 static int

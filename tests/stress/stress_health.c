@@ -115,7 +115,7 @@ send_call(struct seat *seat, struct book *book, uint32_t e)
                                    .ttft_ms = (uint32_t)random_below(5000)};
     window_add(seat, e, &sample, now);
     limit_reached(&segment_health(&segment, e)->limited[0], 0, 1000, now);
-    limit_passed(&segment_health(&segment, e)->limited[0], now + 2000);
+    limit_passed(&segment_health(&segment, e)->limited[0], now + 2000, 0);
 }
 
 static void

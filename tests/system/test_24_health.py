@@ -136,10 +136,13 @@ class Death(HealthCase):
             self.a.mock.handler = held
             await one()
             self.assertEqual(outcomes[0].status, 200)
-            first = len(sent) # twice where it met a connection of before
+            # Twice where it met a connection of before: the first failure is
+            # the connection's end, and the second call one of the three.
+            first = 1
             tasks = [asyncio.create_task(one()) for _ in range(60)]
             # Each is answered by the other one, or waits at this one.
-            await self.until(lambda: len(outcomes) + len(sent) - first >= 61,
+            before = len(sent)
+            await self.until(lambda: len(outcomes) + len(sent) - before >= 61,
                              "all are somewhere")
             waiting = len(sent)
             self.a.mock.loop.call_soon_threadsafe(gate.set)
@@ -154,6 +157,43 @@ class Death(HealthCase):
               (waiting - first, soon), flush=True)
         self.assertLessEqual(soon, SUSPECT_CALLS * WORKERS)
         self.assertGreater(waiting, first)
+
+    def test_calls_whose_connections_all_end_are_sent_again_three_times(self):
+        """It dies with calls in progress on kept connections. No client may
+        notice, and what is sent again counts as what is sent anew."""
+        self.start("fails = 100")
+        gate, sent, outcomes = asyncio.Event(), [], []
+
+        async def held(method, path, headers, body, writer):
+            sent.append(time.monotonic())
+            await gate.wait()
+            return False # closes it
+
+        async def one():
+            connection = Connection(self.gw.port)
+            outcomes.append(await connection.call(
+                self.key, chat(tokens=2, model="m", delay_ms=50)))
+            connection.close()
+
+        async def story():
+            # Connections to keep, of both workers.
+            await asyncio.gather(*(one() for _ in range(80)))
+            outcomes.clear()
+            self.a.mock.handler = held
+            tasks = [asyncio.create_task(one()) for _ in range(60)]
+            await self.until(lambda: len(sent) + len(outcomes) >= 60,
+                             "calls in progress")
+            waiting = len(sent)
+            self.a.mock.loop.call_soon_threadsafe(gate.set)
+            await asyncio.gather(*tasks)
+            return waiting
+        waiting = asyncio.run(story())
+        self.assertEqual({o.status for o in outcomes}, {200})
+        self.assertGreater(waiting, 20)
+        again = [t for t in sent[waiting:] if t < sent[waiting] + 0.9]
+        print("%d of %d that were cut were sent again" %
+              (len(again), waiting), flush=True)
+        self.assertLessEqual(len(again), SUSPECT_CALLS * WORKERS)
 
     def test_a_probe_whose_worker_dies_keeps_nobody_from_trying_again(self):
         self.start("cooldown = 300ms\ncooldown_max = 300ms")
@@ -187,6 +227,93 @@ class Death(HealthCase):
         except asyncio.TimeoutError:
             pass
         connection.close()
+
+
+class Sole(HealthCase):
+    """Nobody else can take the calls: refusing them is the last thing to do, and
+    hammering a dead one is of no use."""
+    FREE, PAUSE = 5, 0.2
+
+    def start_one(self, options="", providers="a"):
+        self.a, self.b = Moody(self, "a"), Moody(self, "b")
+        text = ""
+        for moody in (self.a, self.b):
+            text += "[provider.%s]\nkind = openai\nbase_url = %s\napi_key = sk-moody\n%s\n" % (
+                moody.name, moody.mock.base_url, options)
+        text += "[model.m]\nproviders = %s\n" % providers
+        self.gw = self.gateway(workers=WORKERS, extra=text).start()
+        self.key = self.gw.create_key("k")
+        self.outcomes = []
+
+    def test_a_dead_one_is_asked_now_and_then_and_back_at_once(self):
+        self.start_one("cooldown = 100s\ncooldown_max = 100s")
+
+        async def story():
+            await self.until(lambda: self.a.count() > 200, "load")
+            self.a.mode = "500"
+            await self.until(lambda: sum(o.status == 503 for o in self.outcomes)
+                             > 500, "refused")
+            self.refused = next(o for o in self.outcomes if o.status == 503)
+            self.dead = [t for t, mode, _ in list(self.a.asked) if mode == "500"]
+            count = self.a.count("500")
+            await self.until(lambda: self.a.count("500") >= count + 3, "asked")
+            self.a.mode = "good"
+            back = self.a.count("good")
+            await self.until(lambda: self.a.count("good") > back + 200, "back")
+            self.again = len(self.outcomes)
+            await self.until(lambda: len(self.outcomes) > self.again + 500,
+                             "goes on")
+        asyncio.run(self.load(story()))
+        bad = [t for t, mode, _ in self.a.asked if mode == "500"]
+        soon = [t for t in bad if t < bad[0] + self.PAUSE * 0.9]
+        print("%d calls refused, %d sent in %.1f s, %d of them at first" %
+              (sum(o.status == 503 for o in self.outcomes), len(bad),
+               bad[-1] - bad[0], len(soon)), flush=True)
+        # Three until it cools, five more, and those in progress at each time.
+        self.assertLessEqual(len(soon), 3 + self.FREE + 2 * CLIENTS)
+        later = bad[len(soon):]
+        for before, after in zip(later, later[1:]):
+            self.assertGreater(after - before, self.PAUSE * 0.8)
+        self.assertEqual(self.refused.headers["retry-after"], "1")
+        self.assertEqual({o.status for o in self.outcomes}, {200, 500, 503})
+        self.assertEqual({o.status for o in self.outcomes[self.again:]}, {200})
+        self.gw.verify()
+
+    def test_one_failure_or_every_other_one_keeps_nobody_from_it(self):
+        self.start_one("cooldown = 100s")
+        for mode in ("500", "good") * 30 + ("500", "500", "good") * 20:
+            self.a.mode = mode
+            self.assertEqual(self.call()[0], 200 if mode == "good" else 500)
+
+    def test_of_several_that_all_failed_the_one_that_is_back_is_found(self):
+        self.start_one("cooldown = 100s\ncooldown_max = 100s", "a, b")
+        self.a.mode = self.b.mode = "500"
+        wait_for(lambda: self.call()[0] == 503, 60, "both are given up")
+        for moody, other in ((self.a, self.b), (self.b, self.a)):
+            moody.mode, other.mode = "good", "500"
+            count = moody.count("good")
+            wait_for(lambda: self.call()[0] == 200, 60, "%s is back" % moody.name)
+            self.assertGreater(moody.count("good"), count)
+            for _ in range(20):
+                self.assertEqual(self.call()[0], 200)
+            moody.mode = "500"
+            wait_for(lambda: self.call()[0] == 503, 60, "given up again")
+
+    def test_one_that_has_no_calls_left_is_told_as_such(self):
+        self.start_one("")
+        self.a.mode, self.a.fields = "429", "retry-after: 30\r\n"
+        for _ in range(self.FREE + 1):
+            status, headers, _ = self.call()
+            self.assertEqual(status, 429)
+        count = self.a.count()
+
+        def ours():
+            status, headers, body = self.call()
+            self.assertEqual(status, 429)
+            self.assertIn(int(headers["retry-after"]), range(20, 31))
+            return "takes no more calls" in str(body)
+        wait_for(ours, 60, "the gateway's own answer")
+        self.assertLess(self.a.count(), count + 20)
 
 
 class Check(HealthCase):

@@ -330,7 +330,7 @@ class MidStream(UpstreamCase):
             ends.append(len(wire) - len(b"\r\n")) # the event's last byte
         wire += b"0\r\n\r\n"
         self.provider.wire = wire
-        self.start()
+        self.start(provider_options="fails = 0")
         everywhere = range(len(wire) + 1)
         offsets = sorted(everywhere if OFFSETS == 0 else set(self.rng.sample(
             everywhere, min(OFFSETS, len(wire)))) | {0, len(SSE), len(wire)})
@@ -636,7 +636,7 @@ class Down(UpstreamCase):
     def test_row_34_no_address_and_no_upstream_fail_fast_and_give_all_back(self):
         closed = ["http://127.0.0.1:%d/v1" % free_port() for _ in range(2)]
         text = provider_text("nowhere", "http://no-such-host.invalid/v1",
-                             "connect_timeout = 3s")
+                             "connect_timeout = 3s\nfails = 0")
         for i, url in enumerate(closed):
             text += ("[provider.down%d]\nkind = openai\nbase_url = %s\n"
                      "fails = 0\n" % (i, url))
@@ -667,7 +667,7 @@ class Down(UpstreamCase):
                                  "it is down")
                 self.provider.up()
         asyncio.run(self.under_load(flapping, clients=12))
-        self.audit(allowed=(200, 502))
+        self.audit(allowed=(200, 502, 503)) # 503: known to be down
         self.assertEqual(self.deaths("worker"), 0)
 
 

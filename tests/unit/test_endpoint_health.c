@@ -144,6 +144,83 @@ TEST(one_call_of_all_probes_and_its_success_heals)
     fixture_close(&f);
 }
 
+TEST(an_answer_to_a_last_resort_ends_the_cool_down_that_it_was_sent_against)
+{
+    open_all();
+    struct breaker_ticket defied;
+    CHECK(!breaker_defy(breaker, &defied));
+    CHECK_EQ(defied.run, 0);
+    cool(1000);
+    CHECK(breaker_defy(breaker, &defied));
+    CHECK_EQ(defied.claim, 0);
+    /* A failure changes nothing: the cool-down is not longer for it. */
+    uint64_t word = breaker->run;
+    CHECK(!breaker_fail(breaker, &rules, &defied, 2000, 2001,
+                        BREAKER_BY_NOTHING));
+    CHECK_EQ(breaker->run, word);
+    breaker_pass(breaker, &defied, 2000, 2002);
+    CHECK_EQ(look_at(2002), BREAKER_HEALTHY);
+    /* Of a cool-down that is over it says nothing of the next one. */
+    cool(3000);
+    word = breaker->run;
+    breaker_pass(breaker, &defied, 2000, 3100);
+    CHECK_EQ(breaker->run, word);
+    /* Nor does it take part in somebody's probe. */
+    CHECK(breaker_defy(breaker, &defied));
+    uint64_t until = word >> 24;
+    struct breaker_ticket probe = claim_at(0, until);
+    CHECK(breaker_fail(breaker, &rules, &probe, until, until,
+                       BREAKER_BY_NOTHING));
+    word = breaker->run;
+    breaker_pass(breaker, &defied, until, until + 1);
+    CHECK_EQ(breaker->run, word);
+    fixture_close(&f);
+}
+
+TEST(a_last_resort_is_free_until_five_came_to_nothing_and_then_one_at_a_time)
+{
+    shm_u64 word = 0;
+    uint64_t now = 100000;
+    for (int i = 0; i < LAST_RESORT_MISSES; i++) {
+        CHECK(last_resort_take(&word, now));
+        CHECK(last_resort_take(&word, now)); /* of another worker */
+        last_resort_failed(&word, now);
+    }
+    CHECK(!last_resort_take(&word, now + LAST_RESORT_PAUSE_MS - 1));
+    now += LAST_RESORT_PAUSE_MS;
+    CHECK(last_resort_take(&word, now));
+    CHECK(!last_resort_take(&word, now));
+    /* It has not ended: the next one all the same. */
+    CHECK(!last_resort_take(&word, now + LAST_RESORT_PAUSE_MS - 1));
+    CHECK(last_resort_take(&word, now + LAST_RESORT_PAUSE_MS));
+    last_resort_answered(&word);
+    for (int i = 0; i < 100; i++)
+        CHECK(last_resort_take(&word, now));
+    /* One that fails now and then is never kept from being asked. */
+    for (int i = 0; i < 1000; i++) {
+        last_resort_failed(&word, now + (uint64_t)i);
+        if (i % LAST_RESORT_MISSES == 3)
+            last_resort_answered(&word);
+        CHECK(last_resort_take(&word, now + (uint64_t)i));
+    }
+}
+
+TEST(who_calls_seldom_is_always_sent)
+{
+    shm_u64 word = 0;
+    for (uint64_t now = 1000; now < 1000 * 1000;
+         now += LAST_RESORT_FORGET_MS + LAST_RESORT_PAUSE_MS) {
+        for (int i = 0; i < 2; i++) {
+            CHECK(last_resort_take(&word, now));
+            last_resort_failed(&word, now);
+        }
+    }
+    for (int i = 0; i < 1000; i++) /* the count has an end */
+        last_resort_failed(&word, 5000000);
+    CHECK(!last_resort_take(&word, 5000000));
+    CHECK_EQ(word & 0xff, 0xff);
+}
+
 TEST(each_failed_probe_doubles_the_time_up_to_the_most)
 {
     static const uint64_t seconds[] = {60, 120, 240, 480, 600, 600, 600};
@@ -289,9 +366,9 @@ TEST(a_limit_without_a_time_grows_each_time_and_is_forgotten)
     CHECK_EQ(limit_until(&word), 4000);
     limit_reached(&word, 0, 60000, 4000);
     CHECK_EQ(limit_until(&word), 8000);
-    limit_passed(&word, 7999); /* began before: says nothing */
+    limit_passed(&word, 7999, 0); /* began before: says nothing */
     CHECK_EQ(limit_until(&word), 8000);
-    limit_passed(&word, 8000);
+    limit_passed(&word, 8000, 0);
     CHECK_EQ(word, 0);
 }
 

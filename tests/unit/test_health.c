@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/health.h"
+#include "worker/health_part.h"
 
 #include "tests/unit/front_fixture.h"
 
@@ -54,6 +55,164 @@ TEST(after_the_first_failure_three_calls_are_sent_until_it_is_known)
     CHECK_EQ(health_look(f.worker, &provider, 0, 0), HEALTH_COOLING);
     CHECK_EQ(send_call(), HEALTH_COOLING);
     CHECK_TRUE(attempt.provider == NULL);
+    front_close(&f);
+}
+
+static struct health_row *
+row(void)
+{
+    return &f.worker->health->rows[0];
+}
+
+TEST(connections_that_end_instead_of_an_answer_count_as_calls_behind_a_failure)
+{
+    open_all();
+    struct health_attempt several[6];
+    for (int i = 0; i < 6; i++) {
+        CHECK_EQ(send_call(), HEALTH_GOOD);
+        several[i] = attempt;
+    }
+    /* All their connections are cut: three may try another one. */
+    for (int i = 0; i < 6; i++)
+        CHECK_EQ(health_may_resend(f.worker, &several[i]), i < 3);
+    CHECK_EQ(health_look(f.worker, &provider, 0, 0), HEALTH_COOLING);
+    CHECK_EQ(send_call(), HEALTH_COOLING);
+    /* What was sent again counts when the failure is known. */
+    attempt = several[3];
+    note(HEALTH_FAILED, 0);
+    CHECK_EQ(health_look(f.worker, &provider, 0, 0), HEALTH_COOLING);
+    CHECK_EQ(row()->suspect_sent, 3);
+    CHECK_TRUE(!health_may_resend(f.worker, &several[4]));
+    front_close(&f);
+}
+
+TEST(an_answer_ends_the_doubt_about_connections_that_were_idle_for_too_long)
+{
+    open_all();
+    for (int i = 0; i < 50; i++) {
+        CHECK_EQ(send_call(), HEALTH_GOOD);
+        CHECK_TRUE(health_may_resend(f.worker, &attempt));
+        CHECK_EQ(send_call(), HEALTH_GOOD);
+        if (i % 2 == 0)
+            health_head(f.worker, &attempt);
+        note(HEALTH_ANSWERED, 0);
+        CHECK_EQ(row()->doubt_ms, 0);
+    }
+    /* Or time does. */
+    for (int i = 0; i < 3; i++)
+        CHECK_TRUE(health_may_resend(
+            f.worker, &(struct health_attempt){.provider = &provider}));
+    CHECK_EQ(send_call(), HEALTH_COOLING);
+    row()->doubt_ms -= BREAKER_SUSPECT_MS;
+    CHECK_EQ(send_call(), HEALTH_GOOD);
+    front_close(&f);
+}
+
+TEST(where_nothing_cools_connections_are_in_no_doubt)
+{
+    open_all();
+    provider.fails = 0;
+    CHECK_EQ(send_call(), HEALTH_GOOD);
+    for (int i = 0; i < 50; i++)
+        CHECK_TRUE(health_may_resend(f.worker, &attempt));
+    CHECK_EQ(send_call(), HEALTH_GOOD);
+    for (int i = 0; i < 50; i++) {
+        note(HEALTH_LIMITED, 30000);
+        CHECK_EQ(send_call(), HEALTH_COOLING);
+        CHECK_TRUE(health_last_resort(f.worker, &provider, 0, 0, &attempt));
+    }
+    front_close(&f);
+}
+
+TEST(of_one_that_cools_nothing_is_sent_again)
+{
+    open_all();
+    CHECK_EQ(send_call(), HEALTH_GOOD);
+    struct health_attempt before = attempt;
+    for (int i = 0; i < 3; i++)
+        fail_once();
+    CHECK_TRUE(!health_may_resend(f.worker, &before));
+    CHECK_TRUE(health_may_resend(f.worker, &attempt)); /* of none */
+    front_close(&f);
+}
+
+static bool
+resort(void)
+{
+    return health_last_resort(f.worker, &provider, 0, 0, &attempt);
+}
+
+TEST(a_sole_endpoint_that_is_dead_is_asked_now_and_then_and_heals_at_once)
+{
+    open_all();
+    for (int i = 0; i < 3; i++)
+        fail_once();
+    for (int i = 0; i < LAST_RESORT_MISSES; i++) {
+        CHECK_EQ(send_call(), HEALTH_COOLING);
+        CHECK_TRUE(resort());
+        CHECK_TRUE(attempt.doubted);
+        note(HEALTH_FAILED, 0);
+    }
+    CHECK_TRUE(!resort());
+    CHECK_TRUE(attempt.provider == NULL);
+    shm_u64 *word =
+        &segment_health(f.worker->heritage->segment, 0)->last_resort;
+    shm_store(word, shm_load(word) - (LAST_RESORT_PAUSE_MS << 8));
+    CHECK_TRUE(resort());
+    struct health_attempt late = attempt;
+    CHECK_TRUE(!resort());
+    attempt = late;
+    health_head(f.worker, &attempt); /* not only its end */
+    CHECK_EQ(shm_load(word), 0);
+    CHECK_EQ(send_call(), HEALTH_GOOD);
+    note(HEALTH_ANSWERED, 0);
+    front_close(&f);
+}
+
+TEST(what_a_last_resort_was_told_and_what_it_ended_from_our_side)
+{
+    static const enum health_event misses[] = {HEALTH_LIMITED, HEALTH_REFUSED,
+                                               HEALTH_FORBIDDEN, HEALTH_FAILED};
+    open_all();
+    for (size_t i = 0; i < 20; i++) {
+        CHECK_TRUE(resort());
+        note(HEALTH_UNKNOWN, 0);
+    }
+    for (size_t i = 0; i < LAST_RESORT_MISSES; i++) {
+        CHECK_TRUE(resort());
+        note(misses[i % ARRAY_LEN(misses)], 0);
+    }
+    CHECK_TRUE(!resort());
+    front_close(&f);
+}
+
+TEST(a_limit_that_is_none_any_more_is_forgotten_and_a_newer_one_is_kept)
+{
+    open_all();
+    CHECK_EQ(send_call(), HEALTH_GOOD);
+    note(HEALTH_LIMITED, 30000);
+    CHECK_TRUE(resort());
+    note(HEALTH_ANSWERED, 0);
+    CHECK_EQ(send_call(), HEALTH_GOOD);
+    note(HEALTH_LIMITED, 30000);
+    CHECK_TRUE(resort());
+    const struct health_limits limits = {.is_used_up = true, .reset_ms = 40000};
+    health_learn(f.worker, &attempt, &limits);
+    note(HEALTH_ANSWERED, 0);
+    CHECK_EQ(send_call(), HEALTH_COOLING);
+    CHECK_TRUE(health_limited_ms(f.worker, &provider, 0, 0) > 30000);
+    front_close(&f);
+}
+
+TEST(a_credential_that_is_accepted_again_is_back_with_its_endpoint)
+{
+    open_all();
+    CHECK_EQ(send_call(), HEALTH_GOOD);
+    note(HEALTH_REFUSED, 0);
+    CHECK_EQ(send_call(), HEALTH_COOLING);
+    CHECK_TRUE(resort());
+    note(HEALTH_ANSWERED, 0);
+    CHECK_EQ(send_call(), HEALTH_GOOD);
     front_close(&f);
 }
 

@@ -94,8 +94,10 @@ record_end(void *owner, enum exchange_result result, const char *text)
     snprintf(record->text, sizeof(record->text), "%s", text);
 }
 
-static const struct exchange_events record_events = {record_head, record_body,
-                                                     record_flush, record_end};
+static const struct exchange_events record_events = {.head = record_head,
+                                                     .body = record_body,
+                                                     .flush = record_flush,
+                                                     .end = record_end};
 
 static inline int
 open_fd_count(void)
