@@ -190,6 +190,8 @@ make_row(const struct segment *segment, uint64_t epoch, uint64_t batch_no,
     row->delivered_tokens = record->delivered_tokens;
     row->generated_tokens = record->generated_tokens;
     row->price_version = record->price_version;
+    row->price_tier = record->price_tier;
+    row->service_tier = record->service_tier;
     row->tokens = record->tokens;
     row->nano = record->nano;
     row->classes = (struct usage){

@@ -12,14 +12,20 @@
 #include "common/hash.h"
 #include "common/log.h"
 
+/* Compared as bytes: what is made here begins as zeros. */
+struct price_set {
+    struct prices prices;
+    struct price_tiers tiers;
+};
+
 struct book_entry {
     char model[128];
     uint32_t version;
-    struct prices prices;
+    struct price_set set;
     bool is_durable;
     /* The last one that is, 0: none. */
     uint32_t durable_version;
-    struct prices durable;
+    struct price_set durable;
 };
 
 static void
@@ -27,7 +33,7 @@ set_durable(struct book_entry *entry)
 {
     entry->is_durable = true;
     entry->durable_version = entry->version;
-    entry->durable = entry->prices;
+    entry->durable = entry->set;
 }
 
 static uint64_t
@@ -77,7 +83,8 @@ prices_load(struct prices_book *book, const struct ledger_price *price)
         return -ENOMEM;
     if (price->version > entry->version) {
         entry->version = price->version;
-        entry->prices = price->prices;
+        entry->set.prices = price->prices;
+        entry->set.tiers = price->tiers;
         set_durable(entry);
     }
     return 0;
@@ -85,19 +92,21 @@ prices_load(struct prices_book *book, const struct ledger_price *price)
 
 uint32_t
 prices_version(struct prices_book *book, const char *model,
-               const struct prices *prices)
+               const struct prices *prices, const struct price_tiers *tiers)
 {
     struct book_entry *entry = get_entry(book, model);
+    struct price_set set = {.prices = *prices};
     if (entry == NULL)
         return 0;
-    if (entry->version != 0 &&
-        memcmp(&entry->prices, prices, sizeof(*prices)) == 0)
+    if (tiers != NULL)
+        set.tiers = *tiers;
+    if (entry->version != 0 && memcmp(&entry->set, &set, sizeof(set)) == 0)
         return entry->version;
     /* A version that never became durable was never charged with: its number
      * is taken again. */
     if (entry->version == 0 || entry->is_durable)
         entry->version++;
-    entry->prices = *prices;
+    entry->set = set;
     entry->is_durable = false;
     return entry->version;
 }
@@ -120,7 +129,8 @@ prices_pending(const struct prices_book *book, int64_t since_ms, size_t *count)
         memcpy(price->model, entry->model, sizeof(price->model));
         price->version = entry->version;
         price->since_ms = since_ms;
-        price->prices = entry->prices;
+        price->prices = entry->set.prices;
+        price->tiers = entry->set.tiers;
     }
     if (*count == 0) {
         free(prices);
@@ -138,8 +148,10 @@ prices_now_durable(struct prices_book *book, const struct ledger_price *prices,
             table_find(&book->table, model_hash(prices[i].model), entry_match,
                        prices[i].model);
         if (entry != NULL && entry->version == prices[i].version &&
-            memcmp(&entry->prices, &prices[i].prices, sizeof(entry->prices)) ==
-                0)
+            memcmp(&entry->set.prices, &prices[i].prices,
+                   sizeof(entry->set.prices)) == 0 &&
+            memcmp(&entry->set.tiers, &prices[i].tiers,
+                   sizeof(entry->set.tiers)) == 0)
             set_durable(entry);
     }
 }
@@ -154,7 +166,7 @@ prices_forget_pending(struct prices_book *book)
             continue;
         /* Version 0 is of no prices: one that asks gets 1. */
         entry->version = entry->durable_version;
-        entry->prices = entry->durable;
+        entry->set = entry->durable;
         entry->is_durable = true;
     }
 }

@@ -19,10 +19,11 @@ void prices_fini(struct prices_book *book);
 /* While restoring: in ascending order of versions. 0 or -ENOMEM. */
 int prices_load(struct prices_book *book,
                 const struct ledger_price *price) MUST_CHECK;
-/* The version of these prices; a new one is remembered as not durable yet. 0:
- * no memory. */
+/* The version of these prices (tiers NULL: none); a new one is remembered as not
+ * durable yet. 0: no memory. */
 uint32_t prices_version(struct prices_book *book, const char *model,
-                        const struct prices *prices);
+                        const struct prices *prices,
+                        const struct price_tiers *tiers);
 /* Versions that are not durable: an array to free, NULL when there is none. */
 struct ledger_price *prices_pending(const struct prices_book *book,
                                     int64_t since_ms, size_t *count);

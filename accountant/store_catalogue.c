@@ -36,9 +36,10 @@ struct reload {
 };
 
 static uint32_t
-price_version(const char *model, const struct prices *prices, void *context)
+price_version(const char *model, const struct prices *prices,
+              const struct price_tiers *tiers, void *context)
 {
-    return prices_version(context, model, prices);
+    return prices_version(context, model, prices, tiers);
 }
 
 static struct reload *

@@ -144,11 +144,13 @@ struct config_model {
     unsigned max_concurrency;                   /* 0: no limit */
     uint64_t key_rpm, key_tpm, key_concurrency; /* of each key; 0 = none */
     struct prices prices;
+    struct config_list price_tiers; /* price_tier.h */
 };
 /* PROVIDER/MODEL: what differs from the provider's and the model's. */
 struct config_endpoint {
     char *name;
-    struct prices prices; /* one that is set: all of them are these */
+    struct prices prices;           /* one that is set: all of them are these */
+    struct config_list price_tiers; /* price_tier.h */
     uint64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms,
         total_timeout_ms;     /* 0: the provider's */
     unsigned max_concurrency; /* 0: the model's */

@@ -19,6 +19,7 @@
 #include "common/config.h"
 #include "common/config_options_provider.h"
 #include "common/dynamic_route.h"
+#include "common/price_tier.h"
 #include "common/spend_rule.h"
 
 #define CONFIG_SECOND     UINT64_C(1000)
@@ -164,7 +165,9 @@
     O(section, price_image, prices.image, UNIT_PRICE, "per image", "", 0, 0, RELOAD, \
       "image sent or made") \
     O(section, price_request, prices.request, UNIT_PRICE, "per request", "", 0, 0, RELOAD, \
-      "each call")
+      "each call") \
+    O(section, price_tiers, price_tiers, LIST, "TIER", "", 0, PRICE_TIERS_MAX, RELOAD, \
+      "prices under conditions, the first that holds: prompt_from=200001 input=2.5 output=15, and prompt_to= output_from= output_to= (tokens) hours=16:30-00:30 (UTC) from= until= (times) service_tier=flex|batch; a price that one does not state is as above")
 
 #define CONFIG_MODEL_OPTIONS(O) \
     O(model, providers, providers, LIST, "", "", 0, CONFIG_MODEL_PROVIDERS_MAX, RELOAD, \

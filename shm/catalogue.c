@@ -125,6 +125,7 @@ catalogue_free(struct catalogue *catalogue)
         for (uint32_t n = 0; n < model->alias_count; n++)
             free(model->aliases[n]);
         free(model->aliases);
+        catalogue_free_tiers(model);
     }
     for (uint32_t i = 0; i < catalogue->gateway_count; i++)
         free(catalogue->gateways[i].spend_rules);

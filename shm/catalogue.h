@@ -16,6 +16,7 @@
 #include "common/crypto.h"
 #include "common/dynamic_route.h"
 #include "common/money.h"
+#include "common/price_tier.h"
 #include "common/spend_rule.h"
 #include "shm/credential_slots.h"
 #include "shm/segment.h"
@@ -96,8 +97,23 @@ struct catalogue_endpoint {
     uint32_t max_concurrency; /* 0: no limit */
     enum quantization quantization;
     struct prices prices;
+    /* NULL: none. The model's, unless its prices are its own. */
+    struct price_tiers *tiers;
     struct call_timeouts timeouts;
 };
+
+/* What it charges for a call; *tier as of price_tiers_choose(). */
+static inline const struct prices *
+catalogue_prices(const struct catalogue_endpoint *endpoint,
+                 const struct price_case *what, unsigned *tier)
+{
+    *tier = 0;
+    if (LIKELY(endpoint->tiers == NULL))
+        return &endpoint->prices;
+    *tier = price_tiers_choose(endpoint->tiers, what);
+    return *tier == 0 ? &endpoint->prices
+                      : &endpoint->tiers->items[*tier - 1].prices;
+}
 
 /* Its name is without the profile's; a version has it in full, NAME@VERSION. */
 struct catalogue_route {
@@ -134,6 +150,7 @@ struct catalogue_model {
     uint32_t max_concurrency; /* of endpoints that do not say another */
     uint64_t key_rpm, key_tpm, key_concurrency; /* of each key; 0: none */
     struct prices prices;
+    struct price_tiers *tiers; /* owned; NULL: none */
     uint32_t price_version;
     uint32_t endpoint_count;
     struct catalogue_endpoint endpoints[CONFIG_MODEL_PROVIDERS_MAX];
@@ -155,10 +172,11 @@ struct catalogue {
 };
 
 /* Accountant: builds from the configuration, numbers from the registry of the
- * segment; price_version(model name, prices, context) gives the version. NULL
- * with a reason in `error`. */
+ * segment; price_version(model name, prices, tiers or NULL, context) gives the
+ * version. NULL with a reason in `error`. */
 typedef uint32_t (*catalogue_price_version)(const char *model,
                                             const struct prices *prices,
+                                            const struct price_tiers *tiers,
                                             void *context);
 struct catalogue *catalogue_build(struct segment *segment,
                                   const struct config *config,

@@ -279,8 +279,8 @@ keep_model(struct build *b, struct catalogue_model *model)
     if (model->endpoint_count == 0)
         return;
     if (b->price_version != NULL)
-        model->price_version =
-            b->price_version(model->name, &model->prices, b->context);
+        model->price_version = b->price_version(model->name, &model->prices,
+                                                model->tiers, b->context);
     b->catalogue->model_count++;
 }
 
@@ -317,10 +317,21 @@ add_config_model(struct build *b, const struct config_model *c)
                                      : add_listing_endpoints(b, model);
     if (!ok)
         return false;
-    if (model->endpoint_count > 0 && c->alias.count > 0) {
+    if (model->endpoint_count == 0)
+        return true; /* it is not shown: its providers are disabled */
+    bool bad;
+    model->tiers =
+        catalogue_make_tiers(&c->price_tiers, &c->prices, &bad, b->error);
+    if (bad) {
+        buf_printf(b->error, " (model %s)", c->name);
+        return false;
+    }
+    if (c->alias.count > 0) {
         model->aliases = calloc(c->alias.count, sizeof(*model->aliases));
-        if (model->aliases == NULL)
+        if (model->aliases == NULL) {
+            catalogue_free_tiers(model);
             return refuse(b, "model", c->name, strerror(ENOMEM));
+        }
     }
     keep_model(b, model); /* from here catalogue_put() frees its parts */
     for (unsigned i = 0; model->aliases != NULL && i < c->alias.count; i++) {

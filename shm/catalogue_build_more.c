@@ -73,13 +73,15 @@ complete_model(struct catalogue *catalogue, struct catalogue_model *model,
         }
         set_timeouts(endpoint, c, &provider->timeouts);
         endpoint->prices = model->prices;
+        endpoint->tiers = model->tiers;
         endpoint->price_version = model->price_version;
         endpoint->quantization =
             c == NULL ? QUANTIZATION_UNKNOWN : c->quantization;
         endpoint->max_concurrency = c != NULL && c->max_concurrency != 0
                                         ? c->max_concurrency
                                         : model->max_concurrency;
-        if (c == NULL || !prices_are_set(&c->prices))
+        if (c == NULL ||
+            (!prices_are_set(&c->prices) && c->price_tiers.count == 0))
             continue;
         char name[2 * SHM_NAME_BYTES];
         int len =
@@ -91,10 +93,18 @@ complete_model(struct catalogue *catalogue, struct catalogue_model *model,
                        c->name);
             return false;
         }
+        bool bad;
         endpoint->prices = c->prices;
+        endpoint->tiers =
+            catalogue_make_tiers(&c->price_tiers, &c->prices, &bad, error);
+        if (bad) {
+            buf_printf(error, " (endpoint %s)", c->name);
+            return false;
+        }
         if (price_version != NULL)
-            endpoint->price_version = price_version(name, &c->prices, context) |
-                                      CATALOGUE_ENDPOINT_PRICE;
+            endpoint->price_version =
+                price_version(name, &c->prices, endpoint->tiers, context) |
+                CATALOGUE_ENDPOINT_PRICE;
     }
     return true;
 }

@@ -93,6 +93,20 @@ put_provider(struct buf *out, const struct catalogue_provider *p)
     put_credentials(out, p);
 }
 
+enum { TIERS_NONE, TIERS_OWN, TIERS_MODELS };
+
+static void
+put_tiers(struct buf *out, const struct price_tiers *tiers,
+          const struct price_tiers *models)
+{
+    bool is_own = tiers != NULL && tiers != models;
+    put_u64(out, tiers == NULL ? TIERS_NONE
+                 : is_own      ? TIERS_OWN
+                               : TIERS_MODELS);
+    if (is_own)
+        buf_append(out, tiers, sizeof(*tiers));
+}
+
 static void
 put_model(struct buf *out, const struct catalogue_model *m)
 {
@@ -107,6 +121,7 @@ put_model(struct buf *out, const struct catalogue_model *m)
     put_u64(out, m->key_tpm);
     put_u64(out, m->key_concurrency);
     buf_append(out, &m->prices, sizeof(m->prices));
+    put_tiers(out, m->tiers, NULL);
     put_u64(out, m->price_version);
     put_u64(out, m->endpoint_count);
     for (uint32_t i = 0; i < m->endpoint_count; i++) {
@@ -116,6 +131,7 @@ put_model(struct buf *out, const struct catalogue_model *m)
         put_u64(out, m->endpoints[i].max_concurrency);
         put_u64(out, m->endpoints[i].quantization);
         buf_append(out, &m->endpoints[i].prices, sizeof(m->prices));
+        put_tiers(out, m->endpoints[i].tiers, m->tiers);
         buf_append(out, &m->endpoints[i].timeouts,
                    sizeof(m->endpoints[i].timeouts));
     }
@@ -318,6 +334,20 @@ get_provider(struct reader *r, struct catalogue_provider *p)
     get_credentials(r, p);
 }
 
+static struct price_tiers *
+get_tiers(struct reader *r, struct price_tiers *models)
+{
+    uint64_t which = get_below(r, TIERS_MODELS + 1);
+    if (which != TIERS_OWN)
+        return which == TIERS_MODELS ? models : NULL;
+    struct price_tiers *tiers = calloc(1, sizeof(*tiers));
+    r->bad = r->bad || tiers == NULL;
+    if (!r->bad)
+        get_bytes(r, tiers, sizeof(*tiers));
+    r->bad = r->bad || tiers->count > PRICE_TIERS_MAX;
+    return tiers; /* bad ones are given back with the rest */
+}
+
 static void
 get_model(struct reader *r, struct catalogue_model *m, uint32_t providers)
 {
@@ -332,6 +362,7 @@ get_model(struct reader *r, struct catalogue_model *m, uint32_t providers)
     m->key_tpm = get_u64(r);
     m->key_concurrency = get_u64(r);
     get_bytes(r, &m->prices, sizeof(m->prices));
+    m->tiers = get_tiers(r, NULL);
     m->price_version = get_below(r, UINT64_C(1) << 32);
     m->endpoint_count = get_below(r, CONFIG_MODEL_PROVIDERS_MAX + 1);
     for (uint32_t i = 0; i < m->endpoint_count; i++) {
@@ -342,6 +373,7 @@ get_model(struct reader *r, struct catalogue_model *m, uint32_t providers)
         m->endpoints[i].quantization =
             (enum quantization)get_below(r, QUANTIZATION_FP32 + 1);
         get_bytes(r, &m->endpoints[i].prices, sizeof(m->prices));
+        m->endpoints[i].tiers = get_tiers(r, m->tiers);
         get_bytes(r, &m->endpoints[i].timeouts,
                   sizeof(m->endpoints[i].timeouts));
     }

@@ -41,6 +41,13 @@ bool catalogue_add_guards(struct catalogue_gateway *gateway,
                           const struct config_gateway *config,
                           struct buf *error);
 
+/* catalogue_prices.c: of their texts; NULL where there are none, or *bad with a
+ * reason. _free: a model's and its endpoints'. */
+struct price_tiers *catalogue_make_tiers(const struct config_list *texts,
+                                         const struct prices *base, bool *bad,
+                                         struct buf *error);
+void catalogue_free_tiers(struct catalogue_model *model);
+
 /* catalogue_routes.c: a profile's dynamic routes. False with a reason. */
 bool catalogue_add_routes(struct catalogue_gateway *gateway,
                           const struct config *config, struct buf *error);

@@ -74,7 +74,9 @@ struct shm_record {
     uint16_t attempts_len; /* a multiple of sizeof(struct shm_attempt) */
     uint32_t gateway;      /* settings_name_hash() of its profile; 0: none */
     uint8_t credential;    /* the last attempt's, as above */
-    uint8_t pad[3];
+    uint8_t price_tier;    /* of its price version, from 1; 0: the base */
+    uint8_t service_tier;  /* enum service_tier, as the provider stated */
+    uint8_t pad;
     /* Where duration_ms went. queue: waited for places at providers, all
      * attempts. sent: from the beginning to the last attempt's. connect: from there
      * until it had a new connection, 0: an idle one was there; first_byte_ms is

@@ -122,6 +122,8 @@ const struct flag ctl_flags[] = {
      "per million tokens: audio in the answer; none"},
     {"image", 0, FLAG_VALUE, false, "PRICE", "of each image; none"},
     {"request", 0, FLAG_VALUE, false, "PRICE", "of each call; none"},
+    {"tiers", 0, FLAG_VALUE, false, "TIER, TIER",
+     "prices under conditions: prompt_from=200001 input=2.5; none"},
     {"reveal", 0, FLAG_SWITCH, false, NULL, "show whole keys"},
     {"alias", 0, FLAG_VALUE, false, "TEXT", "part of the alias"},
     {"key", 0, FLAG_VALUE, false, "REF", "a key, by alias, id or value"},
@@ -184,7 +186,7 @@ const struct flag ctl_flags[] = {
                      "route-type providers provider-sort private-keys"
 
 #define PRICE_FLAGS "input output cached cache-creation cache-creation-1h " \
-                    "reasoning audio-in audio-out image request"
+                    "reasoning audio-in audio-out image request tiers"
 
 #define LLM_FLAGS " add-to-llm use base-url"
 

@@ -17,7 +17,8 @@ enum { LIST_MAX_BYTES = 8 << 20 };
 /* As flags and in JSON, where "-" is "_". */
 static const char *const classes[] = {
     "input",     "output",   "cached",    "cache-creation", "cache-creation-1h",
-    "reasoning", "audio-in", "audio-out", "image",          "request"};
+    "reasoning", "audio-in", "audio-out", "image",          "request",
+    "tiers"};
 
 static const struct output_column list_columns[] = {
     {"MODEL", "model", false},

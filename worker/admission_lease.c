@@ -68,8 +68,9 @@ pico_to_nano(wide pico)
 const struct prices *
 lease_prices(const struct request *request)
 {
-    return request->plan.count == 1 ? &request->served->prices
-                                    : &request->plan.dearest;
+    return request->plan.count == 1 && request->served->tiers == NULL
+               ? &request->served->prices
+               : &request->plan.dearest;
 }
 
 uint64_t

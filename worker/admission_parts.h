@@ -34,7 +34,8 @@ void lease_plan(const struct request *request, struct lease *lease);
  * too small in *unit and what it had in *room. */
 int lease_fit(const struct request *request, struct lease *lease,
               int *unit) MUST_CHECK;
-/* The endpoint's; where several may get the call, the highest of each. */
+/* The endpoint's; where several may get the call, or it has price tiers, the
+ * highest of each. */
 const struct prices *lease_prices(const struct request *request);
 /* The lease as it was planned, whatever there is. */
 void lease_take_all(const struct request *request, struct lease *lease);

@@ -37,7 +37,7 @@ attempts_describe(struct request *request, uint8_t cause,
     answer_usage(&request->answer, &request->call, &usage, &estimated,
                  &ambiguous);
     out->tokens = usage_total(&usage);
-    out->nano = (uint64_t)money_cost_nano(&request->served->prices, &usage);
+    out->nano = (uint64_t)usage_cost(request, &usage);
 }
 
 /* Where there are more than can be listed the first ones stay, and the last. */

@@ -23,6 +23,9 @@ void attempts_describe(struct request *request, uint8_t cause,
 /* It is over, and another one follows: kept, its charge added up. */
 void attempts_add_failed(struct request *request,
                          const struct shm_attempt *attempt);
+/* usage.c: nano, by the prices of its endpoint that hold for it, as far as is known
+ * of time, tokens and service tier. */
+int64_t usage_cost(const struct request *request, const struct usage *usage);
 /* usage_settle(), before the attempt is forgotten: the last one of the list, where
  * there is anything to list. */
 void attempts_end(struct request *request);

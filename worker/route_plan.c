@@ -90,28 +90,54 @@ costs_more(int64_t price, int64_t most)
     return most != MONEY_UNSET && price > most;
 }
 
-static bool
-is_too_dear(const struct route_wishes *wishes, const struct prices *prices)
+/* The lease must do for whoever gets the call, whichever of his prices it is. */
+static void
+add_prices(const struct request *request, struct prices *sum,
+           const struct catalogue_endpoint *endpoint)
 {
-    return wishes != NULL &&
-           (costs_more(prices->input, wishes->max_prompt) ||
-            costs_more(prices->output, wishes->max_completion) ||
-            costs_more(prices->request, wishes->max_request) ||
-            costs_more(prices->image, wishes->max_image));
+    const struct call *call = &request->call;
+    prices_raise(sum, &endpoint->prices);
+    if (UNLIKELY(endpoint->tiers != NULL))
+        price_tiers_raise(sum, endpoint->tiers,
+                          call->prompt_bound > call->prompt_estimate
+                              ? call->prompt_bound
+                              : call->prompt_estimate,
+                          request->started_wall_ms);
+}
+
+static bool
+is_too_dear(const struct request *request, const struct route_wishes *wishes,
+            const struct catalogue_endpoint *endpoint)
+{
+    if (wishes == NULL)
+        return false;
+    struct prices prices = endpoint->prices;
+    add_prices(request, &prices, endpoint);
+    return costs_more(prices.input, wishes->max_prompt) ||
+           costs_more(prices.output, wishes->max_completion) ||
+           costs_more(prices.request, wishes->max_request) ||
+           costs_more(prices.image, wishes->max_image);
 }
 
 /* ---- who first ---- */
 
 /* What this call would cost there, in nano: its own estimate. */
 static double
-price_of(const struct request *request, const struct prices *prices)
+estimate(const struct request *request,
+         const struct catalogue_endpoint *endpoint)
 {
     struct usage usage = {
         .prompt_missed = request->call.prompt_estimate,
         .completion = request->call.max_tokens > 0 ? request->call.max_tokens
                                                    : OUTPUT_GUESS,
     };
-    return (double)money_cost_nano(prices, &usage);
+    unsigned tier;
+    return (double)money_cost_nano(
+        catalogue_prices(endpoint,
+                         &(struct price_case){.at_ms = request->started_wall_ms,
+                                              .usage = &usage},
+                         &tier),
+        &usage);
 }
 
 /* Uniform in (0, 1): of this request and this candidate. */
@@ -130,10 +156,10 @@ chance(const struct request *request, unsigned nth)
  * (Efraimidis and Spirakis, 2006). A price of nothing counts as one nano.
  */
 static double
-draw_key(const struct request *request, const struct prices *prices,
-         unsigned nth)
+draw_key(const struct request *request,
+         const struct catalogue_endpoint *endpoint, unsigned nth)
 {
-    double price = price_of(request, prices);
+    double price = estimate(request, endpoint);
     price = price < 1 ? 1 : price;
     return -log(chance(request, nth)) * price * price;
 }
@@ -145,9 +171,9 @@ sort_key(struct request *request, const struct draft *draft, unsigned nth)
     const struct health_figures *figures;
     switch ((enum setting_sort)setting_of(request, SETTING_SORT)) {
     case SORT_DRAW:
-        return draw_key(request, &draft->endpoint->prices, nth);
+        return draw_key(request, draft->endpoint, nth);
     case SORT_PRICE:
-        return price_of(request, &draft->endpoint->prices);
+        return estimate(request, draft->endpoint);
     case SORT_THROUGHPUT:
         figures =
             health_figures(request->worker, draft->endpoint->endpoint_idx);
@@ -294,7 +320,7 @@ add_draft(struct drafting *d, unsigned model, unsigned endpoint)
         !is_private_enough(request->settings, p) ||
         (d->wishes != NULL && d->wishes->quantizations != 0 &&
          (d->wishes->quantizations >> e->quantization & 1) == 0) ||
-        is_too_dear(d->wishes, &e->prices))
+        is_too_dear(request, d->wishes, e))
         return;
     struct route_candidate item = {.model = (uint8_t)model,
                                    .endpoint = (uint8_t)endpoint};
@@ -372,31 +398,6 @@ put_in_order(struct drafting *d)
     }
 }
 
-static int64_t
-higher(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* The lease must do for whoever gets the call. */
-static void
-add_prices(struct prices *sum, const struct prices *p)
-{
-    *sum = (struct prices){
-        .input = higher(sum->input, p->input),
-        .output = higher(sum->output, p->output),
-        .cached = higher(sum->cached, p->cached),
-        .cache_creation = higher(sum->cache_creation, p->cache_creation),
-        .cache_creation_1h =
-            higher(sum->cache_creation_1h, p->cache_creation_1h),
-        .reasoning = higher(sum->reasoning, p->reasoning),
-        .audio_in = higher(sum->audio_in, p->audio_in),
-        .audio_out = higher(sum->audio_out, p->audio_out),
-        .image = higher(sum->image, p->image),
-        .request = higher(sum->request, p->request),
-    };
-}
-
 static void
 keep(struct drafting *d)
 {
@@ -407,9 +408,8 @@ keep(struct drafting *d)
     for (unsigned i = 0; i < plan->count; i++) {
         plan->items[i] = d->drafts[i].item;
         if (i == 0)
-            plan->dearest = d->drafts[i].endpoint->prices;
-        else
-            add_prices(&plan->dearest, &d->drafts[i].endpoint->prices);
+            plan->dearest = d->drafts[0].endpoint->prices;
+        add_prices(d->request, &plan->dearest, d->drafts[i].endpoint);
     }
 }
 
@@ -421,6 +421,7 @@ is_plain(const struct request *request, const struct route_wishes *wishes)
     const struct route_plan *plan = &request->plan;
     return plan->model_count == 1 && wishes == NULL &&
            plan->models[0].model->endpoint_count == 1 &&
+           plan->models[0].model->endpoints[0].tiers == NULL &&
            request->catalogue
                    ->providers[plan->models[0].model->endpoints[0].provider]
                    .credential_count == 0 &&

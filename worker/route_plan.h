@@ -60,7 +60,8 @@ struct route_plan {
     struct route_candidate items[ROUTE_CANDIDATES_MAX];
     /* Names of `models`, decoded; the first is the call's own. */
     char names[ROUTE_FALLBACKS_MAX][CALL_MODEL_BYTES];
-    struct prices dearest; /* where candidates differ: the highest of each */
+    /* Where candidates differ, or prices have tiers: the highest of each. */
+    struct prices dearest;
 };
 
 /* The OpenRouter `provider` object, as far as it is no setting. */

@@ -21,6 +21,22 @@ narrow(uint64_t n)
     return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
+static int64_t
+cost(const struct request *request, const struct usage *usage, unsigned *tier)
+{
+    const struct price_case what = {request->started_wall_ms, usage,
+                                    request->answer.service_tier};
+    return money_cost_nano(catalogue_prices(request->served, &what, tier),
+                           usage);
+}
+
+int64_t
+usage_cost(const struct request *request, const struct usage *usage)
+{
+    unsigned tier;
+    return cost(request, usage, &tier);
+}
+
 void
 usage_progress(struct request *request)
 {
@@ -32,8 +48,7 @@ usage_progress(struct request *request)
     };
     uint64_t progress[SHM_UNITS] = {
         usage_total(&so_far) + request->tried_tokens,
-        (uint64_t)money_cost_nano(&request->served->prices, &so_far) +
-            request->tried_nano};
+        (uint64_t)usage_cost(request, &so_far) + request->tried_nano};
     cells_progress(&request->worker->seat, request->slot, progress);
 }
 
@@ -177,10 +192,13 @@ usage_settle(struct request *request)
         !ambiguous && !request->upstream_refused)
         calibration_learn(&worker->calibrations[request->model->model_idx],
                           &request->guess, &request->usage);
-    request->cost_nano =
-        is_free(request)
-            ? 0
-            : money_cost_nano(&request->served->prices, &request->usage);
+    request->cost_nano = 0;
+    if (!is_free(request)) {
+        unsigned tier;
+        request->cost_nano = cost(request, &request->usage, &tier);
+        record.price_tier = (uint8_t)tier;
+        record.service_tier = request->answer.service_tier;
+    }
     attempts_end(request);
     request->cost_nano += (int64_t)request->tried_nano;
     relay_attempt_end(request, request->cause);

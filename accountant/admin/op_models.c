@@ -125,7 +125,7 @@ model_to_json(struct json_writer *json, const struct segment *segment,
     else
         json_u64(json, model->max_output);
     json_key(json, "prices");
-    prices_to_json(json, &model->prices);
+    prices_to_json(json, &model->prices, model->tiers);
     json_key(json, "price_version");
     json_u64(json, model->price_version);
     json_key(json, "providers");

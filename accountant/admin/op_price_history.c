@@ -94,7 +94,7 @@ history_done(void *context)
         json_key(json, "since");
         json_time(json, price->since_ms);
         json_key(json, "prices");
-        prices_to_json(json, &price->prices);
+        prices_to_json(json, &price->prices, &price->tiers);
         json_object_end(json);
     }
     page_answer(call, &history->page);

@@ -27,6 +27,7 @@ struct decision {
     enum config_section section;
     char name[MANAGED_NAME_BYTES]; /* of the model or endpoint here */
     struct prices before;
+    struct price_tiers tiers; /* before */
     const char *fault;
 };
 
@@ -98,18 +99,38 @@ find_target(const struct store *store, struct decision *decision)
     return true;
 }
 
-static struct prices
-prices_now(const struct store *store, const struct decision *decision)
+static void
+set_before(const struct store *store, struct decision *decision)
 {
-    struct prices prices;
+    const struct config_list *texts;
     const void *fields = config_find_section(store_config(store),
                                              decision->section, decision->name);
-    prices_clear(&prices);
+    struct buf reason;
+    prices_clear(&decision->before);
     if (fields == NULL)
-        return prices;
-    return decision->section == CONFIG_SECTION_model
-               ? ((const struct config_model *)fields)->prices
-               : ((const struct config_endpoint *)fields)->prices;
+        return;
+    if (decision->section == CONFIG_SECTION_model) {
+        decision->before = ((const struct config_model *)fields)->prices;
+        texts = &((const struct config_model *)fields)->price_tiers;
+    } else {
+        decision->before = ((const struct config_endpoint *)fields)->prices;
+        texts = &((const struct config_endpoint *)fields)->price_tiers;
+    }
+    buf_init(&reason, 0);
+    for (unsigned i = 0; i < texts->count && i < PRICE_TIERS_MAX; i++)
+        if (price_tier_parse(str_from(texts->items[i]),
+                             &decision->tiers.items[i], &reason) == 0)
+            decision->tiers.count = i + 1; /* it is in force: all are good */
+    buf_fini(&reason);
+}
+
+static bool
+is_same(const struct decision *decision)
+{
+    const struct price_row *row = decision->row;
+    return memcmp(&decision->before, &row->prices, sizeof(row->prices)) == 0 &&
+           (!row->says_tiers ||
+            memcmp(&decision->tiers, &row->tiers, sizeof(row->tiers)) == 0);
 }
 
 static enum verdict
@@ -121,8 +142,8 @@ judge(const struct store *store, struct decision *decision)
         return UNKNOWN;
     if (row->fault != NULL)
         return REFUSED;
-    decision->before = prices_now(store, decision);
-    if (memcmp(&decision->before, &row->prices, sizeof(row->prices)) == 0)
+    set_before(store, decision);
+    if (is_same(decision))
         return UNCHANGED;
     if (config_find_section(store_file_config(store), decision->section,
                             decision->name) != NULL)
@@ -185,6 +206,16 @@ judge_all(struct import *import)
 /* ---- the answer ---- */
 
 static void
+shown_to_json(struct json_writer *json, const struct prices *prices,
+              const struct price_tiers *tiers)
+{
+    struct price_tiers whole = *tiers;
+    for (unsigned i = 0; i < whole.count; i++)
+        price_tier_complete(&whole.items[i], prices);
+    prices_to_json(json, prices, &whole);
+}
+
+static void
 decision_to_json(struct json_writer *json, const struct decision *decision)
 {
     bool is_model = decision->section == CONFIG_SECTION_model;
@@ -196,9 +227,11 @@ decision_to_json(struct json_writer *json, const struct decision *decision)
         json_cstring(json, decision->fault);
     } else {
         json_key(json, "before");
-        prices_to_json(json, &decision->before);
+        shown_to_json(json, &decision->before, &decision->tiers);
         json_key(json, "after");
-        prices_to_json(json, &decision->row->prices);
+        shown_to_json(json, &decision->row->prices,
+                      decision->row->says_tiers ? &decision->row->tiers
+                                                : &decision->tiers);
     }
     json_object_end(json);
 }
@@ -256,10 +289,27 @@ is_to_do(const struct decision *decision)
     return decision->verdict == ADDED || decision->verdict == CHANGED;
 }
 
+/* As a list of aigw.ini: no tier has a comma. */
 static void
-set_prices(struct managed *managed, const struct prices *prices)
+set_tiers(struct managed *managed, const struct price_tiers *tiers)
 {
-    struct config_model fields = {.prices = *prices};
+    struct buf text;
+    buf_init(&text, 0);
+    for (unsigned i = 0; i < tiers->count; i++) {
+        buf_append_cstr(&text, i == 0 ? "" : ", ");
+        price_tier_print(&tiers->items[i], &text);
+    }
+    if (!buf_ok(&text))
+        fatal("out of memory");
+    managed_set(managed, "price_tiers",
+                tiers->count == 0 ? NULL : buf_cstr(&text));
+    buf_fini(&text);
+}
+
+static void
+set_prices(struct managed *managed, const struct price_row *row)
+{
+    struct config_model fields = {.prices = row->prices};
     struct buf text;
     buf_init(&text, 0);
     for (int i = 0; i < PRICE_CLASSES; i++) {
@@ -276,6 +326,8 @@ set_prices(struct managed *managed, const struct prices *prices)
     if (!buf_ok(&text))
         fatal("out of memory");
     buf_fini(&text);
+    if (row->says_tiers)
+        set_tiers(managed, &row->tiers);
 }
 
 static void
@@ -290,7 +342,7 @@ make_edit(const struct store *store, const struct decision *decision,
     edit->put = managed == NULL
                     ? managed_make(decision->section, decision->name)
                     : managed_copy(managed);
-    set_prices(edit->put, &decision->row->prices);
+    set_prices(edit->put, decision->row);
 }
 
 static void

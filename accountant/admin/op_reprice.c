@@ -266,6 +266,8 @@ take_prices(struct call *call, struct reprice_work *work)
         snprintf(price->provider, sizeof(price->provider), "%s",
                  catalogue->providers[endpoint->provider].name);
         price->prices = endpoint->prices;
+        if (endpoint->tiers != NULL)
+            price->tiers = *endpoint->tiers;
     }
     return true;
 }

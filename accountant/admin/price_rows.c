@@ -73,23 +73,103 @@ put_number(double number, int64_t *pico)
     return true;
 }
 
+/* Behind a class's name: "_above_200k_tokens", "_flex", "_priority", "_batches",
+ * or the first and one of the others. False: it is something else. */
+static bool
+read_suffix(const char *p, struct price_tier *when)
+{
+    static const struct {
+        const char *word;
+        enum service_tier tier;
+    } services[] = {{"_flex", SERVICE_FLEX},
+                    {"_priority", SERVICE_PRIORITY},
+                    {"_batches", SERVICE_BATCH}};
+    int len = 0;
+    unsigned thousands;
+    memset(when, 0, sizeof(*when));
+    prices_clear(&when->prices);
+    if (sscanf(p, "_above_%5uk_tokens%n", &thousands, &len) == 1 && len > 0 &&
+        thousands > 0) {
+        when->prompt_from = (uint64_t)thousands * 1000 + 1;
+        p += len;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(services); i++)
+        if (strcmp(p, services[i].word) == 0) {
+            when->services = UINT32_C(1) << services[i].tier;
+            return true;
+        }
+    return *p == '\0';
+}
+
+/* Of that condition; made where it belongs: long prompts first, and of one
+ * length that of a service. NULL: there are too many. */
+static struct price_tier *
+tier_of(struct price_tiers *tiers, const struct price_tier *when)
+{
+    unsigned at = 0;
+    for (; at < tiers->count; at++) {
+        struct price_tier *tier = &tiers->items[at];
+        if (tier->prompt_from == when->prompt_from &&
+            tier->services == when->services)
+            return tier;
+        if (tier->prompt_from < when->prompt_from ||
+            (tier->prompt_from == when->prompt_from &&
+             tier->services < when->services))
+            break;
+    }
+    if (tiers->count == PRICE_TIERS_MAX)
+        return NULL;
+    memmove(&tiers->items[at + 1], &tiers->items[at],
+            (tiers->count - at) * sizeof(tiers->items[0]));
+    tiers->items[at] = *when;
+    tiers->count++;
+    return &tiers->items[at];
+}
+
+/* The prices that a member is one of, and its class in them. NULL: it is none.
+ * Of two names the longer one: one begins with another. */
+static struct prices *
+prices_of_member(const char *name, struct price_row *row, int *class)
+{
+    struct price_tier when;
+    size_t best = 0;
+    for (int i = 0; i < PRICE_CLASSES; i++) {
+        size_t len = strlen(price_public_names[i]);
+        if (len > best && strncmp(name, price_public_names[i], len) == 0) {
+            best = len;
+            *class = i;
+        }
+    }
+    if (best == 0 || !read_suffix(name + best, &when))
+        return NULL;
+    if (when.prompt_from == 0 && when.services == 0)
+        return &row->prices;
+    struct price_tier *tier = tier_of(&row->tiers, &when);
+    if (tier == NULL)
+        row->fault = "it has more than 8 price tiers";
+    return tier == NULL ? NULL : &tier->prices;
+}
+
 static void
 read_model(const cJSON *model, struct price_rows *rows)
 {
-    struct price_row row = {.fault = NULL};
+    struct price_row row = {.says_tiers = true};
+    const cJSON *value;
     bool any = false;
     prices_clear(&row.prices);
-    for (int i = 0; i < PRICE_CLASSES; i++) {
-        const cJSON *value =
-            cJSON_GetObjectItemCaseSensitive(model, price_classes[i].public);
-        if (value == NULL || cJSON_IsNull(value))
+    cJSON_ArrayForEach(value, model)
+    {
+        int class = 0;
+        if (cJSON_IsNull(value))
             continue;
-        if (!cJSON_IsNumber(value) ||
-            !put_number(value->valuedouble,
-                        price_of(&row.prices, &price_classes[i])))
+        struct prices *prices = prices_of_member(value->string, &row, &class);
+        any = any || prices != NULL;
+        if (prices != NULL &&
+            (!cJSON_IsNumber(value) ||
+             !put_number(value->valuedouble,
+                         price_of(prices, &price_classes[class]))))
             row.fault = "a price is no number, below 0, or finer than "
                         "0.000001 per million";
-        any = true;
     }
     if (!any)
         return;

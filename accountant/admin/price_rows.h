@@ -9,12 +9,14 @@
 #include <cjson/cJSON.h>
 
 #include "accountant/admin/admin_error.h"
-#include "common/money.h"
+#include "common/price_tier.h"
 
 struct price_row {
     char model[128], provider[64]; /* provider "": of the model */
     struct prices prices;
-    const char *fault; /* a literal; NULL: prices are good */
+    struct price_tiers tiers; /* not completed */
+    bool says_tiers;          /* else those of the model stay */
+    const char *fault;        /* a literal; NULL: prices are good */
 };
 
 struct price_rows {

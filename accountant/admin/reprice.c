@@ -30,6 +30,7 @@ struct version {
     char name[128]; /* MODEL, or MODEL@PROVIDER */
     uint32_t version;
     struct prices prices;
+    struct price_tiers tiers;
 };
 
 struct run {
@@ -63,7 +64,18 @@ keep_version(const struct ledger_price *price, void *context)
     memcpy(version->name, price->model, sizeof(version->name));
     version->version = price->version;
     version->prices = price->prices;
+    version->tiers = price->tiers;
     return true;
+}
+
+/* Of the tier that was charged; NULL: the version has none of that number. */
+static const struct prices *
+tier_of(const struct version *version, unsigned tier)
+{
+    if (tier == 0)
+        return &version->prices;
+    return tier <= version->tiers.count ? &version->tiers.items[tier - 1].prices
+                                        : NULL;
 }
 
 static const struct prices *
@@ -77,16 +89,23 @@ prices_then(const struct run *run, const struct ledger_row *row)
     for (size_t i = 0; i < run->version_count; i++)
         if (run->versions[i].version == version &&
             strcmp(run->versions[i].name, name) == 0)
-            return &run->versions[i].prices;
+            return tier_of(&run->versions[i], row->price_tier);
     return NULL;
 }
 
 static const struct prices *
-prices_now(const struct run *run, const char *provider)
+prices_now(const struct run *run, const struct ledger_row *row)
 {
-    for (size_t i = 0; i < run->price_count; i++)
-        if (strcmp(run->prices[i].provider, provider) == 0)
-            return &run->prices[i].prices;
+    const struct price_case what = {row->started_ms, &row->classes,
+                                    row->service_tier};
+    for (size_t i = 0; i < run->price_count; i++) {
+        const struct reprice_price *price = &run->prices[i];
+        if (strcmp(price->provider, row->provider) != 0)
+            continue;
+        unsigned tier = price_tiers_choose(&price->tiers, &what);
+        return tier == 0 ? &price->prices
+                         : &price->tiers.items[tier - 1].prices;
+    }
     return NULL;
 }
 
@@ -125,7 +144,7 @@ add_row(const struct ledger_row *row, void *context)
     struct run *run = context;
     struct reprice *reprice = run->reprice;
     const struct prices *then = prices_then(run, row);
-    const struct prices *now = prices_now(run, row->provider);
+    const struct prices *now = prices_now(run, row);
     int64_t was = (int64_t)row->nano;
     int64_t charged = then == NULL ? -1 : money_cost_nano(then, &row->classes);
     struct reprice_group *group = group_of(reprice, row->group_id);

@@ -24,6 +24,7 @@ enum { REPRICE_GROUPS_MAX = 4096 };
 struct reprice_price {
     char provider[128];
     struct prices prices;
+    struct price_tiers tiers;
 };
 
 struct reprice_group {

@@ -213,3 +213,42 @@ codec_get_prices(struct codec_reader *reader, struct prices *prices)
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         *values[i] = codec_get_i64(reader);
 }
+
+void
+codec_put_tiers(struct buf *out, const struct price_tiers *tiers)
+{
+    codec_put_u64(out, tiers->count);
+    for (unsigned i = 0; i < tiers->count; i++) {
+        const struct price_tier *tier = &tiers->items[i];
+        codec_put_u64(out, tier->prompt_from);
+        codec_put_u64(out, tier->prompt_to);
+        codec_put_u64(out, tier->output_from);
+        codec_put_u64(out, tier->output_to);
+        codec_put_i64(out, tier->from_ms);
+        codec_put_i64(out, tier->until_ms);
+        codec_put_u64(out, tier->minute_from);
+        codec_put_u64(out, tier->minute_to);
+        codec_put_u64(out, tier->services);
+        codec_put_prices(out, &tier->prices);
+    }
+}
+
+void
+codec_get_tiers(struct codec_reader *reader, struct price_tiers *tiers)
+{
+    *tiers = (struct price_tiers){0};
+    tiers->count = codec_get_max(reader, PRICE_TIERS_MAX);
+    for (unsigned i = 0; i < tiers->count && !reader->bad; i++) {
+        struct price_tier *tier = &tiers->items[i];
+        tier->prompt_from = codec_get_u64(reader);
+        tier->prompt_to = codec_get_u64(reader);
+        tier->output_from = codec_get_u64(reader);
+        tier->output_to = codec_get_u64(reader);
+        tier->from_ms = codec_get_i64(reader);
+        tier->until_ms = codec_get_i64(reader);
+        tier->minute_from = (uint32_t)codec_get_max(reader, UINT32_MAX);
+        tier->minute_to = (uint32_t)codec_get_max(reader, UINT32_MAX);
+        tier->services = (uint32_t)codec_get_max(reader, UINT32_MAX);
+        codec_get_prices(reader, &tier->prices);
+    }
+}

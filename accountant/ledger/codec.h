@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "common/buf.h"
-#include "common/money.h"
+#include "common/price_tier.h"
 
 char *codec_room_slowly(struct buf *out, size_t n);
 void codec_put_long(struct buf *out, uint64_t value);
@@ -77,5 +77,7 @@ void codec_put_usage(struct buf *out, const struct usage *usage);
 void codec_get_usage(struct codec_reader *reader, struct usage *usage);
 void codec_put_prices(struct buf *out, const struct prices *prices);
 void codec_get_prices(struct codec_reader *reader, struct prices *prices);
+void codec_put_tiers(struct buf *out, const struct price_tiers *tiers);
+void codec_get_tiers(struct codec_reader *reader, struct price_tiers *tiers);
 
 #endif

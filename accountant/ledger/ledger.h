@@ -90,6 +90,9 @@ struct ledger_row {
     uint32_t queue_ms, sent_ms, connect_ms, first_token_ms;
     uint32_t delivered_tokens, generated_tokens, price_version;
     uint32_t gateway; /* settings_name_hash() of its profile; 0: none */
+    /* Which tier of its price version was charged, from 1; 0: none. What the
+     * provider said it served, enum service_tier. */
+    uint8_t price_tier, service_tier;
     uint64_t tokens, nano;
     struct usage classes;
     char client_ip[46];

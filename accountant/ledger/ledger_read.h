@@ -7,7 +7,7 @@
 #define AIGW_ACCOUNTANT_LEDGER_LEDGER_READ_H
 
 #include "accountant/ledger/ledger.h"
-#include "common/money.h"
+#include "common/price_tier.h"
 
 /* 1 and *value; 0 absent; -errno. Names: "format" "epoch" "instance" "batch"
  * "next_id" "clock" (of periods, ms); of a restored or repaired ledger "restored" (batch it was of) and
@@ -63,6 +63,7 @@ struct ledger_price {
     uint32_t version;
     int64_t since_ms;
     struct prices prices;
+    struct price_tiers tiers; /* of values of earlier versions: none */
 };
 
 /* Scans: return false from the callback to stop. Order of keys. -EBADMSG: a

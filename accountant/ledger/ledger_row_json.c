@@ -12,6 +12,7 @@
 #include "accountant/ledger/ledger_report.h"
 #include "common/json_scan.h"
 #include "common/json_write.h"
+#include "common/price_tier.h"
 
 enum {
     /* Six bytes for each byte of the texts (1,686), and the rest below 2,048:
@@ -285,6 +286,10 @@ put_charge(struct line *line, const struct ledger_row *row)
     put_number(line, row->generated_tokens);
     PUT(line, ",\"price_version\":");
     put_number(line, row->price_version);
+    PUT(line, ",\"price_tier\":");
+    put_number(line, row->price_tier);
+    PUT(line, ",\"service_tier\":");
+    put_text(line, service_tier_name(row->service_tier));
     put_usage(line, &row->classes);
 }
 

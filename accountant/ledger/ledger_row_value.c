@@ -83,12 +83,13 @@ put_text(char *at, const char *text)
 
 enum { NUMBERS_MAX = 32, NUMBER_BYTES = 10, TEXTS = 8, ATTEMPT_NUMBERS = 6 };
 
-/* Where its time went: what rows had no place for at first. */
+/* Where its time went, and which tier of prices it was: what rows had no place for
+ * at first. */
 static bool
-has_times(const struct ledger_row *row)
+has_late(const struct ledger_row *row)
 {
     return (row->queue_ms | row->sent_ms | row->connect_ms |
-            row->first_token_ms) != 0;
+            row->first_token_ms | row->price_tier | row->service_tier) != 0;
 }
 
 /* Than the rows of earlier versions had. */
@@ -96,7 +97,7 @@ static bool
 has_more(const struct ledger_row *row)
 {
     return row->credential[0] != '\0' || row->tried_count != 0 ||
-           row->gateway != 0 || has_times(row);
+           row->gateway != 0 || has_late(row);
 }
 
 static char *
@@ -117,14 +118,16 @@ put_attempts(char *at, const struct ledger_row *row)
         at = put_number(at, attempt->tokens);
         at = put_number(at, attempt->nano);
     }
-    bool times = has_times(row);
-    if (row->gateway != 0 || times)
+    bool late = has_late(row);
+    if (row->gateway != 0 || late)
         at = put_number(at, row->gateway);
-    if (times) {
+    if (late) {
         at = put_number(at, row->queue_ms);
         at = put_number(at, row->sent_ms);
         at = put_number(at, row->connect_ms);
         at = put_number(at, row->first_token_ms);
+        *at++ = (char)row->price_tier;
+        *at++ = (char)row->service_tier;
     }
     return at;
 }
@@ -136,6 +139,7 @@ get_attempts(struct codec_reader *reader, struct ledger_row *row)
     row->tried_count = 0;
     row->gateway = 0;
     row->queue_ms = row->sent_ms = row->connect_ms = row->first_token_ms = 0;
+    row->price_tier = row->service_tier = 0;
     if (reader->left == 0)
         return true;
     codec_get_cstr(reader, row->credential, sizeof(row->credential));
@@ -161,6 +165,10 @@ get_attempts(struct codec_reader *reader, struct ledger_row *row)
         row->sent_ms = (uint32_t)codec_get_max(reader, UINT32_MAX);
         row->connect_ms = (uint32_t)codec_get_max(reader, UINT32_MAX);
         row->first_token_ms = (uint32_t)codec_get_max(reader, UINT32_MAX);
+    }
+    if (reader->left > 0) {
+        row->price_tier = codec_get_u8(reader);
+        row->service_tier = codec_get_u8(reader);
     }
     return true;
 }

@@ -155,6 +155,8 @@ ledger_price_encode(const struct ledger_price *price, struct buf *out)
     codec_put_u8(out, VALUE_VERSION);
     codec_put_i64(out, price->since_ms);
     codec_put_prices(out, &price->prices);
+    if (price->tiers.count > 0)
+        codec_put_tiers(out, &price->tiers);
 }
 
 int
@@ -164,6 +166,9 @@ ledger_price_decode(struct str bytes, struct ledger_price *price)
     begin(&reader, bytes);
     price->since_ms = codec_get_i64(&reader);
     codec_get_prices(&reader, &price->prices);
+    price->tiers = (struct price_tiers){0};
+    if (reader.left > 0)
+        codec_get_tiers(&reader, &price->tiers);
     return end(&reader);
 }
 

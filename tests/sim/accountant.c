@@ -68,7 +68,7 @@ catalogue_build(struct segment *segment, const struct config *from,
     (void)segment;
     (void)from;
     (void)error;
-    price_version("gpt-x", &prices, context);
+    price_version("gpt-x", &prices, NULL, context);
     return &catalogue;
 }
 

@@ -183,6 +183,8 @@ class MockProvider:
                   "model": request["model"], "choices": [choice]}
         if not mock.get("no_usage"):
             answer["usage"] = mock.get("usage") or self.usage(entry)
+        if mock.get("service_tier"):
+            answer["service_tier"] = mock["service_tier"]
         data = json.dumps(answer).encode()
         if mock.get("cut_after") is not None:
             await self._send_cut(data, writer)
@@ -211,6 +213,8 @@ class MockProvider:
                      "object": "chat.completion.chunk" if chat
                      else "text_completion",
                      "choices": [choice] if choices else []}
+            if mock.get("service_tier"):
+                chunk["service_tier"] = mock["service_tier"]
             if usage is not None or wants_usage:
                 chunk["usage"] = usage
             data = b"data: " + json.dumps(chunk).encode() + b"\n\n"

@@ -192,8 +192,13 @@ class AiProxy(GatewayCase):
             "POST", "/model_configs/contains", {"models": ["m1", "x", 5]})], ["m1"])
         self.refused("POST", "/model_configs/contains", {"models": 1001 * ["m1"]}, 400,
                      "more than 1000 names")
-        self.refused("POST", "/model_config/m1", {"price": {"conditional_prices": [
-            {"condition": {}, "price": {}}]}}, 400, "conditional")
+        for condition, fault in (({"resolution": ["1K"]}, "resolution"),
+                                 ({"input_video": True}, "input_video"),
+                                 ({"service_tier": "auto"}, "auto"),
+                                 ({}, "does not exist")):
+            self.refused("POST", "/model_config/own", {"price": {
+                "conditional_prices": [{"condition": condition, "price": {}}]}},
+                400 if condition else 500, fault)
         self.assertIsInstance(self.ask("GET", "/monitor/"), dict)
 
     def test_prices_of_a_model_of_management(self):

@@ -56,7 +56,7 @@ static const char front_config[] =
     "stream_slice = 100\n"
     "[provider.builtin]\n"
     "kind = builtin\n"
-    "models = builtin/echo, builtin/free, builtin/bound\n"
+    "models = builtin/echo, builtin/free, builtin/bound, builtin/tiers\n"
     "names = builtin/bound=bound-2026-01-01, gone/first=here\n"
     "[provider.gone]\n"
     "kind = openai\n"
@@ -73,13 +73,19 @@ static const char front_config[] =
     "price_input = 1\n"
     "price_output = 2\n"
     "[model.gone/first]\n"
-    "providers = gone, builtin\n";
+    "providers = gone, builtin\n"
+    "[model.builtin/tiers]\n"
+    "price_input = 1\n"
+    "price_output = 2\n"
+    "price_tiers = service_tier=flex input=0, prompt_from=101 output=9, "
+    "prompt_from=15 input=3 output=5, from=2999-01-01T00:00:00Z input=8\n";
 
 __attribute__((unused)) static uint32_t
 front_price_version(const char *model, const struct prices *prices,
-                    void *context)
+                    const struct price_tiers *tiers, void *context)
 {
     (void)model;
+    (void)tiers;
     (void)prices;
     (void)context;
     return 7;

@@ -241,6 +241,25 @@ TEST(money_is_held_at_the_dearest_price)
     front_close(&c.f);
 }
 
+TEST(of_price_tiers_the_dearest_that_may_be_charged_is_held)
+{
+    struct call_case c;
+    case_open(&c);
+    fixture_limit(&c.f.shm, c.f.key, SHM_NANO, 10000000);
+    struct request *r = next_request(&c, "builtin/tiers", false, 200);
+    CHECK_EQ(admission_check(r, &c.fault), 0);
+    /* A prompt of at most 100 tokens: input 3, output 5; neither that of longer
+     * ones nor that of other times. */
+    CHECK_EQ(granted(r, SHM_NANO), 100 * 3000 + 200 * 5000);
+    end_request(r);
+    fixture_limit(&c.f.shm, c.f.key, SHM_NANO, 1299999);
+    r = next_request(&c, "builtin/tiers", false, 200);
+    CHECK_EQ(admission_check(r, &c.fault), 0);
+    CHECK_EQ(r->max_tokens, 199);
+    end_request(r);
+    front_close(&c.f);
+}
+
 TEST(a_key_with_money_needs_a_price)
 {
     struct call_case c;

@@ -119,11 +119,13 @@ static const struct config config = {.credentials = credentials,
                                      .route_count = ARRAY_LEN(routes)};
 
 static uint32_t
-next_version(const char *model, const struct prices *prices, void *context)
+next_version(const char *model, const struct prices *prices,
+             const struct price_tiers *tiers, void *context)
 {
     unsigned *calls = context;
     (void)model;
     (void)prices;
+    (void)tiers;
     return 100 + (*calls)++;
 }
 

@@ -260,7 +260,7 @@ TEST(what_is_refused_makes_no_price_version)
              0);
     prices_clear(&three);
     three.input = 3000000;
-    CHECK_EQ(prices_version(&w.store->prices, "m", &three), 1);
+    CHECK_EQ(prices_version(&w.store->prices, "m", &three, NULL), 1);
     /* More models than the segment has numbers for: refused as it is built. */
     struct answer answers[80];
     for (int i = 0; i < 80; i++) {
@@ -277,7 +277,7 @@ TEST(what_is_refused_makes_no_price_version)
     CHECK_TRUE(change.error < 0 && answers[0].error < 0);
     size_t count;
     CHECK_TRUE(prices_pending(&w.store->prices, 1, &count) == NULL);
-    CHECK_EQ(prices_version(&w.store->prices, "m", &three), 1);
+    CHECK_EQ(prices_version(&w.store->prices, "m", &three, NULL), 1);
     /* Nothing of it stays behind. */
     CHECK_EQ(store_managed(w.store)->count, 1);
     CHECK_EQ(manage_now(&w, CONFIG_SECTION_model, "m", 1, "price_input", "5"),

@@ -51,6 +51,47 @@ TEST(public_prices_are_whole_numbers_of_pico)
     }
 }
 
+TEST(prices_of_long_prompts_and_of_services_are_tiers)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    CHECK_TRUE(read_litellm(
+        "{\"gemini-2.5-pro\": {\"input_cost_per_token\": 1.25e-06,"
+        " \"input_cost_per_token_priority\": 2e-06,"
+        " \"input_cost_per_token_above_200k_tokens\": 2.5e-06,"
+        " \"input_cost_per_token_above_200k_tokens_priority\": 4e-06,"
+        " \"output_cost_per_token\": 1e-05,"
+        " \"output_cost_per_token_above_200k_tokens\": 1.5e-05,"
+        " \"output_cost_per_token_above_200k_tokens_of_mine\": 1,"
+        " \"output_cost_per_token_batches\": 5e-06,"
+        " \"input_cost_per_token_above_128k_tokens\": null,"
+        " \"cache_creation_input_token_cost_above_1hr\": 5e-06,"
+        " \"cache_creation_input_token_cost_above_1hr_above_200k_tokens\":"
+        " 6e-06}}"));
+    CHECK_EQ(rows.count, 1);
+    CHECK_TRUE(rows.rows[0].fault == NULL && rows.rows[0].says_tiers);
+    CHECK_EQ(rows.rows[0].prices.cache_creation_1h, 5000000);
+    for (unsigned i = 0; i < rows.rows[0].tiers.count; i++) {
+        price_tier_print(&rows.rows[0].tiers.items[i], &text);
+        buf_append_char(&text, '\n');
+    }
+    CHECK_STR(buf_view(&text),
+              "prompt_from=200001 service_tier=priority input=4\n"
+              "prompt_from=200001 input=2.5 output=15 cache_creation_1h=6\n"
+              "service_tier=batch output=5\n"
+              "service_tier=priority input=2\n");
+    price_rows_fini(&rows);
+    buf_reset(&text);
+    for (int i = 1; i <= 9; i++)
+        buf_printf(&text, "%s\"input_cost_per_token_above_%dk_tokens\": 1e-06",
+                   i == 1 ? "{\"m\": {" : ", ", i);
+    buf_append_cstr(&text, "}}");
+    CHECK_TRUE(read_litellm(buf_cstr(&text)));
+    CHECK_TRUE(rows.rows[0].fault != NULL);
+    price_rows_fini(&rows);
+    buf_fini(&text);
+}
+
 TEST(models_without_prices_and_things_that_are_no_models_are_left_out)
 {
     CHECK_TRUE(

@@ -314,7 +314,7 @@ TEST(a_new_configuration_is_published_with_new_price_versions)
     prices_clear(&unset);
     unset.input = 2000000;
     unset.output = 8000000;
-    CHECK_EQ(prices_version(&w.store->prices, "gpt-x", &unset), 3);
+    CHECK_EQ(prices_version(&w.store->prices, "gpt-x", &unset, NULL), 3);
     world_fini(&w);
 }
 

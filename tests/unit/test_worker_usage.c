@@ -55,6 +55,39 @@ TEST(a_plain_call_is_charged_once_in_key_and_group)
     buf_fini(&answer);
 }
 
+TEST(a_call_is_charged_by_the_tier_that_what_was_stated_is_of)
+{
+    static const char filler[] =
+        "eins zwei drei vier fuenf sechs sieben acht "
+        "neun zehn elf zwoelf dreizehn vierzehn fuenfzehn";
+    struct front f;
+    struct buf answer, call;
+    struct shm_record record = {0};
+    buf_init(&answer, 0);
+    buf_init(&call, 0);
+    front_open(&f);
+    for (int is_long = 0; is_long < 2; is_long++) {
+        buf_reset(&call);
+        buf_printf(&call,
+                   "{\"model\":\"builtin/tiers\",\"messages\":[{\"role\":"
+                   "\"user\",\"content\":\"%s\"}]}",
+                   is_long ? filler : "a");
+        buf_reset(&answer);
+        front_ask(&f, buf_cstr(&call), &answer);
+        CHECK_TRUE(front_record(&f, &record));
+        CHECK_EQ(record.prompt_missed >= 15, is_long);
+        CHECK_EQ(record.price_tier, is_long ? 3 : 0);
+        CHECK_EQ(record.service_tier, SERVICE_UNSTATED);
+        CHECK_EQ(record.nano,
+                 is_long
+                     ? 3000 * record.prompt_missed + 5000 * record.completion
+                     : 1000 * record.prompt_missed + 2000 * record.completion);
+    }
+    front_close(&f);
+    buf_fini(&answer);
+    buf_fini(&call);
+}
+
 TEST(a_stream_is_charged_what_the_provider_states)
 {
     struct front f;

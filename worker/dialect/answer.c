@@ -15,6 +15,16 @@ answer_release(struct answer *answer)
 }
 
 void
+answer_learn_service(struct answer *answer, struct str value)
+{
+    /* Words of that list have no escapes. */
+    answer->service_tier =
+        value.len > 2 && *value.ptr == '"'
+            ? (uint8_t)service_tier_of(str_make(value.ptr + 1, value.len - 2))
+            : SERVICE_UNSTATED;
+}
+
+void
 answer_state_split(struct answer *answer, const struct usage *usage)
 {
     uint64_t input = usage->prompt_missed + usage->cached +

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/json_scan.h"
+#include "common/price_tier.h"
 #include "common/usage.h"
 #include "worker/dialect/call.h"
 
@@ -49,7 +50,7 @@ struct text_count {
     uint16_t escape_value;
 };
 
-enum { ANSWER_KEY_BYTES = 24, ANSWER_TAPPED = 5 };
+enum { ANSWER_KEY_BYTES = 24, ANSWER_TAPPED = 6 };
 enum {
     /* OpenAI's largest at its best is 6,240, Google's 2,520. */
     ANSWER_PICTURE_TOKENS = 8192,
@@ -102,6 +103,7 @@ struct answer {
     uint64_t listed_tokens;       /* of lists of tokens: the same as the text */
     uint64_t output_when_stated;  /* answer_output_estimate() at that time */
     uint8_t choice_top;           /* highest choice index seen */
+    uint8_t service_tier;         /* enum service_tier, as last stated */
     uint64_t choices_finished[2]; /* a bit per choice index */
     char id[96], model[CALL_MODEL_BYTES];
     uint64_t created;
@@ -135,6 +137,8 @@ void answer_count(struct answer *answer, enum answer_content kind,
 void answer_note_stated(struct answer *answer);
 /* Whether it stated a usage that a call can have. */
 bool answer_states_usage(const struct answer *answer, const struct call *call);
+/* A member "service_tier"; nothing stated where it is no text, or {NULL, 0}. */
+void answer_learn_service(struct answer *answer, struct str value);
 /* The provider's own split into classes, whole: a later one replaces it. */
 void answer_state_split(struct answer *answer, const struct usage *usage);
 /* Gives back what a plain answer in pieces made necessary. */

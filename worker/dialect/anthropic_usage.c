@@ -28,7 +28,7 @@ struct usage_reading {
     uint64_t values[FIELDS];
     bool stated[FIELDS];
     bool odd; /* a sum that is no count */
-    struct str iterations;
+    struct str iterations, service;
     bool is_extra; /* of an iteration: billed in addition */
 };
 
@@ -55,6 +55,7 @@ enum usage_key {
     KEY_OUTPUT_DETAILS,
     KEY_ITERATIONS,
     KEY_TYPE,
+    KEY_SERVICE,
     KEY_OTHER,
 };
 
@@ -73,6 +74,7 @@ read_object(struct usage_reading *reading, struct str object)
         [KEY_OUTPUT_DETAILS] = STR_LIT("output_tokens_details"),
         [KEY_ITERATIONS] = STR_LIT("iterations"),
         [KEY_TYPE] = STR_LIT("type"),
+        [KEY_SERVICE] = STR_LIT("service_tier"),
     };
     struct json_reader reader;
     struct json_token token;
@@ -103,6 +105,8 @@ read_object(struct usage_reading *reading, struct str object)
             read_number(reading, (enum usage_field)key, value);
         else if (type == JSON_ARRAY && key == KEY_ITERATIONS && depth == 0)
             reading->iterations = value;
+        else if (type == JSON_STRING && key == KEY_SERVICE && depth == 0)
+            reading->service = value;
         else if (type == JSON_STRING && key == KEY_TYPE && depth == 0)
             reading->is_extra =
                 json_string_equals(value, STR_LIT("compaction")) ||
@@ -202,6 +206,8 @@ anthropic_read_usage(struct answer *answer, struct str object)
         top->cache_creation_1h = reading.values[FIELD_WRITTEN_1H];
     if (reading.stated[FIELD_THINKING])
         top->reasoning = reading.values[FIELD_THINKING];
+    if (reading.service.len > 0)
+        answer_learn_service(answer, reading.service);
     if (reading.iterations.len > 0)
         read_iterations(answer, reading.iterations);
     /* Some begin with zeros and tell at the end: no call has an empty prompt. */

@@ -7,11 +7,11 @@
 
 #include "worker/dialect/canon_part.h"
 
-enum { TAP_USAGE, TAP_ERROR, TAP_ID, TAP_MODEL };
+enum { TAP_USAGE, TAP_ERROR, TAP_ID, TAP_MODEL, TAP_SERVICE };
 
 /* The names that are kept, by the member in which usage stands. */
 static const char *const tapped[][ANSWER_TAPPED + 1] = {
-    {"usage", "error", "id", "model", NULL},
+    {"usage", "error", "id", "model", "service_tier", NULL},
     {"usageMetadata", "error", "responseId", "modelVersion", NULL},
     {"result", "error", "id", "model", NULL}, /* Cloudflare's envelope */
 };
@@ -61,6 +61,9 @@ read_tapped(struct answer *answer)
     answer->usage_seen = answer->usage_is_split = answer->usage_odd = false;
     answer->stated = (struct usage_stated){0};
     answer->reader = (struct answer_reader){0};
+    answer_learn_service(answer, tapped_names(answer)[TAP_SERVICE] == NULL
+                                     ? str_make(NULL, 0)
+                                     : tap_value(answer, TAP_SERVICE));
     if (usage.len > 0 && *usage.ptr == '{')
         answer->dialect->read_usage(answer, usage);
     learn(answer->id, sizeof(answer->id), tap_value(answer, TAP_ID));

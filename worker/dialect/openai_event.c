@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 /* Top-level members of a plain answer worth keeping. */
-enum { TAP_USAGE, TAP_ERROR, TAP_ID, TAP_MODEL, TAP_BASE_RESP };
+enum { TAP_USAGE, TAP_ERROR, TAP_ID, TAP_MODEL, TAP_BASE_RESP, TAP_SERVICE };
 static const char *const tapped[ANSWER_TAPPED + 1] = {
-    "usage", "error", "id", "model", "base_resp", NULL};
+    "usage", "error", "id", "model", "base_resp", "service_tier", NULL};
 
 void
 openai_answer_begin(struct answer *answer)
@@ -70,15 +70,17 @@ enum event_key {
     KEY_ERROR,
     KEY_BASE_RESP,
     KEY_TYPE,
+    KEY_SERVICE,
     KEY_OTHER,
 };
 
 static const struct str event_names[KEY_OTHER] = {
-    [KEY_CHOICES] = STR_LIT("choices"),     [KEY_USAGE] = STR_LIT("usage"),
-    [KEY_X_GROQ] = STR_LIT("x_groq"),       [KEY_ERROR] = STR_LIT("error"),
-    [KEY_BASE_RESP] = STR_LIT("base_resp"), [KEY_TYPE] = STR_LIT("type"),
-    [KEY_OBJECT] = STR_LIT("object"),       [KEY_ID] = STR_LIT("id"),
-    [KEY_MODEL] = STR_LIT("model"),         [KEY_CREATED] = STR_LIT("created"),
+    [KEY_CHOICES] = STR_LIT("choices"),      [KEY_USAGE] = STR_LIT("usage"),
+    [KEY_X_GROQ] = STR_LIT("x_groq"),        [KEY_ERROR] = STR_LIT("error"),
+    [KEY_BASE_RESP] = STR_LIT("base_resp"),  [KEY_TYPE] = STR_LIT("type"),
+    [KEY_OBJECT] = STR_LIT("object"),        [KEY_ID] = STR_LIT("id"),
+    [KEY_MODEL] = STR_LIT("model"),          [KEY_CREATED] = STR_LIT("created"),
+    [KEY_SERVICE] = STR_LIT("service_tier"),
 };
 
 static void
@@ -114,6 +116,10 @@ take_member(struct answer *answer, struct event_members *members,
     case KEY_CREATED:
         if (answer->created == 0 && json_number_u64(value, &answer->created))
             answer->created = 0;
+        break;
+    case KEY_SERVICE:
+        if (!is_null)
+            answer_learn_service(answer, value);
         break;
     case KEY_OTHER:
         break;
@@ -215,6 +221,7 @@ read_tapped(struct answer *answer)
     learn_text(answer->id, sizeof(answer->id), tap_value(answer, TAP_ID));
     learn_text(answer->model, sizeof(answer->model),
                tap_value(answer, TAP_MODEL));
+    answer_learn_service(answer, tap_value(answer, TAP_SERVICE));
     /* A value too long to keep is no null. */
     answer->error_seen = (answer->tap->values[TAP_ERROR].seen &&
                           !str_equals(error, STR_LIT("null"))) ||
@@ -265,6 +272,7 @@ read_stated(struct answer *answer, struct str body)
         return false;
     learn_text(answer->id, sizeof(answer->id), values[KEY_ID]);
     learn_text(answer->model, sizeof(answer->model), values[KEY_MODEL]);
+    answer_learn_service(answer, values[KEY_SERVICE]);
     answer->error_seen =
         values[KEY_ERROR].len > 0 || base_resp_failed(values[KEY_BASE_RESP]);
     return true;

@@ -21,16 +21,24 @@ enum answer_key {
     KEY_BASE_RESP,
     KEY_X_GROQ,
     KEY_DATA,
+    KEY_SERVICE,
     KEYS,
 };
 
 static const struct str answer_keys[KEYS] = {
-    [KEY_CHOICES] = STR_LIT("choices"), [KEY_USAGE] = STR_LIT("usage"),
-    [KEY_ID] = STR_LIT("id"),           [KEY_MODEL] = STR_LIT("model"),
-    [KEY_OBJECT] = STR_LIT("object"),   [KEY_ERROR] = STR_LIT("error"),
-    [KEY_TYPE] = STR_LIT("type"),       [KEY_MESSAGE] = STR_LIT("message"),
-    [KEY_CODE] = STR_LIT("code"),       [KEY_BASE_RESP] = STR_LIT("base_resp"),
-    [KEY_X_GROQ] = STR_LIT("x_groq"),   [KEY_DATA] = STR_LIT("data"),
+    [KEY_CHOICES] = STR_LIT("choices"),
+    [KEY_USAGE] = STR_LIT("usage"),
+    [KEY_ID] = STR_LIT("id"),
+    [KEY_MODEL] = STR_LIT("model"),
+    [KEY_OBJECT] = STR_LIT("object"),
+    [KEY_ERROR] = STR_LIT("error"),
+    [KEY_TYPE] = STR_LIT("type"),
+    [KEY_MESSAGE] = STR_LIT("message"),
+    [KEY_CODE] = STR_LIT("code"),
+    [KEY_BASE_RESP] = STR_LIT("base_resp"),
+    [KEY_X_GROQ] = STR_LIT("x_groq"),
+    [KEY_DATA] = STR_LIT("data"),
+    [KEY_SERVICE] = STR_LIT("service_tier"),
 };
 
 struct str
@@ -99,6 +107,8 @@ static void
 read_usage(struct canon_stream *stream, const struct str *values)
 {
     struct str groq;
+    if (values[KEY_SERVICE].len > 0)
+        answer_learn_service(stream->answer, values[KEY_SERVICE]);
     if (values[KEY_USAGE].len > 0 &&
         openai_usage_read(stream->answer, values[KEY_USAGE]))
         return;

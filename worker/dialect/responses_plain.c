@@ -17,13 +17,14 @@ enum plain_member {
     PLAIN_USAGE,
     PLAIN_CHOICES,
     PLAIN_CODE,
+    PLAIN_SERVICE,
     PLAIN_MEMBERS
 };
 static const struct str names[PLAIN_MEMBERS] = {
-    STR_LIT("id"),     STR_LIT("model"), STR_LIT("created_at"),
-    STR_LIT("status"), STR_LIT("error"), STR_LIT("incomplete_details"),
-    STR_LIT("output"), STR_LIT("usage"), STR_LIT("choices"),
-    STR_LIT("code"),
+    STR_LIT("id"),     STR_LIT("model"),        STR_LIT("created_at"),
+    STR_LIT("status"), STR_LIT("error"),        STR_LIT("incomplete_details"),
+    STR_LIT("output"), STR_LIT("usage"),        STR_LIT("choices"),
+    STR_LIT("code"),   STR_LIT("service_tier"),
 };
 
 bool
@@ -90,6 +91,7 @@ stop_of(const struct str *values)
 static void
 take_end(struct canon_stream *stream, const struct str *values)
 {
+    answer_learn_service(stream->answer, values[PLAIN_SERVICE]);
     if (values[PLAIN_USAGE].len > 0)
         responses_read_usage(stream->answer, values[PLAIN_USAGE]);
     if (values[PLAIN_ERROR].len > 0 ||

@@ -42,6 +42,13 @@ int aiproxy_channel_type(const char *kind);
  * "" there is none. */
 const char *aiproxy_channel_name(struct visit *visit, const char *number);
 
+/* aiproxy_prices.c: a model's native `prices` as a price object of theirs, with
+ * conditional_prices; and one of theirs (NULL: none) into the members of a native
+ * model. False: answered, it has a condition that is not known here. */
+cJSON *aiproxy_price(const cJSON *prices);
+bool aiproxy_price_native(struct visit *visit, const cJSON *price,
+                          cJSON *native);
+
 /* A token as aiproxy shows a key: `plain` its value or NULL, `requests` so far. */
 cJSON *aiproxy_token(const cJSON *key, const char *plain, int64_t requests);
 /* The key's value, "" where the member may not see it. NULL: not known yet. */

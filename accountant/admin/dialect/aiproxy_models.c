@@ -3,13 +3,12 @@
  * it.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <math.h>
 #include <stdio.h>
 
 #include "accountant/admin/dialect/aiproxy.h"
 #include "common/check.h"
 
-enum { PRICE_UNIT = 1000, WEIGHT = 100, NAMES_MAX = 1000 };
+enum { WEIGHT = 100, NAMES_MAX = 1000 };
 
 /* ---- a model shown ---- */
 
@@ -28,40 +27,6 @@ mode_of(const cJSON *model)
     return 0;
 }
 
-/* Theirs are of a thousand tokens unless a unit says other; ours of a million. */
-static const struct {
-    const char *theirs, *ours, *option;
-} prices[] = {
-    {"input_price", "input", "price_input"},
-    {"output_price", "output", "price_output"},
-    {"cached_price", "cached", "price_cached"},
-    {"cache_creation_price", "cache_creation", "price_cache_creation"},
-    {"thinking_mode_output_price", "reasoning", "price_reasoning"},
-    {"audio_input_price", "audio_in", "price_audio_in"},
-    {"audio_output_price", "audio_out", "price_audio_out"},
-};
-
-static cJSON *
-price_of(const cJSON *model)
-{
-    cJSON *price = cJSON_CreateObject();
-    const cJSON *ours = shape_at(model, "prices");
-    for (unsigned i = 0; i < ARRAY_LEN(prices); i++) {
-        char unit[64];
-        if (shape_at(ours, prices[i].ours) == NULL)
-            continue;
-        snprintf(unit, sizeof(unit), "%s_unit", prices[i].theirs);
-        cJSON_AddNumberToObject(price, prices[i].theirs,
-                                shape_number(ours, prices[i].ours) /
-                                    (1000000 / PRICE_UNIT));
-        cJSON_AddNumberToObject(price, unit, PRICE_UNIT);
-    }
-    if (shape_at(ours, "request") != NULL)
-        cJSON_AddNumberToObject(price, "per_request_price",
-                                shape_number(ours, "request"));
-    return price;
-}
-
 static cJSON *
 shown(const cJSON *model)
 {
@@ -72,7 +37,8 @@ shown(const cJSON *model)
     cJSON_AddNumberToObject(out, "type", mode_of(model));
     cJSON_AddNumberToObject(out, "rpm", 0);
     cJSON_AddNumberToObject(out, "tpm", 0);
-    cJSON_AddItemToObject(out, "price", price_of(model));
+    cJSON_AddItemToObject(out, "price",
+                          aiproxy_price(shape_at(model, "prices")));
     cJSON *config = cJSON_AddObjectToObject(out, "config");
     if (shape_i64(model, "context") > 0)
         shape_add_i64(config, "max_context_tokens",
@@ -280,40 +246,17 @@ monitor(struct visit *visit)
 
 /* ---- prices set ---- */
 
-/* A text of currency per million tokens; the native operation judges it. */
-static void
-put_price(cJSON *native, const char *option, double price, double unit)
-{
-    char text[40];
-    double million = price * 1e6 / (unit > 0 ? unit : PRICE_UNIT);
-    snprintf(text, sizeof(text), "%.6f", isfinite(million) ? million : -1);
-    cJSON_AddStringToObject(native, option, text);
-}
-
 static void
 save(struct visit *visit)
 {
     const cJSON *body = visit_object(visit);
-    const cJSON *price = shape_at(body, "price");
     if (body == NULL)
         return;
-    if (cJSON_GetArraySize(shape_at(price, "conditional_prices")) > 0) {
-        visit_fail(visit, 400, "invalid_field",
-                   "conditional_prices are not known here");
+    cJSON *native = cJSON_CreateObject();
+    if (!aiproxy_price_native(visit, shape_at(body, "price"), native)) {
+        cJSON_Delete(native);
         return;
     }
-    cJSON *native = cJSON_CreateObject();
-    for (unsigned i = 0; i < ARRAY_LEN(prices); i++) {
-        char unit[64];
-        snprintf(unit, sizeof(unit), "%s_unit", prices[i].theirs);
-        if (shape_at(price, prices[i].theirs) != NULL)
-            put_price(native, prices[i].option,
-                      shape_number(price, prices[i].theirs),
-                      shape_number(price, unit));
-    }
-    if (shape_at(price, "per_request_price") != NULL)
-        put_price(native, "price_request",
-                  shape_number(price, "per_request_price"), 1e6);
     if (shape_at(body, "config.max_context_tokens") != NULL)
         shape_add_copy(native, "context",
                        shape_at(body, "config.max_context_tokens"));
