@@ -126,6 +126,8 @@ put_attempts(char *at, const struct ledger_row *row)
         at = put_number(at, row->sent_ms);
         at = put_number(at, row->connect_ms);
         at = put_number(at, row->first_token_ms);
+    }
+    if ((row->price_tier | row->service_tier) != 0) {
         *at++ = (char)row->price_tier;
         *at++ = (char)row->service_tier;
     }

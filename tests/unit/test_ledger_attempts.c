@@ -123,6 +123,17 @@ TEST(where_the_time_went_comes_back_and_costs_nothing_where_it_is_not_known)
     CHECK_EQ(got.sent_ms, 301);
     CHECK_EQ(got.connect_ms, 12);
     CHECK_EQ(got.first_token_ms, 900);
+    CHECK_EQ(got.price_tier + got.service_tier, 0);
+    row.queue_ms = row.sent_ms = row.connect_ms = row.first_token_ms = 0;
+    row.price_tier = 2;
+    row.service_tier = 5;
+    buf_reset(&with);
+    ledger_row_encode(&row, &with);
+    CHECK_EQ(buf_len(&with), buf_len(&without) + 1 + 4 + 2);
+    book_and_read(&row, &got);
+    CHECK_EQ(got.queue_ms, 0);
+    CHECK_EQ(got.price_tier, 2);
+    CHECK_EQ(got.service_tier, 5);
     buf_fini(&with);
     buf_fini(&without);
 }
