@@ -25,7 +25,21 @@ enum {
  * there is something: so objects that do not use it are read by programs that
  * do not know it.
  */
-enum { EXTRA_MODEL_LIMITS = 'm' };
+enum {
+    EXTRA_MODEL_LIMITS = 'm',
+    EXTRA_FORMER = 'f',  /* until, digest, masked */
+    EXTRA_DELETED = 'd', /* since */
+};
+
+static void
+put_extra(struct buf *out, uint8_t letter, struct buf *bytes)
+{
+    codec_put_u8(out, letter);
+    codec_put_bytes(out, buf_ptr(bytes), buf_len(bytes));
+    if (!buf_ok(bytes))
+        out->failed = true;
+    buf_fini(bytes);
+}
 
 static void
 put_model_limits(struct buf *out, const struct model_limits *limits)
@@ -35,11 +49,32 @@ put_model_limits(struct buf *out, const struct model_limits *limits)
         return;
     buf_init(&bytes, 0);
     model_limits_encode(limits, &bytes);
-    codec_put_u8(out, EXTRA_MODEL_LIMITS);
-    codec_put_bytes(out, buf_ptr(&bytes), buf_len(&bytes));
-    if (!buf_ok(&bytes))
-        out->failed = true;
-    buf_fini(&bytes);
+    put_extra(out, EXTRA_MODEL_LIMITS, &bytes);
+}
+
+static void
+put_former(struct buf *out, const struct gateway *gateway)
+{
+    struct buf bytes;
+    if (gateway->former_until_ms == 0)
+        return;
+    buf_init(&bytes, 0);
+    codec_put_i64(&bytes, gateway->former_until_ms);
+    codec_put_bytes(&bytes, gateway->former_digest,
+                    sizeof(gateway->former_digest));
+    codec_put_cstr(&bytes, gateway->former_masked);
+    put_extra(out, EXTRA_FORMER, &bytes);
+}
+
+static void
+put_deleted(struct buf *out, const struct gateway *gateway)
+{
+    struct buf bytes;
+    if (gateway->deleted_ms == 0)
+        return;
+    buf_init(&bytes, 0);
+    codec_put_i64(&bytes, gateway->deleted_ms);
+    put_extra(out, EXTRA_DELETED, &bytes);
 }
 
 /* The next letter, 0 at the end. */
@@ -86,6 +121,8 @@ object_encode_gateway(const struct gateway *gateway, struct buf *out)
     if (gateway->settings != NULL)
         codec_put_cstr(out, gateway->settings);
     put_model_limits(out, gateway->model_limits);
+    put_former(out, gateway);
+    put_deleted(out, gateway);
 }
 
 static int
@@ -121,19 +158,58 @@ get_sealed(struct codec_reader *reader, struct gateway *gateway)
 }
 
 static int
+get_model_limits(struct str bytes, struct gateway *gateway)
+{
+    if (gateway->model_limits != NULL)
+        return -EBADMSG;
+    gateway->model_limits = malloc(sizeof(*gateway->model_limits));
+    if (gateway->model_limits == NULL)
+        return -ENOMEM;
+    return model_limits_decode(bytes, gateway->model_limits) ? 0 : -EBADMSG;
+}
+
+static int
+get_former(struct str bytes, struct gateway *gateway)
+{
+    struct codec_reader reader;
+    codec_reader_init(&reader, bytes);
+    gateway->former_until_ms = codec_get_i64(&reader);
+    codec_get_exact(&reader, gateway->former_digest,
+                    sizeof(gateway->former_digest));
+    codec_get_cstr(&reader, gateway->former_masked,
+                   sizeof(gateway->former_masked));
+    return codec_reader_done(&reader) && gateway->former_until_ms > 0
+               ? 0
+               : -EBADMSG;
+}
+
+static int
+get_deleted(struct str bytes, struct gateway *gateway)
+{
+    struct codec_reader reader;
+    codec_reader_init(&reader, bytes);
+    gateway->deleted_ms = codec_get_i64(&reader);
+    return codec_reader_done(&reader) && gateway->deleted_ms > 0 ? 0 : -EBADMSG;
+}
+
+static int
 get_gateway_extras(struct codec_reader *reader, struct gateway *gateway)
 {
     struct str bytes;
     uint8_t letter;
-    while ((letter = next_extra(reader, &bytes)) != 0) {
-        if (letter != EXTRA_MODEL_LIMITS || gateway->model_limits != NULL)
-            return -EBADMSG;
-        gateway->model_limits = malloc(sizeof(*gateway->model_limits));
-        if (gateway->model_limits == NULL)
-            return -ENOMEM;
-        if (!model_limits_decode(bytes, gateway->model_limits))
-            return -EBADMSG;
+    int rc = 0;
+    while (rc == 0 && (letter = next_extra(reader, &bytes)) != 0) {
+        if (letter == EXTRA_MODEL_LIMITS)
+            rc = get_model_limits(bytes, gateway);
+        else if (letter == EXTRA_FORMER)
+            rc = get_former(bytes, gateway);
+        else if (letter == EXTRA_DELETED)
+            rc = get_deleted(bytes, gateway);
+        else
+            rc = -EBADMSG;
     }
+    if (rc < 0)
+        return rc;
     return codec_reader_done(reader) ? 0 : -EBADMSG;
 }
 

@@ -41,6 +41,7 @@ objects_fini(struct objects *objects)
     free(objects->gateways.items);
     free(objects->groups.items);
     objects->gateways = objects->groups = (struct object_list){0};
+    objects->deleted_gateways = 0;
 }
 
 /* ---- hashes and equality ---- */
@@ -71,7 +72,10 @@ static bool
 digest_match(const void *item, const void *key)
 {
     const struct object *object = item;
-    return memcmp(object->gateway->digest, key, CRYPTO_DIGEST_BYTES) == 0;
+    const struct gateway *gateway = object->gateway;
+    return memcmp(gateway->digest, key, CRYPTO_DIGEST_BYTES) == 0 ||
+           (gateway->former_until_ms != 0 &&
+            memcmp(gateway->former_digest, key, CRYPTO_DIGEST_BYTES) == 0);
 }
 
 static uint64_t
@@ -243,9 +247,18 @@ list_drop_dead(struct object_list *list)
     list->dead = 0;
 }
 
+/* Of a deleted key the name is free. */
+static bool
+has_name(const struct object *object)
+{
+    return object->gateway == NULL || object->gateway->deleted_ms == 0;
+}
+
 static void
 remove_name(struct objects *objects, struct object *object)
 {
+    if (!has_name(object))
+        return;
     struct name_key key = name_of(object);
     table_remove(&objects->by_name, name_hash(objects, &key), object);
 }
@@ -253,8 +266,38 @@ remove_name(struct objects *objects, struct object *object)
 static int
 add_name(struct objects *objects, struct object *object)
 {
+    if (!has_name(object))
+        return 0;
     struct name_key key = name_of(object);
     return table_insert(&objects->by_name, name_hash(objects, &key), object);
+}
+
+/* ---- values ---- */
+
+static void
+remove_values(struct objects *objects, struct object *object)
+{
+    const struct gateway *gateway = object->gateway;
+    table_remove(&objects->by_digest, digest_hash(gateway->digest), object);
+    if (gateway->former_until_ms != 0)
+        table_remove(&objects->by_digest, digest_hash(gateway->former_digest),
+                     object);
+}
+
+/* All, or none. */
+static int
+add_values(struct objects *objects, struct object *object)
+{
+    const struct gateway *gateway = object->gateway;
+    if (table_insert(&objects->by_digest, digest_hash(gateway->digest),
+                     object) < 0)
+        return -ENOMEM;
+    if (gateway->former_until_ms == 0 ||
+        table_insert(&objects->by_digest, digest_hash(gateway->former_digest),
+                     object) == 0)
+        return 0;
+    table_remove(&objects->by_digest, digest_hash(gateway->digest), object);
+    return -ENOMEM;
 }
 
 int
@@ -266,19 +309,23 @@ objects_put_gateway(struct objects *objects, struct object *object,
         return -ENOMEM;
     if (old != NULL) {
         remove_name(objects, object);
-        table_remove(&objects->by_digest, digest_hash(old->digest), object);
+        remove_values(objects, object);
     }
     object->gateway = gateway;
-    /* After a removal there is room, so only a first insertion can fail. */
-    if (add_name(objects, object) < 0 ||
-        table_insert(&objects->by_digest, digest_hash(gateway->digest),
-                     object) < 0) {
-        CHECK(old == NULL);
+    if (add_name(objects, object) < 0 || add_values(objects, object) < 0) {
         remove_name(objects, object);
-        object->gateway = NULL;
-        objects->gateways.dead++;
+        object->gateway = old;
+        if (old == NULL)
+            objects->gateways.dead++;
+        /* There was room for these a moment ago. */
+        else if (add_name(objects, object) < 0 ||
+                 add_values(objects, object) < 0)
+            UNREACHABLE();
         return -ENOMEM;
     }
+    objects->deleted_gateways += gateway->deleted_ms != 0;
+    if (old != NULL)
+        objects->deleted_gateways -= old->deleted_ms != 0;
     gateway_free(&old);
     return 0;
 }
@@ -309,8 +356,8 @@ objects_remove_gateway(struct objects *objects, struct object *object)
     if (object->gateway == NULL)
         return;
     remove_name(objects, object);
-    table_remove(&objects->by_digest, digest_hash(object->gateway->digest),
-                 object);
+    remove_values(objects, object);
+    objects->deleted_gateways -= object->gateway->deleted_ms != 0;
     gateway_free(&object->gateway);
     objects->gateways.dead++;
     list_drop_dead(&objects->gateways);

@@ -1,7 +1,8 @@
 /*
  * objects.h - the keys and groups in memory, found by id, digest and name.
  *
- * An object outlives its gateway: after a delete its totals stay, because
+ * A deleted key that can be restored yet has no name. An object outlives its
+ * gateway: when that is gone its totals stay, because
  * records of the key may still lie in rings and rows name it for ever. Ids are
  * unique over keys and groups. Nothing here is O(n) per operation.
  * Loop thread (while restoring: the ledger thread, before it is handed over).
@@ -16,7 +17,7 @@
 struct object {
     enum ledger_kind kind;
     uint64_t id;
-    struct gateway *gateway; /* owned; both NULL: deleted, only its totals */
+    struct gateway *gateway; /* owned; both NULL: gone, only its totals */
     struct group *group;
     struct ledger_total total; /* durable */
     int64_t last_used_ms;
@@ -51,7 +52,8 @@ struct object_list {
 struct objects {
     struct table by_id, by_digest, by_name;
     struct object_list gateways, groups;
-    uint8_t seed[16]; /* of the hash of names, which people choose */
+    size_t deleted_gateways; /* of them: those that can be restored */
+    uint8_t seed[16];        /* of the hash of names, which people choose */
 };
 
 void objects_init(struct objects *objects, const uint8_t seed[16]);
@@ -70,6 +72,7 @@ int objects_put_group(struct objects *objects, struct object *object,
                       struct group *group) MUST_CHECK;
 void objects_remove_gateway(struct objects *objects, struct object *object);
 
+/* By its value, or by its former one, good or not. */
 struct object *objects_by_digest(const struct objects *objects,
                                  const uint8_t digest[CRYPTO_DIGEST_BYTES]);
 /* group_id 0 and kind LEDGER_GROUP for groups. */

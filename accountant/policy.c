@@ -139,12 +139,14 @@ policy_of_gateway(struct segment *segment, const struct catalogue *catalogue,
                   struct entry_policy *policy)
 {
     /* Without its group's entry the group's budgets could not hold it. */
-    bool usable =
-        gateway->enabled && group != NULL && group->entry != SHM_ENTRY_NONE;
+    bool usable = gateway->enabled && gateway->deleted_ms == 0 &&
+                  group != NULL && group->entry != SHM_ENTRY_NONE;
     policy_budgets_of_gateway(gateway, policy);
     policy->id = gateway->id;
     policy->group_id = gateway->group_id;
     memcpy(policy->digest, gateway->digest, sizeof(policy->digest));
+    memcpy(policy->former, gateway->former_digest, sizeof(policy->former));
+    policy->former_until = gateway->former_until_ms;
     policy->flags |=
         (usable ? SHM_KEY_ENABLED : 0u) |
         (gateway->model_count == 0 ? SHM_KEY_ALL_MODELS : 0u) |
@@ -152,7 +154,8 @@ policy_of_gateway(struct segment *segment, const struct catalogue *catalogue,
         (gateway->crash_reserved ? SHM_KEY_CRASH_RESERVED : 0u) |
         (gateway->model_limits != NULL && gateway->model_limits->count > 0
              ? SHM_KEY_HAS_MODEL_LIMITS
-             : 0u);
+             : 0u) |
+        (gateway->deleted_ms != 0 ? SHM_KEY_DELETED : 0u);
     policy->on_exhausted = gateway->on_exhausted;
     policy->expires_ms = gateway->expires_ms;
     policy->max_in_flight = gateway->concurrency;

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "shm/column.h"
+#include "shm/segment_places.h"
 
 void
 restore_destroy(struct restore **pointer)
@@ -40,10 +41,30 @@ finish(struct restore *restore, int error, const char *reason)
 
 /* ---- A4: entries that are there ---- */
 
-/* The living object that an ACTIVE entry belongs to, or NULL. id and digest do
- * not change while the tag is ACTIVE, whatever an accountant died over. */
+/* Whether these are the values that the key has, or had before its last
+ * rotation. Where an accountant died over one (V4), the digest is torn, and the
+ * former value is the one it replaces. */
+static bool
+has_values_of(const struct segment *segment, struct shm_entry_hot *hot,
+              const struct gateway *gateway)
+{
+    const struct shm_entry_cold *cold = places_cold(segment, hot);
+    uint64_t own[4], former[4];
+    for (int i = 0; i < 4; i++) {
+        own[i] = shm_load(&hot->digest[i]);
+        former[i] = shm_load(&cold->former[i]);
+    }
+    if (memcmp(own, gateway->digest, sizeof(own)) == 0)
+        return true;
+    return gateway->former_until_ms != 0 &&
+           (memcmp(own, gateway->former_digest, sizeof(own)) == 0 ||
+            memcmp(former, gateway->former_digest, sizeof(former)) == 0);
+}
+
+/* The living object that an ACTIVE entry belongs to, or NULL. The id does not
+ * change while the tag is ACTIVE, whatever an accountant died over. */
 static struct object *
-owner_of(struct store *store, const struct shm_entry_hot *hot)
+owner_of(struct store *store, struct shm_entry_hot *hot)
 {
     bool is_group = (shm_load(&hot->flags) & SHM_KEY_IS_GROUP) != 0;
     struct object *object =
@@ -55,11 +76,8 @@ owner_of(struct store *store, const struct shm_entry_hot *hot)
         return object->group != NULL && object->group->entry == SHM_ENTRY_NONE
                    ? object
                    : NULL;
-    uint64_t digest[4];
-    for (int i = 0; i < 4; i++)
-        digest[i] = shm_load(&hot->digest[i]);
     if (object->gateway == NULL || object->gateway->entry != SHM_ENTRY_NONE ||
-        memcmp(digest, object->gateway->digest, sizeof(digest)) != 0)
+        !has_values_of(store->segment, hot, object->gateway))
         return NULL;
     return object;
 }
@@ -71,7 +89,7 @@ match_entries(struct store *store)
     uint32_t high = shm_load(&segment->header->entry_high);
     uint32_t retired = 0;
     for (uint32_t i = 0; i < high && i < segment->entry_max; i++) {
-        const struct shm_entry_hot *hot = segment_entry_hot(segment, i);
+        struct shm_entry_hot *hot = segment_entry_hot(segment, i);
         uint64_t tag = shm_load(&hot->tag);
         if ((tag & 0xff) != SHM_TAG_ACTIVE)
             continue;
@@ -183,6 +201,7 @@ on_loaded(struct ledger_job *job)
     match_entries(store);
     publish_kind(store, LEDGER_GROUP);
     publish_kind(store, LEDGER_KEY);
+    bin_collect(store);
     set_positions(restore);
     store->restored = true;
     store_publish_catalogue(store, on_configured, restore);

@@ -114,6 +114,7 @@ on_tick(struct loop_timer *timer)
     store_wake(store);
     if (store->restored) {
         escrow_tick(store);
+        bin_tick(store);
         sweep(store, now_ms);
         limit_keeper_tick(store, now_ms);
         retention_tick(&store->retention, now_ms);
@@ -210,6 +211,7 @@ store_destroy(struct store **pointer)
     prices_fini(&store->prices);
     drain_fini(&store->drain);
     escrow_fini(&store->escrows);
+    bin_fini(store);
     spend_book_fini(&store->spends);
     access_log_fini(&store->access_log);
     if (store->catalogue != NULL)

@@ -36,8 +36,14 @@ struct gateway {
     uint8_t sealed[CRYPTO_KEY_CHARS + CRYPTO_SEAL_OVERHEAD + 64];
     uint32_t sealed_len;
     char masked[24];
+    /* The value before, good until then; later it is as if it were not. Kept
+     * behind its end, too: the segment may still have it. */
+    uint8_t former_digest[CRYPTO_DIGEST_BYTES];
+    char former_masked[24]; /* "": there is none */
+    int64_t former_until_ms;
     bool enabled;
     int64_t expires_ms, created_ms, updated_ms; /* 0: never */
+    int64_t deleted_ms; /* revoked, and can be restored yet; 0: it is not */
     struct budget budgets[SHM_BUDGETS];
     uint64_t rpm, tpm;
     uint32_t concurrency;
@@ -80,6 +86,7 @@ typedef void (*store_done)(void *context, int error, const char *reason,
                            uint64_t id);
 
 /* ---- reading ---- */
+/* Deleted keys are found by store_gateway_deleted*() alone. */
 const struct gateway *store_gateway(const struct store *store, uint64_t id);
 /* By group name (NULL: any group, first found) and key name. */
 const struct gateway *store_gateway_named(const struct store *store,
@@ -92,6 +99,10 @@ const struct gateway *store_gateway_next(const struct store *store, size_t *at);
 size_t store_gateway_count(const struct store *store);
 /* Where a walk begins that leaves out the first `nth`. */
 size_t store_gateway_place(const struct store *store, size_t nth);
+const struct gateway *store_gateway_deleted(const struct store *store,
+                                            uint64_t id);
+const struct gateway *store_gateway_deleted_next(const struct store *store,
+                                                 size_t *at);
 const struct group *store_group(const struct store *store, uint64_t id);
 const struct group *store_group_named(const struct store *store,
                                       const char *name);
@@ -111,8 +122,31 @@ void gateway_free(struct gateway **gateway);
  */
 void store_gateway_put(struct store *store, struct gateway *gateway,
                        store_done done, void *context);
+/* For good; deleted ones, too. */
 void store_gateway_delete(struct store *store, uint64_t id, store_done done,
                           void *context);
+/*
+ * store_gateway_remove - revoked at once; for [server] delete_grace it can be
+ * restored with its value, budgets and use, unless the room is needed.
+ * Its name is free. Without such a time: store_gateway_delete().
+ */
+void store_gateway_remove(struct store *store, uint64_t id, store_done done,
+                          void *context);
+/* name NULL: the one it had. -EEXIST: that is taken by now. */
+void store_gateway_restore(struct store *store, uint64_t id, const char *name,
+                           store_done done, void *context);
+/* A new value; the one there was stays good for grace_ms (0: not at all), any
+ * former one ends. */
+void store_gateway_rotate(struct store *store, uint64_t id, int64_t grace_ms,
+                          store_done done, void *context);
+/* The former value ends now. */
+void store_gateway_end_former(struct store *store, uint64_t id, store_done done,
+                              void *context);
+/* Whether the former value is good; and until when a deleted key can be
+ * restored, wall ms. */
+bool gateway_has_former(const struct gateway *gateway);
+int64_t store_restorable_until(const struct store *store,
+                               const struct gateway *gateway);
 void store_group_put(struct store *store, const struct group *group,
                      store_done done, void *context);
 /* nano > 0 adds, < 0 takes back; kept in the history with `note`. */

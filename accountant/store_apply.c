@@ -47,13 +47,27 @@ tell_revocation(struct store *store)
     shm_store(revocations, shm_load_own(revocations) + 1);
 }
 
+/* Whether somebody who may call with the one may not with the other. */
+static bool
+takes_back(const struct gateway *old, const struct gateway *new)
+{
+    bool was_good = old->enabled && old->deleted_ms == 0;
+    bool is_good = new->enabled &&new->deleted_ms == 0;
+    bool value_ended = new->former_until_ms == SHM_VALUE_ENDED &&
+                       old->former_until_ms != SHM_VALUE_ENDED;
+    bool value_replaced = old->former_until_ms != 0 &&
+                          memcmp(old->former_digest, new->former_digest,
+                                 sizeof(old->former_digest)) != 0;
+    return (was_good && !is_good) || value_ended || value_replaced;
+}
+
 static void
 apply_put_gateway(struct store *store, struct change *change)
 {
     struct object *object = get_object(store, LEDGER_KEY, change->id);
     struct gateway *gateway = change->gateway;
     bool is_new = object->gateway == NULL;
-    bool revoked = !is_new && object->gateway->enabled && !gateway->enabled;
+    bool revoked = !is_new && takes_back(object->gateway, gateway);
     if (is_new)
         memcpy(object->escrow, store->escrows.step, sizeof(object->escrow));
     gateway->total = object->total;
@@ -63,11 +77,14 @@ apply_put_gateway(struct store *store, struct change *change)
         fatal("out of memory");
     crash_point("D5");
     if (publish_object(store, object) < 0 && is_new) {
+        bin_make_room(store);
         undo(store, change, CHANGE_UNDO_GATEWAY);
         return;
     }
     if (revoked)
         tell_revocation(store);
+    if (change->kind == CHANGE_REMOVE_GATEWAY)
+        bin_add(store, gateway);
     change_answer(change, 0, "");
 }
 
@@ -129,9 +146,14 @@ apply(struct store *store, struct change *change)
 {
     switch (change->kind) {
     case CHANGE_PUT_GATEWAY:
+    case CHANGE_REMOVE_GATEWAY:
+    case CHANGE_RESTORE_GATEWAY:
+    case CHANGE_ROTATE_GATEWAY:
+    case CHANGE_END_FORMER:
         apply_put_gateway(store, change);
         return;
     case CHANGE_DELETE_GATEWAY:
+    case CHANGE_PURGE_GATEWAY:
     case CHANGE_UNDO_GATEWAY:
         apply_delete_gateway(store, change);
         return;
@@ -178,15 +200,6 @@ store_gateway_put(struct store *store, struct gateway *gateway, store_done done,
     struct change *change = change_make(CHANGE_PUT_GATEWAY, done, context);
     change->gateway = gateway;
     change->id = gateway->id;
-    change_enqueue(store, change);
-}
-
-void
-store_gateway_delete(struct store *store, uint64_t id, store_done done,
-                     void *context)
-{
-    struct change *change = change_make(CHANGE_DELETE_GATEWAY, done, context);
-    change->id = id;
     change_enqueue(store, change);
 }
 

@@ -122,11 +122,10 @@ name_is_staged(const struct flush *flush, enum ledger_kind kind,
     return false;
 }
 
-/* 0 free; -EEXIST; CHANGE_LATER. */
-static int
-check_name(const struct store *store, const struct flush *flush,
-           enum ledger_kind kind, uint64_t id, uint64_t group_id,
-           const char *name)
+int
+change_check_name(const struct store *store, const struct flush *flush,
+                  enum ledger_kind kind, uint64_t id, uint64_t group_id,
+                  const char *name)
 {
     if (name_is_staged(flush, kind, group_id, name))
         return CHANGE_LATER;
@@ -169,8 +168,8 @@ put_budgets(struct flush *flush, enum ledger_kind kind, uint64_t id,
     }
 }
 
-static void
-give_key(struct store *store, struct gateway *gateway)
+void
+change_give_value(struct store *store, struct gateway *gateway)
 {
     char key[CRYPTO_KEY_CHARS + 1], aad[32];
     const struct crypto_secrets *secrets = store->heritage->secrets;
@@ -192,52 +191,20 @@ keep_identity(struct gateway *gateway, const struct gateway *old)
     memcpy(gateway->sealed, old->sealed, sizeof(gateway->sealed));
     memcpy(gateway->masked, old->masked, sizeof(gateway->masked));
     gateway->sealed_len = old->sealed_len;
+    memcpy(gateway->former_digest, old->former_digest,
+           sizeof(gateway->former_digest));
+    memcpy(gateway->former_masked, old->former_masked,
+           sizeof(gateway->former_masked));
+    gateway->former_until_ms = old->former_until_ms;
     gateway->created_ms = old->created_ms;
     gateway->entry = old->entry;
     gateway->tag = old->tag;
 }
 
-static int
-stage_put_gateway(struct store *store, struct flush *flush,
-                  struct change *change)
+void
+change_stage_gateway(struct store *store, struct flush *flush,
+                     const struct object *object, struct gateway *gateway)
 {
-    struct gateway *gateway = change->gateway;
-    bool is_new = gateway->id == 0;
-    struct object *object =
-        is_new ? NULL : objects_find(&store->objects, LEDGER_KEY, gateway->id);
-    if (!is_new && (object == NULL || object->gateway == NULL))
-        return change_refuse(change, -ENOENT, "there is no such key");
-    if (object != NULL && object->staged)
-        return CHANGE_LATER;
-    if (gateway->group_id == 0) {
-        const struct object *group =
-            objects_by_name(&store->objects, LEDGER_GROUP, 0, "default");
-        gateway->group_id = group == NULL ? 0 : group->id;
-    }
-    const struct object *group =
-        objects_find(&store->objects, LEDGER_GROUP, gateway->group_id);
-    if (group == NULL || group->group == NULL)
-        return change_refuse(change, -ENOENT, "there is no such group");
-    int rc = check_gateway(gateway, change->reason, sizeof(change->reason));
-    if (rc < 0)
-        return rc;
-    rc = check_name(store, flush, LEDGER_KEY, gateway->id, gateway->group_id,
-                    gateway->name);
-    if (rc == -EEXIST)
-        return change_refuse(change, rc, "the name is taken in its group");
-    if (rc != 0)
-        return rc;
-    gateway->updated_ms = clock_wall_ms();
-    if (is_new) {
-        gateway->id = ++store->next_id;
-        gateway->created_ms = gateway->updated_ms;
-        gateway->entry = SHM_ENTRY_NONE;
-        give_key(store, gateway);
-    } else {
-        keep_identity(gateway, object->gateway);
-        object->staged = true;
-    }
-    change->id = gateway->id;
     struct buf bytes;
     buf_init(&bytes, 0);
     object_encode_gateway(gateway, &bytes);
@@ -257,6 +224,52 @@ stage_put_gateway(struct store *store, struct flush *flush,
     if (!buf_ok(&bytes))
         fatal("out of memory");
     buf_fini(&bytes);
+}
+
+static int
+stage_put_gateway(struct store *store, struct flush *flush,
+                  struct change *change)
+{
+    struct gateway *gateway = change->gateway;
+    bool is_new = gateway->id == 0;
+    struct object *object =
+        is_new ? NULL : objects_find(&store->objects, LEDGER_KEY, gateway->id);
+    if (!is_new && (object == NULL || object->gateway == NULL ||
+                    object->gateway->deleted_ms != 0))
+        return change_refuse(change, -ENOENT, "there is no such key");
+    if (object != NULL && object->staged)
+        return CHANGE_LATER;
+    gateway->deleted_ms = 0;
+    if (gateway->group_id == 0) {
+        const struct object *group =
+            objects_by_name(&store->objects, LEDGER_GROUP, 0, "default");
+        gateway->group_id = group == NULL ? 0 : group->id;
+    }
+    const struct object *group =
+        objects_find(&store->objects, LEDGER_GROUP, gateway->group_id);
+    if (group == NULL || group->group == NULL)
+        return change_refuse(change, -ENOENT, "there is no such group");
+    int rc = check_gateway(gateway, change->reason, sizeof(change->reason));
+    if (rc < 0)
+        return rc;
+    rc = change_check_name(store, flush, LEDGER_KEY, gateway->id,
+                           gateway->group_id, gateway->name);
+    if (rc == -EEXIST)
+        return change_refuse(change, rc, "the name is taken in its group");
+    if (rc != 0)
+        return rc;
+    gateway->updated_ms = clock_wall_ms();
+    if (is_new) {
+        gateway->id = ++store->next_id;
+        gateway->created_ms = gateway->updated_ms;
+        gateway->entry = SHM_ENTRY_NONE;
+        change_give_value(store, gateway);
+    } else {
+        keep_identity(gateway, object->gateway);
+        object->staged = true;
+    }
+    change->id = gateway->id;
+    change_stage_gateway(store, flush, object, gateway);
     return 0;
 }
 
@@ -270,6 +283,9 @@ stage_delete(struct store *store, struct flush *flush, struct change *change)
         return change_refuse(change, -ENOENT, "there is no such key");
     if (object != NULL && object->staged)
         return CHANGE_LATER;
+    if (change->kind == CHANGE_PURGE_GATEWAY &&
+        object->gateway->deleted_ms == 0)
+        return change_refuse(change, -ENOENT, "the key was restored");
     ledger_batch_delete_object(flush->batch, kind, change->id);
     if (kind == LEDGER_KEY)
         ledger_batch_delete_escrow(flush->batch, change->id);
@@ -315,7 +331,8 @@ stage_put_group(struct store *store, struct flush *flush, struct change *change)
         strcmp(group->name, "default") != 0)
         return change_refuse(change, -EINVAL,
                              "the group \"default\" keeps its name");
-    rc = check_name(store, flush, LEDGER_GROUP, group->id, 0, group->name);
+    rc = change_check_name(store, flush, LEDGER_GROUP, group->id, 0,
+                           group->name);
     if (rc == -EEXIST)
         return change_refuse(change, rc, "the name is taken");
     if (rc != 0)
@@ -392,9 +409,15 @@ stage_kind(struct store *store, struct flush *flush, struct change *change)
     case CHANGE_PUT_GATEWAY:
         return stage_put_gateway(store, flush, change);
     case CHANGE_DELETE_GATEWAY:
+    case CHANGE_PURGE_GATEWAY:
     case CHANGE_UNDO_GATEWAY:
     case CHANGE_UNDO_GROUP:
         return stage_delete(store, flush, change);
+    case CHANGE_REMOVE_GATEWAY:
+    case CHANGE_RESTORE_GATEWAY:
+    case CHANGE_ROTATE_GATEWAY:
+    case CHANGE_END_FORMER:
+        return change_stage_key(store, flush, change);
     case CHANGE_PUT_GROUP:
         return stage_put_group(store, flush, change);
     case CHANGE_TOP_UP:

@@ -12,6 +12,11 @@ enum { CHANGE_LATER = 1 }; /* from staging: in the next flush */
 enum change_kind {
     CHANGE_PUT_GATEWAY,
     CHANGE_DELETE_GATEWAY,
+    CHANGE_PURGE_GATEWAY,  /* the same, if it is deleted still */
+    CHANGE_REMOVE_GATEWAY, /* can be restored */
+    CHANGE_RESTORE_GATEWAY,
+    CHANGE_ROTATE_GATEWAY,
+    CHANGE_END_FORMER,
     CHANGE_PUT_GROUP,
     CHANGE_TOP_UP,
     CHANGE_CREDIT, /* of several groups */
@@ -28,8 +33,10 @@ struct change {
     struct gateway *gateway; /* owned */
     struct group *group;     /* owned */
     int64_t nano;
+    int64_t grace_ms; /* of a rotation */
     char note[256];
-    struct store_credit *credits; /* owned */
+    char name[GATEWAY_NAME_BYTES]; /* of what is restored; "": its own */
+    struct store_credit *credits;  /* owned */
     size_t credit_count;
     struct ledger_price *prices; /* owned */
     size_t price_count;
@@ -49,9 +56,23 @@ struct change *change_make(enum change_kind kind, store_done done,
 void change_enqueue(struct store *store, struct change *change);
 /* Keeps the reason; returns error. */
 int change_refuse(struct change *change, int error, const char *reason);
+/* 0 free; -EEXIST; CHANGE_LATER. */
+int change_check_name(const struct store *store, const struct flush *flush,
+                      enum ledger_kind kind, uint64_t id, uint64_t group_id,
+                      const char *name);
+/* What `object` (NULL: a new one) will be, into the batch. */
+void change_stage_gateway(struct store *store, struct flush *flush,
+                          const struct object *object, struct gateway *gateway);
+void change_give_value(struct store *store, struct gateway *gateway);
 /* What `object` will be, into the batch. */
 void change_stage_group(struct flush *flush, const struct object *object,
                         struct group *group);
+
+/* ---- store_key_change.c: the kinds that change what a key is ---- */
+int change_stage_key(struct store *store, struct flush *flush,
+                     struct change *change);
+/* Queues that a deleted key goes for good. */
+void change_purge(struct store *store, uint64_t id);
 
 /* ---- store_credit.c ---- */
 int change_stage_credits(struct store *store, struct flush *flush,

@@ -37,6 +37,16 @@ enum {
 /* DONE: called once the store serves; error: why it cannot (a sentence). */
 typedef void (*store_ready)(void *context, int error, const char *reason);
 
+/* Deleted keys that can be restored, the oldest first; those that were restored
+ * meanwhile are skipped. */
+struct bin {
+    struct bin_key {
+        uint64_t id;
+        int64_t deleted_ms;
+    } * keys;
+    size_t count, room;
+};
+
 struct store {
     const struct heritage *heritage;
     struct segment *segment;
@@ -71,6 +81,7 @@ struct store {
     bool stopping;
     struct loop_deferred kick;
     struct loop_timer tick;
+    struct bin bin;
     uint64_t sweep_ms; /* monotonic: next sweep of retired entries */
     uint32_t retired;
 
@@ -178,5 +189,15 @@ void manage_applied(const struct manage *manages);
 void manage_answer_all(struct manage *manages, int error, const char *reason);
 void manage_free_all(struct manage *manages);
 void manage_refuse_queued(struct store *store, int error, const char *reason);
+
+/* ---- store_bin.c ---- */
+void bin_add(struct store *store, const struct gateway *gateway);
+/* After a restart. */
+void bin_collect(struct store *store);
+/* Those whose time is over go for good. */
+void bin_tick(struct store *store);
+/* The one deleted longest ago goes for good now: its room is needed. */
+void bin_make_room(struct store *store);
+void bin_fini(struct store *store);
 
 #endif

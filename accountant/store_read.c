@@ -8,12 +8,20 @@
 #include <string.h>
 
 #include "accountant/store_private.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 static const struct gateway *
 gateway_of(const struct object *object)
 {
     return object == NULL ? NULL : object->gateway;
+}
+
+/* NULL: there is none, or it is deleted. */
+static const struct gateway *
+living(const struct gateway *gateway)
+{
+    return gateway == NULL || gateway->deleted_ms != 0 ? NULL : gateway;
 }
 
 static const struct group *
@@ -25,7 +33,15 @@ group_of(const struct object *object)
 const struct gateway *
 store_gateway(const struct store *store, uint64_t id)
 {
-    return gateway_of(objects_find(&store->objects, LEDGER_KEY, id));
+    return living(gateway_of(objects_find(&store->objects, LEDGER_KEY, id)));
+}
+
+const struct gateway *
+store_gateway_deleted(const struct store *store, uint64_t id)
+{
+    const struct gateway *found =
+        gateway_of(objects_find(&store->objects, LEDGER_KEY, id));
+    return found != NULL && found->deleted_ms != 0 ? found : NULL;
 }
 
 const struct gateway *
@@ -52,27 +68,52 @@ store_gateway_by_key(const struct store *store, struct str plain_key)
     uint8_t digest[CRYPTO_DIGEST_BYTES];
     crypto_key_digest(store->heritage->secrets, plain_key, digest);
     const struct gateway *found =
-        gateway_of(objects_by_digest(&store->objects, digest));
+        living(gateway_of(objects_by_digest(&store->objects, digest)));
+    if (found != NULL && !gateway_has_former(found) &&
+        memcmp(found->digest, digest, sizeof(digest)) != 0)
+        found = NULL;
     crypto_wipe(digest, sizeof(digest));
     return found;
+}
+
+static const struct gateway *
+next_gateway(const struct store *store, size_t *at, bool deleted)
+{
+    const struct object *object;
+    while ((object = objects_next(&store->objects, LEDGER_KEY, at)) != NULL)
+        if ((object->gateway->deleted_ms != 0) == deleted)
+            return object->gateway;
+    return NULL;
 }
 
 const struct gateway *
 store_gateway_next(const struct store *store, size_t *at)
 {
-    return gateway_of(objects_next(&store->objects, LEDGER_KEY, at));
+    return next_gateway(store, at, false);
+}
+
+const struct gateway *
+store_gateway_deleted_next(const struct store *store, size_t *at)
+{
+    return next_gateway(store, at, true);
 }
 
 size_t
 store_gateway_count(const struct store *store)
 {
-    return objects_count(&store->objects, LEDGER_KEY);
+    return objects_count(&store->objects, LEDGER_KEY) -
+           store->objects.deleted_gateways;
 }
 
 size_t
 store_gateway_place(const struct store *store, size_t nth)
 {
-    return objects_place(&store->objects, LEDGER_KEY, nth);
+    size_t at = 0;
+    if (store->objects.deleted_gateways == 0)
+        return objects_place(&store->objects, LEDGER_KEY, nth);
+    while (nth > 0 && store_gateway_next(store, &at) != NULL)
+        nth--;
+    return at;
 }
 
 const struct group *
@@ -173,6 +214,18 @@ store_loop(const struct store *store)
 }
 
 /* ---- gateways ---- */
+
+bool
+gateway_has_former(const struct gateway *gateway)
+{
+    return gateway->former_until_ms > clock_wall_ms();
+}
+
+int64_t
+store_restorable_until(const struct store *store, const struct gateway *gateway)
+{
+    return gateway->deleted_ms + store->config->server.delete_grace_ms;
+}
 
 void
 gateway_init(struct gateway *gateway)

@@ -69,6 +69,8 @@
       "time between two exports of the ledger into data_dir/export; 0s: none") \
     O(server, export_keep, export_keep, U64, "files", "24", 1, 100000, RELOAD, \
       "exports that are kept") \
+    O(server, delete_grace, delete_grace_ms, DURATION, "", "10m", 0, 30 * CONFIG_DAY, RELOAD, \
+      "how long a deleted key, which is refused at once, can be restored; 0s: not at all") \
     O(server, drain_timeout, drain_timeout_ms, DURATION, "", "5m", 0, CONFIG_DAY, RELOAD, \
       "time that running requests have to end at a reload or stop") \
     O(server, watchdog_timeout, watchdog_timeout_ms, DURATION, "", "10s", 2 * CONFIG_SECOND, CONFIG_DAY, RELOAD, \

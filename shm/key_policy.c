@@ -262,6 +262,16 @@ copy_hot(const struct shm_entry_hot *hot, struct entry_policy *policy)
 }
 
 static void
+copy_former(const struct shm_entry_cold *cold, struct entry_policy *policy)
+{
+    uint64_t former[4];
+    policy->former_until = shm_load(&cold->former_until);
+    for (int i = 0; i < 4; i++)
+        former[i] = shm_load(&cold->former[i]);
+    memcpy(policy->former, former, sizeof(policy->former));
+}
+
+static void
 copy_policy(const struct shm_entry_cold *cold, uint32_t from,
             struct entry_policy *policy)
 {
@@ -328,6 +338,7 @@ copy_entry(const struct segment *segment, uint32_t entry,
     uint32_t policy_version = shm_load(&cold->policy_version);
     uint32_t budget_version = shm_load(&cold->budget_version);
     copy_hot(hot, policy);
+    copy_former(cold, policy);
     copy_policy(cold, policy_version % 2, policy);
     copy_budgets(cold->budgets[budget_version % 2], policy);
     copy_escrow(hot, cold, policy);

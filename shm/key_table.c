@@ -26,16 +26,35 @@ digest_matches(const struct shm_entry_hot *hot, const uint8_t digest[32])
            shm_load(&hot->digest[3]) == want[3];
 }
 
+/* V of shm/README.md: the time before the digest, so that it is not the time of
+ * a value that is written over this one meanwhile. */
+static bool
+former_matches(const struct segment *segment, struct shm_entry_hot *hot,
+               const uint8_t digest[32], int64_t *until)
+{
+    const struct shm_entry_cold *cold = places_cold(segment, hot);
+    uint64_t want[4];
+    *until = shm_load(&cold->former_until);
+    if (*until == SHM_VALUE_NONE || *until == SHM_VALUE_ENDED)
+        return false;
+    memcpy(want, digest, sizeof(want));
+    return shm_load(&cold->former[0]) == want[0] &&
+           shm_load(&cold->former[1]) == want[1] &&
+           shm_load(&cold->former[2]) == want[2] &&
+           shm_load(&cold->former[3]) == want[3];
+}
+
 static bool
 is_active(uint64_t tag)
 {
     return (tag & 0xff) == SHM_TAG_ACTIVE;
 }
 
-/* The entry whose digest it is, with the tag it had before the comparison. */
+/* The entry whose value it is or was, with the tag it had before the comparison.
+ * Its own digest is looked at first: V3 comes before V4. */
 static int
-search(const struct segment *segment, const uint8_t digest[32], uint32_t *entry,
-       uint64_t *tag)
+search(const struct segment *segment, const uint8_t digest[32],
+       struct key_view *view)
 {
     struct index_hash hash = index_hash(segment, digest);
     uint32_t mask = segment->bucket_count - 1;
@@ -52,11 +71,13 @@ search(const struct segment *segment, const uint8_t digest[32], uint32_t *entry,
             continue; /* damage: not a bucket of ours */
         struct shm_entry_hot *hot = segment_entry_hot(segment, found);
         places_prefetch(segment, hot);
-        *tag = shm_load(&hot->tag);
-        if (is_active(*tag) && digest_matches(hot, digest)) {
-            *entry = found;
+        view->tag = shm_load(&hot->tag);
+        view->entry = found;
+        view->value_until_ms = 0;
+        if (is_active(view->tag) &&
+            (digest_matches(hot, digest) ||
+             former_matches(segment, hot, digest, &view->value_until_ms)))
             return 0;
-        }
     }
     return -ENOENT;
 }
@@ -86,7 +107,7 @@ key_table_find(const struct segment *segment, const uint8_t digest[32],
                struct key_view *view)
 {
     for (int tries = 0; tries < FIND_TRIES; tries++) {
-        int rc = search(segment, digest, &view->entry, &view->tag);
+        int rc = search(segment, digest, view);
         if (rc < 0)
             return rc;
         const struct shm_entry_hot *hot =

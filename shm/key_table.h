@@ -16,6 +16,8 @@
 struct entry_policy {
     uint64_t id, group_id;
     uint8_t digest[32];
+    uint8_t former[32];    /* the value before, good until then (wall ms); */
+    int64_t former_until;  /* or SHM_VALUE_ENDED, SHM_VALUE_NONE */
     uint32_t flags;        /* shm_entry_flags */
     uint32_t on_exhausted; /* shm_on_exhausted */
     int64_t expires_ms;
@@ -45,6 +47,7 @@ struct key_view {
     uint32_t flags, on_exhausted; /* on_exhausted: the key's */
     uint32_t group_flags;
     int64_t expires_ms;
+    int64_t value_until_ms; /* of a former value; 0: the digest is the key's */
     uint64_t rpm, tpm;
     uint64_t id, group_id;
 };
@@ -53,7 +56,8 @@ struct key_view {
 /* None of these waits for the accountant, wherever it sleeps or dies; they read
  * again only when it has completed a change meanwhile. -EAGAIN: it did so again
  * and again, or the table is damaged (answer 503).
- * key_table_find - 0; -ENOENT no such key; -EAGAIN. */
+ * key_table_find - by the key's value, or by its former one, which is good until
+ * view->value_until_ms. 0; -ENOENT no such key; -EAGAIN. */
 int key_table_find(const struct segment *segment, const uint8_t digest[32],
                    struct key_view *view) MUST_CHECK;
 /* Whether key and group still have the entries that the view names. */
@@ -110,7 +114,8 @@ int64_t entry_ceiling(const struct entry_policy *policy, uint32_t unit,
 int entry_insert(struct segment *segment, const struct entry_policy *policy,
                  const uint64_t ledger_total[SHM_UNITS], uint32_t *entry,
                  uint64_t *tag) MUST_CHECK;
-/* entry_update - policy, budgets and ceilings of a living entry; the tag stays. */
+/* entry_update - policy, budgets, ceilings and values of a living entry (V1..V5
+ * where there is a new value); the tag stays. */
 void entry_update(struct segment *segment, uint32_t entry,
                   const struct entry_policy *policy);
 /* entry_publish_budgets - only budget rows and ceilings (a roll, a limit). */

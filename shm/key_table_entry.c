@@ -19,76 +19,6 @@
 #include "shm/key_table_index.h"
 #include "shm/segment_places.h"
 
-/* ---- the index ---- */
-
-/* The bucket of (digest, entry), or bucket_count when there is none. */
-static uint32_t
-index_find(const struct segment *segment, const uint8_t digest[32],
-           uint32_t entry)
-{
-    struct index_hash hash = index_hash(segment, digest);
-    uint32_t mask = segment->bucket_count - 1;
-    for (uint32_t n = 0; n <= mask; n++) {
-        uint32_t at = (hash.start + n) & mask;
-        uint64_t word = shm_load_own(segment_bucket(segment, at));
-        if (word == INDEX_EMPTY)
-            break;
-        if (word == index_word(hash, entry))
-            return at;
-    }
-    return segment->bucket_count;
-}
-
-/* Idempotent. There is always room: more than twice as many buckets as
- * entries. */
-static void
-index_insert(const struct segment *segment, const uint8_t digest[32],
-             uint32_t entry)
-{
-    if (index_find(segment, digest, entry) != segment->bucket_count)
-        return;
-    struct index_hash hash = index_hash(segment, digest);
-    uint32_t mask = segment->bucket_count - 1;
-    for (uint32_t n = 0; n <= mask; n++) {
-        shm_u64 *bucket = segment_bucket(segment, (hash.start + n) & mask);
-        uint64_t word = shm_load_own(bucket);
-        if (word == INDEX_EMPTY || word == INDEX_TOMBSTONE) {
-            /* release: whoever finds the bucket sees the entry's tag */
-            shm_store(bucket, index_word(hash, entry));
-            return;
-        }
-    }
-    UNREACHABLE();
-}
-
-static void
-index_remove(const struct segment *segment, const uint8_t digest[32],
-             uint32_t entry)
-{
-    uint32_t at = index_find(segment, digest, entry);
-    uint32_t mask = segment->bucket_count - 1;
-    if (at == segment->bucket_count)
-        return;
-    shm_store(segment_bucket(segment, at), INDEX_TOMBSTONE);
-    /* No search goes past a tombstone that an empty bucket follows, so it may
-     * be empty itself; that keeps the chains short under churn. */
-    if (shm_load_own(segment_bucket(segment, (at + 1) & mask)) != INDEX_EMPTY)
-        return;
-    while (shm_load_own(segment_bucket(segment, at)) == INDEX_TOMBSTONE) {
-        shm_store(segment_bucket(segment, at), INDEX_EMPTY);
-        at = (at - 1) & mask;
-    }
-}
-
-static void
-read_digest(const struct shm_entry_hot *hot, uint8_t digest[32])
-{
-    uint64_t words[4];
-    for (int i = 0; i < 4; i++)
-        words[i] = shm_load_own(&hot->digest[i]);
-    memcpy(digest, words, 32);
-}
-
 /* ---- policy ---- */
 
 static void
@@ -196,16 +126,13 @@ entry_update(struct segment *segment, uint32_t entry,
 {
     struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
     struct shm_entry_cold *cold = places_cold(segment, hot);
-    uint8_t digest[32];
     sequence_begin(cold);
     store_hot(hot, policy);
     key_policy_store(cold, policy);
     store_budgets(hot, cold, policy);
-    /* An insertion that was cut before its last step. */
-    if ((policy->flags & SHM_KEY_IS_GROUP) == 0) {
-        read_digest(hot, digest);
-        index_insert(segment, digest, entry);
-    }
+    /* A new value; or an insertion that was cut before its last step. */
+    if ((policy->flags & SHM_KEY_IS_GROUP) == 0)
+        index_store_values(segment, entry, policy);
     sequence_end(cold);
 }
 
@@ -276,14 +203,21 @@ entry_insert(struct segment *segment, const struct entry_policy *policy,
     struct shm_entry_hot *hot = segment_entry_hot(segment, *entry);
     struct shm_entry_cold *cold = places_cold(segment, hot);
     bool is_key = (policy->flags & SHM_KEY_IS_GROUP) == 0;
-    uint64_t words[4] = {0};
-    if (is_key)
-        memcpy(words, policy->digest, sizeof(words));
+    uint64_t values[8] = {0};
+    if (is_key) {
+        memcpy(values, policy->digest, sizeof(policy->digest));
+        memcpy(values + 4, policy->former, sizeof(policy->former));
+    }
     sequence_begin(cold);
     store_origin(segment, hot, ledger_total);
     shm_store(&hot->id, policy->id);
-    for (int i = 0; i < 4; i++)
-        shm_store(&hot->digest[i], words[i]);
+    /* Before the tag: by them an accountant that comes after a death here
+     * knows whose entry it is. */
+    for (int i = 0; i < 4; i++) {
+        shm_store(&hot->digest[i], values[i]);
+        shm_store(&cold->former[i], values[4 + i]);
+    }
+    shm_store(&cold->former_until, is_key ? policy->former_until : 0);
     shm_store(&hot->rpm_tat_ns, 0);
     shm_store(&hot->tpm_tat_ns, 0);
     for (int unit = 0; unit < SHM_UNITS; unit++)
@@ -295,7 +229,7 @@ entry_insert(struct segment *segment, const struct entry_policy *policy,
     *tag = ((shm_load_own(&hot->tag) >> 8) + 1) << 8 | SHM_TAG_ACTIVE;
     shm_store(&hot->tag, *tag);
     if (is_key)
-        index_insert(segment, policy->digest, *entry);
+        index_store_values(segment, *entry, policy);
     sequence_end(cold);
     return 0;
 }
@@ -326,15 +260,13 @@ entry_retire(struct segment *segment, uint32_t entry)
     struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
     struct shm_entry_cold *cold = places_cold(segment, hot);
     uint64_t tag = shm_load_own(&hot->tag);
-    uint8_t digest[32];
     if ((tag & 0xff) != SHM_TAG_ACTIVE)
         return;
     if (segment->retired_count == UINT32_MAX)
         segment->retired_count = count_retired(segment);
-    read_digest(hot, digest);
     sequence_begin(cold); /* for verify: a living key without its bucket */
     if ((shm_load_own(&hot->flags) & SHM_KEY_IS_GROUP) == 0)
-        index_remove(segment, digest, entry);
+        index_remove_values(segment, entry);
     /* D2, release; its pair is the second look at the tag (H4) */
     shm_store(&hot->tag, (tag & ~UINT64_C(0xff)) | SHM_TAG_RETIRED);
     sequence_end(cold);

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#include "shm/segment.h"
+#include "shm/key_table.h"
 
 #define INDEX_EMPTY     UINT64_C(0)
 #define INDEX_TOMBSTONE UINT64_C(0xffffffff)
@@ -38,5 +38,17 @@ index_word(struct index_hash hash, uint32_t entry)
 {
     return hash.high | (entry + 1u);
 }
+
+/* ---- key_table_index.c: the accountant ---- */
+/* Both idempotent. */
+void index_insert(const struct segment *segment, const uint8_t digest[32],
+                  uint32_t entry);
+void index_remove(const struct segment *segment, const uint8_t digest[32],
+                  uint32_t entry);
+/* V1..V5: the policy's values are found from now on, and no others. */
+void index_store_values(const struct segment *segment, uint32_t entry,
+                        const struct entry_policy *policy);
+/* D1: neither value is found any more. */
+void index_remove_values(const struct segment *segment, uint32_t entry);
 
 #endif

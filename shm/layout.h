@@ -75,6 +75,8 @@ enum shm_period {
     SHM_PERIOD_TOTAL,
     SHM_PERIOD_BALANCE /* a group's prepaid balance */
 };
+/* shm_entry_cold.former_until */
+enum { SHM_VALUE_NONE, SHM_VALUE_ENDED };
 enum shm_on_exhausted {
     SHM_ON_DEFAULT,
     SHM_ON_REJECT,
@@ -93,6 +95,7 @@ enum shm_entry_flags {
     SHM_KEY_HAS_SETTINGS = 128,         /* policy.settings says something */
     SHM_KEY_HAS_MODEL_LIMITS = 1 << 16, /* rows of limit.h */
     SHM_KEY_LIMITS_LOST = 1 << 17,      /* not all of them found room */
+    SHM_KEY_DELETED = 1 << 18, /* and not ENABLED: can be restored yet */
 };
 
 struct shm_header {
@@ -168,10 +171,11 @@ struct shm_budget {
 
 /*
  * What admission reads of an entry. Lines 1 and 2: the accountant writes. `id`
- * and `digest` change only while the tag is not ACTIVE, so that a reader who
- * finds the same tag before and after has read one tenant's; each other word
- * is true by itself (a torn pair of group_entry and group_tag is caught by the
- * comparison with the group's own tag).
+ * changes only while the tag is not ACTIVE, so that a reader who finds the same
+ * tag before and after has read one tenant's; each other word is true by itself
+ * (a torn pair of group_entry and group_tag is caught by the comparison with the
+ * group's own tag). `digest` changes when a key gets a new value (V1..V5 of
+ * shm/README.md): a torn one is nobody's.
  */
 struct shm_entry_hot {
     _Alignas(SHM_LINE) shm_u64 tag; /* generation << 8 | shm_tag_state */
@@ -237,6 +241,10 @@ struct shm_entry_cold {
     shm_i64 origin[SHM_UNITS]; /* changes only while the tag is not ACTIVE */
     struct shm_policy policy[2];
     struct shm_budget budgets[2][SHM_BUDGETS];
+    /* The value before the last: its digest, and until when it is good (wall
+     * ms). Readers load the time first, writers store it last. */
+    shm_i64 former_until; /* SHM_VALUE_NONE, SHM_VALUE_ENDED, or a time */
+    shm_u64 former[4];
 };
 
 struct shm_name {

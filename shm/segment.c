@@ -53,7 +53,7 @@ counts_are_sane(const struct segment *s)
 {
     return s->column_max > 0 && s->column_max <= COLUMNS_MAX &&
            s->column_max % 8 == 0 && s->entry_max > 0 &&
-           s->entry_max <= 1u << 25 && s->bucket_count > s->entry_max &&
+           s->entry_max <= 1u << 25 && s->bucket_count / 2 > s->entry_max &&
            s->bucket_count <= 1u << 28 &&
            (s->bucket_count & (s->bucket_count - 1)) == 0 && s->model_max > 0 &&
            s->model_max <= SHM_MODELS_MAX && s->provider_max > 0 &&
@@ -126,7 +126,7 @@ set_sizes(struct segment *s, const struct segment_sizes *sizes)
     /* Groups are entries too, and retired entries linger for a while. */
     s->entry_max = (uint32_t)at_most(
         (uint64_t)sizes->max_keys + sizes->max_keys / 4 + 256, 1u << 25);
-    s->bucket_count = (uint32_t)power_of_two_from(2ull * s->entry_max);
+    s->bucket_count = (uint32_t)power_of_two_from(4ull * s->entry_max);
     s->model_max = (uint32_t)at_most(sizes->max_models, SHM_MODELS_MAX);
     s->provider_max = 256;
     s->endpoint_max = 2 * s->model_max + 64;

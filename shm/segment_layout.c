@@ -126,6 +126,7 @@ static const struct { uint32_t off, size; } fingerprint[] = {
     FIELD(shm_entry_cold, seq), FIELD(shm_entry_cold, policy_version),
     FIELD(shm_entry_cold, budget_version), FIELD(shm_entry_cold, flags),
     FIELD(shm_entry_cold, acl_count), FIELD(shm_entry_cold, origin),
+    FIELD(shm_entry_cold, former_until), FIELD(shm_entry_cold, former),
     FIELD(shm_entry_cold, policy), FIELD(shm_entry_cold, budgets),
     SIZE(shm_limit),
     FIELD(shm_limit, rpm), FIELD(shm_limit, tpm),

@@ -153,6 +153,20 @@ check_entry(struct verify *v, uint32_t entry)
 
 /* ---- the index ---- */
 
+/* Whether these digest bits are of a value of the entry's tenant. While `seq` is
+ * odd they may be of one that is on its way in or out. */
+static bool
+is_of_a_value(const struct segment *s, uint32_t entry, uint64_t bits)
+{
+    struct shm_entry_hot *hot = segment_entry_hot(s, entry);
+    const struct shm_entry_cold *cold = places_cold(s, hot);
+    uint32_t seq = shm_load(&cold->seq);
+    return !is_active(shm_load(&hot->tag)) ||
+           shm_load(&hot->digest[1]) >> 32 == bits ||
+           shm_load(&cold->former[1]) >> 32 == bits || seq % 2 != 0 ||
+           shm_load(&cold->seq) != seq;
+}
+
 /* Each bucket names a living key whose digest leads to it. `names` counts
  * buckets per entry. */
 static void
@@ -171,36 +185,46 @@ check_buckets(struct verify *v, uint8_t *names)
         }
         if (names[entry] < UINT8_MAX)
             names[entry]++;
-        const struct shm_entry_hot *hot = segment_entry_hot(s, entry);
-        uint64_t bits = shm_load(&hot->digest[1]) >> 32;
-        if (is_active(shm_load(&hot->tag)) && word >> 32 != bits)
+        if (!is_of_a_value(s, entry, word >> 32))
             verify_violation(v, "bucket %u: entry %u has another digest", i,
                              entry);
     }
 }
 
-/* A living key is found by its digest. While `seq` is odd it may have no bucket
+/* A living key is found by its values. While `seq` is odd it may have no bucket
  * yet, or none any more. */
+static bool
+leads_to(const struct segment *s, const shm_u64 words[4], uint32_t entry)
+{
+    uint64_t plain[4];
+    uint8_t digest[32];
+    struct key_view view;
+    for (int i = 0; i < 4; i++)
+        plain[i] = shm_load(&words[i]);
+    memcpy(digest, plain, sizeof(digest));
+    return key_table_find(s, digest, &view) == 0 && view.entry == entry;
+}
+
 static void
 check_found(struct verify *v, uint32_t entry)
 {
     struct shm_entry_hot *hot = segment_entry_hot(v->segment, entry);
     const struct shm_entry_cold *cold = places_cold(v->segment, hot);
     uint32_t seq = shm_load(&cold->seq);
-    uint64_t words[4];
-    uint8_t digest[32];
-    struct key_view view;
-    for (int i = 0; i < 4; i++)
-        words[i] = shm_load(&hot->digest[i]);
-    memcpy(digest, words, sizeof(digest));
-    bool is_found =
-        key_table_find(v->segment, digest, &view) == 0 && view.entry == entry;
-    if (!is_found && is_active(shm_load(&hot->tag)) && seq % 2 == 0 &&
-        shm_load(&cold->seq) == seq)
+    bool has_former = shm_load(&cold->former_until) > SHM_VALUE_ENDED;
+    bool is_found = leads_to(v->segment, hot->digest, entry);
+    bool former_is_found =
+        !has_former || leads_to(v->segment, cold->former, entry);
+    if (!is_active(shm_load(&hot->tag)) || seq % 2 != 0 ||
+        shm_load(&cold->seq) != seq)
+        return;
+    if (!is_found)
         verify_violation(v, "entry %u: its digest does not lead to it", entry);
+    if (!former_is_found)
+        verify_violation(v, "entry %u: its former value is not found", entry);
 }
 
-/* More buckets than one, or one of a group: looked at once more, because it may
+/* More buckets than two, or one of a group: looked at once more, because it may
  * have changed hands while the index was walked. */
 static void
 check_names(struct verify *v, uint32_t entry)
@@ -214,7 +238,7 @@ check_names(struct verify *v, uint32_t entry)
         names += word != INDEX_EMPTY && word != INDEX_TOMBSTONE &&
                  (uint32_t)word - 1 == entry;
     }
-    if (names > (is_key ? 1 : 0) && seq % 2 == 0 && shm_load(&cold->seq) == seq)
+    if (names > (is_key ? 2 : 0) && seq % 2 == 0 && shm_load(&cold->seq) == seq)
         verify_violation(v, "entry %u: %u buckets name it", entry, names);
 }
 
@@ -224,7 +248,7 @@ check_reachable(struct verify *v, const uint8_t *names)
     for (uint32_t entry = 0; entry < v->entry_high; entry++) {
         const struct shm_entry_hot *hot = segment_entry_hot(v->segment, entry);
         bool is_key = (shm_load(&hot->flags) & SHM_KEY_IS_GROUP) == 0;
-        if (names[entry] > 1 || (names[entry] != 0 && !is_key))
+        if (names[entry] > 2 || (names[entry] != 0 && !is_key))
             check_names(v, entry);
         if (is_key && is_active(shm_load(&hot->tag)))
             check_found(v, entry);

@@ -63,6 +63,8 @@ int run_key_reveal(struct ctl *ctl);
 int run_key_enable(struct ctl *ctl);
 int run_key_disable(struct ctl *ctl);
 int run_key_delete(struct ctl *ctl);
+int run_key_restore(struct ctl *ctl);
+int run_key_rotate(struct ctl *ctl);
 int run_key_rename(struct ctl *ctl);
 int run_key_copy(struct ctl *ctl);
 int run_key_set_quota(struct ctl *ctl);

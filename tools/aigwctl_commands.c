@@ -130,10 +130,15 @@ const struct flag ctl_flags[] = {
     {"mine", 0, FLAG_SWITCH, false, NULL,
      "accepted for scripts; there is one owner"},
     {"status", 0, FLAG_VALUE, false, "STATUS",
-     "keys: active, disabled, expired, exhausted, 1, 0; "
+     "keys: active, disabled, expired, exhausted, deleted, 1, 0; "
      "logs: 200, 4xx, 400-499, ok, error"},
     {"page", 0, FLAG_VALUE, false, "N", "page, from 1"},
     {"page-size", 0, FLAG_VALUE, false, "N", "rows of a page, at most 1000"},
+    {"grace", 0, FLAG_VALUE, false, "TIME",
+     "how long the old value stays good, as 24h (which it is unless said) or "
+     "0"},
+    {"end-former", 0, FLAG_SWITCH, false, NULL,
+     "end the old value now, and rotate nothing"},
     {"yes", 'y', FLAG_SWITCH, false, NULL, "do not ask"},
     {"prepaid", 0, FLAG_SWITCH, false, NULL,
      "refuse calls when the balance is used up"},
@@ -212,7 +217,16 @@ const struct command ctl_commands[] = {
      "refuse a virtual key from the next request on", NULL},
     {"key delete", "<ref>", "key group yes remove-from-llm",
      run_key_delete,
-     "delete a virtual key; its log rows stay", "key delete my_app -y"},
+     "delete a virtual key, which can be restored for a while; its log rows "
+     "stay",
+     "key delete my_app -y"},
+    {"key restore", "<ref> [alias]", "group", run_key_restore,
+     "bring a deleted key back as it was, if need be by another alias",
+     "key restore my_app"},
+    {"key rotate", "<ref>", "key group grace end-former", run_key_rotate,
+     "give a key a new value, which is shown; the old one stays good for a "
+     "while",
+     "key rotate my_app --grace 24h"},
     {"key rename", "<ref> <alias>", "group", run_key_rename,
      "change a key's alias", NULL},
     {"key copy", "<ref> <alias>", "group " POLICY_FLAGS LLM_FLAGS,

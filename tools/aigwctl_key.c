@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "tools/aigwctl_json.h"
 #include "tools/aigwctl_llm.h"
@@ -148,60 +147,6 @@ int
 run_key_disable(struct ctl *ctl)
 {
     return set_enabled(ctl, false);
-}
-
-/* -y, or a yes typed at a terminal: CTL_OK. */
-static int
-confirm(struct ctl *ctl, const char *alias, double id)
-{
-    char line[16], message[256];
-    if (argument_given(&ctl->args, "yes"))
-        return CTL_OK;
-    if (isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1) {
-        fprintf(stderr, "Delete key '%s' (id=%.0f)? [y/N] ", alias, id);
-        if (fgets(line, sizeof(line), stdin) != NULL &&
-            (line[0] == 'y' || line[0] == 'Y'))
-            return CTL_OK;
-        fprintf(stderr, "Nothing was deleted.\n");
-        return CTL_FAILED;
-    }
-    snprintf(message, sizeof(message),
-             "Refusing to delete key '%s' (id=%.0f) without confirmation. Pass "
-             "-y to confirm deletion.",
-             alias, id);
-    output_error(&ctl->output, "USAGE_ERROR", message, NULL);
-    return CTL_USAGE;
-}
-
-int
-run_key_delete(struct ctl *ctl)
-{
-    cJSON *key = NULL, *answer = NULL, *revealed = NULL;
-    char path[64];
-    int status = ctl_find_key(ctl, &key);
-    if (status != CTL_OK)
-        return status;
-    double id = json_number(key, "id");
-    status = confirm(ctl, json_text(key, "name"), id);
-    if (status != CTL_OK) {
-        cJSON_Delete(key);
-        return status;
-    }
-    bool forgets = argument_given(&ctl->args, "remove-from-llm");
-    if (forgets)
-        status = ctl_reveal_key(ctl, id, &revealed);
-    snprintf(path, sizeof(path), "/admin/v1/keys/%.0f", id);
-    if (status == CTL_OK)
-        status = ctl_call(ctl, "DELETE", path, NULL, &answer);
-    if (status == CTL_OK) {
-        if (forgets)
-            status = llm_remove_key(ctl, json_text(revealed, "key"), answer);
-        int shown = output_object(&ctl->output, answer, NULL);
-        status = status == CTL_OK ? shown : status;
-    }
-    cJSON_Delete(key);
-    cJSON_Delete(revealed);
-    return status;
 }
 
 int

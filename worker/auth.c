@@ -79,12 +79,22 @@ refuse_unsettled(struct fault *fault)
     return -1;
 }
 
+static int
+refuse_unknown(struct fault *fault)
+{
+    return refuse(fault, 401, "invalid_api_key",
+                  "this API key is not known here: check that it was copied "
+                  "whole and has not been deleted");
+}
+
 /* The key's state and where it may be used from. 0, -1, -ESTALE. */
 static int
 judge(struct request *request, struct fault *fault)
 {
     const struct segment *segment = request->worker->heritage->segment;
     const struct key_view *key = &request->key;
+    if ((key->flags & SHM_KEY_DELETED) != 0)
+        return refuse_unknown(fault);
     if ((key->flags & SHM_KEY_ENABLED) == 0)
         return refuse(fault, 401, "key_disabled",
                       "this key is disabled: ask its owner to enable it");
@@ -92,6 +102,11 @@ judge(struct request *request, struct fault *fault)
         return refuse(fault, 401, "key_expired",
                       "this key has expired: ask its owner for a new date or "
                       "a new key");
+    if (key->value_until_ms > 0 &&
+        key->value_until_ms <= request->started_wall_ms)
+        return refuse(fault, 401, "invalid_api_key",
+                      "this key was given a new value, and the time of the old "
+                      "one is over: ask its owner for the new one");
     int allowed =
         key_table_address_allowed(segment, key, client_addr16(request->client));
     if (allowed == 0)
@@ -117,9 +132,7 @@ look_up(struct request *request, struct fault *fault)
             fault_set_overloaded(fault, "the gateway is starting");
             return -1;
         }
-        return refuse(fault, 401, "invalid_api_key",
-                      "this API key is not known here: check that it was "
-                      "copied whole and has not been deleted");
+        return refuse_unknown(fault);
     }
     request->has_key = true;
     return judge(request, fault);

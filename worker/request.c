@@ -340,10 +340,14 @@ static bool
 is_revoked(const struct request *request)
 {
     const struct segment *segment = request->worker->heritage->segment;
-    const struct shm_entry_hot *hot =
-        segment_entry_hot(segment, request->key.entry);
-    return !key_table_is_current(segment, &request->key) ||
-           (shm_load(&hot->flags) & SHM_KEY_ENABLED) == 0;
+    struct key_view now;
+    if (!key_table_is_current(segment, &request->key))
+        return true;
+    int r = key_table_find(segment, request->key_digest, &now);
+    if (r < 0)
+        return r == -ENOENT; /* its value was taken back */
+    return (now.flags & SHM_KEY_ENABLED) == 0 ||
+           (now.value_until_ms > 0 && now.value_until_ms <= clock_wall_ms());
 }
 
 void

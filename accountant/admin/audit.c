@@ -59,6 +59,8 @@ set_key(const struct call *call, struct audit_row *row)
     row->object_id = path_id(call);
     const struct gateway *key = store_gateway(call->store, row->object_id);
     if (key == NULL)
+        key = store_gateway_deleted(call->store, row->object_id);
+    if (key == NULL)
         return;
     row->group_id = key->group_id;
     copy(row->object, sizeof(row->object), key->name);

@@ -95,7 +95,7 @@ path_key(struct call *call)
     uint64_t id = *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : 0;
     if (end == NULL || *end != '\0') /* the handler says what is wrong */
         return true;
-    return view_key(call, id) != NULL ||
+    return view_key(call, id) != NULL || view_deleted_key(call, id) != NULL ||
            admin_error_set(&call->error, 404, "key_not_found",
                            "There is no key with id %.64s.", text);
 }

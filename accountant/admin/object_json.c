@@ -50,6 +50,8 @@ budget_used(const struct budget *budget, const struct entry_use *use)
 enum key_status
 key_status(const struct gateway *key, const struct entry_use *use)
 {
+    if (key->deleted_ms != 0)
+        return KEY_DELETED;
     if (!key->enabled)
         return KEY_DISABLED;
     if (key->expires_ms != 0 && key->expires_ms <= clock_wall_ms())
@@ -67,7 +69,7 @@ const char *
 key_status_text(enum key_status status)
 {
     static const char *const text[] = {"active", "disabled", "expired",
-                                       "exhausted"};
+                                       "exhausted", "deleted"};
     return text[status];
 }
 
@@ -185,6 +187,41 @@ group_name_of(const struct store *store, uint64_t group_id)
     return group == NULL ? "" : group->name;
 }
 
+/* The value before, while it is good. */
+static void
+former_to_json(struct json_writer *json, const struct gateway *key)
+{
+    json_key(json, "former");
+    if (!gateway_has_former(key)) {
+        json_null(json);
+        return;
+    }
+    json_object_begin(json);
+    json_key(json, "masked_key");
+    json_cstring(json, key->former_masked);
+    json_key(json, "until");
+    json_time(json, key->former_until_ms);
+    json_object_end(json);
+}
+
+static void
+times_to_json(struct json_writer *json, const struct store *store,
+              const struct gateway *key)
+{
+    json_key(json, "created_at");
+    json_time(json, key->created_ms);
+    json_key(json, "updated_at");
+    json_time(json, key->updated_ms);
+    json_key(json, "last_used_at");
+    json_time(json, key->last_used_ms);
+    if (key->deleted_ms == 0)
+        return;
+    json_key(json, "deleted_at");
+    json_time(json, key->deleted_ms);
+    json_key(json, "restorable_until");
+    json_time(json, store_restorable_until(store, key));
+}
+
 void
 key_to_json(struct json_writer *json, const struct store *store,
             const struct gateway *key, const char *plain_key)
@@ -206,6 +243,7 @@ key_to_json(struct json_writer *json, const struct store *store,
     }
     json_key(json, "masked_key");
     json_cstring(json, key->masked);
+    former_to_json(json, key);
     json_key(json, "enabled");
     json_bool(json, key->enabled);
     json_key(json, "status");
@@ -216,12 +254,7 @@ key_to_json(struct json_writer *json, const struct store *store,
     key_policy_to_json(json, key);
     key_lists_to_json(json, key);
     totals_to_json(json, &use);
-    json_key(json, "created_at");
-    json_time(json, key->created_ms);
-    json_key(json, "updated_at");
-    json_time(json, key->updated_ms);
-    json_key(json, "last_used_at");
-    json_time(json, key->last_used_ms);
+    times_to_json(json, store, key);
     json_object_end(json);
 }
 

@@ -16,7 +16,13 @@ struct entry_use {
     uint32_t in_flight;
 };
 
-enum key_status { KEY_ACTIVE, KEY_DISABLED, KEY_EXPIRED, KEY_EXHAUSTED };
+enum key_status {
+    KEY_ACTIVE,
+    KEY_DISABLED,
+    KEY_EXPIRED,
+    KEY_EXHAUSTED,
+    KEY_DELETED /* and can be restored */
+};
 
 void key_use_read(const struct store *store, const struct gateway *key,
                   struct entry_use *use);

@@ -37,17 +37,16 @@ key_of_path(struct call *call)
     return key;
 }
 
-/* If-Match. False: it was answered. */
-static bool
-is_as_expected(struct call *call, const struct gateway *key)
+bool
+key_is_as_expected(struct call *call, const struct gateway *key)
 {
     char etag[CALL_ETAG_BYTES];
     etag_of_key(key, etag);
     return call_if_match(call, etag);
 }
 
-static void
-answer_key(struct call *call, uint16_t status, uint64_t id, bool reveal)
+void
+key_answer(struct call *call, uint16_t status, uint64_t id, bool reveal)
 {
     char plain[CRYPTO_KEY_CHARS + 1] = "";
     const struct gateway *key = store_gateway(call->store, id);
@@ -98,7 +97,7 @@ created(void *context, int error, const char *reason, uint64_t id)
     if (error != 0)
         fail_put(context, error, reason);
     else
-        answer_key(context, 201, id, true);
+        key_answer(context, 201, id, true);
 }
 
 static void
@@ -107,7 +106,7 @@ upserted(void *context, int error, const char *reason, uint64_t id)
     if (error != 0)
         fail_put(context, error, reason);
     else
-        answer_key(context, 200, id, true);
+        key_answer(context, 200, id, true);
 }
 
 static void
@@ -116,7 +115,7 @@ updated(void *context, int error, const char *reason, uint64_t id)
     if (error != 0)
         fail_put(context, error, reason);
     else
-        answer_key(context, 200, id, false);
+        key_answer(context, 200, id, false);
 }
 
 static void
@@ -248,6 +247,9 @@ begin_anew(struct gateway *key)
     memset(key->sealed, 0, sizeof(key->sealed));
     key->sealed_len = 0;
     key->masked[0] = '\0';
+    memset(key->former_digest, 0, sizeof(key->former_digest));
+    key->former_masked[0] = '\0';
+    key->former_until_ms = 0;
     key->created_ms = key->updated_ms = key->last_used_ms = 0;
     key->entry = SHM_ENTRY_NONE;
     key->tag = 0;
@@ -294,18 +296,9 @@ op_keys_update(struct call *call)
 {
     const struct gateway *key = key_of_path(call);
     if (key == NULL || !call_change_begin(call, 'k', key->id) ||
-        !is_as_expected(call, key))
+        !key_is_as_expected(call, key))
         return;
     edit_and_put(call, gateway_copy(key), updated);
-}
-
-void
-op_keys_delete(struct call *call)
-{
-    const struct gateway *key = key_of_path(call);
-    if (key != NULL && call_change_begin(call, 'k', key->id) &&
-        is_as_expected(call, key))
-        store_gateway_delete(call->store, key->id, call_deleted, call);
 }
 
 void
@@ -313,5 +306,5 @@ op_keys_reveal(struct call *call)
 {
     const struct gateway *key = key_of_path(call);
     if (key != NULL)
-        answer_key(call, 200, key->id, true);
+        key_answer(call, 200, key->id, true);
 }

@@ -7,6 +7,11 @@
 
 #include "accountant/admin/call.h"
 
+/* Answers with the key; `reveal`: with its value. */
+void key_answer(struct call *call, uint16_t status, uint64_t id, bool reveal);
+/* If-Match. False: it was answered. */
+bool key_is_as_expected(struct call *call,
+                        const struct gateway *key) MUST_CHECK;
 /* The key whose id the path ends in. NULL: the call was answered. */
 const struct gateway *key_of_path(struct call *call) MUST_CHECK;
 /*

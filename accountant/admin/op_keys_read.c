@@ -145,7 +145,7 @@ filter_status(const char *text, struct key_filter *filter,
         filter->enabled = *text == '1';
         return true;
     }
-    for (int s = KEY_ACTIVE; s <= KEY_EXHAUSTED; s++) {
+    for (int s = KEY_ACTIVE; s <= KEY_DELETED; s++) {
         if (strcmp(text, key_status_text((enum key_status)s)) == 0) {
             filter->by_status = true;
             filter->status = (enum key_status)s;
@@ -153,8 +153,9 @@ filter_status(const char *text, struct key_filter *filter,
         }
     }
     return admin_error_field(error, "status",
-                             "'status' must be active, disabled, expired or "
-                             "exhausted (or 1 enabled, 0 disabled).");
+                             "'status' must be active, disabled, expired, "
+                             "exhausted or deleted (or 1 enabled, 0 "
+                             "disabled).");
 }
 
 static bool
@@ -221,9 +222,13 @@ static void
 list_chosen(struct call *call, const struct key_filter *filter,
             struct page *page)
 {
+    const struct gateway *(*next)(const struct call *, size_t *) =
+        filter->by_status && filter->status == KEY_DELETED
+            ? view_deleted_key_next
+            : view_key_next;
     size_t at = 0;
-    const struct gateway *key = view_key_next(call, &at);
-    for (; key != NULL; key = view_key_next(call, &at)) {
+    const struct gateway *key = next(call, &at);
+    for (; key != NULL; key = next(call, &at)) {
         if (filter_admits(filter, call->store, key) && page_has(page))
             key_to_json(&call->json, call->store, key, NULL);
     }

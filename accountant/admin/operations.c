@@ -35,6 +35,15 @@ static const struct operation operations[] = {
     {HTTP_POST,   "/admin/v1/keys/{}/copy",     "key_copy", "",
      op_keys_copy, CHANGE,
      {MEMBER_OPERATOR, SCOPE_KEYS_WRITE, BOUND_KEY}},
+    {HTTP_POST,   "/admin/v1/keys/{}/rotate",   "key_rotate", "",
+     op_keys_rotate, CHANGE | ETAG,
+     {MEMBER_OPERATOR, SCOPE_KEYS_WRITE, BOUND_KEY}},
+    {HTTP_DELETE, "/admin/v1/keys/{}/former",   "key_end_former", "",
+     op_keys_end_former, CHANGES,
+     {MEMBER_OPERATOR, SCOPE_KEYS_WRITE, BOUND_KEY}},
+    {HTTP_POST,   "/admin/v1/keys/{}/restore",  "key_restore", "",
+     op_keys_restore, CHANGE,
+     {MEMBER_OPERATOR, SCOPE_KEYS_WRITE, BOUND_KEY}},
     {HTTP_POST,   "/admin/v1/keys/{}/reveal",   "key_reveal", "",
      op_keys_reveal, CHANGES,
      {MEMBER_OPERATOR, SCOPE_KEYS_WRITE, BOUND_KEY}},
@@ -256,6 +265,7 @@ static const struct operation operations[] = {
 /* Those that heed Idempotency-Key. */
 static const struct operation_replay replays[] = {
     {"key_create", op_keys_reveal, REPLAY_BY_ID},
+    {"key_rotate", op_keys_reveal, REPLAY_BY_PATH},
     {"token_create", op_tokens_replay, REPLAY_BY_ID},
     {"group_create", op_groups_get, REPLAY_BY_NAME},
     {"group_top_up", op_groups_get, REPLAY_BY_PATH},

@@ -77,12 +77,16 @@ const struct operation *operations_row(unsigned i);
 void op_keys_create(struct call *call);
 void op_keys_upsert(struct call *call);
 void op_keys_update(struct call *call);
-void op_keys_delete(struct call *call);
 void op_keys_list(struct call *call);
 void op_keys_get(struct call *call);
 void op_keys_lookup(struct call *call);
 void op_keys_reveal(struct call *call);
 void op_keys_copy(struct call *call);
+/* op_key_life.c */
+void op_keys_delete(struct call *call);
+void op_keys_restore(struct call *call);
+void op_keys_rotate(struct call *call);
+void op_keys_end_former(struct call *call);
 /* op_periods.c */
 void op_keys_periods(struct call *call);
 /* op_groups.c */

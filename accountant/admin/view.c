@@ -29,6 +29,21 @@ view_key(const struct call *call, uint64_t id)
 }
 
 const struct gateway *
+view_deleted_key(const struct call *call, uint64_t id)
+{
+    return seen_key(call, store_gateway_deleted(call->store, id));
+}
+
+const struct gateway *
+view_deleted_key_next(const struct call *call, size_t *at)
+{
+    const struct gateway *key = store_gateway_deleted_next(call->store, at);
+    while (key != NULL && !view_sees_group(call, key->group_id))
+        key = store_gateway_deleted_next(call->store, at);
+    return key;
+}
+
+const struct gateway *
 view_key_named(const struct call *call, const char *group, const char *name)
 {
     return seen_key(call, store_gateway_named(call->store, group, name));

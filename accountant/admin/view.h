@@ -14,6 +14,10 @@ bool view_sees_all(const struct call *call);
 bool view_sees_group(const struct call *call, uint64_t group_id);
 /* As the store's functions of the same names. */
 const struct gateway *view_key(const struct call *call, uint64_t id);
+/* Those that can be restored; view_key() does not find them. */
+const struct gateway *view_deleted_key(const struct call *call, uint64_t id);
+const struct gateway *view_deleted_key_next(const struct call *call,
+                                            size_t *at);
 const struct gateway *view_key_named(const struct call *call, const char *group,
                                      const char *name);
 const struct gateway *view_key_by_value(const struct call *call,

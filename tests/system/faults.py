@@ -276,6 +276,8 @@ class FaultCase(GatewayCase):
         kw.setdefault("provider", self.provider.base_url)
         if "flush_interval" not in kw.get("server", ""):
             kw["server"] = "flush_interval = 100ms\n" + kw.get("server", "")
+        # A deletion is D1..D4 once its time is over.
+        kw["server"] = "delete_grace = 200ms\n" + kw["server"]
         self.gw = self.gateway(**kw).start()
         self.gw.ctl("group", "create", "team")
         for i in range(keys):

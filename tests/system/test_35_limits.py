@@ -341,7 +341,8 @@ class Revoke(Settings):
     def test_a_revoked_keys_streams_end_with_an_error_where_it_is_set(self):
         gw = self.start()
         for name, end in (("a", ("key", "disable", "a")),
-                          ("b", ("key", "delete", "b", "-y"))):
+                          ("b", ("key", "delete", "b", "-y")),
+                          ("c", ("key", "rotate", "c", "--grace", "0"))):
             key = gw.create_key(name)
             self.settings(gw, "key", name, cut_on_revoke=True)
             thread, answers = self.stream(gw, key)
@@ -355,7 +356,7 @@ class Revoke(Settings):
             self.assertEqual(gw.call(key, body())[0], 401)
         wait_for(gw.settled, 60, "rings are empty")
         rows = gw.ctl("logs", "--cause", "revoked")
-        self.assertEqual(len(rows), 2)
+        self.assertEqual(len(rows), 3)
         self.assertTrue(all(r["tokens"] > 0 for r in rows))
         gw.verify()
 

@@ -502,7 +502,7 @@ class Audit(Members):
             ("ann", "key_create", "k", "key_exists", []),
             ("ann", "token_create", "", "not_permitted", []),
             ("ann", "key_delete", "k", "ok", []),
-            ("ann", "key_delete", "", "key_not_found", []),
+            ("ann", "key_delete", "k", "key_not_found", []), # it can be restored yet
             ("admin", "cache_purge", "", "ok", []),
             ("admin", "group_top_up", "default", "ok", ["amount"]),
             ("admin", "provider_create", "p", "ok", ["name", "kind", "base_url", "api_key"])])
