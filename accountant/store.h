@@ -125,28 +125,6 @@ void store_gateway_put(struct store *store, struct gateway *gateway,
 /* For good; deleted ones, too. */
 void store_gateway_delete(struct store *store, uint64_t id, store_done done,
                           void *context);
-/*
- * store_gateway_remove - revoked at once; for [server] delete_grace it can be
- * restored with its value, budgets and use, unless the room is needed.
- * Its name is free. Without such a time: store_gateway_delete().
- */
-void store_gateway_remove(struct store *store, uint64_t id, store_done done,
-                          void *context);
-/* name NULL: the one it had. -EEXIST: that is taken by now. */
-void store_gateway_restore(struct store *store, uint64_t id, const char *name,
-                           store_done done, void *context);
-/* A new value; the one there was stays good for grace_ms (0: not at all), any
- * former one ends. */
-void store_gateway_rotate(struct store *store, uint64_t id, int64_t grace_ms,
-                          store_done done, void *context);
-/* The former value ends now. */
-void store_gateway_end_former(struct store *store, uint64_t id, store_done done,
-                              void *context);
-/* Whether the former value is good; and until when a deleted key can be
- * restored, wall ms. */
-bool gateway_has_former(const struct gateway *gateway);
-int64_t store_restorable_until(const struct store *store,
-                               const struct gateway *gateway);
 void store_group_put(struct store *store, const struct group *group,
                      store_done done, void *context);
 /* nano > 0 adds, < 0 takes back; kept in the history with `note`. */

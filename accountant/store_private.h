@@ -26,6 +26,7 @@
 #include "accountant/roll.h"
 #include "accountant/spend_book.h"
 #include "accountant/store.h"
+#include "accountant/store_life.h"
 
 enum {
     STORE_TICK_MS = 50,

@@ -7,6 +7,7 @@
 #include "accountant/admin/limit_fields.h"
 #include "accountant/admin/settings_fields.h"
 #include "accountant/admin/words.h"
+#include "accountant/store_life.h"
 #include "common/clock.h"
 
 static void

@@ -12,6 +12,7 @@
 #include "accountant/admin/op_keys.h"
 #include "accountant/admin/value.h"
 #include "accountant/admin/view.h"
+#include "accountant/store_life.h"
 
 enum { GRACE_S = 86400, GRACE_MAX_S = 90 * 86400 };
 
