@@ -324,6 +324,60 @@ admission_check(struct request *request, struct fault *fault)
     return note_outcome(request, check(request, fault), fault);
 }
 
+/* ---- before what takes time: guardrails, a webhook ---- */
+
+static int
+look(struct request *request, struct fault *fault)
+{
+    struct lease lease;
+    int unit = SHM_TOKENS;
+    if (look_again(request, fault) < 0)
+        return -1;
+    bool is_free = request->cache.status == CACHE_HIT;
+    if (!is_free && check_price(request, fault) < 0)
+        return -1;
+    note_ceilings(request);
+    request->on_exhausted = lease_mode(request);
+    lease_plan(request, &lease);
+    if (!is_free && lease_fit(request, &lease, &unit) < 0) {
+        refuse_budget(request, &lease, unit, fault);
+        if (!limits_pass_shadow(request, fault))
+            return -1;
+    }
+    if (take_rates(request, fault) < 0)
+        return -1;
+    give_rates_back(request);
+    return 0;
+}
+
+int
+admission_look(struct request *request, bool may_be_stored, struct fault *fault)
+{
+    enum cache_status status = request->cache.status;
+    if (may_be_stored)
+        request->cache.status = CACHE_HIT;
+    int r = look(request, fault);
+    request->cache.status = status;
+    if (r < 0 && fault->limit >= RECORD_LIMIT_MODEL_REQUESTS) {
+        request->limits.reason = fault->limit;
+        hold_for_log(request);
+    }
+    return r;
+}
+
+void
+admission_count_refused(struct request *request)
+{
+    UNINITIALIZED struct fault fault;
+    if (take_rates(request, &fault) == 0) {
+        for (int who = KEY; who < HOLDERS; who++)
+            admission_correct_rates(request, who, 0, 0);
+        if (request->limits.is_limited)
+            limits_end(request, 0);
+    }
+    hold_for_log(request);
+}
+
 int
 admission_check_stored(struct request *request, struct fault *fault)
 {

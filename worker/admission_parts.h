@@ -9,7 +9,7 @@
 #ifndef AIGW_WORKER_ADMISSION_PARTS_H
 #define AIGW_WORKER_ADMISSION_PARTS_H
 
-#include "worker/request.h"
+#include "worker/admission.h"
 
 /* What a call wants to hold; `output` and `clamped` are the outcome. */
 struct lease {

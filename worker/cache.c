@@ -8,6 +8,7 @@
 #include "common/hash.h"
 #include "worker/error_reply.h"
 #include "worker/guard.h"
+#include "worker/provider/provider.h"
 #include "worker/request.h"
 #include "worker/request_universal.h"
 #include "worker/settings.h"
@@ -82,16 +83,34 @@ read_cache_control(const struct http_head *head, struct cache_rules *rules)
 
 /* ---- what names an answer ---- */
 
+/* A provider that the call may go to is given the field because somebody has
+ * listed it: so it says something there. */
+static bool
+is_asked_for(const struct request *request, const struct http_field *field)
+{
+    const struct route_plan *plan = &request->plan;
+    for (unsigned i = 0; i < plan->count; i++) {
+        const struct catalogue_model *model =
+            plan->models[plan->items[i].model].model;
+        uint32_t provider = model->endpoints[plan->items[i].endpoint].provider;
+        if (provider_asks_for(&request->catalogue->providers[provider], field))
+            return true;
+    }
+    return false;
+}
+
 /* A field of the client's that reaches the provider and changes what it does,
  * and is no client's own mark. */
 static bool
-matters(struct str name)
+matters(const struct request *request, const struct http_field *field)
 {
+    struct str name = field->name;
     struct str anthropic = STR_LIT("anthropic-"), openai = STR_LIT("openai-");
     return (name.len > anthropic.len &&
             str_equals_nocase(str_make(name.ptr, anthropic.len), anthropic)) ||
            (name.len > openai.len &&
-            str_equals_nocase(str_make(name.ptr, openai.len), openai));
+            str_equals_nocase(str_make(name.ptr, openai.len), openai)) ||
+           is_asked_for(request, field);
 }
 
 static void
@@ -104,7 +123,7 @@ add_fields(const struct request *request, uint64_t out[2])
     for (unsigned i = 0; i < head->field_count; i++) {
         struct str name = head->fields[i].name, value = head->fields[i].value;
         uint64_t pair[4];
-        if (!matters(name))
+        if (!matters(request, &head->fields[i]))
             continue;
         hash_siphash128(seed, name.ptr, name.len, &pair[0]);
         hash_siphash128(seed, value.ptr, value.len, &pair[2]);
@@ -246,6 +265,13 @@ time_to_live(const struct request *request)
         request->endpoint == ENDPOINT_COUNT_TOKENS)
         return 0;
     return ttl_s;
+}
+
+bool
+cache_may_have(const struct request *request)
+{
+    return request->worker->cache.writer.cache != NULL &&
+           time_to_live(request) > 0;
 }
 
 bool

@@ -77,6 +77,8 @@ void cache_worker_open(struct worker *worker);
 void cache_worker_close(struct worker *worker);
 
 /* ---- cache.c ---- */
+/* Whether it may come to cache_take() with a stored answer. */
+bool cache_may_have(const struct request *request);
 /* The field by which a call names its answer (request_fields.c). */
 void cache_field_name(struct request *request, struct str value);
 /* True: the request is answered, refused, or waits; else it goes on. */

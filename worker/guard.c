@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "worker/admission.h"
 #include "worker/error_reply.h"
 #include "worker/request_path.h"
 #include "worker/request_body.h"
@@ -73,28 +74,10 @@ guard_fault(struct request *request, bool of_prompt, struct fault *fault)
 static bool
 next_text(struct guard *guard)
 {
-    struct json_token token;
-    while (guard->reading) {
-        enum json_type type = json_next(&guard->reader, &token);
-        if (type == JSON_END || type == JSON_BAD)
-            return false;
-        if (type != JSON_STRING)
-            continue;
-        struct str inside = {token.span.ptr + 1, token.span.len - 2};
-        guard->text = inside;
-        guard->text_at = 0;
-        if (memchr(inside.ptr, '\\', inside.len) == NULL)
-            return true;
-        buf_reset(&guard->decoded);
-        if (buf_reserve(&guard->decoded, inside.len + 1) < 0) {
-            guard->failed = true;
-            return false;
-        }
-        guard->text = str_make(
-            guard->decoded.data,
-            json_text_decode_cut(inside, guard->decoded.data, inside.len + 1));
+    guard->text_at = 0;
+    if (guard->reading && guard_texts_next(&guard->texts, &guard->text))
         return true;
-    }
+    guard->failed = guard->failed || guard->texts.failed;
     return false;
 }
 
@@ -125,10 +108,12 @@ refuse(struct guard *guard, bool blocked)
 {
     struct request *request = guard->request;
     struct fault fault;
-    if (blocked)
+    if (blocked) {
         guard_fault(request, true, &fault);
-    else
+        admission_count_refused(request);
+    } else {
         fault_set_overloaded(&fault, "out of memory");
+    }
     request_fail(request, &fault);
 }
 
@@ -179,10 +164,11 @@ begin(struct request *request, struct fault *fault)
     }
     guard->request = request;
     guard->later.run = on_later;
-    struct buf *const bufs[] = {&guard->decoded, &guard->head, &guard->body,
-                                &guard->reply,   &guard->said, &guard->held};
+    struct buf *const bufs[] = {&guard->head, &guard->body, &guard->reply,
+                                &guard->said, &guard->held};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_init(bufs[i], 0);
+    guard_texts_init(&guard->texts, buf_view(&request->body));
     if (!take_sets(guard, request->gateway)) {
         fault_set_overloaded(fault, "the guardrails cannot be read");
         return -1;
@@ -194,12 +180,9 @@ begin(struct request *request, struct fault *fault)
         fault->no_retry = true;
         return -1;
     }
-    struct str body = buf_view(&request->body);
     guard->reading = request->call.boundary.len == 0;
-    if (guard->reading)
-        json_reader_init(&guard->reader, body);
-    else
-        guard->text = body;
+    if (!guard->reading)
+        guard->text = buf_view(&request->body);
     return 0;
 }
 
@@ -208,7 +191,9 @@ guard_before(struct request *request)
 {
     struct fault fault;
     request_enter(request, REQUEST_GUARD);
-    if (begin(request, &fault) < 0)
+    /* What is refused for its limits costs no search and no question. */
+    if (admission_look(request, cache_may_have(request), &fault) < 0 ||
+        begin(request, &fault) < 0)
         request_fail(request, &fault);
     else
         go_on(request->guard);
@@ -224,10 +209,11 @@ guard_free(struct guard **pointer)
         exchange_abort(guard->exchange);
     pattern_set_put(guard->prompt);
     pattern_set_put(guard->answer);
-    struct buf *const bufs[] = {&guard->decoded, &guard->head, &guard->body,
-                                &guard->reply,   &guard->said, &guard->held};
+    struct buf *const bufs[] = {&guard->head, &guard->body, &guard->reply,
+                                &guard->said, &guard->held};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_fini(bufs[i]);
+    guard_texts_fini(&guard->texts);
     free(guard->marks);
     free(guard);
     *pointer = NULL;

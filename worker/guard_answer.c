@@ -163,22 +163,13 @@ guard_ready(struct guard *guard, bool last)
 void
 guard_body(struct guard *guard, struct str body, bool is_json)
 {
-    struct json_reader reader;
-    struct json_token token;
-    enum json_type type = JSON_BAD;
-    json_reader_init(&reader, body);
-    while (is_json && !guard_blocks(guard) &&
-           (type = json_next(&reader, &token)) > JSON_BAD) {
-        if (type != JSON_STRING)
-            continue;
-        struct str inside = {token.span.ptr + 1, token.span.len - 2};
-        if (memchr(inside.ptr, '\\', inside.len) != NULL) {
-            buf_reset(&guard->said);
-            guard_text(guard, inside);
-            inside = buf_view(&guard->said);
-        }
-        guard_search(guard, guard->answer, inside);
-    }
-    if (type == JSON_BAD && !guard_blocks(guard))
+    struct guard_texts *texts = &guard->texts; /* of the request: it is over */
+    struct str text;
+    guard_texts_fini(texts);
+    guard_texts_init(texts, body);
+    while (is_json && !guard_blocks(guard) && guard_texts_next(texts, &text))
+        guard_search(guard, guard->answer, text);
+    guard->failed = guard->failed || texts->failed;
+    if ((!is_json || texts->is_bad) && !guard_blocks(guard))
         guard_search(guard, guard->answer, body);
 }

@@ -10,6 +10,19 @@
 
 enum { GUARD_RULES_MAX = 64 };
 
+/*
+ * All that a model may read in a JSON text: strings, names of members and numbers,
+ * escapes decoded; of a string that is JSON itself (arguments of a tool) its own
+ * strings once more, where they have escapes.
+ */
+struct guard_texts {
+    struct json_reader reader, inner;
+    bool is_inside; /* `inner` reads what the last text was */
+    bool is_over, is_bad;
+    bool failed; /* no memory */
+    struct buf decoded, inside;
+};
+
 /* Text of a stream up to here is in the bytes up to there. */
 struct guard_mark {
     uint64_t text_end, out_end;
@@ -24,11 +37,10 @@ struct guard {
 
     /* the request's texts */
     struct loop_deferred later;
-    struct json_reader reader;
+    struct guard_texts texts;
     bool reading; /* JSON; else all of the body is one text */
     struct str text;
     size_t text_at; /* the window that is next */
-    struct buf decoded;
 
     /* the webhook */
     struct exchange *exchange;
@@ -52,6 +64,12 @@ bool guard_search(struct guard *guard, const struct pattern_set *set,
                   struct str text);
 void guard_note(struct guard *guard, const struct pattern_rule *rule,
                 unsigned i);
+/* guard_texts.c. Of a text that lives on. guard_texts_fini() after init. */
+void guard_texts_init(struct guard_texts *texts, struct str json);
+void guard_texts_fini(struct guard_texts *texts);
+/* The next one, valid until the one after; false: there is none, or no memory. */
+bool guard_texts_next(struct guard_texts *texts, struct str *text);
+
 /* webhook.c: asks; goes on with request_admit() or refuses. */
 void webhook_ask(struct guard *guard);
 

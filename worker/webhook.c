@@ -10,6 +10,7 @@
  */
 #include "common/json_write.h"
 #include "common/log.h"
+#include "worker/admission.h"
 #include "worker/error_reply.h"
 #include "worker/guard_part.h"
 #include "worker/provider/provider.h"
@@ -96,6 +97,7 @@ refuse(struct request *request, const char *reason)
               "The call is not allowed by this gateway%s%s",
               *reason ? ": " : "", reason);
     fault.no_retry = true;
+    admission_count_refused(request);
     request_fail(request, &fault);
 }
 

@@ -348,6 +348,58 @@ delay = 2ms
         self.assertEqual(status, 200)
         gw.verify()
 
+    def test_all_that_a_model_may_read_is_looked_at(self):
+        """Names of members, numbers, arguments of tools, whatever is escaped."""
+        self.start("guard_prompt = card:block:4111[^a-z]{0\\,9}1111")
+
+        def tool(arguments):
+            return {"model": "builtin/echo", "max_tokens": 9, "messages": [
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "content": None, "tool_calls": [
+                    {"id": "c", "type": "function", "function": {
+                        "name": "f", "arguments": arguments}}]},
+                {"role": "tool", "tool_call_id": "c", "content": "done"}]}
+
+        def input_of(value):
+            return {"model": "builtin/echo", "max_tokens": 9, "messages": [
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "content": [
+                    {"type": "tool_use", "id": "c", "name": "f",
+                     "input": value}]},
+                {"role": "user", "content": [
+                    {"type": "tool_result", "tool_use_id": "c",
+                     "content": "done"}]}]}
+        schema = echo("hi")
+        schema["tools"] = [{"type": "function", "function": {
+            "name": "f", "parameters": {"type": "object", "properties": {
+                "4111-1111": {"type": "string"}}}}}]
+        chat, messages = "/v1/chat/completions", "/v1/messages"
+        for path, body in (
+                (chat, schema),
+                (chat, tool('{"a": "4111 1111"}')),
+                (chat, tool('{"4111 1111": 0}')),
+                (chat, tool('{"a": 41111111}')),
+                (chat, tool('{"a": "\\u0034111 111\\u0031"}')),
+                (chat, tool(' [{"\\u0034111 111\\u0031": 1}]')),
+                (messages, input_of({"a": 41111111})),
+                (messages, input_of({"4111 1111": [1]})),
+                (messages, input_of({"a": {"b": ["4111\n1111"]}}))):
+            status, headers, answer = self.call(body, path)
+            self.assertEqual((status, headers.get("x-aigw-guardrail")),
+                             (400, "card"), (body, answer))
+        for path, body in ((chat, tool('{"a": "\\u0035111 1111"}')),
+                           (chat, tool('[{"a": "x\\u0034111", "b": "1111')),
+                           (messages, input_of({"a": [4111, 1111]}))):
+            self.assertEqual(self.call(body, path)[0], 200, body)
+
+    def test_a_blocked_call_is_in_the_log_and_costs_nothing(self):
+        gw = self.start(self.RULES)
+        _, headers, _ = self.call(echo("1234 5678"))
+        row, _ = self.shown(headers)
+        self.assertTrue(row["blocked"] and row["flagged"])
+        self.assertEqual((row["tokens"], row["status"]), (0, 400))
+        gw.verify()
+
     def test_a_long_prompt_is_looked_at_whole(self):
         self.start(self.RULES)
         for at in (0, 65530, 65536, 61440, 300000, 999990):
@@ -484,8 +536,36 @@ class Webhook(Profile):
         status, _, _ = self.call(
             echo("hello"), "/v1/acc/g/compat/chat/completions")
         self.assertEqual(status, 424)
-        self.assertEqual(len(self.gw.ctl("logs")), 1) # the others cost nothing
+        rows = self.gw.ctl("logs")
+        self.assertEqual(len(rows), 3)
+        self.assertEqual(sorted(r["blocked"] for r in rows), [False, True, True])
+        for row in rows: # the others cost nothing
+            self.assertEqual(row["blocked"], row["tokens"] == 0)
         self.gw.verify()
+
+    def test_nobody_is_asked_about_a_call_that_its_limits_refuse(self):
+        self.ask("guard_prompt = card:block:1234")
+        self.gw.ctl("key", "set-limits", "k", "--rpm", "3")
+        self.hook.answer = b'{"allow": false}'
+        self.assertEqual([self.call(echo("a"))[0] for _ in range(2)], [403] * 2)
+        self.assertEqual(self.call(echo("1234"))[0], 400)
+        # Those that were blocked count; now nothing is looked at any more.
+        for text in ("a", "1234"):
+            status, headers, _ = self.call(echo(text))
+            self.assertEqual(status, 429)
+            self.assertNotIn("x-aigw-guardrail", headers)
+        self.assertEqual(len(self.hook.asked), 2)
+        self.gw.ctl("key", "set-limits", "k", "--rpm", "none")
+        self.gw.ctl("key", "set-quota", "k", "--quota", "1", "--period", "daily")
+        self.assertEqual(self.call(echo("a" * 100))[0], 429)
+        self.assertEqual(len(self.hook.asked), 2)
+        self.gw.verify()
+
+    def test_what_the_look_ahead_takes_is_given_back(self):
+        self.ask()
+        self.gw.ctl("key", "set-limits", "k", "--rpm", "6")
+        self.assertEqual([self.call(echo("a"))[0] for _ in range(7)],
+                         [200] * 6 + [429])
 
     def test_it_is_told_the_request_where_that_is_asked_for(self):
         self.ask("webhook_prompt = yes")

@@ -41,7 +41,12 @@ class Answers(CacheCase):
                          model_options="price_input = 1\nprice_output = 2\n",
                          extra="[provider.claude]\nkind = anthropic\n"
                          "base_url = http://127.0.0.1:9\napi_key = x\n"
-                         "[model.c1]\nproviders = claude\n").start()
+                         "[model.c1]\nproviders = claude\n"
+                         "[provider.teams]\nkind = openai\nbase_url = %s\n"
+                         "pass_headers = x-team, x-zone-*, x-none, cf-ray\n"
+                         "drop_headers = x-none\n"
+                         "[model.t1]\nproviders = teams\n" %
+                         cls.provider.base_url).start()
         for group in ("red", "blue"):
             cls.gw.ctl("group", "create", group)
         cls.red = cls.gw.create_key("r1", "--group", "red")
@@ -133,6 +138,24 @@ class Answers(CacheCase):
         more = dict(CACHED, **{"cf-aig-metadata": '{"a":1}', "traceparent": "x",
                                "User-Agent": "other"})
         self.assertEqual(self.state(self.gw, self.red, base, fields=more), "hit")
+
+    def test_fields_that_a_provider_is_to_be_told_are_in_its_name(self):
+        base = dict(self.body(), model="t1")
+
+        def state(body=base, **fields):
+            return self.state(self.gw, self.red, body, fields=dict(
+                CACHED, **{n.replace("_", "-"): v for n, v in fields.items()}))
+        self.assertEqual(state(x_team="a", x_zone_b="1"), "miss")
+        self.assertEqual(state(x_zone_b="1", x_team="a"), "hit")
+        self.assertEqual(state(x_zone_b="2", x_team="a"), "miss")
+        self.assertEqual(state(x_team="b", x_zone_b="1"), "miss")
+        self.assertEqual(state(x_team="a"), "miss")
+        # What it does not get: listed no longer, never passed, not listed.
+        self.assertEqual(state(x_team="a", x_none="1", cf_ray="2",
+                               traceparent="3"), "hit")
+        other = dict(base, model="m1")  # of a provider without a list
+        self.assertEqual(state(other, x_team="a"), "miss")
+        self.assertEqual(state(other, x_team="b"), "hit")
 
     def test_a_call_may_name_its_answer(self):
         one, other = self.body(), self.body()

@@ -72,6 +72,9 @@ void provider_client_fields(struct buf *out,
 /* Whether the provider's own lists let a field of that name pass. */
 bool provider_passes(const struct catalogue_provider *provider,
                      struct str name);
+/* Whether it gets the field because its pass_headers name it. */
+bool provider_asks_for(const struct catalogue_provider *provider,
+                       const struct http_field *field);
 /* "host", "[::1]:8080": as the Host field has it. */
 void provider_host(struct buf *out, const struct catalogue_provider *provider);
 /* "POST " base path, `path`, " HTTP/1.1\r\nHost: ...\r\n". `path` as on the

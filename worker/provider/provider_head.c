@@ -98,6 +98,15 @@ provider_passes(const struct catalogue_provider *provider, struct str name)
             !is_listed(provider->drop_headers, name));
 }
 
+bool
+provider_asks_for(const struct catalogue_provider *provider,
+                  const struct http_field *field)
+{
+    return provider->pass_headers != NULL &&
+           strcmp(provider->pass_headers, "*") != 0 && !is_withheld(field) &&
+           provider_passes(provider, field->name);
+}
+
 static void
 append_field(struct buf *out, struct str name, struct str value)
 {
