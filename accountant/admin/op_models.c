@@ -7,8 +7,10 @@
 
 #include "accountant/admin/op_keys.h"
 #include "accountant/admin/price_json.h"
+#include "common/clock.h"
 #include "common/crypto.h"
 #include "shm/catalogue.h"
+#include "shm/endpoint_health.h"
 #include "shm/model_stats.h"
 
 static const struct {
@@ -74,6 +76,15 @@ endpoint_to_json(struct json_writer *json, const struct segment *segment,
         json_key(json, "stats");
         json_null(json);
     }
+    json_key(json, "cooling");
+    if (segment != NULL)
+        json_bool(json,
+                  breaker_look(
+                      segment,
+                      &segment_health(segment, endpoint->endpoint_idx)->breaker,
+                      clock_mono_ms()) >= BREAKER_COOLING);
+    else
+        json_null(json);
     json_object_end(json);
 }
 

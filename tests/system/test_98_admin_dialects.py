@@ -180,8 +180,9 @@ class Dialects(GatewayCase):
                         for query in ("", "?id=%d&status=0" % number,
                                       "?group=canarygroup&token_id=%d" % number,
                                       "?keyword=canary&token_name=canarykey"):
-                            if query and (body is not values or
-                                          route[1] != "GET" and "id=" not in query):
+                            if body is not values and (query or route[1] == "GET"):
+                                continue
+                            if query and route[1] != "GET" and "id=" not in query:
                                 continue
                             _, text = self.send(route, path, query,
                                                 json.dumps(body).encode(), token)

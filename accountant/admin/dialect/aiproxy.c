@@ -131,9 +131,18 @@ static const struct dialect_route own[] = {
 };
 
 static const char *const prefixes[] = {"/api", NULL};
-static const struct dialect_route *const tables[] = {
-    own,          aiproxy_tokens,     aiproxy_groups,   aiproxy_models,
-    aiproxy_logs, aiproxy_dashboards, aiproxy_channels, NULL};
+/* Whole paths come before those with a part that may be any. */
+static const struct dialect_route *const tables[] = {own,
+                                                     aiproxy_rest,
+                                                     aiproxy_batch,
+                                                     aiproxy_monitor,
+                                                     aiproxy_tokens,
+                                                     aiproxy_groups,
+                                                     aiproxy_models,
+                                                     aiproxy_logs,
+                                                     aiproxy_dashboards,
+                                                     aiproxy_channels,
+                                                     NULL};
 
 const struct dialect dialect_aiproxy = {
     .name = "aiproxy",

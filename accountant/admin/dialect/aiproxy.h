@@ -9,13 +9,15 @@
 #include "accountant/admin/dialect/shape.h"
 
 extern const struct dialect_route aiproxy_tokens[], aiproxy_groups[],
-    aiproxy_models[], aiproxy_channels[], aiproxy_logs[], aiproxy_dashboards[];
+    aiproxy_models[], aiproxy_channels[], aiproxy_logs[], aiproxy_dashboards[],
+    aiproxy_monitor[], aiproxy_batch[], aiproxy_rest[];
 
 enum {
     AIPROXY_ENABLED = 1,
     AIPROXY_DISABLED = 2,
     AIPROXY_PRIORITY = 10, /* of every channel */
     AIPROXY_PER_PAGE_MAX = 100,
+    AIPROXY_BATCH_MAX = 200, /* objects of one request */
 };
 
 /* {data, success}; `data`: taken, NULL leaves it out. */
@@ -36,6 +38,14 @@ bool aiproxy_status_word(struct visit *visit, int64_t status,
 /* Channels are providers; their number is made of the name. */
 int64_t aiproxy_channel_id(const char *provider);
 cJSON *aiproxy_channel_shown(const char *provider);
+/* What a channel's body says becomes a provider; false: not done yet, or
+ * answered. */
+bool aiproxy_channel_make(struct visit *visit, const cJSON *body);
+/* A row of model_list as a model config, and back: what `config` names of it is
+ * changed; false: not done yet, or answered. */
+cJSON *aiproxy_model_shown(const cJSON *model);
+bool aiproxy_model_save(struct visit *visit, const cJSON *config,
+                        const char *name);
 /* The number of a kind of provider. */
 int aiproxy_channel_type(const char *kind);
 /* The name of the provider with that number: NULL, not known yet or answered;

@@ -278,16 +278,53 @@ native_of(struct visit *visit, const cJSON *body)
     return NULL;
 }
 
+bool
+aiproxy_channel_make(struct visit *visit, const cJSON *body)
+{
+    cJSON *native = native_of(visit, body);
+    if (native == NULL)
+        return false;
+    shape_add_copy(native, "name", shape_at(body, "name"));
+    return visit_ask(visit, HTTP_POST, native, "/admin/v1/providers") != NULL;
+}
+
 static void
 create(struct visit *visit)
 {
     const cJSON *body = visit_object(visit);
-    cJSON *native = body == NULL ? NULL : native_of(visit, body);
-    if (native == NULL)
-        return;
-    shape_add_copy(native, "name", shape_at(body, "name"));
-    if (visit_ask(visit, HTTP_POST, native, "/admin/v1/providers") != NULL)
+    if (body != NULL && aiproxy_channel_make(visit, body))
         aiproxy_answer(visit, NULL);
+}
+
+/* Those of a list of numbers that there are. */
+static void
+list_numbered(struct visit *visit)
+{
+    const cJSON *number = NULL, *body = visit_json(visit);
+    const cJSON *providers = body == NULL ? NULL : ask_providers(visit);
+    const cJSON *models = providers == NULL ? NULL
+                                            : visit_ask(visit, HTTP_GET, NULL,
+                                                        "/admin/v1/models");
+    if (models == NULL)
+        return;
+    if (!cJSON_IsArray(body) || cJSON_GetArraySize(body) > AIPROXY_BATCH_MAX) {
+        visit_fail(visit, 400, "invalid_field",
+                   "the body must be a list of numbers, %d at most",
+                   AIPROXY_BATCH_MAX);
+        return;
+    }
+    cJSON *rows = cJSON_CreateArray();
+    cJSON_ArrayForEach(number, body)
+    {
+        char text[24];
+        snprintf(text, sizeof(text), "%.0f",
+                 cJSON_IsNumber(number) ? number->valuedouble : -1.0);
+        const cJSON *provider = provider_numbered(providers, text);
+        if (provider != NULL)
+            cJSON_AddItemToArray(rows,
+                                 shown(provider, shape_at(models, "data")));
+    }
+    aiproxy_answer(visit, rows);
 }
 
 static void
@@ -331,6 +368,7 @@ const struct dialect_route aiproxy_channels[] = {
     {HTTP_GET, "/channels/search", list, 0},
     {HTTP_GET, "/channels/all", list_all, 0},
     {HTTP_GET, "/channels/type_metas", type_metas, 0},
+    {HTTP_POST, "/channels/batch_info", list_numbered, 0},
     {HTTP_POST, "/channel/", create, 0},
     {HTTP_GET, "/channel/{}", get, 0},
     {HTTP_PUT, "/channel/{}", update, 0},

@@ -1,6 +1,6 @@
 /*
  * aiproxy_dashboards.c - aiproxy's charts: sums by step of time, of all groups or
- * one; version 2 of them by model, too. Steps are of UTC, those without calls are
+ * one; versions 2 and 3 of them by model, too. Steps are of UTC, those without calls are
  * zero.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -332,5 +332,7 @@ const struct dialect_route aiproxy_dashboards[] = {
     {HTTP_GET, "/dashboard/{}", group, 0},
     {HTTP_GET, "/dashboardv2/", all_by_model, 0},
     {HTTP_GET, "/dashboardv2/{}", group_by_model, 0},
+    {HTTP_GET, "/dashboardv3/", all_by_model, 0},
+    {HTTP_GET, "/dashboardv3/{}", group_by_model, 0},
     {HTTP_GET, NULL, NULL, 0},
 };

@@ -27,8 +27,8 @@ mode_of(const cJSON *model)
     return 0;
 }
 
-static cJSON *
-shown(const cJSON *model)
+cJSON *
+aiproxy_model_shown(const cJSON *model)
 {
     cJSON *out = cJSON_CreateObject();
     const cJSON *first = cJSON_GetArrayItem(shape_at(model, "providers"), 0);
@@ -73,7 +73,7 @@ rows_of(const cJSON *models, const char *part, const struct aiproxy_page *page,
         uint64_t place = (uint64_t)(*total)++;
         if (page == NULL || (place >= (page->page - 1) * page->per_page &&
                              place < page->page * page->per_page))
-            cJSON_AddItemToArray(rows, shown(model));
+            cJSON_AddItemToArray(rows, aiproxy_model_shown(model));
     }
     return rows;
 }
@@ -160,7 +160,7 @@ contains(struct visit *visit)
                                  ? model_named(models, name->valuestring)
                                  : NULL;
         if (model != NULL)
-            cJSON_AddItemToArray(rows, shown(model));
+            cJSON_AddItemToArray(rows, aiproxy_model_shown(model));
     }
     aiproxy_answer(visit, rows);
 }
@@ -172,7 +172,7 @@ get(struct visit *visit)
     const cJSON *model =
         models == NULL ? NULL : model_named(models, visit->params[0]);
     if (model != NULL)
-        aiproxy_answer(visit, shown(model));
+        aiproxy_answer(visit, aiproxy_model_shown(model));
     else if (models != NULL)
         visit_fail(visit, 500, "model_not_found",
                    "model config record not found");
@@ -212,50 +212,15 @@ list_channels_of_models(struct visit *visit)
     aiproxy_answer(visit, data);
 }
 
-/* Failed and all calls of each model at each provider, as far as is known. */
-static void
-monitor(struct visit *visit)
-{
-    const cJSON *models = ask_models(visit);
-    const cJSON *model = NULL, *provider = NULL;
-    if (models == NULL)
-        return;
-    cJSON *data = cJSON_CreateObject();
-    cJSON_ArrayForEach(model, models)
-    {
-        cJSON_ArrayForEach(provider, shape_at(model, "providers"))
-        {
-            char id[24];
-            double all = shape_number(provider, "stats.requests");
-            double bad = shape_number(provider, "stats.provider_errors") +
-                         shape_number(provider, "stats.timeouts");
-            if (all == 0)
-                continue;
-            snprintf(id, sizeof(id), "%lld",
-                     (long long)aiproxy_channel_id(
-                         shape_text(provider, "provider")));
-            cJSON *channel = cJSON_GetObjectItemCaseSensitive(data, id);
-            if (channel == NULL)
-                channel = cJSON_AddObjectToObject(data, id);
-            cJSON_AddNumberToObject(channel, shape_text(model, "id"),
-                                    bad / all);
-        }
-    }
-    aiproxy_answer(visit, data);
-}
-
 /* ---- prices set ---- */
 
-static void
-save(struct visit *visit)
+bool
+aiproxy_model_save(struct visit *visit, const cJSON *body, const char *name)
 {
-    const cJSON *body = visit_object(visit);
-    if (body == NULL)
-        return;
     cJSON *native = cJSON_CreateObject();
     if (!aiproxy_price_native(visit, shape_at(body, "price"), native)) {
         cJSON_Delete(native);
-        return;
+        return false;
     }
     if (shape_at(body, "config.max_context_tokens") != NULL)
         shape_add_copy(native, "context",
@@ -263,8 +228,15 @@ save(struct visit *visit)
     if (shape_at(body, "config.max_output_tokens") != NULL)
         shape_add_copy(native, "max_output",
                        shape_at(body, "config.max_output_tokens"));
-    if (visit_ask(visit, HTTP_PATCH, native, "/admin/v1/models/{}",
-                  visit->params[0]) != NULL)
+    return visit_ask(visit, HTTP_PATCH, native, "/admin/v1/models/{}", name) !=
+           NULL;
+}
+
+static void
+save(struct visit *visit)
+{
+    const cJSON *body = visit_object(visit);
+    if (body != NULL && aiproxy_model_save(visit, body, visit->params[0]))
         aiproxy_answer(visit, NULL);
 }
 
@@ -289,6 +261,5 @@ const struct dialect_route aiproxy_models[] = {
     {HTTP_POST, "/model_config/{*}", save, 0},
     {HTTP_DELETE, "/model_config/{*}", delete_one, 0},
     {HTTP_GET, "/dashboard/{}/models", list_all, 0},
-    {HTTP_GET, "/monitor/", monitor, 0},
     {HTTP_GET, NULL, NULL, 0},
 };
