@@ -121,6 +121,7 @@ int run_llm_use(struct ctl *ctl);
 int run_llm_remove(struct ctl *ctl);
 int run_llm_test(struct ctl *ctl);
 int run_reload(struct ctl *ctl);     /* aigwctl_reload.c */
+int run_console(struct ctl *ctl);    /* aigwctl_console.c */
 int run_top(struct ctl *ctl);        /* aigwctl_top.c */
 int run_doctor(struct ctl *ctl);     /* aigwctl_doctor.c */
 int run_completion(struct ctl *ctl); /* aigwctl_completion_run.c */

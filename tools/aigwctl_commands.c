@@ -391,6 +391,10 @@ const struct command ctl_commands[] = {
      "show how providers and their models are", NULL},
     {"reload", "", "", run_reload,
      "take over the configuration file, and say what came of it", NULL},
+    {"console", "", "", run_console,
+     "print an address of the web console that logs in once, within ten "
+     "minutes; on the server's host",
+     "console --field url"},
     {"top", "", "", run_top,
      "show what the server does now, again and again on a terminal", NULL},
     {"doctor", "", "", run_doctor,

@@ -24,8 +24,7 @@ $ctl key get first >/dev/null 2>&1 ||
 key=$($ctl key reveal first --field vApiKey) || exit 1
 address=$("$build/aigw" -T -c "$config" 2>/dev/null |
     sed -n '/^\[server\]/,/^\[/s/^listen *= *\([^,]*\).*/\1/p')
-admin=$("$build/aigw" -T -c "$config" 2>/dev/null |
-    sed -n '/^\[admin\]/,/^\[/s/^listen *= *\([^,]*\).*/\1/p')
+console=$($ctl console --field url) || exit 1
 cat <<TEXT
 
 aigw runs. Your first key:
@@ -38,7 +37,11 @@ Try it:
     -H "Content-Type: application/json" \\
     -d '{"model":"builtin/echo","messages":[{"role":"user","content":"Hello"}]}'
 
-Add "stream":true for a stream. Console: http://$admin/console/
+Add "stream":true for a stream. The console, logged in once within ten minutes:
+
+  $console
+
+Another such address: $ctl console
 Keys and limits: $ctl key --help          Stop: Ctrl-C
 
 TEXT

@@ -18,6 +18,7 @@ static const char *const passing_up[] = {
     "idempotency-key", "accept-encoding",
 };
 static const char *const passing_down[] = {
+    "allow",
     "cache-control",
     "content-encoding",
     "content-security-policy",

@@ -78,6 +78,23 @@ identify_token(struct admin *admin, struct guard_address address,
 }
 
 bool
+identify_link(struct admin *admin, struct guard_address address,
+              struct str code, struct member *member, struct admin_error *error)
+{
+    uint64_t now_ms = loop_now_ms(admin->loop);
+    if (guard_waits(&admin->guard, address, now_ms, error))
+        return false;
+    if (login_link_take(admin->sessions, code, clock_wall_ms())) {
+        member_set_owner(member, "host");
+        return true;
+    }
+    guard_count(&admin->guard, address, now_ms);
+    return admin_error_set(error, 401, "invalid_code",
+                           "This login link was used, or is older than ten "
+                           "minutes: ask for another one (aigwctl console).");
+}
+
+bool
 identify_signer(struct admin *admin, struct str name, struct member *member,
                 struct buf *secret)
 {
@@ -106,6 +123,10 @@ bool
 identify_digest(const struct admin *admin, uint64_t token_id,
                 uint8_t digest[CRYPTO_DIGEST_BYTES])
 {
+    if (token_id == SESSION_OF_HOST) {
+        memset(digest, 0, CRYPTO_DIGEST_BYTES);
+        return true;
+    }
     if (token_id == 0) {
         struct str token = configured_token(admin);
         crypto_hmac(store_heritage(admin->store)->secrets->key_digest, token,
@@ -142,7 +163,9 @@ by_session(struct admin *admin, const struct http_head *head, struct str cookie,
         return admin_error_set(error, 403, "csrf",
                                "A change by a login must repeat its "
                                "csrf_token in the field x-csrf-token.");
-    if (session->token_id == 0)
+    if (session->token_id == SESSION_OF_HOST)
+        member_set_owner(member, session->name);
+    else if (session->token_id == 0)
         member_set_owner(member, "admin");
     else
         *member = members_by_id(admin->members, session->token_id)->member;

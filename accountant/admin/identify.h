@@ -27,6 +27,10 @@ bool identify_request(struct admin *admin, const struct http_head *head,
 bool identify_token(struct admin *admin, struct guard_address address,
                     struct str token, struct member *member,
                     struct admin_error *error) MUST_CHECK;
+/* By the code of a login link, which has been used then: an owner. */
+bool identify_link(struct admin *admin, struct guard_address address,
+                   struct str code, struct member *member,
+                   struct admin_error *error) MUST_CHECK;
 /* Who signs with the access key `name`, a token's name or "admin" for that of
  * [admin], and what with: the token itself is appended to `secret`. False: there
  * is no such token, or it is disabled or expired. The signature is not judged. */

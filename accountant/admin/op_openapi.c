@@ -115,7 +115,8 @@ is_creation(const struct operation *operation)
 {
     const struct operation_replay *replay = operations_replay(operation);
     return (replay != NULL && replay->by != REPLAY_BY_PATH) ||
-           strcmp(operation->name, "session_open") == 0;
+           strcmp(operation->name, "session_open") == 0 ||
+           strcmp(operation->name, "session_link") == 0;
 }
 
 static void

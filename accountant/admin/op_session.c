@@ -1,6 +1,6 @@
 /*
- * op_session.c - logins of people, by a token once and by a cookie then. Each
- * sees and ends his own; who may change tokens, all.
+ * op_session.c - logins of people, by a token or a login link once and by a cookie
+ * then. Each sees and ends his own; who may change tokens, all.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "accountant/admin/operations.h"
@@ -93,32 +93,100 @@ answer_who(struct call *call, uint16_t status, const struct session *session)
     call_answer(call, status);
 }
 
+/* By a token, or the code of a login link; `*token_id` is whose the session will
+ * be. */
+static bool
+log_in(struct call *call, uint64_t *token_id)
+{
+    const cJSON *body = call->body;
+    const cJSON *token = cJSON_GetObjectItemCaseSensitive(body, "token");
+    const cJSON *code = cJSON_GetObjectItemCaseSensitive(body, "code");
+    bool by_code = code != NULL && token == NULL;
+    if (!value_members(body, "", "token code", &call->error))
+        return false;
+    const char *text =
+        value_text(by_code ? code : token, by_code ? "code" : "token",
+                   TOKEN_MAX, &call->error);
+    if (text == NULL)
+        return false;
+    bool known =
+        by_code ? identify_link(call->admin, call->address, str_from(text),
+                                &call->member, &call->error)
+                : identify_token(call->admin, call->address, str_from(text),
+                                 &call->member, &call->error);
+    *token_id = by_code ? SESSION_OF_HOST : call->member.id;
+    return known;
+}
+
 void
 op_session_open(struct call *call)
 {
     uint8_t digest[CRYPTO_DIGEST_BYTES];
     char cookie[SESSION_SECRET_CHARS + 1];
     struct admin *admin = call->admin;
-    const char *token = NULL;
-    if (value_members(call->body, "", "token", &call->error))
-        token =
-            value_text(cJSON_GetObjectItemCaseSensitive(call->body, "token"),
-                       "token", TOKEN_MAX, &call->error);
-    if (token == NULL || !identify_token(admin, call->address, str_from(token),
-                                         &call->member, &call->error)) {
+    uint64_t token_id = 0;
+    if (!log_in(call, &token_id)) {
         call_refuse(call);
         return;
     }
-    if (!identify_digest(admin, call->member.id, digest)) {
+    if (!identify_digest(admin, token_id, digest)) {
         call_fail(call, 401, "invalid_token", "The token has just ended.");
         return;
     }
     struct session *session =
-        sessions_open(admin->sessions, call->member.id, digest,
-                      call->member.name, call->from, clock_wall_ms(), cookie);
+        sessions_open(admin->sessions, token_id, digest, call->member.name,
+                      call->from, clock_wall_ms(), cookie);
     set_cookie(call, cookie, SESSION_LIFE_MS / 1000);
     crypto_wipe(cookie, sizeof(cookie));
     answer_who(call, 201, session);
+}
+
+/* Where the console is for a browser of this host: the first listener's address,
+ * any address as localhost. */
+static void
+console_url(const struct call *call, const char *code, char *out, size_t size)
+{
+    const struct config_admin *admin = &store_config(call->store)->admin;
+    bool tls = admin->listen.count == 0 && admin->tls_listen.count > 0;
+    const struct config_list *list = tls ? &admin->tls_listen : &admin->listen;
+    const char *address = list->count == 0 ? "" : list->items[0];
+    const char *colon = strrchr(address, ':');
+    bool any = strncmp(address, "0.0.0.0:", 8) == 0 ||
+               strncmp(address, "[::]:", 5) == 0;
+    if (any && colon != NULL)
+        snprintf(out, size, "%s://localhost%s/console/#login=%s",
+                 tls ? "https" : "http", colon, code);
+    else
+        snprintf(out, size, "%s://%s/console/#login=%s", tls ? "https" : "http",
+                 address, code);
+}
+
+void
+op_session_link(struct call *call)
+{
+    struct json_writer *json = &call->json;
+    char code[SESSION_SECRET_CHARS + 1], url[256];
+    /* A member's token logs in by itself, for as long as it lasts. */
+    if (call->member.id != 0 || strcmp(call->member.name, "socket") != 0) {
+        call_fail(call, 403, "socket_only",
+                  "Login links are made on the server's host, over its unix "
+                  "socket: aigwctl console.");
+        return;
+    }
+    int64_t ends_ms =
+        login_link_make(call->admin->sessions, clock_wall_ms(), code);
+    console_url(call, code, url, sizeof(url));
+    json_object_begin(json);
+    json_key(json, "url");
+    json_cstring(json, url);
+    json_key(json, "code");
+    json_cstring(json, code);
+    json_key(json, "expires_at");
+    json_time(json, ends_ms);
+    json_object_end(json);
+    crypto_wipe(code, sizeof(code));
+    crypto_wipe(url, sizeof(url));
+    call_answer(call, 201);
 }
 
 void

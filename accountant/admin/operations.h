@@ -110,6 +110,7 @@ void op_tokens_delete(struct call *call);
 /* op_session.c */
 void op_tokens_replay(struct call *call); /* with its value */
 void op_session_open(struct call *call);
+void op_session_link(struct call *call);
 void op_session_get(struct call *call);
 void op_session_close(struct call *call);
 void op_sessions_list(struct call *call);

@@ -96,6 +96,39 @@ sessions_by_id(struct sessions *sessions, uint64_t id, int64_t now_ms)
     return NULL;
 }
 
+int64_t
+login_link_make(struct sessions *sessions, int64_t now_ms,
+                char code[SESSION_SECRET_CHARS + 1])
+{
+    struct login_link *place = &sessions->links[0];
+    for (unsigned i = 1; i < LOGIN_LINKS; i++)
+        if (sessions->links[i].ends_ms < place->ends_ms)
+            place = &sessions->links[i];
+    make_secret(code);
+    digest_of(str_from(code), place->digest);
+    place->ends_ms = now_ms + LOGIN_LINK_MS;
+    return place->ends_ms;
+}
+
+bool
+login_link_take(struct sessions *sessions, struct str code, int64_t now_ms)
+{
+    uint8_t digest[CRYPTO_DIGEST_BYTES];
+    struct login_link *found = NULL;
+    digest_of(code, digest);
+    struct str wanted = str_make((const char *)digest, sizeof(digest));
+    for (unsigned i = 0; i < LOGIN_LINKS; i++) {
+        struct login_link *link = &sessions->links[i];
+        if (now_ms < link->ends_ms &&
+            crypto_equals(wanted, str_make((const char *)link->digest,
+                                           sizeof(link->digest))))
+            found = link;
+    }
+    if (found != NULL)
+        crypto_wipe(found, sizeof(*found));
+    return found != NULL;
+}
+
 void
 sessions_close(struct session *session)
 {

@@ -3,7 +3,8 @@
  * secret that changes must repeat in a header, so that another page cannot
  * make them. Memory only: when the accountant begins anew, people log in anew.
  *
- * A session is worth what its token is worth now; it ends with it.
+ * A session is worth what its token is worth now; it ends with it. One that was
+ * begun by a login link is of the host: whoever may use the socket made the link.
  * Owner: struct admin; loop thread only.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,9 +20,12 @@ enum {
     SESSIONS_MAX = 1024, /* then the one that is idle longest goes */
     SESSION_IDLE_MS = 12 * 3600 * 1000,
     SESSION_SECRET_CHARS = 43,
+    LOGIN_LINKS = 16, /* then the oldest goes */
+    LOGIN_LINK_MS = 10 * 60 * 1000,
 };
 #define SESSION_LIFE_MS (INT64_C(7) * 24 * 3600 * 1000)
 #define SESSION_COOKIE  "aigw_session"
+#define SESSION_OF_HOST UINT64_MAX /* as token_id: of no token */
 
 struct session {
     uint64_t id; /* 0: free */
@@ -34,10 +38,24 @@ struct session {
     int64_t created_ms, used_ms; /* wall */
 };
 
+/* What begins a session once. */
+struct login_link {
+    uint8_t digest[CRYPTO_DIGEST_BYTES];
+    int64_t ends_ms; /* wall; 0: free */
+};
+
 struct sessions {
     struct session rows[SESSIONS_MAX];
     uint64_t last_id;
+    struct login_link links[LOGIN_LINKS];
 };
+
+/* A new link; `code` gets its secret. Returns when it ends. */
+int64_t login_link_make(struct sessions *sessions, int64_t now_ms,
+                        char code[SESSION_SECRET_CHARS + 1]);
+/* True: it was one, and is none from now on. */
+bool login_link_take(struct sessions *sessions, struct str code,
+                     int64_t now_ms) MUST_CHECK;
 
 /* A new one; `cookie` gets its secret. */
 struct session *sessions_open(struct sessions *sessions, uint64_t token_id,

@@ -254,6 +254,20 @@ ask(enum http_method method, const char *via, const char *name,
     return asked;
 }
 
+TEST(login_links_end_with_use_and_time)
+{
+    static struct sessions sessions;
+    char code[SESSION_SECRET_CHARS + 1], other[SESSION_SECRET_CHARS + 1];
+    memset(&sessions, 0, sizeof(sessions));
+    CHECK(!login_link_take(&sessions, STR_LIT(""), 1000));
+    CHECK_EQ(login_link_make(&sessions, 1000, code), 1000 + LOGIN_LINK_MS);
+    CHECK_EQ(login_link_make(&sessions, 2000, other), 2000 + LOGIN_LINK_MS);
+    CHECK(login_link_take(&sessions, str_from(code), 1000 + LOGIN_LINK_MS - 1));
+    CHECK(!login_link_take(&sessions, str_from(code), 1500));
+    CHECK(!login_link_take(&sessions, str_from(other), 2000 + LOGIN_LINK_MS));
+    CHECK(login_link_take(&sessions, str_from(other), 2000));
+}
+
 TEST(requests_from_tcp_need_a_token)
 {
     static const struct {

@@ -10,7 +10,21 @@ import { Login } from './screens/login.js';
 import { may, prefer, session, toastError, usePreferences, useSession } from './state.js';
 import { Button, Confirmation, Empty, Failure, Icon, IconButton, Menu, Page, Toasts } from './ui/index.js';
 
+// A login link (aigwctl console) has its code in the fragment, which browsers keep
+// to themselves. It works once, and goes from the address first.
+async function useLink() {
+    const code = /^#login=([\w-]+)$/.exec(location.hash)?.[1];
+    if (!code) return;
+    history.replaceState(null, '', location.pathname + location.search);
+    session.set(await api.post('/session', { code }));
+}
+
 async function whoAmI() {
+    try {
+        await useLink();
+    } catch (error) {
+        toastError(error);
+    }
     try {
         const answer = await api.get('/session');
         session.set(answer.session ? answer : null);

@@ -1,46 +1,72 @@
-// Answers of GET /admin/v1/usage over time, with the buckets that had nothing.
+// Answers of GET /admin/v1/usage over time, with the bars that had nothing.
 // SPDX-License-Identifier: Apache-2.0
 import { zone } from './format.js';
 
-const DAY = 86400000;
-const ADDED = ['requests', 'errors', 'tokens', 'cost', 'prompt_missed', 'cached', 'cache_creation',
-    'completion', 'reasoning', 'audio'];
-const nothing = () => Object.fromEntries(ADDED.map((name) => [name, 0]));
+const HOUR = 3600000;
+const DAY = 24 * HOUR;
 
 // The beginning of the day of `ms` in the shown zone.
 function dayOf(ms) {
-    if (zone() === 'UTC') return Math.floor(ms / DAY) * DAY;
-    return new Date(ms).setHours(0, 0, 0, 0);
+    return zone() === 'UTC' ? Math.floor(ms / DAY) * DAY : new Date(ms).setHours(0, 0, 0, 0);
 }
 
-function beginnings({ from, to, step }) {
-    const all = [];
-    if (step < DAY) {
-        for (let at = Math.floor(from / step) * step; at < to; at += step) all.push(at);
-        return all;
+// Days are not all as long as each other: by half of the next one on.
+const dayAfter = (day) => dayOf(day + DAY + DAY / 2);
+const bucketOf = (ms, step) => (step < DAY ? Math.floor(ms / step) * step : dayOf(ms));
+
+// '+01:00,+02:00@2026-03-29T01:00:00Z': the shown zone from `from` to `to`, as
+// `utc_offset` of the API wants it. Zones change at whole hours of UTC or so.
+export function utcOffset(from, to) {
+    if (zone() === 'UTC') return '';
+    const minutesOf = (ms) => -new Date(ms).getTimezoneOffset();
+    const two = (n) => String(n).padStart(2, '0');
+    const textOf = (minutes) => `${minutes < 0 ? '-' : '+'}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
+    const parts = [textOf(minutesOf(from))];
+    for (let at = Math.ceil(from / HOUR) * HOUR, last = minutesOf(from); at < to; at += HOUR) {
+        const minutes = minutesOf(at);
+        if (minutes !== last) parts.push(`${textOf(minutes)}@${new Date(at).toISOString().replace('.000', '')}`);
+        last = minutes;
     }
-    // Days are not all as long as each other.
-    for (let at = dayOf(from); at < to; at = dayOf(at + DAY + DAY / 2)) all.push(at);
+    return parts.join(',');
+}
+
+// The beginnings of the range's bars, in seconds.
+export function barsOf({ from, to, step }) {
+    const all = [];
+    for (let at = bucketOf(from, step); at < to; at = step < DAY ? at + step : dayAfter(at)) all.push(at / 1000);
     return all;
 }
 
-export const bucketOf = (ms, { step }) => (step < DAY ? Math.floor(ms / step) * step : dayOf(ms));
-
-function add(sum, row) {
-    for (const name of ADDED) sum[name] += row[name] ?? 0;
+/*
+ * overTime(answer.data, times, range) -> rows: answer's row of each bar, undefined
+ * where it has none. With several rows at a time give those of one only.
+ */
+export function overTime(data, times, { step }) {
+    const at = new Map(data.map((row) => [bucketOf(Date.parse(row.time), step) / 1000, row]));
+    return times.map((time) => at.get(time));
 }
 
 /*
- * buckets(answer, range) -> {times (s), rows}: one row of sums for each bar of
- * the range. Undefined rows: the answer is on its way.
+ * stackBy(data, times, range, name, value, most) -> [[label, values, sum]]: one
+ * for each of the `most` largest, what is left as [null, ...] behind them.
  */
-export function buckets(answer, range) {
-    if (!answer) return { times: [], rows: undefined };
-    const starts = beginnings(range);
-    const sums = new Map(starts.map((at) => [at, nothing()]));
-    for (const row of answer.data) {
-        const sum = sums.get(bucketOf(Date.parse(row.time), range));
-        if (sum) add(sum, row);
+export function stackBy(data, times, { step }, name, value, most = 6) {
+    const place = new Map(times.map((time, i) => [time, i]));
+    const sums = new Map();
+    for (const row of data) {
+        const key = row[name];
+        if (!sums.has(key)) sums.set(key, [key, times.map(() => 0), 0]);
+        const one = sums.get(key);
+        const i = place.get(bucketOf(Date.parse(row.time), step) / 1000);
+        if (i !== undefined) one[1][i] += row[value];
+        one[2] += row[value];
     }
-    return { times: starts.map((at) => at / 1000), rows: [...sums.values()] };
+    const all = [...sums.values()].filter((one) => one[2] > 0).sort((a, b) => b[2] - a[2]);
+    if (all.length <= most) return all;
+    const rest = all.slice(most - 1);
+    const values = times.map((_, i) => rest.reduce((sum, one) => sum + one[1][i], 0));
+    return [...all.slice(0, most - 1), [null, values, rest.reduce((sum, one) => sum + one[2], 0)]];
 }
+
+// What changed, as a part of what was: 0.12 is 12 % more. Undefined: from nothing.
+export const changeOf = (now, before) => (before > 0 && Number.isFinite(now) ? (now - before) / before : undefined);

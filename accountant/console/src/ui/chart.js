@@ -33,9 +33,10 @@ function axisLabels(step) {
     });
 }
 
-function optionsOf({ series, times, step, type, stacked, format, from, to }, colors, size, hooks) {
+function optionsOf({ series, times, step, type, stacked, format, from, to, most }, colors, size, hooks) {
     const drawn = series.map((one, i) => ({
-        label: one.label, stroke: colors[i], width: type === 'bars' ? 0 : 1.6, points: { show: times.length < 2, size: 5 },
+        label: one.label, stroke: colors[i], width: type === 'bars' ? 0 : 1.6,
+        points: { show: one.values.filter((value) => value !== null && value !== undefined).length < 3, size: 5 },
         fill: type === 'line' ? undefined : `${colors[i]}${type === 'bars' ? '' : '33'}`,
         paths: type === 'bars' ? uPlot.paths.bars({ size: [0.72, 32], align: 1, radius: stacked ? 0 : 0.12 })
             : type === 'area' ? uPlot.paths.linear() : uPlot.paths.spline(),
@@ -45,12 +46,12 @@ function optionsOf({ series, times, step, type, stacked, format, from, to }, col
     const axis = { stroke: token('--text-3'), font: `11px ${token('--font')}`, ticks: { show: false } };
     const grid = { stroke: token('--line-2'), width: 1 };
     return {
-        ...size, padding: [12, 4, 0, 0], legend: { show: false }, focus: { alpha: 0.4 },
+        ...size, padding: [12, 14, 0, 0], legend: { show: false }, focus: { alpha: 0.4 },
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), zone()),
         cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false, setScale: false } },
         scales: {
             x: { time: true, range: [from, to] },
-            y: { range: (plot, low, high) => [0, high > 0 ? high * 1.05 : 1] },
+            y: { range: (plot, low, high) => [0, Math.min(most ?? Infinity, high > 0 ? high * 1.05 : 1)] },
         },
         axes: [
             { ...axis, grid: { show: false }, values: axisLabels(step), space: 64, size: 28 },
@@ -130,6 +131,7 @@ function ChartTable({ title, times, step, series, format, href }) {
  *     series=${[{label, values, color: '--bad'}]} type="line|area|bars" stacked
  *     format=${(value) => text} href=${(fromMs, toMs) => url} onZoom=${(fromMs, toMs) => ...} />
  * times are seconds, the beginnings of buckets; null is a gap. `file`: of the CSV.
+ * most: what no value is above.
  */
 export function Chart({ title, figure, times, series, type = 'line', stacked = false, format = number, height = 200, file, ...rest }) {
     const [asTable, setAsTable] = useState(false);

@@ -7,6 +7,7 @@ import { t } from '../i18n.js';
 import { setQuery, useRoute } from '../router.js';
 import { prefer, usePreferences } from '../state.js';
 import { createStore, useStore } from '../store.js';
+import { utcOffset } from '../usage.js';
 import { Button, IconButton } from './button.js';
 import { Dialog } from './dialog.js';
 import { Field, Input, Segmented } from './field.js';
@@ -27,8 +28,8 @@ function stepOf(length) {
 }
 
 // {key, from, to (ms), step (ms of a bar), unit (its name for ?by=), query: {from,
-// to}, before: the same of as long a time before}; both ends are whole steps,
-// days of the shown zone's hours.
+// to} for any question, usage: the same for bars of /usage, before: {from, to} of
+// as long a time before}. Both ends are whole minutes, or hours.
 export function useRange() {
     const { query } = useRoute();
     const preferred = usePreferences().range;
@@ -43,12 +44,14 @@ export function useRange() {
             from = to - LENGTHS[key];
         }
         const step = stepOf(to - from);
-        const unit = step === MINUTE ? 'minute' : 'hour';
+        const unit = { [MINUTE]: 'minute', [HOUR]: 'hour', [DAY]: 'day' }[step];
+        const ends = { from: iso(from), to: iso(to) };
         return {
-            key, from, to, step, unit, query: { from: iso(from), to: iso(to) },
+            key, from, to, step, unit, query: ends,
+            usage: step === DAY ? { ...ends, utc_offset: utcOffset(from, to) } : ends,
             before: { from: iso(2 * from - to), to: iso(from) },
         };
-    }, [query.from, query.to, query.range, preferred, now]);
+    }, [query.from, query.to, query.range, preferred, now, zone()]);
 }
 
 // The zone's wall time of `ms` as <input type="datetime-local"> has it, and back.
