@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "accountant/admin/config_fields.h"
+#include "common/settings.h"
 
 static const char *const type_names[] = {
     [CONFIG_STRING] = "text",      [CONFIG_URL] = "url",
@@ -17,8 +18,33 @@ static const char *const type_names[] = {
     [CONFIG_BOOL] = "boolean",     [CONFIG_UINT] = "integer",
     [CONFIG_U64] = "integer",      [CONFIG_DURATION] = "duration",
     [CONFIG_SIZE] = "size",        [CONFIG_PRICE] = "price",
-    [CONFIG_UNIT_PRICE] = "price", [CONFIG_SETTING] = "setting",
+    [CONFIG_UNIT_PRICE] = "price",
 };
+
+/* Of what stands in several layers: as a value of its own type. */
+static const char *
+type_name(const struct config_option *option)
+{
+    if (option->type != CONFIG_SETTING)
+        return type_names[option->type];
+    switch (setting_rows[option->min].type) {
+    case SETTING_TYPE_ENUM:
+        return "choice";
+    case SETTING_TYPE_UINT:
+        return "integer";
+    case SETTING_TYPE_BOOL:
+        return "boolean";
+    case SETTING_TYPE_MS:
+    case SETTING_TYPE_SECONDS:
+        return "duration";
+    case SETTING_TYPE_PROVIDERS:
+    case SETTING_TYPE_CREDENTIALS:
+        return "list";
+    case SETTING_TYPE_GATEWAY:
+        return "text";
+    }
+    return "text";
+}
 
 /* "a|b|c" as an array; null where the unit is no choice. */
 static void
@@ -43,7 +69,7 @@ option_to_json(struct json_writer *json, const struct config_option *option)
     json_key(json, "option");
     json_cstring(json, option->name);
     json_key(json, "type");
-    json_cstring(json, type_names[option->type]);
+    json_cstring(json, type_name(option));
     json_key(json, "words");
     if (is_choice)
         words_to_json(json, option->unit);

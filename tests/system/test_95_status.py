@@ -148,6 +148,10 @@ class Status(GatewayCase):
         self.assertEqual(rows["server", "stream_slice"]["value"], 256)
         kind = [row for row in answer["parts"]["provider"] if row["option"] == "kind"][0]
         self.assertIn("anthropic", kind["words"])
+        types = {row["option"]: row["type"] for row in answer["parts"]["gateway"]}
+        self.assertEqual([types[name] for name in ("sort", "rate_limit", "zdr", "cache_ttl",
+                                                   "only", "redact")],
+                         ["choice", "integer", "boolean", "duration", "list", "list"])
         reader = self.root.done("POST", "/admin/v1/tokens", {"name": "r", "role": "read-only"})
         status, refused, _ = self.client(reader["token"]).ask("GET", "/admin/v1/settings")
         self.assertEqual((status, code(refused)), (403, "not_permitted"))
