@@ -1,11 +1,8 @@
 // Where the page starts.
 // SPDX-License-Identifier: Apache-2.0
-import './style/tokens.css';
-import './style/base.css';
-import './style/ui.css';
-import './style/shell.css';
 import { html, render } from './dom.js';
 import { App } from './shell.js';
+import { loadTexts } from './i18n.js';
 import { startRouter } from './router.js';
 import { applyTheme, preferences } from './state.js';
 
@@ -16,4 +13,5 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
     preferences.set((now) => ({ ...now })); // charts draw anew
 });
 startRouter();
+await loadTexts();
 render(html`<${App} />`, document.getElementById('root'));

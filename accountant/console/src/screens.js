@@ -1,13 +1,21 @@
 // All screens. path: below /console, ':name' is a parameter; view gets params and
 // query. nav: its group in the sidebar (none: not there), text nav.NAME, icon.
 // needs: [least role, scope], else it is not in the sidebar.
+// Each screen is fetched when it is looked at: lazy(() => import('./screens/x.js'), 'X').
 // SPDX-License-Identifier: Apache-2.0
-import { Overview } from './screens/overview.js';
-import { Sessions } from './screens/sessions.js';
+
+import { lazy } from './ui/lazy.js';
 
 export const GROUPS = ['watch', 'manage', 'try', 'system'];
 
 export const screens = [
-    { path: '/', name: 'overview', nav: 'watch', icon: 'overview', view: Overview },
-    { path: '/sessions', name: 'sessions', view: Sessions },
+    { path: '/', name: 'overview', nav: 'watch', icon: 'overview', view: lazy(() => import('./screens/overview.js'), 'Overview') },
+    { path: '/models', name: 'models', nav: 'manage', icon: 'models', view: lazy(() => import('./screens/models.js'), 'Models'), needs: ['read-only', 'config:read'] },
+    { path: '/providers', name: 'providers', nav: 'manage', icon: 'providers', view: lazy(() => import('./screens/providers.js'), 'Providers'), needs: ['read-only', 'config:read'] },
+    { path: '/settings', name: 'settings', nav: 'manage', icon: 'settings', view: lazy(() => import('./screens/settings.js'), 'Settings'), needs: ['read-only', 'config:read'] },
+    { path: '/playground', name: 'playground', nav: 'try', icon: 'playground', view: lazy(() => import('./screens/playground.js'), 'Playground') },
+    { path: '/members', name: 'members', nav: 'system', icon: 'members', view: lazy(() => import('./screens/members.js'), 'Members'), needs: ['operator', 'tokens:read'] },
+    { path: '/audit', name: 'audit', nav: 'system', icon: 'audit', view: lazy(() => import('./screens/audit.js'), 'Audit'), needs: ['operator', 'audit:read'] },
+    { path: '/system', name: 'system', nav: 'system', icon: 'system', view: lazy(() => import('./screens/system.js'), 'System'), needs: ['read-only', 'system:read'] },
+    { path: '/sessions', name: 'sessions', view: lazy(() => import('./screens/sessions.js'), 'Sessions') },
 ];

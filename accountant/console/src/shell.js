@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { classes, html, useEffect, useState } from './dom.js';
 import { ApiError, api } from './api.js';
-import { LANGUAGES, language, locale, t, tWord } from './i18n.js';
+import { LANGUAGES, language, loadTexts, locale, t, tWord } from './i18n.js';
 import { match, navigate, to, useRoute } from './router.js';
 import { GROUPS, screens } from './screens.js';
 import { Login } from './screens/login.js';
@@ -48,10 +48,19 @@ async function logOut() {
     return navigate(to('/'));
 }
 
+async function speak(key) {
+    try {
+        await loadTexts(key);
+        prefer({ language: key });
+    } catch {
+        toastError(new Error(t('common.unreachable')));
+    }
+}
+
 function Preferences({ up }) {
     const { theme } = usePreferences();
     const choices = [
-        ...Object.entries(LANGUAGES).map(([key, label]) => ({ label, checked: language() === key, onClick: () => prefer({ language: key }) })),
+        ...Object.entries(LANGUAGES).map(([key, label]) => ({ label, checked: language() === key, onClick: () => speak(key) })),
         null,
         ...['auto', 'light', 'dark'].map((key) => ({ label: t(`theme.${key}`), checked: theme === key, onClick: () => prefer({ theme: key }) })),
     ];

@@ -1,0 +1,82 @@
+// One model: its prices and their history, its providers with what they did.
+// SPDX-License-Identifier: Apache-2.0
+import { html, useState } from '../dom.js';
+import { api, segment, useApi } from '../api.js';
+import { compact, duration, money, number, percent, time } from '../format.js';
+import { t } from '../i18n.js';
+import { to } from '../router.js';
+import { may } from '../state.js';
+import { Badge, Button, Drawer, Empty, Facts, Skeleton, Table, confirm } from '../ui/index.js';
+import { ManagedBy, act } from './act.js';
+import { CLASSES, ModelForm } from './model_form.js';
+
+const perUnit = (name) => name === 'image' || name === 'request';
+
+export function Prices({ prices, currency }) {
+    const rows = CLASSES.filter((name) => prices?.[name] !== null && prices?.[name] !== undefined)
+        .map((name) => [t(`price.${name}`), html`${money(prices[name], currency)} <span class="muted small">${t(perUnit(name) ? 'price.each' : 'price.million')}</span>`]);
+    return rows.length > 0 ? html`<${Facts} rows=${rows} />` : html`<p class="muted">${t('models.unpriced_text')}</p>`;
+}
+
+function Providers({ model, currency }) {
+    const columns = [
+        { key: 'provider', title: t('models.provider'), render: (row) => html`<a href=${to('/providers', { provider: row.provider })}><bdi>${row.provider}</bdi></a>` },
+        { key: 'requests', title: t('models.requests'), align: 'right', render: (row) => html`<a href=${to('/logs', { model: model.id, provider: row.provider })}>${compact(row.stats?.requests)}</a>` },
+        { key: 'ok', title: t('models.ok'), align: 'right', render: (row) => (row.stats?.requests ? percent(row.stats.ok / row.stats.requests) : '–') },
+        { key: 'tokens', title: t('models.tokens'), align: 'right', render: (row) => html`<span title=${t('models.tokens_hint')}>
+            ${compact(row.stats && row.stats.prompt_missed + row.stats.cached + row.stats.cache_creation)} / ${compact(row.stats && row.stats.completion + row.stats.reasoning)}</span>` },
+        { key: 'time', title: t('models.mean_time'), align: 'right', render: (row) => duration(row.stats?.requests ? row.stats.duration_ms_sum / row.stats.requests : undefined) },
+        { key: 'cost', title: t('models.cost'), align: 'right', render: (row) => money(row.stats?.cost, currency) },
+    ];
+    return html`<${Table} label=${t('models.providers')} columns=${columns} rows=${model.providers} rowKey=${(row) => row.provider}
+        empty=${html`<${Empty} icon="providers" title=${t('models.no_provider')} />`} />`;
+}
+
+function History({ name }) {
+    const { data, error, reload } = useApi('/prices', { model: name, limit: 200 });
+    const price = (column) => ({ key: column, title: t(`models.${column}`), align: 'right', render: (row) => money(row.prices?.[column], data.currency) });
+    const columns = [
+        { key: 'since', title: t('models.since'), render: (row) => time(row.since, 'minute') },
+        { key: 'provider', title: t('models.provider'), render: (row) => (row.provider ? html`<bdi>${row.provider}</bdi>` : html`<span class="muted">${t('models.all')}</span>`) },
+        price('input'), price('output'), price('cached'),
+    ];
+    return html`<${Table} label=${t('models.history')} columns=${columns} rows=${data && [...data.data].reverse()} rowKey=${(row) => `${row.provider}/${row.version}`}
+        error=${error} retry=${reload} empty=${html`<p class="muted">${t('models.no_history')}</p>`} />`;
+}
+
+export function ModelDrawer({ model, currency, reload, onClose }) {
+    const detail = useApi(`/models/${segment(model.id)}`);
+    const [edit, setEdit] = useState(false);
+    const part = detail.data;
+    // One that a provider lists has no section of its own until it gets a price.
+    const isImplicit = detail.error?.status === 404;
+    const mayChange = may('operator', 'config:write') && !model.wildcard && (isImplicit || part?.managed_by === 'api');
+    const drop = async () => {
+        if (!(await confirm({ title: t('models.delete_title', { name: model.id }), text: t('models.delete_text'), action: t('models.delete'), danger: true }))) return;
+        if (await act(() => api.delete(`/models/${segment(model.id)}`), t('models.deleted'))) {
+            onClose();
+            reload();
+        }
+    };
+    const saved = () => {
+        setEdit(false);
+        detail.reload();
+        reload();
+    };
+    const footer = mayChange && html`${part && html`<${Button} kind="danger" icon="trash" onClick=${drop}>${t('models.delete')}<//><span class="grow"></span>`}
+        <${Button} kind="primary" icon="edit" onClick=${() => setEdit(true)}>${t('models.edit')}<//>`;
+    return html`<${Drawer} title=${html`<bdi>${model.id}</bdi>`} onClose=${onClose} footer=${footer}>
+        <div class="row">${part && html`<${ManagedBy} by=${part.managed_by} />`}<${Badge}>${model.type}<//>
+            <${Button} small icon="playground" href=${to('/playground', { model: model.id })}>${t('nav.playground')}<//></div>
+        ${part?.managed_by === 'file' && html`<p class="hint">${t('part.file_hint')}</p>`}
+        ${detail.loading && !part && !detail.error ? html`<${Skeleton} lines=${2} />` : html`<${Facts} rows=${[
+            [t('models.context'), number(model.context)], [t('models.max_output'), number(model.max_output)],
+            model.aliases.length > 0 && [t('models.aliases'), html`<bdi>${model.aliases.join(', ')}</bdi>`],
+            part?.key_rpm > 0 && [t('models.key_rpm'), number(part.key_rpm)], part?.key_tpm > 0 && [t('models.key_tpm'), number(part.key_tpm)],
+        ]} />`}
+        <h3>${t('models.prices')}</h3><${Prices} prices=${model.prices} currency=${currency} />
+        <h3>${t('models.providers')}</h3><${Providers} model=${model} currency=${currency} />
+        <h3>${t('models.history')}</h3><${History} name=${model.id} />
+        ${edit && html`<${ModelForm} name=${model.id} part=${part} etag=${detail.etag} onClose=${() => setEdit(false)} onDone=${saved} />`}
+    <//>`;
+}

@@ -1,0 +1,28 @@
+// A screen whose code is fetched when it is first looked at.
+// SPDX-License-Identifier: Apache-2.0
+import { html, useEffect, useState } from '../dom.js';
+import { t } from '../i18n.js';
+import { Failure, Skeleton } from './feedback.js';
+
+// view: lazy(() => import('./screens/keys.js'), 'Keys')
+export function lazy(load, name) {
+    let view = null;
+    return function Lazy(props) {
+        const [error, setError] = useState(null);
+        const [, setDone] = useState(view !== null);
+        const fetchIt = async () => {
+            setError(null);
+            try {
+                view = (await load())[name];
+                setDone(true);
+            } catch {
+                setError(new Error(t('common.unreachable')));
+            }
+        };
+        useEffect(() => {
+            if (!view) fetchIt();
+        }, []);
+        if (error) return html`<${Failure} error=${error} retry=${() => location.reload()} />`;
+        return view ? html`<${view} ...${props} />` : html`<${Skeleton} height=${240} />`;
+    };
+}
