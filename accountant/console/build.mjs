@@ -105,11 +105,11 @@ async function bundleScripts(texts) {
 }
 
 async function bundleStyles() {
-    const first = ['tokens.css', 'base.css', 'ui.css', 'shell.css'];
-    const all = filesBelow(path.join(src, 'style'), '.css').map((file) => path.basename(file));
+    const first = ['tokens', 'base', 'ui', 'shell'].map((name) => path.join('style', `${name}.css`));
+    const all = filesBelow(src, '.css').map((file) => path.relative(src, file));
     const names = [...first, ...all.filter((name) => !first.includes(name))];
     const result = await esbuild.build({
-        ...common, stdin: { resolveDir: path.join(src, 'style'), loader: 'css',
+        ...common, stdin: { resolveDir: src, loader: 'css',
             contents: ['uplot/dist/uPlot.min.css', ...names.map((name) => `./${name}`)].map((name) => `@import "${name}";`).join('\n') },
     });
     return Buffer.from(result.outputFiles[0].contents);

@@ -32,13 +32,13 @@ function Named({ row }) {
 }
 
 const columns = () => [
-    { key: 'time', title: t('audit.time'), render: (row) => html`<span title=${time(row.time)}>${time(row.time, 'short')} <span class="muted small">${relative(row.time)}</span></span>` },
+    { key: 'time', title: t('audit.time'), render: (row) => html`<span title=${relative(row.time)}>${time(row.time)}</span>` },
     { key: 'member', title: t('audit.member'), render: (row) => html`<a href=${to('/audit', { member: row.member })}><bdi>${row.member}</bdi></a> <span class="muted small">${row.from}</span>` },
     { key: 'operation', title: t('audit.operation'), render: (row) => html`<${Operation} row=${row} />` },
     { key: 'object', title: t('audit.object'), render: (row) => html`<${Named} row=${row} />` },
     { key: 'group', title: t('audit.group'), render: (row) => html`<bdi>${row.group ?? '–'}</bdi>` },
-    { key: 'fields', title: t('audit.fields'), wrap: true, render: (row) => html`<span class="small">${row.fields?.join(', ') || '–'}</span>` },
     { key: 'outcome', title: t('audit.outcome'), render: (row) => html`<${Badge} tone=${row.outcome === 'ok' ? 'good' : 'bad'}>${row.outcome}<//>` },
+    { key: 'fields', title: t('audit.fields'), wrap: true, render: (row) => html`<span class="small">${row.fields?.join(', ') || '–'}</span>` },
 ];
 
 export function Audit({ query }) {
