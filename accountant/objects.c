@@ -40,6 +40,7 @@ objects_fini(struct objects *objects)
     table_fini(&objects->by_id, free_object);
     free(objects->gateways.items);
     free(objects->groups.items);
+    object_names_fini(&objects->names);
     objects->gateways = objects->groups = (struct object_list){0};
     objects->deleted_gateways = 0;
 }
@@ -305,7 +306,8 @@ objects_put_gateway(struct objects *objects, struct object *object,
                     struct gateway *gateway)
 {
     struct gateway *old = object->gateway;
-    if (list_add(&objects->gateways, object) < 0)
+    if (object_names_reserve(&objects->names, strlen(gateway->name)) < 0 ||
+        list_add(&objects->gateways, object) < 0)
         return -ENOMEM;
     if (old != NULL) {
         remove_name(objects, object);
@@ -323,6 +325,11 @@ objects_put_gateway(struct objects *objects, struct object *object,
             UNREACHABLE();
         return -ENOMEM;
     }
+    if (has_name(object))
+        object_names_put(&objects->names, object, gateway->group_id,
+                         gateway->name);
+    else
+        object_names_remove(&objects->names, object);
     objects->deleted_gateways += gateway->deleted_ms != 0;
     if (old != NULL)
         objects->deleted_gateways -= old->deleted_ms != 0;
@@ -357,6 +364,7 @@ objects_remove_gateway(struct objects *objects, struct object *object)
         return;
     remove_name(objects, object);
     remove_values(objects, object);
+    object_names_remove(&objects->names, object);
     objects->deleted_gateways -= object->gateway->deleted_ms != 0;
     gateway_free(&object->gateway);
     objects->gateways.dead++;

@@ -12,6 +12,7 @@
 #define AIGW_ACCOUNTANT_OBJECTS_H
 
 #include "accountant/ledger/table.h"
+#include "accountant/object_names.h"
 #include "accountant/store.h"
 
 struct object {
@@ -52,8 +53,9 @@ struct object_list {
 struct objects {
     struct table by_id, by_digest, by_name;
     struct object_list gateways, groups;
-    size_t deleted_gateways; /* of them: those that can be restored */
-    uint8_t seed[16];        /* of the hash of names, which people choose */
+    size_t deleted_gateways;   /* of them: those that can be restored */
+    struct object_names names; /* of gateways that are not deleted */
+    uint8_t seed[16];          /* of the hash of names, which people choose */
 };
 
 void objects_init(struct objects *objects, const uint8_t seed[16]);

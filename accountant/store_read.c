@@ -98,6 +98,18 @@ store_gateway_deleted_next(const struct store *store, size_t *at)
     return next_gateway(store, at, true);
 }
 
+bool
+store_gateway_search(const struct store *store, struct name_search *search)
+{
+    return object_names_next(&store->objects.names, search);
+}
+
+const struct gateway *
+store_gateway_found(const struct name_search *search)
+{
+    return search->found->gateway;
+}
+
 size_t
 store_gateway_count(const struct store *store)
 {

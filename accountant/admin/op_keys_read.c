@@ -218,20 +218,81 @@ list_any(struct call *call, struct page *page)
     page->total = store_gateway_count(call->store);
 }
 
+/* Those that are deleted are few, and have no name to be found by. */
+static void
+list_deleted(struct call *call, const struct key_filter *filter,
+             struct page *page)
+{
+    size_t at = 0;
+    const struct gateway *key = view_deleted_key_next(call, &at);
+    for (; key != NULL; key = view_deleted_key_next(call, &at))
+        if (filter_admits(filter, call->store, key) && page_has(page))
+            key_to_json(&call->json, call->store, key, NULL);
+}
+
+static void
+list_numbered(struct call *call, const struct key_filter *filter,
+              struct page *page)
+{
+    for (uint32_t i = 0; i < filter->choice.id_count; i++) {
+        uint64_t id = filter->choice.ids[i];
+        const struct gateway *key = i > 0 && id == filter->choice.ids[i - 1]
+                                        ? NULL
+                                        : view_key(call, id);
+        if (key != NULL && filter_admits(filter, call->store, key) &&
+            page_has(page))
+            key_to_json(&call->json, call->store, key, NULL);
+    }
+}
+
+/* In lower case; false: longer than any name. */
+static bool
+lower_part(const char *part, char out[GATEWAY_NAME_BYTES])
+{
+    size_t i = 0;
+    for (; part[i] != '\0' && i < GATEWAY_NAME_BYTES - 1; i++)
+        out[i] =
+            part[i] >= 'A' && part[i] <= 'Z' ? (char)(part[i] + 32) : part[i];
+    out[i] = '\0';
+    return part[i] == '\0';
+}
+
+/* Keys themselves are looked at where the page has them, or where more than name
+ * and group is asked. */
+static void
+list_found(struct call *call, const struct key_filter *filter,
+           struct page *page)
+{
+    char part[GATEWAY_NAME_BYTES];
+    struct name_search search = {.part = part, .group_id = filter->group_id};
+    bool all = view_sees_all(call);
+    bool more = filter->by_status || filter->by_enabled ||
+                filter->choice.tags != NULL || filter->choice.tag_keys != NULL;
+    if (search.group_id == 0)
+        search.group_id = view_only_group(call);
+    if (!lower_part(filter->name == NULL ? "" : filter->name, part))
+        return;
+    while (store_gateway_search(call->store, &search)) {
+        if ((!all && !view_sees_group(call, search.found_group)) ||
+            (more &&
+             !filter_admits(filter, call->store, store_gateway_found(&search))))
+            continue;
+        if (page_has(page))
+            key_to_json(&call->json, call->store, store_gateway_found(&search),
+                        NULL);
+    }
+}
+
 static void
 list_chosen(struct call *call, const struct key_filter *filter,
             struct page *page)
 {
-    const struct gateway *(*next)(const struct call *, size_t *) =
-        filter->by_status && filter->status == KEY_DELETED
-            ? view_deleted_key_next
-            : view_key_next;
-    size_t at = 0;
-    const struct gateway *key = next(call, &at);
-    for (; key != NULL; key = next(call, &at)) {
-        if (filter_admits(filter, call->store, key) && page_has(page))
-            key_to_json(&call->json, call->store, key, NULL);
-    }
+    if (filter->by_status && filter->status == KEY_DELETED)
+        list_deleted(call, filter, page);
+    else if (filter->choice.ids != NULL)
+        list_numbered(call, filter, page);
+    else
+        list_found(call, filter, page);
 }
 
 void

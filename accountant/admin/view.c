@@ -55,15 +55,6 @@ view_key_by_value(const struct call *call, struct str plain_key)
     return seen_key(call, store_gateway_by_key(call->store, plain_key));
 }
 
-const struct gateway *
-view_key_next(const struct call *call, size_t *at)
-{
-    const struct gateway *key = store_gateway_next(call->store, at);
-    while (key != NULL && !view_sees_group(call, key->group_id))
-        key = store_gateway_next(call->store, at);
-    return key;
-}
-
 const struct group *
 view_group_named(const struct call *call, const char *name)
 {

@@ -22,7 +22,6 @@ const struct gateway *view_key_named(const struct call *call, const char *group,
                                      const char *name);
 const struct gateway *view_key_by_value(const struct call *call,
                                         struct str plain_key);
-const struct gateway *view_key_next(const struct call *call, size_t *at);
 const struct group *view_group_named(const struct call *call, const char *name);
 const struct group *view_group_next(const struct call *call, size_t *at);
 /* The only group that the member sees; 0: there are more. For scans that can
