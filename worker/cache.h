@@ -33,6 +33,7 @@ enum {
 
 enum cache_status { CACHE_OFF, CACHE_MISS, CACHE_HIT };
 
+/* The first waits longest. */
 struct cache_queue {
     struct request *first, *last;
 };
@@ -49,7 +50,7 @@ struct cache_call {
     uint32_t provider_idx; /* HIT: who made the answer */
     struct answer_key key;
     struct request *next_leader; /* of the same list */
-    struct cache_queue waiting;  /* for this one; the first waits longest */
+    struct cache_queue *waiting; /* for this one; NULL: none ever did */
     struct cache_queue *queue;   /* in which this one waits */
     struct request *next, *prev; /* in it */
     uint64_t give_up_ms;         /* when it goes on by itself */

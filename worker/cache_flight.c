@@ -13,6 +13,8 @@
  */
 #include "worker/cache.h"
 
+#include <stdlib.h>
+
 #include "worker/error_reply.h"
 #include "worker/request.h"
 
@@ -120,12 +122,17 @@ cache_flight_join(struct request *request, bool may_wait)
     }
     if (!may_wait || wait_ms == 0 || worker->stopping)
         return false;
+    if (leader->cache.waiting == NULL) {
+        leader->cache.waiting = calloc(1, sizeof(*leader->cache.waiting));
+        if (leader->cache.waiting == NULL)
+            return false;
+    }
     if (request->cache.give_up_ms == 0) {
         request->cache.give_up_ms = now_ms + wait_ms;
         answer_cache_count(&cache->writer, ANSWER_COUNT_waited, 1);
         request_enter(request, REQUEST_WAIT);
     }
-    enqueue(&leader->cache.waiting, request);
+    enqueue(leader->cache.waiting, request);
     if (cache->waiting_count++ == 0)
         loop_timer_set(worker->loop, &cache->tick, now_ms + TICK_MS);
     return true;
@@ -148,31 +155,32 @@ make_alone(struct request *request)
 void
 cache_flight_release(struct request *request)
 {
+    struct cache_queue *waiting = request->cache.waiting;
     step_down(request);
-    while (request->cache.waiting.first != NULL)
-        make_alone(request->cache.waiting.first);
+    while (waiting != NULL && waiting->first != NULL)
+        make_alone(waiting->first);
+    free(waiting);
+    request->cache.waiting = NULL;
 }
 
-/* The others find its answer stored, or the first of them leads. */
+/* The others find its answer stored, or the first of them leads and has their
+ * queue: where all fail in their turns each is moved once. */
 static void
 end_flight(struct request *request)
 {
-    struct cache_queue *waiting = &request->cache.waiting;
+    struct cache_queue *waiting = request->cache.waiting;
     step_down(request);
-    if (waiting->first == NULL)
-        return;
-    if (!request->cache.stored) {
+    request->cache.waiting = NULL;
+    if (waiting != NULL && waiting->first != NULL && !request->cache.stored) {
         struct request *next = waiting->first;
         make_ready(next);
         lead(next);
-        while (waiting->first != NULL) {
-            struct request *follower = waiting->first;
-            dequeue(follower);
-            enqueue(&next->cache.waiting, follower);
-        }
+        next->cache.waiting = waiting;
+        return;
     }
-    while (waiting->first != NULL)
+    while (waiting != NULL && waiting->first != NULL)
         make_ready(waiting->first);
+    free(waiting);
 }
 
 void
@@ -239,8 +247,8 @@ on_tick(struct loop_timer *timer)
     for (int i = 0; i < CACHE_LEADERS; i++)
         for (struct request *leader = cache->leaders[i]; leader != NULL;
              leader = leader->cache.next_leader) {
-            const struct cache_queue *waiting = &leader->cache.waiting;
-            while (waiting->first != NULL &&
+            const struct cache_queue *waiting = leader->cache.waiting;
+            while (waiting != NULL && waiting->first != NULL &&
                    waiting->first->cache.give_up_ms <= now_ms)
                 make_alone(waiting->first);
         }

@@ -523,6 +523,21 @@ class Flight(CacheCase):
         self.assertEqual(sorted(o.headers["x-aigw-cache"] for o in outcomes),
                          ["hit"] * 18 + ["miss"] * 2)
 
+    def test_when_all_fail_each_asks_once(self):
+        async def fails(provider, path, body, writer):
+            return await provider._error({"status": 500}, writer)
+        provider = self.gated(fails)
+        provider.answer = lambda path, body, writer: fails(
+            provider, path, body, writer)
+        gw = self.gateway(provider=provider.base_url, workers=1,
+                          provider_options="fails = 0",
+                          server="cache_wait = 5m\n")
+        outcomes = self.waiting(gw, chat(tokens=5), provider, 200,
+                                lambda _: provider.go())
+        self.assertEqual({o.status for o in outcomes}, {500})
+        self.assertEqual(len(provider.requests), 200)
+        wait_for(gw.settled)
+
     def test_when_the_first_client_leaves_the_next_one_asks(self):
         async def answers(provider, path, body, writer):
             return await provider.answer(path, body, writer)
