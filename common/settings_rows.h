@@ -42,8 +42,8 @@
       "yes: where the group's own credentials fail, or there are none, route byok goes on to the shared ones") \
     S(a, b, DATA_COLLECTION, data_collection, ENUM, "allow|deny", 0, 0, "allow", "", "", \
       "deny: only providers whose data_policy is retains or zero") \
-    S(a, b, ZDR, zdr, BOOL, "", 0, 0, "no", "", "", \
-      "yes: only providers whose data_policy is zero") \
+    S(a, b, ZDR, zdr, BOOL, "", 0, 0, "no", "cf-aig-zdr", "x-aigw-zdr", \
+      "yes: only providers whose data_policy is zero; what a call says can only be stricter") \
     S(a, b, AFFINITY, affinity, ENUM, "off|session|prefix", 0, 0, "off", "", "", \
       "calls of one session, or with the same beginning of the prompt, go to the provider that has it in its cache") \
     S(a, b, MAX_ATTEMPTS, max_attempts, UINT, "", 0, 10, "0", "cf-aig-max-attempts", "x-aigw-max-attempts", \

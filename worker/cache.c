@@ -147,14 +147,15 @@ add_choice(const struct request *request, uint64_t out[2])
     const struct settings *settings = request->settings;
     const uint8_t *seed = request->worker->heritage->secrets->hash_seed;
     struct {
-        uint32_t words[ARRAY_LEN(words)];
+        uint32_t words[ARRAY_LEN(words)], alias;
         struct settings_providers lists[SETTINGS_LISTS];
     } choice;
-    if (settings == &request->catalogue->settings)
+    if (settings == &request->catalogue->settings && request->alias == 0)
         return; /* the same for all */
     memset(&choice, 0, sizeof(choice));
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         choice.words[i] = settings->values[words[i]];
+    choice.alias = request->alias;
     choice.lists[SETTINGS_ONLY] = settings->lists[SETTINGS_ONLY];
     choice.lists[SETTINGS_IGNORE] = settings->lists[SETTINGS_IGNORE];
     if (choice.words[0] == ROUTE_PROVIDER || choice.words[1] == 0)

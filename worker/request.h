@@ -82,10 +82,10 @@ struct request {
     const struct catalogue_provider *provider;
     const struct catalogue_endpoint *served; /* of model and provider */
     uint32_t attempts;                       /* exchanges started */
-    uint32_t retry_round; /* times that the plan began anew */
-    uint32_t tried_count; /* of `tried`: attempts.h */
-    uint64_t tried_tokens,
-        tried_nano; /* charged for attempts before the last */
+    uint32_t retry_round;              /* times that the plan began anew */
+    uint32_t tried_count;              /* of `tried`: attempts.h */
+    uint64_t tried_tokens, tried_nano; /* charged before the last attempt */
+    uint32_t alias; /* of the one credential to be used; 0: any */
     struct loop_timer retry_timer;
     bool routed_by_body; /* `models` or `provider` of it were obeyed */
     struct str upstream_model;
@@ -120,7 +120,7 @@ struct request {
     bool upstream_answered;          /* the head of an answer has come */
     bool upstream_refused;           /* and its status was no 2xx */
     bool answer_started, chunked, paused, cut;
-    uint8_t cause; /* record_cause */
+    uint8_t cause;           /* record_cause */
     uint32_t first_token_ms; /* of a stream; 0: none yet */
     uint32_t queued_ms, sent_at_ms, connect_ms, first_byte_ms, token_at_ms;
     uint64_t delivered_tokens;

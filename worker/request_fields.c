@@ -38,6 +38,14 @@ take_event_id(struct request *request, struct str value)
         request->event_id = value;
 }
 
+/* Cloudflare: a stored key that is not `default`. */
+static void
+take_alias(struct request *request, struct str value)
+{
+    if (value.len > 0)
+        request->alias = settings_name_hash(value);
+}
+
 /* In the order in which they are taken. */
 static const struct {
     struct str name;
@@ -48,6 +56,8 @@ static const struct {
     {STR_LIT("cf-aig-event-id"), take_event_id},
     {STR_LIT("cf-aig-cache-key"), cache_field_name},
     {STR_LIT("x-aigw-cache-key"), cache_field_name},
+    {STR_LIT("cf-aig-byok-alias"), take_alias},
+    {STR_LIT("x-aigw-credential"), take_alias},
 };
 
 /* "cf-a" or "x-ai", and long enough to be one of them. */

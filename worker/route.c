@@ -259,9 +259,17 @@ routes_itself(const struct request *request)
     return true;
 }
 
-static int
+COLD static int
 refuse_empty_plan(const struct request *request, struct fault *fault)
 {
+    if (request->alias != 0) {
+        fault_set(fault, 404, "invalid_request_error", "no_credential", NULL,
+                  "no provider of the model `%.200s` that may be asked has the "
+                  "credential that this call names for this key",
+                  request->call.model);
+        fault->no_retry = true;
+        return -1;
+    }
     if (setting_of(request, SETTING_ROUTE) == ROUTE_BYOK) {
         fault_set(fault, 404, "invalid_request_error", "no_credential", NULL,
                   "this key uses only credentials of its own group (route "

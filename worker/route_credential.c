@@ -25,6 +25,14 @@ route_credential_place(const struct request *request,
     return i;
 }
 
+bool
+route_credential_is_asked(const struct request *request, uint32_t hash,
+                          uint32_t full_hash)
+{
+    uint32_t alias = request->alias;
+    return alias == 0 || alias == hash || alias == full_hash;
+}
+
 void
 route_credentials(const struct request *request,
                   const struct catalogue_provider *provider, const char *group,
@@ -34,6 +42,8 @@ route_credentials(const struct request *request,
     *out = (struct route_credentials){0, 0};
     for (uint32_t i = 0; i < provider->credential_count; i++) {
         const struct catalogue_credential *c = &provider->credentials[i];
+        if (!route_credential_is_asked(request, c->hash, c->full_hash))
+            continue;
         if (c->group == NULL)
             out->shared |= UINT64_C(1) << i;
         else if (strcmp(c->group, group) == 0 &&

@@ -307,6 +307,14 @@ add_byok(struct drafting *d, struct route_candidate item, unsigned rank,
         add(d, item, RANK_SHARED + rank);
 }
 
+/* Of a provider with its api_key alone. */
+static bool
+has_only_default(const struct request *request)
+{
+    uint32_t hash = settings_name_hash(STR_LIT(CREDENTIAL_DEFAULT));
+    return route_credential_is_asked(request, hash, hash);
+}
+
 static void
 add_draft(struct drafting *d, unsigned model, unsigned endpoint)
 {
@@ -329,6 +337,8 @@ add_draft(struct drafting *d, unsigned model, unsigned endpoint)
     struct route_credentials may = {0, 0};
     if (p->credential_count > 0)
         route_credentials(request, p, group_of(d), &may);
+    else if (!has_only_default(request))
+        return;
     if (request->settings->values[SETTING_ROUTE] == ROUTE_BYOK) {
         add_byok(d, item, rank, p, &may);
         return;
@@ -419,7 +429,7 @@ is_plain(const struct request *request, const struct route_wishes *wishes)
 {
     const struct settings *s = request->settings;
     const struct route_plan *plan = &request->plan;
-    return plan->model_count == 1 && wishes == NULL &&
+    return plan->model_count == 1 && wishes == NULL && request->alias == 0 &&
            plan->models[0].model->endpoint_count == 1 &&
            plan->models[0].model->endpoints[0].tiers == NULL &&
            request->catalogue

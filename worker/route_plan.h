@@ -129,6 +129,9 @@ struct route_credentials {
 void route_credentials(const struct request *request,
                        const struct catalogue_provider *provider,
                        const char *group, struct route_credentials *out);
+/* Whether the call names no credential, or this name. */
+bool route_credential_is_asked(const struct request *request, uint32_t hash,
+                               uint32_t full_hash);
 /* Its place in private_keys, or how many those are. */
 unsigned route_credential_place(const struct request *request,
                                 const struct catalogue_credential *credential);

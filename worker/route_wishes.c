@@ -26,6 +26,7 @@ enum wish {
     WISH_DATA_COLLECTION,
     WISH_ZDR,
     WISH_QUANTIZATIONS,
+    WISH_DISTILLABLE,
     WISHES,
 };
 static const struct str wish_names[WISHES] = {
@@ -41,6 +42,7 @@ static const struct str wish_names[WISHES] = {
     STR_LIT("data_collection"),
     STR_LIT("zdr"),
     STR_LIT("quantizations"),
+    STR_LIT("enforce_distillable_text"),
 };
 
 static int
@@ -252,6 +254,24 @@ read_quantizations(struct str value, uint32_t *bits, struct fault *fault)
                         "a list of " QUANTIZATION_WORDS);
 }
 
+/* Whose text may be used to train others is a matter of contracts that nobody has
+ * told us: who insists on it is refused, and not sent anywhere. */
+static int
+refuse_distillable(struct str value, struct fault *fault)
+{
+    bool wanted = false;
+    if (read_bool(value, "enforce_distillable_text", &wanted, fault) < 0)
+        return -1;
+    if (!wanted)
+        return 0;
+    fault_set(fault, 404, "invalid_request_error", "no_provider", "provider",
+              "No endpoints found matching your data policy: of none is it "
+              "known here that its text may be used for distillation "
+              "(enforce_distillable_text).");
+    fault->no_retry = true;
+    return -1;
+}
+
 int
 route_wishes_read(struct str object, const struct catalogue *catalogue,
                   struct route_wishes *wishes, struct fault *fault)
@@ -285,7 +305,8 @@ route_wishes_read(struct str object, const struct catalogue *catalogue,
                   &wishes->is_strict, fault) ||
         read_privacy(v[WISH_DATA_COLLECTION], v[WISH_ZDR], layer, fault) ||
         read_quantizations(v[WISH_QUANTIZATIONS], &wishes->quantizations,
-                           fault))
+                           fault) ||
+        refuse_distillable(v[WISH_DISTILLABLE], fault))
         return -1;
     if (!is_absent(v[WISH_ALLOW_FALLBACKS]))
         set_value(layer, SETTING_ALLOW_FALLBACKS, fallbacks);

@@ -235,6 +235,15 @@ merge_profile(struct settings *settings, const struct settings *profile,
         settings->values[SETTING_SHADOW] = 0;
 }
 
+/* A call may ask for more privacy than it has to have, and for no less. */
+static void
+merge_call(struct settings *settings, const struct settings *call)
+{
+    uint32_t zdr = settings->values[SETTING_ZDR];
+    settings_merge(settings, call);
+    settings->values[SETTING_ZDR] |= zdr;
+}
+
 static bool
 has_limits(const struct settings *settings)
 {
@@ -277,7 +286,7 @@ settings_resolve(struct request *request, struct fault *fault)
         merge_profile(&request->own_settings, &request->gateway->settings,
                       by_caller);
     settings_merge(&request->own_settings, &key);
-    settings_merge(&request->own_settings, &call);
+    merge_call(&request->own_settings, &call);
     request->settings = &request->own_settings;
     limits_configure(request);
     return 0;

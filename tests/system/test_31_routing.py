@@ -199,16 +199,20 @@ class Routing(RoutingCase):
                 ({"quantizations": ["bf16", "unknown"], "sort": "price"},
                  ["beta", "gamma"]),
                 ({"quantizations": []}, ["alpha", "beta", "gamma"]),
+                ({"enforce_distillable_text": False},
+                 ["alpha", "beta", "gamma"]),
                 ({"require_parameters": True}, ["alpha", "beta", "gamma"])):
             with self.subTest(members=members):
                 self.assertEqual(self.order(provider=members), asked)
 
     def test_filters_that_leave_nobody(self):
         for members in ({"only": ["nobody"]}, {"ignore": list(NAMES)},
-                        {"max_price": {"prompt": 0.5}}):
+                        {"max_price": {"prompt": 0.5}},
+                        {"enforce_distillable_text": True}):
             status, headers, body = self.ask(provider=members)
             self.assertEqual(status, 404, body)
-            self.assertIn("No allowed providers", body.decode())
+            self.assertIn("distillation" if "enforce_distillable_text" in members
+                          else "No allowed providers", body.decode())
             self.assertEqual(headers["x-should-retry"], "false")
         self.assertEqual(self.calls, [])
 
@@ -216,6 +220,7 @@ class Routing(RoutingCase):
         self.set("key", "k", zdr=True)
         self.assertEqual(self.order(), ["gamma"])
         self.assertEqual(self.order(provider={"zdr": False}), ["gamma"])
+        self.assertEqual(self.order(headers={"cf-aig-zdr": "false"}), ["gamma"])
         status, _, body = self.ask(model="other")
         self.assertEqual(status, 404, body)
         self.assertIn("matching your data policy", body.decode())
@@ -224,6 +229,9 @@ class Routing(RoutingCase):
                          ["beta", "gamma"])
         self.assertEqual(self.ask(model="builtin/echo")[0], 200)
         self.set("key", "k", data_collection=None)
+        self.assertEqual(self.order(headers={"cf-aig-zdr": "true"}), ["gamma"])
+        self.assertEqual(self.order(headers={"cf-aig-zdr": "false"}),
+                         ["alpha", "beta", "gamma"])
 
     def test_a_call_narrows_whom_its_key_may_reach_and_never_widens_it(self):
         """OpenRouter: `only` and `ignore` are merged with the account's."""
@@ -268,7 +276,8 @@ class Routing(RoutingCase):
                         {"zdr": "yes"}, {"data_collection": True},
                         {"data_collection": "perhaps"},
                         {"quantizations": "fp8"}, {"quantizations": ["fp9"]},
-                        {"quantizations": [8]}, {"require_parameters": 1}):
+                        {"quantizations": [8]}, {"require_parameters": 1},
+                        {"enforce_distillable_text": "yes"}):
             status, _, body = self.ask(provider=members)
             self.assertEqual(status, 400, body)
         self.assertEqual(self.ask(provider=[])[0], 400)

@@ -201,6 +201,37 @@ class Choice(CredentialsCase):
         self.orders(lambda a: a[:2] == ["team-2", "team-1"], self.team)
         self.set("key", "t", private_keys=None)
 
+    def test_a_call_may_name_the_one_to_be_used(self):
+        def named(name, key=None, field="cf-aig-byok-alias", model="m1"):
+            self.calls.clear()
+            status, headers, body = self.ask(key, model, {field: name})
+            if status == 404:
+                self.assertIn(b"no_credential", body)
+                self.assertEqual(self.calls, [])
+                return None
+            self.assertEqual(status, 200, body)
+            return [c[0] if isinstance(c, tuple) else c for c in self.calls], \
+                headers.get("x-aigw-credential")
+        for _ in range(5):
+            self.assertEqual(named("second")[1], "second")
+            self.assertEqual(named("alpha/second", field="x-aigw-credential")[1],
+                             "second")
+            self.assertEqual(named("default")[1], "default")
+        self.assertEqual(named("team-1", self.team)[1], "team-1")
+        self.assertEqual(named("team-b", self.team)[1], "team-b")
+        self.assertIsNone(named("default", model="m3")[1]) # it has but one
+        # Those of others, that are off, and that are not there.
+        for name in ("team-1", "off", "nobody", "beta/second", "SECOND"):
+            self.assertIsNone(named(name), name)
+        self.assertIsNone(named("team-1", self.poor))
+        self.assertIsNone(named("second", model="m3"))
+        # What fails is not made up for by another one.
+        self.script["second"] = ["401"]
+        self.calls.clear()
+        self.assertEqual(self.ask(model="m2", headers={
+            "cf-aig-byok-alias": "second"})[0], 401)
+        self.assertEqual(self.calls, ["second"])
+
     def test_the_secret_of_none_is_told(self):
         for name in KEYS:
             self.script[name] = ["401"]
