@@ -114,6 +114,26 @@ charge(int64_t price, uint64_t count)
     return (unsigned __int128)price * (count < count_max ? count : count_max);
 }
 
+void
+money_effective(const struct prices *prices, struct prices *out)
+{
+    int64_t input = price_or(prices->input, 0);
+    int64_t output = price_or(prices->output, 0);
+    int64_t write = price_or(prices->cache_creation, input);
+    *out = (struct prices){
+        .input = input,
+        .output = output,
+        .cached = price_or(prices->cached, input),
+        .cache_creation = write,
+        .cache_creation_1h = price_or(prices->cache_creation_1h, write),
+        .reasoning = price_or(prices->reasoning, output),
+        .audio_in = price_or(prices->audio_in, input),
+        .audio_out = price_or(prices->audio_out, output),
+        .image = price_or(prices->image, 0),
+        .request = price_or(prices->request, 0),
+    };
+}
+
 int64_t
 money_cost_nano(const struct prices *prices, const struct usage *usage)
 {

@@ -33,6 +33,9 @@ int money_parse(struct str text, int scale, int64_t *out) MUST_CHECK;
 /* Shortest decimal of nano-currency: 1500000000 -> "1.5". */
 void money_format_nano(int64_t nano, char out[32]);
 
+/* What each class is charged by: what is absent as below, 0 where nothing is
+ * said at all. */
+void money_effective(const struct prices *prices, struct prices *out);
 /*
  * money_cost_nano - 0 for unpriced. What is absent falls back: cached,
  * cache_creation and audio_in to input, 1h to cache_creation, reasoning and

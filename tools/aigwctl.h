@@ -27,6 +27,8 @@ struct ctl {
  */
 int ctl_call(struct ctl *ctl, const char *method, const char *path, cJSON *body,
              cJSON **answer) MUST_CHECK;
+/* GET whose answer goes to standard output as it comes. */
+int ctl_stream(struct ctl *ctl, const char *path) MUST_CHECK;
 /* The key that the first positional or --key names. */
 int ctl_find_key(struct ctl *ctl, cJSON **key) MUST_CHECK;
 /* Its plain value ("" when it could not be had: the error was printed). */
@@ -80,6 +82,7 @@ int run_group_byok(struct ctl *ctl);
  * settings} (aigwctl_route.c). */
 int run_key_set(struct ctl *ctl);
 int run_group_top_up(struct ctl *ctl);
+int run_group_top_ups(struct ctl *ctl);
 int run_group_set_quota(struct ctl *ctl);
 int run_group_set_limits(struct ctl *ctl);
 int run_token_create(struct ctl *ctl);

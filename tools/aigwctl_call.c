@@ -4,6 +4,7 @@
  */
 #include "tools/aigwctl.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,6 +93,34 @@ ctl_call(struct ctl *ctl, const char *method, const char *path, cJSON *body,
     }
 out:
     buf_fini(&text);
+    buf_fini(&reply);
+    buf_fini(&error);
+    return result;
+}
+
+int
+ctl_stream(struct ctl *ctl, const char *path)
+{
+    struct buf reply, error;
+    long status = 0;
+    int result = CTL_OK;
+    buf_init(&reply, 0);
+    buf_init(&error, 0);
+    int rc =
+        connect_stream(&ctl->connect, path, stdout, &status, &reply, &error);
+    if (rc == 0 && fflush(stdout) != 0) {
+        buf_append_cstr(&error, "The rows could not be written.");
+        rc = -EIO;
+    }
+    if (rc != 0) {
+        output_error(&ctl->output, "CONNECTION_FAILED", buf_cstr(&error), NULL);
+        result = CTL_FAILED;
+    } else if (status < 200 || status > 299) {
+        cJSON *answer = cJSON_ParseWithLength(
+            buf_len(&reply) == 0 ? "" : buf_ptr(&reply), buf_len(&reply));
+        result = print_refusal(ctl, status, answer, &reply);
+        cJSON_Delete(answer);
+    }
     buf_fini(&reply);
     buf_fini(&error);
     return result;

@@ -186,10 +186,10 @@ header_list(const struct connect *connect, bool has_body)
     return list;
 }
 
-int
-connect_request(struct connect *connect, const char *method, const char *path,
-                struct str body, long *status, struct buf *answer,
-                struct buf *error)
+/* 0, or -ENAMETOOLONG; the rest is set for a request. */
+static int
+prepare(struct connect *connect, const char *method, const char *path,
+        struct buf *error)
 {
     char url[4096];
     if (connect->curl == NULL)
@@ -201,37 +201,92 @@ connect_request(struct connect *connect, const char *method, const char *path,
         buf_append_cstr(error, "The request is too long.");
         return -ENAMETOOLONG;
     }
-    struct curl_slist *headers = header_list(connect, body.ptr != NULL);
-    buf_reset(answer);
-    answer->limit = ANSWER_MAX;
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
-                     connect->timeout_ms > 0 ? connect->timeout_ms
-                                             : WHOLE_S * 1000L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "aigwctl");
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
     if (*connect->socket != '\0')
         curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, connect->socket);
     /* The environment's proxies are for the world, not for a local server. */
     if (!connect->by_proxy)
         curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    if (body.ptr != NULL) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.len);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.ptr);
-    }
+    return 0;
+}
+
+/* Sends it; 0 and the status, or -errno with a sentence. */
+static int
+perform(struct connect *connect, bool has_body, long *status, struct buf *error)
+{
+    CURL *curl = connect->curl;
+    struct curl_slist *headers = header_list(connect, has_body);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     CURLcode code = curl_easy_perform(curl);
     curl_slist_free_all(headers);
     if (code != CURLE_OK)
         return explain(connect, code, error);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
     return 0;
+}
+
+int
+connect_request(struct connect *connect, const char *method, const char *path,
+                struct str body, long *status, struct buf *answer,
+                struct buf *error)
+{
+    int rc = prepare(connect, method, path, error);
+    if (rc < 0)
+        return rc;
+    CURL *curl = connect->curl;
+    buf_reset(answer);
+    answer->limit = ANSWER_MAX;
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
+                     connect->timeout_ms > 0 ? connect->timeout_ms
+                                             : WHOLE_S * 1000L);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    if (body.ptr != NULL) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.len);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.ptr);
+    }
+    return perform(connect, body.ptr != NULL, status, error);
+}
+
+struct stream_sink {
+    CURL *curl;
+    FILE *file;
+    struct buf *answer;
+};
+
+static size_t
+take_stream(char *bytes, size_t size, size_t count, void *context)
+{
+    struct stream_sink *sink = context;
+    long status = 0;
+    curl_easy_getinfo(sink->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200 || status > 299)
+        return take_answer(bytes, size, count, sink->answer);
+    return fwrite(bytes, size, count, sink->file) * size;
+}
+
+int
+connect_stream(struct connect *connect, const char *path, FILE *file,
+               long *status, struct buf *answer, struct buf *error)
+{
+    int rc = prepare(connect, "GET", path, error);
+    if (rc < 0)
+        return rc;
+    CURL *curl = connect->curl;
+    struct stream_sink sink = {curl, file, answer};
+    buf_reset(answer);
+    answer->limit = ANSWER_MAX;
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)WHOLE_S);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_stream);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &sink);
+    return perform(connect, false, status, error);
 }
 
 void

@@ -6,6 +6,8 @@
 #ifndef AIGW_TOOLS_AIGWCTL_CONNECT_H
 #define AIGW_TOOLS_AIGWCTL_CONNECT_H
 
+#include <stdio.h>
+
 #include "common/buf.h"
 
 struct connect {
@@ -37,6 +39,11 @@ int connect_find(struct connect *connect, const struct connect_flags *flags,
 int connect_request(struct connect *connect, const char *method,
                     const char *path, struct str body, long *status,
                     struct buf *answer, struct buf *error) MUST_CHECK;
+/* The same for an answer without an end that is known: of status 2xx it goes into
+ * `file` as it comes, for as long as something comes. */
+int connect_stream(struct connect *connect, const char *path, FILE *file,
+                   long *status, struct buf *answer,
+                   struct buf *error) MUST_CHECK;
 void connect_fini(struct connect *connect);
 
 #endif

@@ -140,6 +140,32 @@ run_group_top_up(struct ctl *ctl)
 }
 
 int
+run_group_top_ups(struct ctl *ctl)
+{
+    static const struct output_column top_up_columns[] = {
+        {"TIME", "time", false},
+        {"AMOUNT", "amount", true},
+        {"TOPPED UP", "topped_up", true},
+        {"NOTE", "note", false},
+        {NULL, NULL, false},
+    };
+    struct buf path;
+    cJSON *answer = NULL;
+    group_path(&path, ctl->args.positional[0], "/top-ups");
+    ctl_query(&path, "page", argument(&ctl->args, "page"));
+    ctl_query(&path, "limit", argument(&ctl->args, "page-size"));
+    int status = ctl_call(ctl, "GET", buf_cstr(&path), NULL, &answer);
+    buf_fini(&path);
+    if (status == CTL_OK)
+        status =
+            output_rows(&ctl->output,
+                        cJSON_DetachItemFromObjectCaseSensitive(answer, "data"),
+                        top_up_columns, NULL, NULL);
+    cJSON_Delete(answer);
+    return status;
+}
+
+int
 run_group_set_limits(struct ctl *ctl)
 {
     struct buf error, path;

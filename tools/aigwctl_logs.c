@@ -218,6 +218,29 @@ show(struct ctl *ctl, const char *id)
                             : status;
 }
 
+/* `logs --export csv`: all rows that are meant, as a stream. */
+static int export(struct ctl *ctl, const char *format, const char *limit)
+{
+    static const char plain[] = "/admin/v1/logs";
+    struct buf filter, path;
+    int status = CTL_USAGE;
+    buf_init(&filter, 0);
+    buf_init(&path, 0);
+    if (logs_path(ctl, &filter) && query_time_span(ctl, &filter)) {
+        ctl_query(&filter, "order", argument(&ctl->args, "order"));
+        ctl_query(&filter, "columns", argument(&ctl->args, "columns"));
+        ctl_query(&filter, "format", format);
+        if (limit != NULL && strcmp(limit, "0") != 0)
+            ctl_query(&filter, "limit", limit);
+        buf_append_cstr(&path, "/admin/v1/logs/export");
+        buf_append_str(&path, str_skip(buf_view(&filter), sizeof(plain) - 1));
+        status = ctl_stream(ctl, buf_cstr(&path));
+    }
+    buf_fini(&filter);
+    buf_fini(&path);
+    return status;
+}
+
 int
 run_logs(struct ctl *ctl)
 {
@@ -237,6 +260,8 @@ run_logs(struct ctl *ctl)
     }
     if (limit != NULL && !read_limit(ctl, limit, &most))
         return CTL_USAGE;
+    if (argument_given(&ctl->args, "export"))
+        return export(ctl, argument(&ctl->args, "export"), limit);
     clock_format_rfc3339(clock_wall_ms(), started);
     buf_init(&path, 0);
     int status = fetch_rows(ctl, &path, most, &rows);

@@ -175,6 +175,53 @@ call_answer(struct call *call, uint16_t status)
 }
 
 void
+call_stream_gone(struct call *call)
+{
+    call_free(call);
+}
+
+void
+call_stream_begin(struct call *call, uint16_t status,
+                  void (*more)(struct call *call))
+{
+    struct connection *connection = call->connection;
+    CHECK(call->answered == NULL);
+    call->status = status;
+    call->more = more;
+    if (connection == NULL) {
+        call_stream_gone(call);
+        return;
+    }
+    bool head_only = connection_is_head(connection);
+    connection_stream_begin(connection, call);
+    if (call->connection == NULL)
+        call_stream_gone(call); /* out of memory */
+    else if (head_only)
+        call_stream_end(call, true);
+}
+
+bool
+call_stream_add(struct call *call)
+{
+    if (call->connection != NULL)
+        connection_stream_add(call->connection, buf_view(&call->reply));
+    if (call->connection == NULL) {
+        call_stream_gone(call);
+        return false;
+    }
+    buf_reset(&call->reply);
+    return true;
+}
+
+void
+call_stream_end(struct call *call, bool whole)
+{
+    if (call->connection != NULL)
+        connection_stream_end(call->connection, whole);
+    call_stream_gone(call);
+}
+
+void
 call_refuse(struct call *call)
 {
     struct json_writer *json = &call->json;

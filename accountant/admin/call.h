@@ -75,6 +75,9 @@ struct call {
     struct buf reply;
     struct json_writer json; /* onto reply */
 
+    /* Of an answer in pieces: the client has taken the last one. */
+    void (*more)(struct call *call);
+
     /* The operation's own state, freed with the call. */
     void *work;
     void (*work_free)(void *work);
@@ -112,6 +115,20 @@ void call_answer(struct call *call, uint16_t status);
 void call_refuse(struct call *call);
 void call_fail(struct call *call, uint16_t status, const char *code,
                const char *format, ...) PRINTF_LIKE(4, 5);
+/*
+ * An answer in pieces, in constant memory: after call_stream_begin(), and after
+ * each call_stream_add(), call->more() is called when the client has taken what it
+ * was sent; it makes the next piece, at once or later, or ends. add() takes what
+ * is in call->reply. The client may be gone: then these end the call, and say
+ * false. Not for calls from inside.
+ */
+void call_stream_begin(struct call *call, uint16_t status,
+                       void (*more)(struct call *call));
+bool call_stream_add(struct call *call) MUST_CHECK;
+/* whole false: the connection breaks off. The call is gone. */
+void call_stream_end(struct call *call, bool whole);
+/* connection.c: nobody takes it any more. The call is gone. */
+void call_stream_gone(struct call *call);
 /* The body is larger than `max`, whole MiB: it is not read. */
 void call_refuse_body(struct call *call, size_t max);
 /* As a store_done said. */

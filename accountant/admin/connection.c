@@ -2,12 +2,16 @@
  * connection.c - see connection.h.
  *
  *   IDLE --head--> BODY --all read--> CALL --answer--> WRITE --sent--> IDLE
+ *                                       '--> STREAM --last piece--'
+ *
+ * Of an answer in pieces one is in memory: the call is asked for the next when
+ * the client has taken it.
  *
  * connection_step() is the only place that moves on; it is run for each event
  * of the socket and, put off to the end of the turn, after each answer.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "accountant/admin/connection.h"
+#include "accountant/admin/connection_part.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,9 +21,7 @@
 #include "accountant/admin/call.h"
 #include "accountant/admin/call_head.h"
 #include "accountant/admin/operations.h"
-#include "common/net/http_parse.h"
 #include "common/net/http_reply.h"
-#include "common/net/stream.h"
 
 enum {
     BODY_MAX_BYTES = 1024 * 1024,
@@ -28,31 +30,6 @@ enum {
     IDLE_MS = 75 * 1000,  /* between requests */
     READ_MS = 30 * 1000,  /* from the first byte to the last of a request */
     WRITE_MS = 30 * 1000, /* without any progress */
-};
-
-enum connection_state {
-    CONNECTION_IDLE,
-    CONNECTION_BODY,
-    CONNECTION_CALL,
-    CONNECTION_WRITE
-};
-
-struct connection {
-    struct admin *admin;
-    struct loop_source source;
-    struct loop_timer timer;
-    struct loop_deferred again;
-    struct connection *next, **link;
-    struct stream stream;
-    enum connection_state state;
-    bool peer_allowed;
-    int64_t peer_uid;
-    struct buf in, out, body;
-    size_t head_scanned;
-    struct http_body framing;
-    struct call *call; /* BODY, CALL; NULL once it is answered */
-    uint8_t http_minor;
-    bool head_only, keep_alive, in_ended, dead, answered;
 };
 
 #define OWNER(pointer, member)                                                 \
@@ -72,8 +49,7 @@ connection_free(struct loop_deferred *deferred)
     admin_connection_gone(admin);
 }
 
-/* A call under way is left to itself; one that has not begun ends here. */
-static void
+void
 connection_close(struct connection *c)
 {
     if (c->dead)
@@ -83,7 +59,10 @@ connection_close(struct connection *c)
     c->call = NULL;
     if (call != NULL) {
         call->connection = NULL;
-        if (c->state != CONNECTION_CALL)
+        if (c->state == CONNECTION_STREAM) {
+            if (c->call_waits)
+                call_stream_gone(call);
+        } else if (c->state != CONNECTION_CALL)
             call_fail(call, 400, "incomplete", "The client went away.");
     }
     loop_timer_clear(c->admin->loop, &c->timer);
@@ -96,12 +75,13 @@ connection_close(struct connection *c)
     loop_defer(c->admin->loop, &c->again);
 }
 
-static void
+void
 connection_enter(struct connection *c, enum connection_state state)
 {
     static const uint64_t limit_ms[] = {[CONNECTION_IDLE] = IDLE_MS,
                                         [CONNECTION_BODY] = READ_MS,
                                         [CONNECTION_CALL] = 0,
+                                        [CONNECTION_STREAM] = WRITE_MS,
                                         [CONNECTION_WRITE] = WRITE_MS};
     c->state = state;
     if (limit_ms[state] == 0)
@@ -111,57 +91,14 @@ connection_enter(struct connection *c, enum connection_state state)
                        loop_now_ms(c->admin->loop) + limit_ms[state]);
 }
 
-/* An answer without a call: the request could not even be read. */
-static void
-connection_reject(struct connection *c, uint16_t status, const char *reason)
-{
-    struct buf text;
-    struct json_writer json;
-    buf_init(&text, 0);
-    json_writer_init(&json, &text);
-    json_object_begin(&json);
-    json_key(&json, "error");
-    json_object_begin(&json);
-    json_key(&json, "code");
-    json_cstring(&json, "bad_request");
-    json_key(&json, "message");
-    json_cstring(&json, reason);
-    json_object_end(&json);
-    json_object_end(&json);
-    http_reply_begin(&c->out, status);
-    http_field_cstr(&c->out, "content-type", "application/json");
-    http_field_u64(&c->out, "content-length", buf_len(&text));
-    http_reply_end(&c->out, 1, false);
-    buf_append_str(&c->out, buf_view(&text));
-    buf_fini(&text);
-    c->keep_alive = false;
-    connection_enter(c, CONNECTION_WRITE);
-}
-
 void
-connection_answer(struct connection *c, struct call *call)
+connection_put(struct connection *c, enum connection_state state)
 {
-    c->call = NULL;
-    http_reply_begin(&c->out, call->status);
-    bool bare = call->status == 204 || call->status == 304;
-    if (!bare)
-        http_field_cstr(&c->out, "content-type", call->content_type);
-    http_field_cstr(&c->out, "cache-control",
-                    call->cache_control == NULL ? "no-store"
-                                                : call->cache_control);
-    if (call->allow != NULL)
-        http_field_cstr(&c->out, "allow", call->allow);
-    buf_append_str(&c->out, buf_view(&call->fields));
-    if (!bare)
-        http_field_u64(&c->out, "content-length", buf_len(&call->reply));
-    http_reply_end(&c->out, c->http_minor, c->keep_alive);
-    if (!c->head_only && !bare)
-        buf_append_str(&c->out, buf_view(&call->reply));
     if (!buf_ok(&c->out)) {
         connection_close(c);
         return;
     }
-    connection_enter(c, CONNECTION_WRITE);
+    connection_enter(c, state);
     loop_defer(c->admin->loop, &c->again);
 }
 
@@ -282,8 +219,8 @@ connection_write(struct connection *c)
         if (n <= 0)
             return false;
         buf_consume(&c->out, (size_t)n);
-        if (c->state == CONNECTION_WRITE)
-            connection_enter(c, CONNECTION_WRITE);
+        if (c->state == CONNECTION_WRITE || c->state == CONNECTION_STREAM)
+            connection_enter(c, c->state);
     }
     return true;
 }
@@ -319,6 +256,19 @@ connection_next(struct connection *c)
     return true;
 }
 
+/* The client has taken the piece: the call makes the next one, for as long as it
+ * needs. */
+static void
+connection_ask_more(struct connection *c)
+{
+    c->call_waits = false;
+    loop_timer_clear(c->admin->loop, &c->timer);
+    if (c->admin->draining)
+        call_stream_end(c->call, false);
+    else
+        c->call->more(c->call);
+}
+
 static void
 connection_step(struct connection *c)
 {
@@ -335,6 +285,11 @@ connection_step(struct connection *c)
         if (alive && c->state == CONNECTION_WRITE && buf_len(&c->out) == 0) {
             alive = connection_next(c);
             moved = true;
+        } else if (alive && c->state == CONNECTION_STREAM && c->call_waits &&
+                   buf_len(&c->out) == 0) {
+            connection_ask_more(c);
+            moved = true;
+            alive = !c->dead;
         }
     }
     if (c->dead)

@@ -9,6 +9,7 @@
 #include "accountant/admin/words.h"
 #include "accountant/store_life.h"
 #include "common/clock.h"
+#include "shm/catalogue.h"
 
 static void
 use_read(const struct store *store, uint32_t entry,
@@ -186,6 +187,15 @@ group_name_of(const struct store *store, uint64_t group_id)
 {
     const struct group *group = store_group(store, group_id);
     return group == NULL ? "" : group->name;
+}
+
+const char *
+gateway_name_of(const struct store *store, uint32_t gateway)
+{
+    const struct catalogue_gateway *found =
+        gateway == 0 ? NULL
+                     : catalogue_find_gateway(store_catalogue(store), gateway);
+    return found == NULL ? NULL : found->name;
 }
 
 /* The value before, while it is good. */

@@ -43,7 +43,20 @@ void group_to_json(struct json_writer *json, const struct store *store,
 /* Name of a group, "" when it is gone. */
 const char *group_name_of(const struct store *store, uint64_t group_id);
 
+/* Name of a profile by settings_name_hash() of it; NULL: none, or it is gone. */
+const char *gateway_name_of(const struct store *store, uint32_t gateway);
+
 struct ledger_row;
+/* What has a name beside the ledger. */
+struct log_row_names {
+    uint64_t key_id, group_id;
+    uint32_t gateway;
+};
+/* A row as it is shown, in two steps: what it says itself (any thread), and the
+ * names that its ids have now. Appended. */
+void log_row_begin_json(const struct ledger_row *row, struct buf *out);
+void log_row_end_json(const struct store *store,
+                      const struct log_row_names *names, struct buf *out);
 /* The ledger's form of a row, with its flags by name, the names that its ids
  * have now, and where to go on from. */
 void log_row_to_json(struct json_writer *json, const struct store *store,

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "accountant/admin/log_charge.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/view.h"
 #include "accountant/ledger/ledger_payload.h"
@@ -15,7 +16,9 @@
 struct log_work {
     const char *request_id; /* of call->path_params */
     bool wants_payload, found, has_payload;
+    int64_t at_ms; /* when it ended; 0: not known, all is looked through */
     struct ledger_row row;
+    struct log_charge charge;
     struct ledger_payload payload;
     struct buf value, error;
     int result;
@@ -49,8 +52,15 @@ log_work(struct ledger *ledger, struct ledger_snapshot *snapshot, void *context)
     struct ledger_row_filter filter = {
         .cause = -1, .listed_only = true, .request_id = work->request_id};
     uint64_t id[2];
+    if (work->at_ms != 0) {
+        filter.from_ms = work->at_ms;
+        filter.to_ms = work->at_ms + 1;
+    }
     work->result = ledger_scan_rows(ledger, snapshot, &filter, take_row,
                                     context, &work->error);
+    if (work->result == 0 && work->found)
+        work->result = log_charge_read(ledger, snapshot, &work->row,
+                                       &work->charge, &work->error);
     if (work->result != 0 || !work->found || !work->wants_payload ||
         !ledger_request_id(work->request_id, id))
         return;
@@ -117,6 +127,8 @@ log_done(void *context)
     json_object_begin(json);
     json_key(json, "log");
     log_row_to_json(json, call->store, &work->row, &scratch);
+    json_key(json, "charge");
+    log_charge_to_json(json, &work->row, &work->charge);
     if (work->wants_payload)
         put_payload(json, work);
     json_object_end(json);
@@ -148,6 +160,10 @@ op_log(struct call *call)
     if (payload != NULL && !work->wants_payload && strcmp(payload, "no") != 0) {
         admin_error_field(&call->error, "payload",
                           "'payload' must be yes or no.");
+        call_refuse(call);
+        return;
+    }
+    if (!query_time(&call->query, "at", &work->at_ms, &call->error)) {
         call_refuse(call);
         return;
     }

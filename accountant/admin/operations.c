@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include "accountant/admin/log_filter.h"
+
 // clang-format off
 enum { BODY = OPERATION_BODY, CHANGES = OPERATION_CHANGES,
        CHANGE = OPERATION_BODY | OPERATION_CHANGES, ETAG = OPERATION_ETAG };
@@ -62,6 +64,9 @@ static const struct operation operations[] = {
     {HTTP_PATCH,  "/admin/v1/groups/{}",        "group_update", "",
      op_groups_update, CHANGE | ETAG,
      {MEMBER_OPERATOR, SCOPE_GROUPS_WRITE, BOUND_GROUP}},
+    {HTTP_GET,    "/admin/v1/groups/{}/top-ups", "group_top_ups", "page limit",
+     op_groups_top_ups, 0,
+     {MEMBER_READ_ONLY, SCOPE_GROUPS_READ, BOUND_GROUP}},
     {HTTP_POST,   "/admin/v1/groups/{}/top-up", "group_top_up", "",
      op_groups_top_up, CHANGE | ETAG,
      {MEMBER_OPERATOR, SCOPE_GROUPS_WRITE, BOUND_GROUP}},
@@ -222,11 +227,12 @@ static const struct operation operations[] = {
      op_usage, 0,
      {MEMBER_READ_ONLY, SCOPE_USAGE_READ, BOUND_SEEN}},
     {HTTP_GET,    "/admin/v1/logs",             "logs",
-     "from to key key_id group model provider status cause request_id text metadata "
-     "refused_by shadow "
-     "order limit cursor", op_logs, 0,
+     LOG_FILTER_QUERY " limit", op_logs, 0,
      {MEMBER_READ_ONLY, SCOPE_LOGS_READ, BOUND_SEEN}},
-    {HTTP_GET,    "/admin/v1/logs/{}",          "log_get", "payload",
+    {HTTP_GET,    "/admin/v1/logs/export",      "log_export",
+     LOG_FILTER_QUERY " limit format columns", op_log_export, 0,
+     {MEMBER_READ_ONLY, SCOPE_LOGS_READ, BOUND_SEEN}},
+    {HTTP_GET,    "/admin/v1/logs/{}",          "log_get", "payload at",
      op_log, 0,
      {MEMBER_READ_ONLY, SCOPE_LOGS_READ, BOUND_SEEN}},
     {HTTP_PATCH,  "/admin/v1/logs/{}",          "log_update", "",

@@ -95,6 +95,7 @@ void op_groups_list(struct call *call);
 void op_groups_get(struct call *call);
 void op_groups_update(struct call *call);
 void op_groups_top_up(struct call *call);
+void op_groups_top_ups(struct call *call); /* op_top_ups.c */
 /* op_config.c: of providers, credentials, models, endpoints, gateways */
 void op_config_create(struct call *call);
 void op_config_list(struct call *call);
@@ -131,6 +132,8 @@ void op_status(struct call *call);
 void op_usage(struct call *call);
 void op_logs(struct call *call);
 void op_log(struct call *call);
+/* op_log_export.c */
+void op_log_export(struct call *call);
 /* op_log_search.c, op_log_delete.c */
 void op_log_search(struct call *call);
 void op_log_delete(struct call *call);

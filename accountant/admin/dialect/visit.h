@@ -147,6 +147,13 @@ void visit_answer(struct visit *visit, uint16_t status, cJSON *json);
 /* `type`: a literal. The bytes of `body` are taken, it is empty afterwards. */
 void visit_answer_raw(struct visit *visit, uint16_t status, const char *type,
                       struct buf *body);
+/*
+ * visit_hand_over - the native operation's answer is the answer, as it is, and
+ * goes to the client without passing here: for streams. Path as of visit_ask(),
+ * GET. What may be refused is asked for before, for a refusal would have the
+ * native form.
+ */
+void visit_hand_over(struct visit *visit, const char *path, ...);
 /* A field of the answer, before it. `name`: a literal. */
 void visit_answer_field(struct visit *visit, const char *name,
                         const char *value);

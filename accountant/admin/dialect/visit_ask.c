@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "accountant/admin/call.h"
+#include "accountant/admin/connection.h"
 #include "accountant/admin/dialect/dialect.h"
 #include "accountant/admin/dialect/shape.h"
 #include "accountant/admin/dialect/visit_part.h"
@@ -77,28 +78,64 @@ on_answer(void *context, uint16_t status, struct str reply)
         visit_run(visit);
 }
 
-static void
-start(struct visit *visit, enum http_method method, struct str target,
-      cJSON *body)
+/* A call by who made the visit, its operation found; NULL: no memory. */
+static struct call *
+make_call(struct visit *visit, enum http_method method, struct str target)
 {
     struct call *outer = visit->call;
     struct call *call = call_create(outer->admin, NULL);
-    if (call == NULL) {
-        cJSON_Delete(body);
-        on_answer(visit, 503, STR_LIT(""));
-        return;
-    }
+    if (call == NULL)
+        return NULL;
     const char *mark = memchr(target.ptr, '?', target.len);
     size_t len = mark == NULL ? target.len : (size_t)(mark - target.ptr);
     call->peer_uid = outer->peer_uid;
     call->member = outer->member;
     call->address = outer->address;
     memcpy(call->from, outer->from, sizeof(call->from));
-    call->answered = on_answer;
-    call->answered_context = visit;
     call_find(call, method, str_make(target.ptr, len),
               str_skip(target, len + 1));
+    return call;
+}
+
+static void
+start(struct visit *visit, enum http_method method, struct str target,
+      cJSON *body)
+{
+    struct call *call = make_call(visit, method, target);
+    if (call == NULL) {
+        cJSON_Delete(body);
+        on_answer(visit, 503, STR_LIT(""));
+        return;
+    }
+    call->answered = on_answer;
+    call->answered_context = visit;
     call_run_inside(call, body);
+}
+
+void
+visit_hand_over(struct visit *visit, const char *path, ...)
+{
+    struct call *outer = visit->call, *call = NULL;
+    struct buf target;
+    va_list args;
+    if (visit->answered)
+        return;
+    buf_init(&target, 0);
+    va_start(args, path);
+    build_path(&target, path, args);
+    va_end(args);
+    if (buf_ok(&target))
+        call = make_call(visit, HTTP_GET, buf_view(&target));
+    buf_fini(&target);
+    if (call == NULL) {
+        visit_fail(visit, 503, "overloaded", "Out of memory.");
+        return;
+    }
+    if (outer->connection != NULL)
+        connection_hand_over(outer->connection, call);
+    outer->connection = NULL;
+    visit_answer(visit, 200, NULL); /* to nobody */
+    call_run_inside(call, NULL);
 }
 
 /* Room for one ask more, or NULL. */
