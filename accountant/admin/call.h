@@ -71,7 +71,7 @@ struct call {
     uint16_t status;
     const char *content_type;
     const char *cache_control; /* NULL: no-store */
-    struct buf fields; /* of the answer's head, besides the usual */
+    struct buf fields;         /* of the answer's head, besides the usual */
     struct buf reply;
     struct json_writer json; /* onto reply */
 
