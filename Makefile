@@ -229,6 +229,10 @@ fuzz-replay: ## the kept corpora through each fuzz target, once
 test-clients: all ## the official SDKs, unmodified (npm, PyPI)
 	@tests/clients/run.sh
 
+.PHONY: test-console
+test-console: all ## the web console's flows and screens in Chromium (npm)
+	@tests/console/run.sh
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(SHM_SRC) $(COMMON_SRC))
 	@mkdir -p $(dir $@)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)

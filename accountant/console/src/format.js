@@ -33,7 +33,7 @@ export function money(value, currency) {
     const amount = typeof value === 'string' ? Number(value) : value;
     if (!isNumber(amount)) return NOTHING;
     const size = Math.abs(amount);
-    const digits = size === 0 || size >= 100 ? 2 : size >= 1 ? 4
+    const digits = size === 0 || size >= 1 ? 2
         : Math.min(9, 2 - Math.floor(Math.log10(size)));
     const options = { minimumFractionDigits: 2, maximumFractionDigits: Math.max(2, digits) };
     if (/^[A-Z]{3}$/.test(currency || ''))

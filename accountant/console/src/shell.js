@@ -136,6 +136,8 @@ export function App() {
     const ask = async () => setError(await whoAmI());
     useEffect(() => {
         ask();
+        addEventListener('hashchange', ask); // a login link opened on this very page
+        return () => removeEventListener('hashchange', ask);
     }, []);
     const spoken = language();
     useEffect(() => {

@@ -26,7 +26,7 @@ function Tiles({ now, before, currency, range }) {
         <${Tile} label=${t('overview.requests')} value=${compact(now?.requests)} title=${number(now?.requests)} href=${logs()}
             change=${changeOf(now?.requests, before?.requests)} note=${was(compact(before?.requests))} />
         <${Tile} label=${t('overview.error_rate')} value=${now?.requests === 0 ? '–' : percent(rateOf(now), 2)} title=${t('overview.errors_of', { n: number(now?.errors) })}
-            href=${logs({ status: 'error' })} change=${changeOf(rateOf(now), rateOf(before))} better="down" note=${was(percent(rateOf(before), 2))} />
+            href=${logs({ status: 'error' })} note=${was(percent(rateOf(before), 2))} />
         <${Tile} label=${t('overview.tokens')} value=${compact(now?.tokens)} title=${number(now?.tokens)} href=${to('/usage', range.query)}
             change=${changeOf(now?.tokens, before?.tokens)}
             note=${now && html`<span title=${t('overview.tokens_of', { input: number(input), output: number(now.completion), cached: number(now.cached) })}>${t('overview.tokens_short', { input: compact(input), output: compact(now.completion), cached: compact(now.cached) })}</span>`} />

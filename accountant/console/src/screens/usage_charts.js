@@ -50,7 +50,7 @@ export function UsageCharts({ range, over, filter = {}, children }) {
     const iso = (ms) => new Date(ms).toISOString();
     const shown = useMemo(() => {
         const times = barsOf(range);
-        return { times, step: range.step, from: range.from / 1000, to: range.to / 1000, series: seriesOf(over.data, models.data, times, range) };
+        return { times, step: range.step, from: Math.min(range.from / 1000, times[0]), to: range.to / 1000, series: seriesOf(over.data, models.data, times, range) };
     }, [over.data, models.data]);
     const { series, ...common } = shown;
     const spend = (value) => money(value, over.data?.currency);

@@ -80,16 +80,17 @@ function Plot(props) {
     const [colors, setColors] = useState([]);
     const root = useRef();
     useEffect(() => {
+        const host = root.current;
         const found = series.map(colorOf);
         setColors(found);
         const values = stacked ? stack(series).reverse() : series.map((one) => one.values);
-        const size = () => ({ width: Math.max(root.current.clientWidth, 120), height });
+        const size = () => ({ width: Math.max(host.clientWidth, 120), height });
         const move = (plot) => {
             const { idx, left } = plot.cursor;
             if (idx === null || idx === undefined || left < 0) return setAt(null);
             const x = left + plot.bbox.left / devicePixelRatio;
-            const right = x > root.current.clientWidth / 2;
-            return setAt({ i: idx, right, x: right ? root.current.clientWidth - x + 14 : x + 14 });
+            const right = x > host.clientWidth / 2;
+            return setAt({ i: idx, right, x: right ? host.clientWidth - x + 14 : x + 14 });
         };
         const picked = (plot) => {
             const [a, b] = [plot.posToVal(plot.select.left, 'x'), plot.posToVal(plot.select.left + plot.select.width, 'x')];
@@ -100,7 +101,7 @@ function Plot(props) {
         // A bar begins at its time: the cursor is on it until the next one.
         if (props.type === 'bars') options.cursor.dataIdx = (plot, i, nearest, x) => Math.min(times.length - 1,
             Math.max(0, times.findLastIndex((one) => one <= x)));
-        const plot = new uPlot(options, [times, ...values], root.current);
+        const plot = new uPlot(options, [times, ...values], host);
         const click = () => {
             const { idx } = plot.cursor;
             if (href && idx !== null && idx !== undefined && plot.select.width < 3)
@@ -108,7 +109,7 @@ function Plot(props) {
         };
         plot.over.addEventListener('click', click);
         const observer = new ResizeObserver(() => plot.setSize(size()));
-        observer.observe(root.current);
+        observer.observe(host);
         return () => {
             observer.disconnect();
             plot.destroy();

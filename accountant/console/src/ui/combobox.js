@@ -49,7 +49,7 @@ export function Combobox({ value, onChange, options, strict, placeholder, id, ..
             choose(found[at][0]);
         }
     };
-    const leave = (event) => !root.current.contains(event.relatedTarget) && close();
+    const leave = (event) => !event.currentTarget.contains(event.relatedTarget) && close();
     return html`<div class="combobox" ref=${root} onFocusOut=${leave}>
         <input class="input" type="text" id=${name} role="combobox" aria-expanded=${open ? 'true' : 'false'} aria-autocomplete="list"
             aria-controls="${name}-list" aria-activedescendant=${at >= 0 ? `${name}-${at}` : undefined}

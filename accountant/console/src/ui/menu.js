@@ -15,13 +15,13 @@ export function Menu({ label, icon = 'more', kind = 'ghost', small, items, up, l
     useEffect(() => {
         if (!open) return undefined;
         list()[0]?.focus();
-        const outside = (event) => !root.current.contains(event.target) && setOpen(false);
+        const outside = (event) => !root.current?.contains(event.target) && setOpen(false);
         document.addEventListener('pointerdown', outside);
         return () => document.removeEventListener('pointerdown', outside);
     }, [open]);
     const close = () => {
         setOpen(false);
-        root.current.querySelector('button').focus();
+        root.current?.querySelector('button').focus();
     };
     const keys = (event) => {
         const all = list();
@@ -35,7 +35,7 @@ export function Menu({ label, icon = 'more', kind = 'ghost', small, items, up, l
             all[next % all.length]?.focus();
         }
     };
-    const leave = (event) => open && !root.current.contains(event.relatedTarget) && event.relatedTarget && setOpen(false);
+    const leave = (event) => open && event.relatedTarget && !event.currentTarget.contains(event.relatedTarget) && setOpen(false);
     const item = (one, i) => {
         if (!one) return html`<hr key=${i} />`;
         const isChoice = one.checked !== undefined;

@@ -33,9 +33,10 @@ export function Tile({ label, value, title, change, better, note, href }) {
     const tone = !better || !change || Math.abs(change) < 0.001 ? '' : (change > 0) === (better === 'up') ? 'good' : 'bad';
     const sign = change > 0 ? '+' : '';
     return html`<div class="tile"><span class="tile-label">${label}</span>
-        ${href ? html`<a class="tile-value" href=${href} title=${title}>${value}</a>`
+        <span class="tile-line">${href ? html`<a class="tile-value" href=${href} title=${title}>${value}</a>`
             : html`<span class="tile-value" title=${title}>${value}</span>`}
-        <span class="tile-note">${Number.isFinite(change) && html`<span class=${tone && `is-${tone}`}>${sign}${percent(change, Math.abs(change) < 0.1 ? 1 : 0)}</span> `}${note}</span></div>`;
+            ${Number.isFinite(change) && html`<span class=${classes('tile-change', tone && `is-${tone}`)}>${sign}${percent(change, Math.abs(change) < 0.1 ? 1 : 0)}</span>`}</span>
+        <span class="tile-note">${note}</span></div>`;
 }
 
 // tabs: [['id', 'Label', count], ...]

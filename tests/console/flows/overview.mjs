@@ -1,0 +1,48 @@
+// Figures are those of aigwctl and aigw-ledger; each leads to its rows; charts have
+// tables; language and theme change at once; the keyboard is enough.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+
+const digits = (text) => Number(text.replaceAll(/[^\d.]/g, ''));
+
+export async function run({ page, world, logIn, settled }) {
+    await logIn(page, world);
+    await page.goto(`${world.base}/console/?range=30d`);
+    await settled(page);
+    const tile = (label) => page.locator('.tile', { hasText: label }).locator('.tile-value');
+    const requests = digits(await tile('Requests').getAttribute('title'));
+    const tokens = digits(await tile('Tokens').getAttribute('title'));
+    assert.deepEqual([requests, tokens], [world.usage.requests, world.usage.tokens]);
+    assert.deepEqual([requests, tokens], [world.ledger.requests, world.ledger.tokens]);
+    assert.equal(digits(await tile('Cost').innerText()), Number(world.usage.cost.toPrecision(3)));
+    assert.match(await tile('Error rate').getAttribute('href'), /\/console\/logs\?.*status=error/);
+
+    const chart = page.getByRole('figure', { name: 'Requests and errors' });
+    await chart.getByRole('button', { name: 'Show as table' }).click();
+    const cells = await chart.locator('tbody td.right').allInnerTexts();
+    assert.equal(cells.reduce((sum, text) => sum + digits(text), 0), requests);
+    const download = page.waitForEvent('download');
+    await chart.getByRole('button', { name: 'Download CSV' }).click();
+    assert.equal((await download).suggestedFilename(), 'requests.csv');
+
+    await page.getByRole('button', { name: 'Language and theme' }).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter'); // the second language
+    await page.getByRole('heading', { name: '总览' }).waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'zh-CN');
+    await page.getByRole('button', { name: '语言与主题' }).click();
+    await page.getByRole('menuitemradio', { name: '深色' }).click();
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+    await page.reload();
+    await settled(page);
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+
+    // The range is in the address, and Back goes back.
+    await page.getByRole('radio', { name: '1 小时' }).check();
+    assert.equal(new URL(page.url()).searchParams.get('range'), '1h');
+    await page.locator('.sidebar').getByRole('link', { name: '总览' }).click();
+    await page.goBack();
+    await settled(page);
+    assert.equal(new URL(page.url()).searchParams.get('range'), '1h');
+}
