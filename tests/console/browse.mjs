@@ -54,14 +54,16 @@ async function runFlows(browser) {
 
 // The sidebar's screens and, of each, the first of every kind of page it leads to.
 async function findScreens(page) {
-    const kindOf = (url) => url.pathname.split('/').slice(0, 5).map((part, i) => (i > 2 ? ':' : part)).join('/');
+    // By its path without names, and by what its query is about.
+    const kindOf = (url) => url.pathname.split('/').slice(0, 5).map((part, i) => (i > 2 ? ':' : part)).join('/') +
+        [...url.searchParams.keys()].filter((name) => !['from', 'to', 'range', 'page'].includes(name)).sort().join();
     const found = new Map();
     const add = (href) => {
         const url = new URL(href);
         if (!url.pathname.startsWith('/console/') || url.pathname.includes('/assets/')) return;
         const named = url.pathname.endsWith('/new');
         const kind = named ? url.pathname : kindOf(url);
-        if (!found.has(kind)) found.set(kind, url.pathname);
+        if (!found.has(kind)) found.set(kind, url.pathname + url.search);
     };
     const links = (where) => page.locator(`${where} a[href^="/console/"]`).evaluateAll((all) => all.map((one) => one.href));
     for (const href of await links('.sidebar-nav')) add(href);

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import '../style/overview.css';
 import { classes, html } from '../dom.js';
-import { segment, useApi } from '../api.js';
+import { useApi } from '../api.js';
 import { compact, duration, money, number, percent, relative } from '../format.js';
 import { t, tWord } from '../i18n.js';
 import { to } from '../router.js';
@@ -59,7 +59,7 @@ function Provider({ row }) {
     const errors = row.endpoints.reduce((sum, one) => sum + one.errors, 0);
     const last = row.endpoints.map((one) => one.last_error).filter(Boolean).sort((a, b) => (a.time < b.time ? 1 : -1))[0];
     const words = calls === 0 ? t('overview.no_calls') : t('overview.calls', { n: compact(calls), rate: percent(errors / calls) });
-    return html`<a class="provider" href=${to(`/providers/${segment(row.provider)}`)}
+    return html`<a class="provider" href=${to('/providers', { provider: row.provider })}
         title=${last && t('overview.last_error', { cause: `${last.status ?? ''} ${last.cause}`.trim(), when: relative(last.time) })}>
         <i class=${classes('dot', `dot-${TONES[row.state]}`)}></i><span class="grow"><bdi>${row.provider}</bdi><small>${words}</small></span>
         <span class=${`is-${TONES[row.state]}`}>${tWord('overview.state', row.state)}</span></a>`;

@@ -1,6 +1,6 @@
 // A button with a list of actions; arrows, Home, End and Escape as menus have them.
 // SPDX-License-Identifier: Apache-2.0
-import { classes, html, useEffect, useRef, useState } from '../dom.js';
+import { classes, html, useLayoutEffect, useRef, useState } from '../dom.js';
 import { Button } from './button.js';
 import { Icon } from './icon.js';
 
@@ -12,7 +12,7 @@ export function Menu({ label, icon = 'more', kind = 'ghost', small, items, up, l
     const [open, setOpen] = useState(false);
     const root = useRef();
     const list = () => [...root.current.querySelectorAll('[role^="menuitem"]:not([aria-disabled])')];
-    useEffect(() => {
+    useLayoutEffect(() => {
         if (!open) return undefined;
         list()[0]?.focus();
         const outside = (event) => !root.current?.contains(event.target) && setOpen(false);
