@@ -2,6 +2,7 @@
  * test_settings.c - the table of settings: values, layers, texts.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "common/config_part.h"
 #include "common/settings.h"
 
 #include <errno.h>
@@ -64,17 +65,65 @@ find_text(const struct buf *text, const char *wanted)
     return memmem(buf_ptr(text), buf_len(text), wanted, strlen(wanted));
 }
 
+/* Options of what calls go to and through; of [server] what the cache has. */
+static bool
+is_of_calls(const struct config_option *option)
+{
+    if (settings_find(str_from(option->name)) >= 0)
+        return false; /* the other table has it */
+    switch (option->section) {
+    case CONFIG_SECTION_provider:
+    case CONFIG_SECTION_credential:
+    case CONFIG_SECTION_model:
+    case CONFIG_SECTION_endpoint:
+    case CONFIG_SECTION_gateway:
+    case CONFIG_SECTION_route:
+        return true;
+    default:
+        return option->section == CONFIG_SECTION_server &&
+               strncmp(option->name, "cache_", 6) == 0;
+    }
+}
+
+static void
+write_cell(struct buf *out, const char *text)
+{
+    for (; *text != '\0'; text++)
+        buf_append_cstr(out, *text == '|' ? "\\|" : (char[2]){*text, 0});
+}
+
+static void
+write_options(struct buf *out)
+{
+    buf_append_cstr(out, "| section | option | default | what |\n"
+                         "|---|---|---|---|\n");
+    for (size_t i = 0; i < config_option_count; i++) {
+        const struct config_option *option = &config_options[i];
+        if (!is_of_calls(option))
+            continue;
+        buf_printf(out, "| %s | `%s` | ", config_section_names[option->section],
+                   option->name);
+        write_cell(out,
+                   option->fallback[0] != '\0' ? option->fallback : "none");
+        buf_append_cstr(out, " | ");
+        write_cell(out, option->text);
+        buf_append_cstr(out, " |\n");
+    }
+}
+
 /* AIGW_UPDATE=1 writes the table anew, after a change of the rows. */
-TEST(the_guide_has_the_table)
+static void
+check_table(const char *first_mark, const char *last_mark,
+            void (*write_rows)(struct buf *out))
 {
     struct buf table, have, want;
     buf_init(&table, 0);
     buf_init(&have, 0);
     buf_init(&want, 0);
-    write_table(&table);
+    write_rows(&table);
     CHECK_EQ(ini_read_whole("OPERATIONS.md", &have), 0);
-    const char *begin = find_text(&have, "<!-- settings:");
-    const char *end = find_text(&have, "<!-- end of settings -->");
+    const char *begin = find_text(&have, first_mark);
+    const char *end = find_text(&have, last_mark);
     CHECK_TRUE(begin != NULL && end != NULL);
     const char *all_end = buf_ptr(&have) + buf_len(&have);
     begin = memchr(begin, '\n', (size_t)(all_end - begin)) + 1;
@@ -92,6 +141,16 @@ TEST(the_guide_has_the_table)
     buf_fini(&table);
     buf_fini(&have);
     buf_fini(&want);
+}
+
+TEST(the_guide_has_the_table)
+{
+    check_table("<!-- settings:", "<!-- end of settings -->", write_table);
+}
+
+TEST(the_guide_has_the_options_of_what_calls_go_through)
+{
+    check_table("<!-- options:", "<!-- end of options -->", write_options);
 }
 
 TEST(defaults_are_whole)
