@@ -166,8 +166,8 @@ request_free(struct loop_deferred *deferred)
         request->next->prev = request->prev;
     all->running--;
     answer_release(&request->answer);
-    if (request->body.cap >= BODY_POOL_LEAST_BYTES)
-        body_pool_give(&worker->body_pool, &request->body);
+    if (request->body.cap >= BODY_POOL_LEAST_BYTES || request->body_huge > 0)
+        body_pool_give(&worker->body_pool, &request->body, request->body_huge);
     if (all->spare_count >= SPARE_MAX) {
         request_destroy(request);
         return;

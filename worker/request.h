@@ -107,6 +107,7 @@ struct request {
     /* its body */
     uint8_t coding;                     /* http_coding, until it is decoded */
     uint64_t body_booked, canon_booked; /* of worker->..._bytes_held */
+    size_t body_huge;                   /* see body_pool_take() */
     struct body_decode *decode;         /* under way; NULL: none */
 
     struct guard *guard;     /* guard.h; NULL: its profile has none */

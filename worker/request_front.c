@@ -86,8 +86,8 @@ begin(struct request *request, const struct http_head *head,
         uint64_t first = head->content_length < BODY_FIRST_BYTES
                              ? head->content_length
                              : BODY_FIRST_BYTES;
-        body_pool_take(&request->worker->body_pool, &request->body,
-                       head->content_length);
+        request->body_huge = body_pool_take(
+            &request->worker->body_pool, &request->body, head->content_length);
         if (buf_reserve(&request->body, first) < 0) {
             fault_set_overloaded(fault, "out of memory");
             return -1;

@@ -141,6 +141,8 @@ hand_over(struct request *from, struct request *to)
     swap_bufs(&to->body, &from->body);
     to->body_booked = from->body_booked;
     from->body_booked = 0;
+    to->body_huge = from->body_huge;
+    from->body_huge = 0;
     to->universal = from->universal;
     from->universal = NULL;
     client_hand_over(from->client, to);
