@@ -12,9 +12,25 @@ import { CLASSES, ModelForm } from './model_form.js';
 
 const perUnit = (name) => name === 'image' || name === 'request';
 
+// When a tier's prices hold: prompt 200,001+ · 16:30-00:30 · flex
+function conditionOf(tier) {
+    const span = (name, from, to) => (from || to) && `${name} ${from ? number(from) : '0'}${to ? `–${number(to)}` : '+'}`;
+    return [span(t('tier.prompt'), tier.prompt_from, tier.prompt_to), span(t('tier.output'), tier.output_from, tier.output_to),
+        tier.hours && `${tier.hours} UTC`, tier.from && `≥ ${time(tier.from, 'minute')}`, tier.until && `< ${time(tier.until, 'minute')}`,
+        tier.service_tiers?.join(', ')].filter(Boolean).join(' · ');
+}
+
+function Tiers({ tiers, currency }) {
+    const price = (name) => ({ key: name, title: t(`models.${name}`), align: 'right', render: (row) => money(row.prices?.[name], currency) });
+    const columns = [{ key: 'when', title: t('tier.when'), render: conditionOf }, price('input'), price('output'), price('cached')];
+    return html`<${Table} label=${t('tier.when')} columns=${columns} rows=${tiers} rowKey=${(row) => tiers.indexOf(row)} />`;
+}
+
 export function Prices({ prices, currency }) {
     const rows = CLASSES.filter((name) => prices?.[name] !== null && prices?.[name] !== undefined)
         .map((name) => [t(`price.${name}`), html`${money(prices[name], currency)} <span class="muted small">${t(perUnit(name) ? 'price.each' : 'price.million')}</span>`]);
+    const tiers = prices?.tiers ?? [];
+    if (tiers.length > 0) return html`<${Facts} rows=${rows} /><${Tiers} tiers=${tiers} currency=${currency} />`;
     return rows.length > 0 ? html`<${Facts} rows=${rows} />` : html`<p class="muted">${t('models.unpriced_text')}</p>`;
 }
 
@@ -76,7 +92,7 @@ export function ModelDrawer({ model, currency, reload, onClose }) {
         ]} />`}
         <h3>${t('models.prices')}</h3><${Prices} prices=${model.prices} currency=${currency} />
         <h3>${t('models.providers')}</h3><${Providers} model=${model} currency=${currency} />
-        <h3>${t('models.history')}</h3><${History} name=${model.id} />
+        <h3>${t('models.history')}</h3><${History} key=${model.price_version} name=${model.id} />
         ${edit && html`<${ModelForm} name=${model.id} part=${part} etag=${detail.etag} onClose=${() => setEdit(false)} onDone=${saved} />`}
     <//>`;
 }

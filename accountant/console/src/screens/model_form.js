@@ -4,7 +4,7 @@ import { html } from '../dom.js';
 import { api, newIdempotencyKey, segment, useApi } from '../api.js';
 import { t } from '../i18n.js';
 import { toast } from '../state.js';
-import { Button, Dialog, Field, Input, Select } from '../ui/index.js';
+import { Button, Dialog, Field, Input, Select, Textarea } from '../ui/index.js';
 import { FormError, fieldError, listOf, useForm } from './act.js';
 
 export const CLASSES = ['input', 'output', 'cached', 'cache_creation', 'cache_creation_1h', 'reasoning',
@@ -16,7 +16,7 @@ const NUMBERS = ['context', 'max_output', 'key_rpm', 'key_tpm', 'key_concurrency
 const textOf = (value) => (value === null || value === undefined || value === 0 ? '' : String(value));
 
 function firstValues(part) {
-    const values = { name: '', type: part?.type ?? 'chat', providers: part?.providers.join(', ') ?? '', alias: part?.alias.join(', ') ?? '' };
+    const values = { name: '', type: part?.type ?? 'chat', providers: part?.providers.join(', ') ?? '', alias: part?.alias.join(', ') ?? '', price_tiers: part?.price_tiers?.join('\n') ?? '' };
     for (const name of NUMBERS) values[name] = textOf(part?.[name]);
     for (const name of CLASSES) values[`price_${name}`] = part?.[`price_${name}`] === 0 ? '0' : textOf(part?.[`price_${name}`]);
     return values;
@@ -28,6 +28,7 @@ function bodyOf(values, first) {
         if (value === first[name]) continue;
         const text = value.trim();
         if (name === 'providers' || name === 'alias') body[name] = listOf(text);
+        else if (name === 'price_tiers') body[name] = text.split('\n').map((line) => line.trim()).filter(Boolean);
         else if (NUMBERS.includes(name)) body[name] = text === '' ? null : Number(text);
         else body[name] = text === '' ? null : text;
     }
@@ -64,7 +65,9 @@ export function ModelForm({ name, part, etag, onClose, onDone }) {
         </div>
         <h3>${t('models.prices')} <span class="muted small">${t('price.million')}</span></h3>
         <div class="grid-3">${MAIN.map(price)}</div>
-        <details><summary>${t('models.more_prices')}</summary><div class="grid-3 details">${CLASSES.filter((one) => !MAIN.includes(one)).map(price)}</div></details>
+        <details><summary>${t('models.more_prices')}</summary><div class="grid-3 details">${CLASSES.filter((one) => !MAIN.includes(one)).map(price)}</div>
+            <${Field} label=${t('tier.when')} hint=${t('tier.hint')} error=${fieldError(error, 'price_tiers')}>${(props) => html`
+                <${Textarea} ...${props} class="mono" rows=${2} value=${values.price_tiers} onInput=${set('price_tiers')} placeholder="prompt_from=200001 input=2.5 output=15" />`}<//></details>
         <details open=${!name}><summary>${t('models.properties')}</summary><div class="grid-3 details">
             <${Field} label=${t('models.type')}>${(props) => html`<${Select} ...${props} value=${values.type} onChange=${set('type')} options=${TYPES.map((one) => [one, one])} />`}<//>
             ${field('context', t('models.context'))}${field('max_output', t('models.max_output'))}${field('alias', t('models.aliases'), t('part.list_hint'))}

@@ -2,7 +2,7 @@
 // charge from the log row, which is there as soon as the call has been settled.
 // SPDX-License-Identifier: Apache-2.0
 import { html, useEffect, useState } from '../dom.js';
-import { api, segment } from '../api.js';
+import { api } from '../api.js';
 import { duration, money, number } from '../format.js';
 import { t } from '../i18n.js';
 import { to } from '../router.js';
@@ -21,11 +21,9 @@ function useRow(requestId, isDone) {
         let tries = 0;
         let timer;
         const look = async () => {
-            try {
-                setRow((await api.get(`/logs/${segment(requestId)}`)).log);
-            } catch (error) {
-                if (error.status === 404 && ++tries < TRIES) timer = setTimeout(look, PAUSE_MS);
-            }
+            const { data } = await api.get('/logs', { request_id: requestId, limit: 1 }).catch(() => ({ data: [] }));
+            if (data.length > 0) setRow(data[0]);
+            else if (++tries < TRIES) timer = setTimeout(look, PAUSE_MS);
         };
         look();
         return () => clearTimeout(timer);

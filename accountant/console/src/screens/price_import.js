@@ -28,7 +28,7 @@ function Preview({ preview, currency }) {
         change('input'), change('output'),
         { key: 'reason', title: '', wrap: true, render: (row) => row.reason ?? '' },
     ];
-    return html`<p class="muted">${t('import.counts', { unchanged: number(preview.unchanged), unknown: number(preview.unknown.count) })}</p>
+    return html`<p class="muted">${t('import.counts', { unchanged: number(preview.unchanged.count), unknown: number(preview.unknown.count) })}</p>
         <${Table} label=${t('import.title')} columns=${columns} rows=${rows} rowKey=${(row) => row.verdict + (row.model ?? row.endpoint)}
             empty=${html`<${Empty} icon="check" title=${t('import.nothing')} />`} />`;
 }

@@ -83,4 +83,8 @@ export default {
     'reprice.credit': 'Credit',
     'reprice.left': 'Left out',
     'reprice.done': 'The groups have been credited.',
+    'tier.when': 'Tiers: when',
+    'tier.prompt': 'prompt',
+    'tier.output': 'answer',
+    'tier.hint': 'One a line; the first that holds is charged.',
 };

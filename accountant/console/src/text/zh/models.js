@@ -83,4 +83,8 @@ export default {
     'reprice.credit': '入账',
     'reprice.left': '未计入',
     'reprice.done': '已为分组入账。',
+    'tier.when': '阶梯条件',
+    'tier.prompt': '提示',
+    'tier.output': '回答',
+    'tier.hint': '每行一个，按第一个满足的计费。',
 };
