@@ -10,6 +10,11 @@ export const GROUPS = ['watch', 'manage', 'try', 'system'];
 
 export const screens = [
     { path: '/', name: 'overview', nav: 'watch', icon: 'overview', view: lazy(() => import('./screens/overview.js'), 'Overview') },
+    { path: '/keys', name: 'keys', nav: 'manage', icon: 'keys', view: lazy(() => import('./screens/keys.js'), 'Keys'), needs: ['read-only', 'keys:read'] },
+    { path: '/keys/new', name: 'key_create', section: 'keys', view: lazy(() => import('./screens/key_create.js'), 'KeyCreate') },
+    { path: '/keys/:id', name: 'key', section: 'keys', view: lazy(() => import('./screens/key.js'), 'Key') },
+    { path: '/groups', name: 'groups', nav: 'manage', icon: 'groups', view: lazy(() => import('./screens/groups.js'), 'Groups'), needs: ['read-only', 'groups:read'] },
+    { path: '/groups/:name', name: 'group', section: 'groups', view: lazy(() => import('./screens/group.js'), 'Group') },
     { path: '/models', name: 'models', nav: 'manage', icon: 'models', view: lazy(() => import('./screens/models.js'), 'Models'), needs: ['read-only', 'config:read'] },
     { path: '/providers', name: 'providers', nav: 'manage', icon: 'providers', view: lazy(() => import('./screens/providers.js'), 'Providers'), needs: ['read-only', 'config:read'] },
     { path: '/settings', name: 'settings', nav: 'manage', icon: 'settings', view: lazy(() => import('./screens/settings.js'), 'Settings'), needs: ['read-only', 'config:read'] },
