@@ -61,7 +61,7 @@ function Provider({ row }) {
     const words = calls === 0 ? t('overview.no_calls') : t('overview.calls', { n: compact(calls), rate: percent(errors / calls) });
     return html`<a class="provider" href=${to('/providers', { provider: row.provider })}
         title=${last && t('overview.last_error', { cause: `${last.status ?? ''} ${last.cause}`.trim(), when: relative(last.time) })}>
-        <i class=${classes('dot', `dot-${TONES[row.state]}`)}></i><span class="grow"><bdi>${row.provider}</bdi><small>${words}</small></span>
+        <i class=${classes('health', `health-${TONES[row.state]}`)}></i><span class="grow"><bdi>${row.provider}</bdi><small>${words}</small></span>
         <span class=${`is-${TONES[row.state]}`}>${tWord('overview.state', row.state)}</span></a>`;
 }
 

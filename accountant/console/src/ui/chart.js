@@ -33,7 +33,7 @@ function axisLabels(step) {
     });
 }
 
-function optionsOf({ series, times, step, type, stacked, format, from, to, most }, colors, size, hooks) {
+function optionsOf({ series, times, step, type, stacked, format, from, to, most, isEmpty }, colors, size, hooks) {
     const drawn = series.map((one, i) => ({
         label: one.label, stroke: colors[i], width: type === 'bars' ? 0 : 1.6,
         points: { show: one.values.filter((value) => value !== null && value !== undefined).length < 3, size: 5 },
@@ -55,7 +55,7 @@ function optionsOf({ series, times, step, type, stacked, format, from, to, most 
         },
         axes: [
             { ...axis, grid: { show: false }, values: axisLabels(step), space: 64, size: 28 },
-            { ...axis, grid, size: 56, space: 36, gap: 4, values: (plot, splits) => splits.map((value) => format(value)) },
+            { ...axis, grid, size: 56, space: 36, gap: 4, values: (plot, splits) => splits.map((value) => (isEmpty ? '' : format(value))) },
         ],
         series: [{}, ...drawn], hooks,
         bands: stacked && type === 'area' ? drawn.slice(1).map((one, i) => ({ series: [i + 1, i + 2], fill: drawn[i].fill })) : undefined,
@@ -140,7 +140,7 @@ export function Chart({ title, figure, times, series, type = 'line', stacked = f
     const csv = () => downloadCsv(`${file || 'aigw'}.csv`, ['time', ...series.map((one) => one.label)],
         times.map((at, i) => [new Date(at * 1000).toISOString(), ...series.map((one) => one.values[i])]));
     const isEmpty = series && !series.some((one) => one.values.some((value) => value));
-    const shown = { title, times, series, type, stacked, format, height, ...rest };
+    const shown = { title, times, series, type, stacked, format, height, isEmpty, ...rest };
     return html`<figure class="card chart" aria-label=${title} lang=${locale()}>
         <header><figcaption><h2>${title}</h2>${figure !== undefined && html`<span class="figure">${figure}</span>`}</figcaption>
             <div class="row"><${IconButton} small icon=${asTable ? 'chart' : 'table'} label=${t(asTable ? 'chart.as_chart' : 'chart.as_table')} aria-pressed=${asTable ? 'true' : 'false'} disabled=${!series} onClick=${() => setAsTable(!asTable)} />

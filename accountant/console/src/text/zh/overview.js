@@ -6,7 +6,7 @@ export default {
     'overview.cost': '费用',
     'overview.deleted': '已删除的密钥 {id}',
     'overview.empty': '还没有请求',
-    'overview.empty_text': '先创建一个密钥，然后在试验场或用 curl 发送第一条消息，用量会在一秒内显示在这里。',
+    'overview.empty_text': '先创建一个密钥，然后在试用台或用 curl 发送第一条消息，用量会在一秒内显示在这里。',
     'overview.error_rate': '错误率',
     'overview.errors_of': '{n} 次失败',
     'overview.first_token': '首 Token 延迟 p50',
@@ -30,5 +30,5 @@ export default {
     'overview.tokens_short': '入 {input} · 出 {output} · 缓存 {cached}',
     'overview.top_keys': '用量最高的密钥',
     'overview.top_models': '用量最高的模型',
-    'overview.try': '打开试验场',
+    'overview.try': '打开试用台',
 };
