@@ -95,12 +95,11 @@ struct request {
     /* the lease */
     bool admitted, settled; /* has a slot; has given it back */
     uint32_t slot;
-    uint32_t on_exhausted; /* resolved: SHM_ON_REJECT ... FINISH */
-    bool budgeted;         /* key or group has a ceiling in some unit */
-    bool clamped;
-    uint64_t prompt_hold;  /* tokens of the lease that are for the prompt */
-    uint64_t output_bound; /* tokens of output the lease now covers */
-    uint64_t max_tokens;   /* to be written into the body; 0: as it is */
+    uint32_t on_exhausted;  /* resolved: SHM_ON_REJECT ... FINISH */
+    bool budgeted, clamped; /* budgeted: key or group has a ceiling */
+    uint64_t prompt_hold;   /* tokens of the lease that are for the prompt */
+    uint64_t output_bound;  /* tokens of output the lease now covers */
+    uint64_t max_tokens;    /* to be written into the body; 0: as it is */
 
     struct universal *universal; /* its calls, one of which is this; NULL */
 
