@@ -11,7 +11,7 @@ import { Badge, Button, Empty, Input, MoreRows, Page, RangePicker, Select, Table
 const LIMIT = 100;
 const SUBJECTS = ['key', 'group', 'token', 'session', 'provider', 'credential', 'model', 'endpoint', 'gateway', 'route', 'price', 'log', 'cache', 'ledger', 'reload'];
 const PAGES = { key: (row) => to(`/keys/${row.object_id}`), provider: (row) => to('/providers', { provider: row.object }), model: (row) => to('/models', { model: row.object }),
-    group: (row) => to('/groups', { name: row.object }), token: () => to('/members') };
+    group: (row) => to(`/groups/${encodeURIComponent(row.object)}`), token: () => to('/members') };
 
 // key_update -> [key, update]
 const partsOf = (operation) => {

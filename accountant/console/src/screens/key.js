@@ -67,7 +67,8 @@ function UsageTab({ row, currency }) {
             <${Tile} label=${t('key.cost')} value=${money(sums?.cost, currency)} href=${to('/usage', { ...range.query, ...filter })} />
             <${Tile} label=${t('key.cached')} value=${percent(sums?.cache_hit_rate)} />
         </div>
-        <${UsageCharts} range=${range} over=${over} filter=${filter}>${row.budgets.length > 0 && html`<${BurnDown} row=${row} range=${range} over=${over} currency=${currency} />`}<//>`;
+        <${UsageCharts} range=${range} over=${over} filter=${filter}>${row.budgets.length > 0 ? html`<${BurnDown} row=${row} range=${range} over=${over} currency=${currency} />`
+            : html`<${Empty} icon="keys" title=${t('key.no_quota')} text=${t('key.no_quota_text')}>${may('operator', 'keys:write') && html`<${Button} href=${to(`/keys/${row.id}`, { tab: 'settings' })}>${t('key.set_quota')}<//>`}<//>`}<//>`;
 }
 
 function LogsTab({ row, currency }) {
