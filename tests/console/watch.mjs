@@ -2,9 +2,8 @@
 // for elsewhere, what its policy refused, what opened a dialog.
 // SPDX-License-Identifier: Apache-2.0
 
-// The browser itself says what was answered by an error: before a login by 401, a
-// name that is taken by 409.
-const EXPECTED = /status of (401|409)/;
+// Before a login the browser itself says that who one is was answered by 401.
+const EXPECTED = /status of 401/;
 
 export async function watchedPage(context, base) {
     const page = await context.newPage();

@@ -3,6 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 
+// A name that is taken.
+export const expected = /status of 409/;
+
 const question = { model: 'acme/small', messages: [{ role: 'user', content: 'hi' }] };
 
 // The status that a call with this key meets.
