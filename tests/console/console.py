@@ -1,6 +1,6 @@
 """The console in Chromium: flows, then every screen in both languages and themes
-and both widths. Starts a gateway with something to see (seeded.py), has browse.mjs
-walk, and compares the figures that it saw with aigwctl and aigw-ledger.
+and both widths. Starts a gateway with something to see (seeded.py) and has browse.mjs
+walk.
 
 usage: console.py FOLDER [NAME...]
 AIGW_CONSOLE_ALL=1 walks all eight of language, theme and width, not four.
@@ -16,23 +16,15 @@ import seeded  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def ledger_sums(gw):
-    done = gw.tool("aigw-ledger", "-c", gw.config, "--json", "sum")
-    groups = json.loads(done.stdout)["groups"]
-    return {name: sum(row["rows"][name] for row in groups) for name in ("requests", "tokens")}
-
-
 def main():
     folder, names = sys.argv[1], sys.argv[2:]
     gw, provider, keys = seeded.gateway()
     try:
-        total = gw.ctl("usage", "--since", "30d")
         world = {
             "base": "http://127.0.0.1:%d" % gw.admin_port, "token": seeded.TOKEN,
             "link": gw.ctl("console")["url"], "keys": keys,
             "hostile": seeded.HOSTILE, "chromium": os.environ["AIGW_CHROMIUM"],
-            "usage": {name: total[name] for name in ("requests", "tokens", "cost")},
-            "ledger": ledger_sums(gw),
+            "config": gw.config, "build": os.environ["AIGW_BUILD"],
         }
         path = os.path.join(folder, "world.json")
         with open(path, "w") as file:
