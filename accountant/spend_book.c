@@ -153,24 +153,52 @@ find_tag(void *context, struct str wanted)
 }
 
 static void
+count_in(struct spend_book *book, const struct segment *segment,
+         const struct shm_charge *charge, uint64_t window,
+         const struct shm_record *record, struct ledger_batch *batch)
+{
+    uint32_t row =
+        row_for(book, segment, charge->name, record->ended_ms, batch);
+    struct ledger_spend *spend = &book->rows[row];
+    /* Of a rule that was given another window. */
+    if (spend->window_ms != charge->window_ms)
+        *spend = (struct ledger_spend){.window_ms = charge->window_ms};
+    spend->name = charge->name;
+    if (record->ended_ms > spend->used_ms)
+        spend->used_ms = record->ended_ms;
+    count(spend, window, record->nano);
+    book->changed[row] = true;
+    store(segment, row, spend);
+}
+
+static void
 count_rule(struct spend_book *book, const struct segment *segment,
            const struct spend_rule *rule, const struct spend_call *call,
            const struct shm_record *record, struct ledger_batch *batch)
 {
-    uint64_t name = spend_rule_counter(rule, call);
-    if (name == 0)
-        return;
-    uint32_t row = row_for(book, segment, name, record->ended_ms, batch);
-    struct ledger_spend *spend = &book->rows[row];
-    /* Of a rule that was given another window. */
-    if (spend->window_ms != rule->window_ms)
-        *spend = (struct ledger_spend){.window_ms = rule->window_ms};
-    spend->name = name;
-    if (record->ended_ms > spend->used_ms)
-        spend->used_ms = record->ended_ms;
-    count(spend, spend_rule_window(rule, record->ended_ms), record->nano);
-    book->changed[row] = true;
-    store(segment, row, spend);
+    const struct shm_charge charge = {spend_rule_counter(rule, call),
+                                      rule->window_ms};
+    if (charge.name != 0)
+        count_in(book, segment, &charge,
+                 spend_rule_window(rule, record->ended_ms), record, batch);
+}
+
+/* Limits of cost of dynamic routes, which the worker names. */
+static void
+count_charges(struct spend_book *book, const struct segment *segment,
+              const struct shm_record *record, struct ledger_batch *batch)
+{
+    const char *at = (const char *)(record + 1) + record->model_asked_len +
+                     record->error_len + record->tags_len +
+                     record->attempts_len;
+    for (unsigned i = 0; i < record->charges; i++) {
+        struct shm_charge charge;
+        memcpy(&charge, at + i * sizeof(charge), sizeof(charge));
+        if (charge.name == 0 || charge.window_ms == 0 || record->ended_ms < 0)
+            continue;
+        count_in(book, segment, &charge,
+                 (uint64_t)record->ended_ms / charge.window_ms, record, batch);
+    }
 }
 
 int
@@ -183,12 +211,16 @@ spend_book_add(struct spend_book *book, const struct segment *segment,
         return 0;
     const struct catalogue_gateway *gateway =
         catalogue_find_gateway(catalogue, record->gateway);
-    if (gateway == NULL || gateway->spend_rule_count == 0)
+    bool has_rules = gateway != NULL && gateway->spend_rule_count > 0;
+    if (!has_rules && record->charges == 0)
         return 0;
     if (make_room(book) < 0)
         return -ENOMEM;
+    count_charges(book, segment, record, batch);
+    if (!has_rules)
+        return 0;
     struct tag_finder finder;
-    /* ring_read() saw that the three lengths fit. */
+    /* ring_read() saw that the lengths fit. */
     finder.object = str_make((const char *)(record + 1) +
                                  record->model_asked_len + record->error_len,
                              record->tags_len);

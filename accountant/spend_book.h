@@ -1,6 +1,7 @@
 /*
  * spend_book.h - what spend rules counted: from each record, when it is drained,
- * into the counters of the rules that concern it. Their only writer.
+ * into the counters of the rules that concern it, and into those that it names
+ * itself (shm_charge). Their only writer.
  *
  * Durable with the records' own batch (F4), so each record counts exactly once
  * over any number of deaths; the segment is told at once, and again from the

@@ -47,11 +47,19 @@ struct shm_attempt {
 };
 enum { SHM_ATTEMPTS_MAX = 8 };
 
+/* A counter of spend beside those of rules: a limit of cost that the call has come
+ * by on a dynamic route. */
+struct shm_charge {
+    uint64_t name, window_ms;
+};
+enum { SHM_CHARGES_MAX = 4 };
+
 /*
  * The record of one request: the only source of usage, cost and log rows.
  * Plain bytes: published by ring_head (release), read after it (acquire).
  * `meta` follows: the names of model asked, error text, tags and attempts, lengths
- * below. Attempts are there where one has failed; as many as find room.
+ * below; then charges. Attempts are there where one has failed; as many as find
+ * room. An error text is cut where charges need its place.
  */
 struct shm_record {
     uint32_t len; /* of all, padded to 8; <= SHM_RECORD_MAX */
@@ -76,7 +84,7 @@ struct shm_record {
     uint8_t credential;    /* the last attempt's, as above */
     uint8_t price_tier;    /* of its price version, from 1; 0: the base */
     uint8_t service_tier;  /* enum service_tier, as the provider stated */
-    uint8_t pad;
+    uint8_t charges;       /* how many shm_charge */
     /* Where duration_ms went. queue: waited for places at providers, all
      * attempts. sent: from the beginning to the last attempt's. connect: from there
      * until it had a new connection, 0: an idle one was there; first_byte_ms is

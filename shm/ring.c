@@ -86,12 +86,13 @@ ring_read(const struct segment *segment, uint32_t column, uint64_t pos,
     copy_out(segment, column, pos, out, least);
     uint32_t len = record->len;
     uint32_t meta = (uint32_t)record->model_asked_len + record->error_len +
-                    record->tags_len + record->attempts_len;
+                    record->tags_len + record->attempts_len +
+                    record->charges * (uint32_t)sizeof(struct shm_charge);
     if (len < least || len > SHM_RECORD_MAX || len % 8 != 0 || len > ready ||
         record->version != SHM_LAYOUT_VERSION || meta > len - least ||
         record->attempts_len % sizeof(struct shm_attempt) != 0 ||
         record->attempts_len > SHM_ATTEMPTS_MAX * sizeof(struct shm_attempt) ||
-        record->cause >= RECORD_CAUSES)
+        record->charges > SHM_CHARGES_MAX || record->cause >= RECORD_CAUSES)
         return -EBADMSG;
     /* The first part is not copied again: what was checked is what is used. */
     copy_out(segment, column, pos + least, record + 1, len - least);

@@ -107,27 +107,6 @@ window_take(shm_u64 *word, const struct window_rule *rule, int64_t now_ms,
     return -EAGAIN;
 }
 
-bool
-window_is_full(const shm_u64 *word, const struct window_rule *rule,
-               int64_t now_ms)
-{
-    struct window w = unpack(shm_load(word), rule, now_ms);
-    return !has_room(&w, rule, w.into_ms);
-}
-
-void
-window_count(shm_u64 *word, const struct window_rule *rule, int64_t now_ms,
-             uint64_t count)
-{
-    uint64_t seen = shm_load(word);
-    for (int tries = 0; tries < CAS_TRIES; tries++) {
-        struct window w = unpack(seen, rule, now_ms);
-        w.this = count < COUNT_MASK - w.this ? w.this + count : COUNT_MASK;
-        if (shm_cas(word, &seen, pack(&w)))
-            return;
-    }
-}
-
 void
 window_give_back(shm_u64 *word, const struct window_rule *rule, int64_t now_ms)
 {

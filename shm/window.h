@@ -27,12 +27,6 @@ struct window_rule {
  * taken, *retry_ms (NULL: not asked) until one would pass if none came. */
 int window_take(shm_u64 *word, const struct window_rule *rule, int64_t now_ms,
                 uint64_t *retry_ms) MUST_CHECK;
-/* Whether window_take() would be refused. */
-bool window_is_full(const shm_u64 *word, const struct window_rule *rule,
-                    int64_t now_ms);
-/* So many more, whatever the limit: a word that is full stays so. */
-void window_count(shm_u64 *word, const struct window_rule *rule, int64_t now_ms,
-                  uint64_t count);
 /* Gives one back that was taken and did not go on; nothing in a later window. */
 void window_give_back(shm_u64 *word, const struct window_rule *rule,
                       int64_t now_ms);

@@ -12,6 +12,7 @@
 #include "common/hash.h"
 #include "common/json_scan.h"
 #include "shm/limit.h"
+#include "shm/spend.h"
 #include "shm/window.h"
 #include "worker/error_reply.h"
 #include "worker/request.h"
@@ -96,14 +97,11 @@ draw(const struct request *request, const struct dynamic_element *element,
     return branch(element, at);
 }
 
-/* A window's word counts a limit of cost in millionths of it. */
-enum { COST_PARTS = 1000000 };
-
 static struct window_rule
 rule_of(const struct dynamic_element *element)
 {
     return (struct window_rule){
-        .limit = element->is_cost ? COST_PARTS : element->limit,
+        .limit = element->limit,
         .interval_ms = element->window_ms,
         .technique = WINDOW_FIXED,
     };
@@ -140,6 +138,24 @@ word_of(const struct request *request, uint64_t name, uint64_t window_ms)
     return &limit->window;
 }
 
+/* By what calls that ended have cost, in the books: the accountant counts each of
+ * their records (accountant/spend_book.c). */
+static bool
+is_within_cost(struct request *request, const struct dynamic_element *element,
+               uint64_t name)
+{
+    struct route_plan *plan = &request->plan;
+    struct spend_sums sums;
+    spend_read(request->worker->heritage->segment, name, &sums);
+    if (spend_at(&sums, element->window_ms, false, clock_wall_ms()) >=
+        (uint64_t)element->limit_nano)
+        return false;
+    CHECK(plan->charge_count < DYNAMIC_COSTS_MAX);
+    plan->charges[plan->charge_count++] =
+        (struct shm_charge){name, element->window_ms};
+    return true;
+}
+
 /* Over all workers. What cannot be counted is beyond it. */
 static bool
 is_within_rate(struct request *request, const struct dynamic_element *element,
@@ -147,38 +163,11 @@ is_within_rate(struct request *request, const struct dynamic_element *element,
 {
     const struct window_rule rule = rule_of(element);
     uint64_t name = row_name(request, element, route);
+    if (element->is_cost)
+        return is_within_cost(request, element, name);
     shm_u64 *word = word_of(request, name, rule.interval_ms);
-    if (word == NULL)
-        return false;
-    if (!element->is_cost)
-        return window_take(word, &rule, clock_period_ms(), NULL) == 0;
-    if (window_is_full(word, &rule, clock_period_ms()))
-        return false;
-    struct route_plan *plan = &request->plan;
-    CHECK(plan->charge_count < DYNAMIC_COSTS_MAX);
-    plan->charges[plan->charge_count++] =
-        (struct dynamic_charge){name, element};
-    return true;
-}
-
-void
-dynamic_settle(const struct request *request)
-{
-    typedef unsigned __int128 wide;
-    uint64_t cost = (uint64_t)request->cost_nano;
-    for (unsigned i = 0; i < request->plan.charge_count; i++) {
-        const struct dynamic_element *element =
-            request->plan.charges[i].element;
-        const struct window_rule rule = rule_of(element);
-        uint64_t limit = (uint64_t)element->limit_nano;
-        wide parts = ((wide)cost * COST_PARTS + limit - 1) / limit;
-        shm_u64 *word =
-            word_of(request, request->plan.charges[i].name, rule.interval_ms);
-        if (word != NULL)
-            window_count(word, &rule, clock_period_ms(),
-                         parts < WINDOW_LIMIT_MAX ? (uint64_t)parts
-                                                  : WINDOW_LIMIT_MAX);
-    }
+    return word != NULL &&
+           window_take(word, &rule, clock_period_ms(), NULL) == 0;
 }
 
 /* As often as it may be asked. One that is not there, or that the key may not use,

@@ -43,18 +43,13 @@ struct route_candidate {
     uint64_t credentials;
 };
 
-/* A limit of cost that the call has come by: what it costs is added there. */
-struct dynamic_charge {
-    uint64_t name; /* of the row that counts it */
-    const struct dynamic_element *element;
-};
-
 struct route_plan {
     uint8_t model_count, count;
     uint8_t next; /* the candidate to be asked next */
     uint8_t charge_count;
     bool is_strict; /* none may have to leave out what the call says */
-    struct dynamic_charge charges[DYNAMIC_COSTS_MAX];
+    struct shm_charge
+        charges[DYNAMIC_COSTS_MAX]; /* what it costs counts there */
     uint64_t tried; /* credentials of the candidate that is being asked */
     struct route_model models[ROUTE_MODELS_MAX];
     struct route_candidate items[ROUTE_CANDIDATES_MAX];
@@ -97,8 +92,6 @@ int route_find_model(struct request *request, struct str provider,
  */
 int dynamic_find(struct request *request, struct str name,
                  struct fault *fault) MUST_CHECK;
-/* What the call cost, to the limits of cost that it has come by. */
-void dynamic_settle(const struct request *request);
 
 /*
  * route_plan_make - fills the plan from its models. 0, or -1: nothing is left.

@@ -125,15 +125,35 @@ fill_usage(struct request *request, struct shm_record *record)
         narrow(usage->completion + usage->reasoning + usage->audio_out);
 }
 
-/* Model asked, error text, metadata and attempts; returns the length. */
+/* What dynamic routes limit by cost; returns the length. */
+static uint32_t
+fill_charges(const struct request *request, struct shm_record *record,
+             char *meta)
+{
+    const struct route_plan *plan = &request->plan;
+    for (unsigned i = 0; i < plan->charge_count; i++)
+        memcpy(meta + i * sizeof(plan->charges[0]), &plan->charges[i],
+               sizeof(plan->charges[0]));
+    record->charges = plan->charge_count;
+    return plan->charge_count * (uint32_t)sizeof(plan->charges[0]);
+}
+
+/* Model asked, error text, metadata, attempts, charges; returns the length. */
 static uint32_t
 fill_meta(const struct request *request, struct shm_record *record,
           char meta[SHM_RECORD_META_MAX])
 {
-    if (is_unlisted(request))
-        return fill_partition(request, record, meta);
+    if (is_unlisted(request)) {
+        uint32_t tags = fill_partition(request, record, meta);
+        return tags + fill_charges(request, record, meta + tags);
+    }
+    uint32_t kept = request->plan.charge_count * sizeof(struct shm_charge);
     size_t asked = request->call.model_len;
     size_t error = strnlen(request->error_text, sizeof(request->error_text));
+    size_t room = SHM_RECORD_META_MAX - kept - asked -
+                  (request->has_tags ? request->tags.json_len : 0);
+    if (UNLIKELY(error > room))
+        error = room;
     memcpy(meta, request->call.model, asked);
     memcpy(meta + asked, request->error_text, error);
     record->model_asked_len = (uint16_t)asked;
@@ -146,13 +166,14 @@ fill_meta(const struct request *request, struct shm_record *record,
     }
     if (UNLIKELY(request->tried_count > 0)) {
         record->attempts_len = (uint16_t)attempts_fill(
-            request, meta + len, SHM_RECORD_META_MAX - len);
+            request, meta + len, SHM_RECORD_META_MAX - kept - len);
         len += record->attempts_len;
     }
-    return len;
+    return len + fill_charges(request, record, meta + len);
 }
 _Static_assert(CALL_MODEL_BYTES + 128 + TAGS_JSON_BYTES <= SHM_RECORD_META_MAX,
                "model asked, error text and metadata fit");
+_Static_assert((int)DYNAMIC_COSTS_MAX <= (int)SHM_CHARGES_MAX, "all are told");
 
 /* Half full: the accountant looks every 50 ms anyway, but a burst of large
  * records should not have to wait for it. Told once per filling. */
@@ -241,8 +262,6 @@ usage_settle(struct request *request)
     for (int who = 0; who < 2; who++)
         admission_correct_rates(request, who, 0, (int64_t)record.tokens);
     limits_end(request, record.tokens);
-    if (UNLIKELY(request->plan.charge_count > 0))
-        dynamic_settle(request);
     request->settled = true;
     cells_settle(&worker->seat, request->slot, &record, meta, meta_len);
     /* Which say how providers do: not of what was kept, or refused. */

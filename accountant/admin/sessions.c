@@ -39,22 +39,43 @@ is_alive(const struct session *session, int64_t now_ms)
     return session->id != 0 && now_ms < session_ends_ms(session);
 }
 
+/* The idler of two; NULL: none. */
+static struct session *
+idler(struct session *a, struct session *b)
+{
+    return a == NULL || b->used_ms < a->used_ms ? b : a;
+}
+
+/* A free row, or the one that has to go. */
+static struct session *
+place_for(struct sessions *sessions, uint64_t token_id, int64_t now_ms)
+{
+    struct session *vacant = NULL, *own = NULL, *any = NULL;
+    unsigned count = 0;
+    for (unsigned i = 0; i < SESSIONS_MAX; i++) {
+        struct session *row = &sessions->rows[i];
+        if (!is_alive(row, now_ms)) {
+            vacant = row;
+            continue;
+        }
+        any = idler(any, row);
+        if (row->token_id == token_id) {
+            own = idler(own, row);
+            count++;
+        }
+    }
+    if (count >= SESSIONS_OF_TOKEN_MAX)
+        return own;
+    return vacant != NULL ? vacant : any;
+}
+
 struct session *
 sessions_open(struct sessions *sessions, uint64_t token_id,
               const uint8_t token_digest[CRYPTO_DIGEST_BYTES], const char *name,
               const char *from, int64_t now_ms,
               char cookie[SESSION_SECRET_CHARS + 1])
 {
-    struct session *place = &sessions->rows[0];
-    for (unsigned i = 0; i < SESSIONS_MAX; i++) {
-        struct session *row = &sessions->rows[i];
-        if (!is_alive(row, now_ms)) {
-            place = row;
-            break;
-        }
-        if (row->used_ms < place->used_ms)
-            place = row;
-    }
+    struct session *place = place_for(sessions, token_id, now_ms);
     make_secret(cookie);
     *place = (struct session){.id = ++sessions->last_id,
                               .token_id = token_id,

@@ -17,7 +17,8 @@
 #include "common/str.h"
 
 enum {
-    SESSIONS_MAX = 1024, /* then the one that is idle longest goes */
+    SESSIONS_MAX = 1024,        /* then the one that is idle longest goes */
+    SESSIONS_OF_TOKEN_MAX = 64, /* so, too: nobody logs all others out */
     SESSION_IDLE_MS = 12 * 3600 * 1000,
     SESSION_SECRET_CHARS = 43,
     LOGIN_LINKS = 16, /* then the oldest goes */

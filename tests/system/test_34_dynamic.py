@@ -1,6 +1,7 @@
 """Dynamic routes: which models a call is led to, by its metadata, head and body, by
 chance, by rate; what follows a failure; versions; configurations that are none."""
 import json
+import os
 import unittest
 
 from fleet import NAMES, Fleet
@@ -155,17 +156,37 @@ class Dynamic(GatewayCase):
     def test_a_limit_of_cost(self):
         """Within it as long as what has ended has cost less, for each user."""
         for user in ("ann", "bob"):
-            cost, asked = 0.0, []
-            for _ in range(30):
-                status, place, headers, _ = self.ask(
-                    "costly", headers={"x-user": user})
-                self.assertEqual(status, 200)
-                asked += place
-                self.assertEqual(place, ["alpha/m1" if cost < 0.0005 else
-                                         "beta/m1"])
-                cost += float(headers["x-aigw-cost"]) \
-                    if place == ["alpha/m1"] else 0
-            self.assertEqual(set(asked), {"alpha/m1", "beta/m1"})
+            self.spend(user)
+
+    def place_of(self, user):
+        status, place, headers, _ = self.ask("costly",
+                                             headers={"x-user": user})
+        self.assertEqual(status, 200)
+        return place[0], float(headers["x-aigw-cost"])
+
+    def spend(self, user):
+        """Until it is used up; counted when the accountant has the record."""
+        cost = 0.0
+        while cost < 0.0005:
+            place, more = self.place_of(user)
+            self.assertEqual(place, "alpha/m1")
+            cost += more
+        wait_for(lambda: self.place_of(user)[0] == "beta/m1", 30, "used up")
+        for _ in range(5):
+            self.assertEqual(self.place_of(user)[0], "beta/m1")
+
+    def test_a_limit_of_cost_outlives_all_processes_and_the_segment(self):
+        gw = self.gw
+        self.spend("eve")
+        wait_for(gw.settled, 30, "in the books")
+        for lost in (False, True):
+            gw.kill_all()
+            if lost: # as after a start of the machine
+                os.unlink("/dev/shm/aigw-" + gw.instance)
+            gw.start()
+            self.assertEqual(self.place_of("eve")[0], "beta/m1")
+            self.assertEqual(self.place_of("new-%s" % lost)[0], "alpha/m1")
+        gw.verify()
 
     def test_fields_of_head_and_body(self):
         for headers, members, place in (

@@ -419,15 +419,24 @@ TEST(sessions_end_by_silence_by_age_and_the_most_silent_makes_room)
     CHECK_TRUE(sessions_by_id(&sessions, a->id, 1000 + SESSION_LIFE_MS) ==
                NULL);
     a->used_ms = 1000;
-    for (int i = 1; i < SESSIONS_MAX; i++)
-        sessions_open(&sessions, 1, digest, "b", "x", 2000, second);
+    /* One token's own go before those of others. */
+    for (int i = 0; i < SESSIONS_MAX; i++)
+        sessions_open(&sessions, 2, digest, "b", "x", 2000 + i, second);
+    unsigned others = 0;
+    for (int i = 0; i < SESSIONS_MAX; i++)
+        others += sessions.rows[i].token_id == 2;
+    CHECK_EQ(others, SESSIONS_OF_TOKEN_MAX);
+    CHECK_TRUE(sessions_find(&sessions, str_from(second), 4000) != NULL);
+    CHECK_TRUE(sessions_find(&sessions, str_from(first), 4000) == a);
+    for (uint64_t i = SESSIONS_OF_TOKEN_MAX + 1; i < SESSIONS_MAX; i++)
+        sessions_open(&sessions, 2 + i, digest, "b", "x", 2000, second);
     CHECK_TRUE(sessions_find(&sessions, str_from(first), 2000) == a);
-    sessions_open(&sessions, 1, digest, "c", "x", 3000, second);
-    CHECK_TRUE(sessions_find(&sessions, str_from(first), 3000) == NULL);
-    struct session *last = sessions_find(&sessions, str_from(second), 3000);
+    sessions_open(&sessions, 1, digest, "c", "x", 5000, second);
+    CHECK_TRUE(sessions_find(&sessions, str_from(first), 5000) == NULL);
+    struct session *last = sessions_find(&sessions, str_from(second), 5000);
     CHECK_TRUE(last != NULL);
     sessions_close(last);
-    CHECK_TRUE(sessions_find(&sessions, str_from(second), 3000) == NULL);
+    CHECK_TRUE(sessions_find(&sessions, str_from(second), 5000) == NULL);
 }
 
 TEST(our_cookie_is_found_among_others_and_not_twice)

@@ -115,21 +115,6 @@ TEST(what_is_given_back_may_be_taken_again_in_its_window_only)
     CHECK_EQ(take_many(&word, &fixed, start + 10 * SECOND, 9), 3);
 }
 
-TEST(many_are_counted_at_once_and_none_is_lost_by_being_too_many)
-{
-    const struct window_rule rule = {1000, 60000, WINDOW_FIXED};
-    shm_u64 word = 0;
-    window_count(&word, &rule, 60000, 999);
-    CHECK_TRUE(!window_is_full(&word, &rule, 60001));
-    CHECK_EQ(window_take(&word, &rule, 60001, NULL), 0);
-    CHECK_TRUE(window_is_full(&word, &rule, 60002));
-    window_count(&word, &rule, 60003, UINT64_MAX);
-    CHECK_TRUE(window_is_full(&word, &rule, 119999));
-    CHECK_TRUE(!window_is_full(&word, &rule, 120000));
-    window_count(&word, &rule, 120000, 1000);
-    CHECK_TRUE(window_is_full(&word, &rule, 120000));
-}
-
 TEST(the_largest_limit_is_counted_exactly)
 {
     static const struct window_rule large = {WINDOW_LIMIT_MAX, SECOND,

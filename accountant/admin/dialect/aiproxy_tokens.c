@@ -62,7 +62,9 @@ list(struct visit *visit, const char *group, const char *name)
     const cJSON *rows = status == 200 ? shape_at(keys, "data") : NULL;
     cJSON_ArrayForEach(key, rows)
     {
-        plain[count] = aiproxy_reveal(visit, key);
+        /* Who may not see one sees none: one refusal, one row of the audit. */
+        plain[count] =
+            count > 0 && plain[0][0] == '\0' ? "" : aiproxy_reveal(visit, key);
         requests[count] =
             plain[count] == NULL ? -1 : aiproxy_requests(visit, key);
         if (requests[count++] < 0)
