@@ -71,9 +71,12 @@ on_answer(void *context, uint16_t status, struct str reply)
     struct visit *visit = context;
     struct visit_ask *ask = &visit->asks[visit->ask_count - 1];
     ask->json = cJSON_ParseWithLength(reply.ptr, reply.len);
-    if (ask->json == NULL)
+    ask->status = status;
+    if (ask->json == NULL) { /* no memory, where there was a reply */
         ask->json = cJSON_CreateObject();
-    ask->status = ask->json == NULL ? 503 : status;
+        if (ask->json == NULL || reply.len > 0)
+            ask->status = 503;
+    }
     if (!visit->asking)
         visit_run(visit);
 }
