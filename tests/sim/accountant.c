@@ -145,6 +145,9 @@ catalogue_find(const struct catalogue *in, struct str name,
 
 /* ---- commands ---- */
 
+/* Longer than any schedule, whose clock jumps. */
+#define GRACE_MS (INT64_C(1) << 50)
+
 static const struct budget *
 find_object(unsigned tenant, uint64_t *id, const uint8_t **digest)
 {
@@ -192,7 +195,7 @@ on_done(void *context, int error, const char *reason, uint64_t id)
         return;
     }
     const uint8_t *digest = NULL;
-    if (world.command.kind == CREATE)
+    if (world.command.kind == CREATE || world.command.kind == ROTATE)
         find_object(world.command.tenant, &id, &digest);
     world_command_done(error, id, digest);
 }
@@ -250,6 +253,9 @@ command(void)
     else if (c->kind == DELETE)
         store_gateway_delete(a.store, world.tenants[c->tenant].id, on_done,
                              NULL);
+    else if (c->kind == ROTATE)
+        store_gateway_rotate(a.store, world.tenants[c->tenant].id, GRACE_MS,
+                             on_done, NULL);
     else if (c->tenant == TEAM)
         put_group(c);
     else

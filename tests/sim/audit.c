@@ -109,6 +109,10 @@ audit_entry(uint32_t entry, unsigned tenant)
         (key_table_find(&world.segment, t->digest, &view) != 0 ||
          view.entry != entry))
         sim_broken("%s cannot be found", t->name);
+    if (tenant != TEAM && t->has_former &&
+        (key_table_find(&world.segment, t->former, &view) != 0 ||
+         view.entry != entry || view.value_until_ms == 0))
+        sim_broken("%s cannot be found by its former value", t->name);
 }
 
 void

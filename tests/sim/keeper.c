@@ -17,7 +17,8 @@
 struct account {
     bool alive;
     uint64_t id;
-    uint8_t digest[32];
+    uint8_t digest[32], former[32];
+    bool has_former;
     uint64_t total[SHM_UNITS];
     int64_t limit, baseline, period_no;
 };
@@ -80,6 +81,8 @@ policy_of(unsigned tenant)
         .group_tag = tenant == TEAM ? 0 : k.tag[TEAM],
     };
     memcpy(policy.digest, a->digest, sizeof(policy.digest));
+    memcpy(policy.former, a->former, sizeof(policy.former));
+    policy.former_until = a->has_former ? INT64_MAX : SHM_VALUE_NONE;
     policy.budgets[0] = (struct entry_budget){.unit = t->unit,
                                               .period = t->period,
                                               .limit = a->limit,
@@ -253,6 +256,19 @@ create(unsigned tenant)
 }
 
 static void
+rotate(unsigned tenant)
+{
+    struct account *a = &k.books.accounts[tenant];
+    memcpy(a->former, a->digest, sizeof(a->former));
+    a->has_former = true;
+    for (int i = 0; i < 32; i++)
+        a->digest[i] = (uint8_t)sim_below(256);
+    commit();
+    publish(tenant); /* V1..V5 */
+    world_command_done(0, a->id, a->digest);
+}
+
+static void
 command(void)
 {
     struct command c = world.command;
@@ -262,6 +278,9 @@ command(void)
     switch (c.kind) {
     case CREATE:
         create(c.tenant);
+        return;
+    case ROTATE:
+        rotate(c.tenant);
         return;
     case SET_LIMIT:
         k.books.accounts[c.tenant].limit = c.limit;

@@ -100,6 +100,15 @@ MUTANTS = [
      "shm/key_table_entry.c",
      """    shm_fence();
     mark_named""", """    mark_named""", 1050000),
+    ("a key has its new value before the old one is good (V4 before V3)",
+     "shm/key_table_index.c",
+     """    shm_store(&cold->former_until, policy->former_until);
+    if (!is_same(own, policy->digest))
+        store_words(hot->digest, policy->digest); /* V4 */
+""", """    if (!is_same(own, policy->digest))
+        store_words(hot->digest, policy->digest);
+    shm_store(&cold->former_until, policy->former_until);
+""", 304000),
     ("the scan skips dead columns (D4)", "shm/key_table_entry.c",
      """        const struct shm_slot *slots = segment_slot(segment, column, 0);
 """, """        const struct shm_slot *slots = segment_slot(segment, column, 0);

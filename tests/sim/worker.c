@@ -60,6 +60,39 @@ hold(struct worker *w, struct flight *f, unsigned tenant,
                          .want = sim_one_in(3) ? sim_below(60) : n};
 }
 
+/* Whether a value of the key is good for certain: nobody is about to delete the
+ * key, or to take the former value away. */
+static bool
+is_good(const struct tenant *t, const uint8_t value[32])
+{
+    const struct command *c = &world.command;
+    bool concerns = c->kind != COMMAND_NONE && t == &world.tenants[c->tenant];
+    bool is_rotated = t->has_former || (concerns && c->kind == ROTATE);
+    if (!t->exists || !is_rotated || (concerns && c->kind == DELETE))
+        return false;
+    if (memcmp(value, t->digest, sizeof(t->digest)) == 0)
+        return true;
+    return t->has_former && !(concerns && c->kind == ROTATE) &&
+           memcmp(value, t->former, sizeof(t->former)) == 0;
+}
+
+/* By the key's value, or by its former one. What is good before and after the
+ * search is found, whatever an accountant is at or died over. */
+static int
+find_key(const struct worker *w, const struct tenant *t, struct key_view *view)
+{
+    uint8_t value[32];
+    bool by_former = t->has_former && sim_one_in(3);
+    memcpy(value, by_former ? t->former : t->digest, sizeof(value));
+    uint64_t id = t->id;
+    bool must = is_good(t, value);
+    int rc = key_table_find(&w->process->segment, value, view);
+    if (rc == -ENOENT && must && is_good(t, value) && t->id == id)
+        sim_broken("%s is not found by its %s value", t->name,
+                   by_former ? "former" : "own");
+    return rc;
+}
+
 static void
 begin_request(struct worker *w, struct flight *f)
 {
@@ -73,7 +106,7 @@ begin_request(struct worker *w, struct flight *f)
     const struct tenant *t = &world.tenants[tenant];
     if (!t->was_there)
         return;
-    int rc = key_table_find(&w->process->segment, t->digest, &view);
+    int rc = find_key(w, t, &view);
     if (rc < 0) {
         sim_trace("%d: no key %s: %s", w->process->pid, t->name, strerror(-rc));
         return;

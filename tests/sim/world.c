@@ -203,10 +203,12 @@ world_ask(enum command_kind kind, unsigned tenant)
                                      .tenant = tenant,
                                      .limit = any_limit(tenant),
                                      .since_point = sim_points};
+    if (kind == ROTATE)
+        world.command.limit = t->limit; /* which stays */
     if (world.command.limit > t->limit_max)
         t->limit_max = world.command.limit;
-    static const char *const names[] = {"", "create", "set limit of", "delete",
-                                        "flush"};
+    static const char *const names[] = {"",       "create", "set limit of",
+                                        "delete", "flush",  "rotate"};
     sim_trace("management: %s %s, %lld", names[kind], t->name,
               (long long)world.command.limit);
     process_signal(&world.accountant);
@@ -253,7 +255,8 @@ world_manage(void)
             break;
         } /* fall through */
     default:
-        world_ask(SET_LIMIT, tenant);
+        world_ask(tenant != TEAM && sim_points % 2 == 0 ? ROTATE : SET_LIMIT,
+                  tenant);
     }
 }
 
@@ -263,8 +266,11 @@ now_exists(struct tenant *t, uint64_t id, const uint8_t *digest, int64_t limit)
     t->exists = t->was_there = true;
     t->id = id;
     t->limit = limit;
-    if (digest != NULL)
-        memcpy(t->digest, digest, sizeof(t->digest));
+    if (digest == NULL || memcmp(digest, t->digest, sizeof(t->digest)) == 0)
+        return;
+    t->has_former = world.command_was == ROTATE;
+    memcpy(t->former, t->digest, sizeof(t->former));
+    memcpy(t->digest, digest, sizeof(t->digest));
 }
 
 void
@@ -272,10 +278,14 @@ world_command_done(int error, uint64_t id, const uint8_t *digest)
 {
     struct command c = world.command;
     struct tenant *t = &world.tenants[c.tenant];
+    if (c.kind == ROTATE)
+        sim_system_call(); /* the value is known when its answer was sent */
+    world.command_was = c.kind;
     world.command.kind = COMMAND_NONE;
     sim_trace("management: done");
     switch (c.kind) {
     case CREATE:
+    case ROTATE:
         now_exists(t, id, digest, c.limit);
         break;
     case SET_LIMIT:
@@ -300,6 +310,9 @@ world_command_found(bool exists, uint64_t id, const uint8_t *digest,
 {
     struct command c = world.command;
     struct tenant *t = &world.tenants[c.tenant];
+    if (c.kind == ROTATE)
+        sim_system_call();
+    world.command_was = c.kind;
     world.command.kind = COMMAND_NONE;
     sim_trace("management: %s is %s, %lld", t->name, exists ? "there" : "gone",
               (long long)limit);

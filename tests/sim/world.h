@@ -20,7 +20,7 @@ enum {
 };
 
 /* ---- what management does ---- */
-enum command_kind { COMMAND_NONE, CREATE, SET_LIMIT, DELETE, FLUSH };
+enum command_kind { COMMAND_NONE, CREATE, SET_LIMIT, DELETE, FLUSH, ROTATE };
 enum command_state { COMMAND_ASKED, COMMAND_TAKEN };
 
 struct command {
@@ -37,7 +37,8 @@ struct tenant {
     bool exists;    /* for certain, unless a command about it is under way */
     bool was_there; /* once */
     uint64_t id;
-    uint8_t digest[32];
+    uint8_t digest[32], former[32]; /* former: good too, where it has one */
+    bool has_former;
     char name[16];
     bool crash_reserved, finish;
     uint32_t max_in_flight;
@@ -63,6 +64,7 @@ struct world {
     struct tenant tenants[TENANTS];
     unsigned tenant_count;
     struct command command;
+    enum command_kind command_was; /* the last one */
     bool flushed; /* the last FLUSH was answered with success */
     bool ready;   /* the accountant that lives has restored */
     bool wake;    /* the master's eventfd */
