@@ -192,6 +192,9 @@ configure(struct control *control, uint64_t number, int fd)
     int rc = read_text(fd, &text);
     if (rc == 0)
         config = config_parse_text(buf_view(&text), &error);
+    const char *path = store_config(control->store)->path;
+    if (config != NULL && path != NULL)
+        config->path = strdup(path); /* NULL, without memory: not shown */
     if (config != NULL && !check_access_log(config, &error)) {
         config_free(config);
         config = NULL;

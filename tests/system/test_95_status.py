@@ -123,6 +123,7 @@ class Status(GatewayCase):
         self.reload("owner", 202)
         self.assertEqual(self.config()["last_reload"], "ok")
         self.assertGreater(self.config()["generation"], first["generation"])
+        self.assertEqual(self.config()["path"], first["path"])
         with open(self.gw.config, "a") as f:
             f.write("[server]\nworkers = -1\n")
         before = self.config()["reloads"]

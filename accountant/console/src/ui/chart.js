@@ -1,15 +1,15 @@
 // Charts over time by uPlot, each with the table of what it shows.
 // SPDX-License-Identifier: Apache-2.0
-import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
 import { html, useEffect, useRef, useState } from '../dom.js';
 import { number, time, zone } from '../format.js';
 import { locale, t } from '../i18n.js';
 import { navigate } from '../router.js';
-import { usePreferences } from '../state.js';
+import { toastError, usePreferences } from '../state.js';
 import { IconButton } from './button.js';
 import { downloadCsv } from './csv.js';
 import { Table } from './table.js';
+
+let uPlot = null; // a piece of its own, fetched with the first chart
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const colorOf = (series, i) => token(series.color || `--series-${(i % 8) + 1}`);
@@ -78,8 +78,17 @@ function Plot(props) {
     const preferences = usePreferences();
     const [at, setAt] = useState(null);
     const [colors, setColors] = useState([]);
+    const [isReady, setReady] = useState(uPlot !== null);
     const root = useRef();
     useEffect(() => {
+        if (isReady) return;
+        import('uplot').then((piece) => {
+            uPlot = piece.default;
+            setReady(true);
+        }, () => toastError(new Error(t('common.unreachable'))));
+    }, []);
+    useEffect(() => {
+        if (!isReady) return undefined;
         const host = root.current;
         const found = series.map(colorOf);
         setColors(found);
@@ -114,8 +123,8 @@ function Plot(props) {
             observer.disconnect();
             plot.destroy();
         };
-    }, [times, series, stacked, step, height, preferences.theme, preferences.zone, document.documentElement.dataset.theme]);
-    return html`<div class="chart-plot" style=${{ height: `${height}px` }}><div ref=${root} class=${href && 'is-link'} aria-hidden="true"></div>
+    }, [isReady, times, series, stacked, step, height, preferences.theme, preferences.zone, document.documentElement.dataset.theme]);
+    return html`<div class="chart-plot" aria-busy=${isReady ? undefined : 'true'} style=${{ height: `${height}px` }}><div ref=${root} class=${href && 'is-link'} aria-hidden="true"></div>
         <${Tip} at=${at} times=${times} step=${step} series=${series} colors=${colors} format=${props.format} stacked=${stacked} /></div>`;
 }
 
