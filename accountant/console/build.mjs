@@ -20,6 +20,12 @@ const modules = path.join(folder, 'node_modules');
 const esbuild = createRequire(path.join(folder, 'package.json'))('esbuild');
 const faults = [];
 
+function endOnFaults() {
+    if (faults.length === 0) return;
+    console.error(faults.map((fault) => `console: ${fault}`).join('\n'));
+    process.exit(1);
+}
+
 function filesBelow(dir, ending) {
     return fs.readdirSync(dir, { recursive: true })
         .filter((name) => name.endsWith(ending))
@@ -27,9 +33,11 @@ function filesBelow(dir, ending) {
         .map((name) => path.join(dir, name));
 }
 
-async function textsOf(language) {
+const isManage = (file) => file.includes('/manage/');
+
+async function textsOf(language, which = () => true) {
     const texts = {};
-    for (const file of filesBelow(path.join(src, 'text', language), '.js'))
+    for (const file of filesBelow(path.join(src, 'text', language), '.js').filter(which))
         for (const [name, text] of Object.entries((await import(pathToFileURL(file))).default)) {
             if (name in texts) faults.push(`${file}: ${name} is there twice`);
             texts[name] = text;
@@ -146,11 +154,12 @@ function table(files) {
 
 const texts = { en: await textsOf('en'), zh: await textsOf('zh') };
 checkUse(checkLanguages(texts.en, texts.zh));
-if (faults.length > 0) {
-    console.error(faults.map((fault) => `console: ${fault}`).join('\n'));
-    process.exit(1);
-}
-const scripts = await bundleScripts(texts);
+endOnFaults();
+const manage = new Set(Object.keys(await textsOf('en', isManage)).map(stem));
+const scripts = await bundleScripts({
+    en: await textsOf('en', (file) => !isManage(file)), 'en-manage': await textsOf('en', isManage),
+    zh: await textsOf('zh', (file) => !isManage(file)), 'zh-manage': await textsOf('zh', isManage),
+});
 const entry = [...scripts.outputs].find(([, output]) => output.entryPoint?.endsWith('src/main.js'))[0];
 const script = (file) => ({ ending: path.basename(file.path) === entry ? 'js' : '', type: 'text/javascript; charset=utf-8',
     bytes: Buffer.from(file.contents), name: `assets/${path.basename(file.path)}` });
@@ -182,22 +191,31 @@ for (const file of files) {
 // charts where the screen has some.
 const sumOf = (names) => [...names].reduce((sum, name) => sum + sizes.get(name), 0);
 const later = [...scripts.outputs].filter(([name, output]) => output.entryPoint && name !== entry).map(([name]) => name);
-const isLanguage = (name) => scripts.outputs.get(name).entryPoint.startsWith('texts:');
-const isCharts = (name) => scripts.outputs.get(name).entryPoint.includes('/uplot/');
+const entryOf = (name) => scripts.outputs.get(name).entryPoint;
+const isLanguage = (name) => entryOf(name).startsWith('texts:');
+const isCharts = (name) => entryOf(name).includes('/uplot/');
 const ownSources = (file, found = new Set()) => {
     if (found.has(file) || !file.includes('src/screens/')) return found;
     found.add(file);
     for (const one of scripts.inputs[file].imports) if (one.kind === 'import-statement') ownSources(one.path, found);
     return found;
 };
-const hasCharts = (name) => [...ownSources(scripts.outputs.get(name).entryPoint)]
-    .some((file) => /<\$\{Chart\}/.test(fs.readFileSync(path.resolve(file), 'utf8')));
+const codeOf = (name) => [...ownSources(entryOf(name))].map((file) => fs.readFileSync(path.resolve(file), 'utf8')).join('');
+const hasCharts = (name) => /<\$\{Chart\}/.test(codeOf(name));
+const screenTable = fs.readFileSync(path.join(src, 'screens.js'), 'utf8');
+const hasManage = (name) => new RegExp(`/${path.basename(entryOf(name))}'\\), '\\w+', 'manage'`).test(screenTable);
 const always = new Set([...fetchedWith(scripts.outputs, entry),
     ...assets.filter((one) => ['css', 'svg'].includes(one.ending)).map((one) => path.basename(one.name)), '']);
-const language = Math.max(...later.filter(isLanguage).map((name) => sizes.get(name)));
+const languageOf = (name) => ['', ...(hasManage(name) ? ['-manage'] : [])].reduce((sum, piece) => sum + Math.max(
+    ...later.filter((one) => isLanguage(one) && /^texts:\w+(-manage)?$/.exec(entryOf(one))[1] === (piece || undefined)).map((one) => sizes.get(one))), 0);
 const charts = later.filter(isCharts);
 const visits = later.filter((name) => !isLanguage(name) && !isCharts(name)).map((name) => (
-    [sumOf(new Set([...always, ...fetchedWith(scripts.outputs, name), ...(hasCharts(name) ? charts : [])])) + language, name]));
+    [sumOf(new Set([...always, ...fetchedWith(scripts.outputs, name), ...(hasCharts(name) ? charts : [])])) + languageOf(name), name]));
+for (const [, name] of visits)
+    if (!hasManage(name))
+        for (const [, text] of codeOf(name).matchAll(/'([\w.-]+)'/g))
+            if (manage.has(text)) faults.push(`${name}: ${text} is a text of text/LANGUAGE/manage, which it does not ask for`);
+endOnFaults();
 const [largest, screen] = visits.sort((a, b) => b[0] - a[0])[0];
 if (largest > LIMIT_BYTES) {
     console.error(`console: ${screen} is ${largest} bytes as gzip with all that it needs, more than ${LIMIT_BYTES}`);

@@ -1,22 +1,32 @@
 // Texts by name and language: t('keys.title'), t('keys.left', {n: '3'}),
 // tn('keys.count', 3) by plural form (names with .one, .other). build.mjs makes a
-// piece of text/LANGUAGE/*.js for each language, fetched when it is spoken.
+// piece of text/LANGUAGE/*.js for each language, fetched when it is spoken, and one
+// of text/LANGUAGE/manage/*.js, fetched with the screens that need it.
 // SPDX-License-Identifier: Apache-2.0
 import { preferences } from './state.js';
 
 export const LANGUAGES = { en: 'English', zh: '中文' };
 
-const pieces = { en: () => import('texts:en'), zh: () => import('texts:zh') };
-const texts = {};
+const pieces = {
+    frame: { en: () => import('texts:en'), zh: () => import('texts:zh') },
+    manage: { en: () => import('texts:en-manage'), zh: () => import('texts:zh-manage') },
+};
+const wanted = new Set(['frame']);
+const there = new Set();
+const texts = { en: {}, zh: {} };
 
-// Before a language is shown.
-export async function loadTexts(name = language()) {
-    texts[name] ??= (await pieces[name]()).default;
+// Before a language is shown; `piece`: one more that is needed from now on.
+export async function loadTexts(name = language(), piece = 'frame') {
+    wanted.add(piece);
+    await Promise.all([...wanted].filter((one) => !there.has(name + one)).map(async (one) => {
+        Object.assign(texts[name], (await pieces[one][name]()).default);
+        there.add(name + one);
+    }));
 }
 
 export function language() {
-    const { language: wanted } = preferences.get();
-    if (wanted in LANGUAGES) return wanted;
+    const { language: chosen } = preferences.get();
+    if (chosen in LANGUAGES) return chosen;
     return (navigator.language || 'en').toLowerCase().startsWith('zh') ? 'zh' : 'en';
 }
 

@@ -1,11 +1,12 @@
 // A screen whose code is fetched when it is first looked at.
 // SPDX-License-Identifier: Apache-2.0
 import { html, useEffect, useState } from '../dom.js';
-import { t } from '../i18n.js';
+import { loadTexts, t } from '../i18n.js';
 import { Failure, Skeleton } from './feedback.js';
 
-// view: lazy(() => import('./screens/keys.js'), 'Keys')
-export function lazy(load, name) {
+// view: lazy(() => import('./screens/keys.js'), 'Keys'); texts: the piece of those that
+// it needs beside the frame's (i18n.js)
+export function lazy(load, name, texts) {
     let view = null;
     return function Lazy(props) {
         const [error, setError] = useState(null);
@@ -13,7 +14,8 @@ export function lazy(load, name) {
         const fetchIt = async () => {
             setError(null);
             try {
-                view = (await load())[name];
+                const [piece] = await Promise.all([load(), loadTexts(undefined, texts)]);
+                view = piece[name];
                 setDone(true);
             } catch {
                 setError(new Error(t('common.unreachable')));
