@@ -81,6 +81,12 @@ def traffic(gw, keys, rounds=12):
             call("website-chat", "lost/model")
             call("website-chat", "no/such-model")
             call(HOSTILE, "acme/small", text=HOSTILE)
+    # Kept with its bodies, of a megabyte.
+    gw.http("POST", "/v1/chat/completions", {"model": "acme/small", "messages": [
+        {"role": "user", "content": HOSTILE + "<script>alert(3)</script>" * 40000}]}, {
+            "Authorization": "Bearer " + keys[HOSTILE], "Content-Type": "application/json",
+            "cf-aig-collect-log-payload": "true",
+            "x-aigw-metadata": json.dumps({"<b>team</b>": "<i>blue</i>"})})
     wait_for(gw.settled)
 
 

@@ -80,6 +80,7 @@ const STYLES = {
     minute: { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' },
     short: { month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' },
     day: { year: 'numeric', month: 'short', day: 'numeric' },
+    month: { year: 'numeric', month: 'long' },
     monthDay: { month: 'short', day: 'numeric' },
     time: { hour: '2-digit', minute: '2-digit', second: '2-digit' },
     clock: { hour: '2-digit', minute: '2-digit' },

@@ -10,6 +10,8 @@ export const GROUPS = ['watch', 'manage', 'try', 'system'];
 
 export const screens = [
     { path: '/', name: 'overview', nav: 'watch', icon: 'overview', view: lazy(() => import('./screens/overview.js'), 'Overview') },
+    { path: '/usage', name: 'usage', nav: 'watch', icon: 'usage', view: lazy(() => import('./screens/usage.js'), 'Usage'), needs: ['read-only', 'usage:read'] },
+    { path: '/logs', name: 'logs', nav: 'watch', icon: 'logs', view: lazy(() => import('./screens/logs.js'), 'Logs'), needs: ['read-only', 'logs:read'] },
     { path: '/keys', name: 'keys', nav: 'manage', icon: 'keys', view: lazy(() => import('./screens/keys.js'), 'Keys'), needs: ['read-only', 'keys:read'] },
     { path: '/keys/new', name: 'key_create', section: 'keys', view: lazy(() => import('./screens/key_create.js'), 'KeyCreate') },
     { path: '/keys/:id', name: 'key', section: 'keys', view: lazy(() => import('./screens/key.js'), 'Key') },
