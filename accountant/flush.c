@@ -308,6 +308,7 @@ flush_start(struct store *store)
     add_records(flush);
     crash_point("F2");
     change_stage_all(store, flush);
+    alerts_stage_used(flush);
     escrow_stage(flush);
     roll_due(flush);
     put_totals_and_positions(flush);
@@ -393,6 +394,8 @@ flush_done(struct ledger_job *job)
     apply_rolls(flush);
     escrow_apply(flush);
     note_durable(store);
+    if (flush->alert_count > 0)
+        alerts_ring(store);
     bool complete = flush->drained.is_complete;
     struct change *changes = flush->changes;
     struct flush_waiter *waiters = flush->waiters;

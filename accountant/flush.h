@@ -44,6 +44,7 @@ struct flush {
     size_t escrow_count;
     struct change *changes, **changes_end;
     unsigned change_count;
+    unsigned alert_count; /* events of alerts in the batch */
     struct flush_waiter *waiters;
     int64_t period_ms;   /* P1: the clock of periods */
     struct roll_now now; /* its periods */

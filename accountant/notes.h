@@ -14,6 +14,9 @@ enum {
     NOTES_MEMBER_USE = 'u', /* id8: when it was used last */
     NOTES_AUDIT = 'a',      /* ms8 serial4: who changed what */
     NOTES_REPRICE = 'p',    /* ms8: a period that was priced again */
+    NOTES_OUTBOX = 'w',     /* ms8 batch8 index2: an event of an alert that is
+                               not delivered yet */
+    NOTES_DELIVERED = 'd',  /* the same: one that is, or was given up */
     NOTES_REPLAY = 'i',     /* ms8 (a window's begin) digest32: what a key of
                                idempotency was used for */
 };

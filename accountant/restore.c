@@ -204,6 +204,7 @@ on_loaded(struct ledger_job *job)
     bin_collect(store);
     set_positions(restore);
     store->restored = true;
+    alerts_ring(store); /* of an earlier life: asked for once */
     store_publish_catalogue(store, on_configured, restore);
 }
 

@@ -104,6 +104,8 @@ drop_and_prune(struct ledger_job *job)
     if (rc >= 0)
         rc = prune_notes(r, NOTES_AUDIT, r->audit_before_ms, &error);
     if (rc >= 0)
+        rc = prune_notes(r, NOTES_DELIVERED, r->audit_before_ms, &error);
+    if (rc >= 0)
         rc = prune_notes(r, NOTES_REPLAY, r->replays_before_ms, &error);
     if (rc < 0 && rc != -EAGAIN)
         complain("dropping old rows", rc, &error);

@@ -132,6 +132,7 @@ adopt_config(struct store *store, struct reload *reload)
     if (!same_zone)
         roll_set_zone(store->config->server.timezone);
     escrow_configure(store);
+    alerts_configure(&store->alerts, store->config);
     store->next_roll_ms = 0;
     access_log_configure(&store->access_log, store->config->log.access);
 }
@@ -331,6 +332,7 @@ store_build_catalogue(struct store *store, struct buf *error)
     if (store->own_config == NULL)
         return -EINVAL;
     store->config = store->own_config;
+    alerts_configure(&store->alerts, store->config);
     store->catalogue = catalogue_build(store->segment, store->config,
                                        price_version, &store->prices, error);
     bind_gateways(store, store->catalogue);
@@ -357,6 +359,7 @@ configure_fini(struct store *store)
         reload_free(store->reload_next);
     manage_free_all(store->manages);
     managed_book_fini(&store->managed);
+    alerts_fini(&store->alerts);
     config_free(store->own_config);
     config_free(store->old_config);
     config_free(store->own_file);

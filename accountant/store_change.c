@@ -213,6 +213,7 @@ change_stage_gateway(struct store *store, struct flush *flush,
     put_budgets(flush, LEDGER_KEY, gateway->id, object,
                 object == NULL ? NULL : object->gateway->budgets,
                 gateway->budgets);
+    alerts_stage_change(flush, object, gateway, NULL);
     if (escrow_is_strict(store->config)) {
         /* A new key's first step; an old one may have another group. */
         const uint64_t *escrow =
@@ -308,6 +309,7 @@ change_stage_group(struct flush *flush, const struct object *object,
                         buf_view(&bytes));
     put_budgets(flush, LEDGER_GROUP, group->id, object,
                 object == NULL ? NULL : object->group->budgets, group->budgets);
+    alerts_stage_change(flush, object, NULL, group);
     if (!buf_ok(&bytes))
         fatal("out of memory");
     buf_fini(&bytes);

@@ -13,6 +13,7 @@
 #define AIGW_ACCOUNTANT_STORE_PRIVATE_H
 
 #include "accountant/access_log.h"
+#include "accountant/alerts.h"
 #include "accountant/drain.h"
 #include "accountant/escrow.h"
 #include "accountant/exporter.h"
@@ -94,6 +95,7 @@ struct store {
     struct limit_keeper limit_keeper;
     struct store_limits limit_counts;
     struct spend_book spends;
+    struct alerts alerts;
     struct reload *reload;                 /* a configuration under way */
     struct reload *reload_next;            /* the file's, which waits for it */
     struct manage *manages, **manages_end; /* that wait for it, too */

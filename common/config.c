@@ -186,6 +186,7 @@ config_free(struct config *config)
     free(config->endpoints);
     free(config->gateways);
     free(config->routes);
+    free(config->alerts);
     free(config->path);
     free(config);
 }

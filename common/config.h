@@ -199,6 +199,8 @@ struct config {
     unsigned gateway_count;
     struct config_route *routes;
     unsigned route_count;
+    struct config_alert *alerts; /* alert_rule.h */
+    unsigned alert_count;
 };
 
 /*

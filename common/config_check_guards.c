@@ -1,5 +1,5 @@
 /*
- * config_check_guards.c - patterns of redaction and guardrails, webhooks.
+ * config_check_guards.c - patterns of redaction and guardrails, webhooks, alerts.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common/config_part.h"
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/alert_rule.h"
 #include "common/pattern.h"
 
 enum { GUARD_NAME_MAX = 64, PAYLOAD_MIB_LEAST = 4 };
@@ -78,7 +79,7 @@ check_guards(struct check *check, const char *option,
 }
 
 static void
-check_webhook(struct check *check, const char *url)
+check_webhook(struct check *check, const char *option, const char *url)
 {
     static const char *const schemes[] = {"http://", "https://"};
     bool good = url == NULL;
@@ -90,9 +91,33 @@ check_webhook(struct check *check, const char *url)
                strlen(url) < 256;
     }
     if (!good)
-        fault(check, "webhook_url",
+        fault(check, option,
               "it must be http:// or https://, a host and a path, without "
               "user, \"?\" and \"#\"");
+}
+
+static void
+check_alerts(struct check *check, const struct config *config)
+{
+    check->section = CONFIG_SECTION_alert;
+    for (unsigned i = 0; i < config->alert_count; i++) {
+        const struct config_alert *alert = &config->alerts[i];
+        struct alert_levels levels;
+        struct buf reason;
+        check->origin = &check->origins->named[CONFIG_SECTION_alert][i];
+        buf_init(&reason, 0);
+        if (alert->url == NULL)
+            fault(check, NULL, "it needs a url");
+        check_webhook(check, "url", alert->url);
+        if (strlen(alert->name) > ALERT_NAME_MAX)
+            fault(check, NULL, "its name has more than %d bytes",
+                  ALERT_NAME_MAX);
+        if (alert_levels_parse(alert, &levels, &reason) < 0)
+            fault(check, NULL, "%s", buf_cstr(&reason));
+        else if (levels.percent_count + levels.balance_count == 0)
+            fault(check, NULL, "it needs levels of budget or balance");
+        buf_fini(&reason);
+    }
 }
 
 bool
@@ -115,7 +140,8 @@ config_check_guards(const struct config *config,
         check_patterns(&check, "redact", &gateway->redact);
         check_guards(&check, "guard_prompt", &gateway->guard_prompt);
         check_guards(&check, "guard_answer", &gateway->guard_answer);
-        check_webhook(&check, gateway->webhook_url);
+        check_webhook(&check, "webhook_url", gateway->webhook_url);
     }
+    check_alerts(&check, config);
     return !check.failed;
 }

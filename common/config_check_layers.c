@@ -282,5 +282,7 @@ config_check_layers(struct config *config, const struct config_origins *origins,
         check_gateway(&check, &config->gateways[i], origin);
         check_other_gateways(&check, i, origin);
     }
-    return config_check_routes(config, origins, error) && !check.failed;
+    bool prices = config_check_prices(config, origins, error);
+    return config_check_routes(config, origins, error) && prices &&
+           !check.failed;
 }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/alert_rule.h"
+
 int
 config_section_by_name(const char *name)
 {
@@ -54,6 +56,8 @@ guard(enum config_section section, void *fields)
         ((struct config_gateway *)fields)->guarded = true;
     else if (section == CONFIG_SECTION_provider)
         ((struct config_provider *)fields)->guarded = true;
+    else if (section == CONFIG_SECTION_alert)
+        ((struct config_alert *)fields)->guarded = true;
 }
 
 static void
@@ -83,6 +87,8 @@ add_part(struct config_loader *loader, struct config_extra *extra)
         guard(extra->section, fields); /* whatever it says */
     else if (extra->section == CONFIG_SECTION_gateway)
         ((struct config_gateway *)fields)->guarded = false;
+    else if (extra->section == CONFIG_SECTION_alert)
+        ((struct config_alert *)fields)->guarded = false;
 }
 
 struct config *

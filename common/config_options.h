@@ -16,7 +16,7 @@
 #ifndef AIGW_COMMON_CONFIG_OPTIONS_H
 #define AIGW_COMMON_CONFIG_OPTIONS_H
 
-#include "common/config.h"
+#include "common/alert_rule.h"
 #include "common/config_options_provider.h"
 #include "common/dynamic_route.h"
 #include "common/price_tier.h"
@@ -255,7 +255,8 @@
     CONFIG_MODEL_OPTIONS(O) \
     CONFIG_ENDPOINT_OPTIONS(O) \
     CONFIG_GATEWAY_OPTIONS(O) \
-    CONFIG_ROUTE_OPTIONS(O)
+    CONFIG_ROUTE_OPTIONS(O) \
+    CONFIG_ALERT_OPTIONS(O)
 // clang-format on
 
 #endif

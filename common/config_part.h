@@ -43,6 +43,7 @@ enum config_section {
     CONFIG_SECTION_endpoint,
     CONFIG_SECTION_gateway,
     CONFIG_SECTION_route,
+    CONFIG_SECTION_alert,
     CONFIG_SECTION_COUNT,
     CONFIG_SECTION_NAMED =
         CONFIG_SECTION_provider, /* from here on [type.NAME] */
@@ -193,6 +194,9 @@ bool config_check_layers(struct config *config,
                          const struct config_origins *origins,
                          struct buf *error);
 bool config_check_routes(const struct config *config,
+                         const struct config_origins *origins,
+                         struct buf *error);
+bool config_check_prices(const struct config *config,
                          const struct config_origins *origins,
                          struct buf *error);
 bool config_check_guards(const struct config *config,

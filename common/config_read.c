@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/alert_rule.h"
 #include "common/log.h"
 
 static void PRINTF_LIKE(3, 4)
@@ -68,9 +69,9 @@ static const struct section_place {
     [CONFIG_SECTION_##name] = {offsetof(struct config, name##s),               \
                                offsetof(struct config, name##_count),          \
                                sizeof(struct config_##name)}
-    SINGLE(server),  SINGLE(admin),     SINGLE(log),
-    NAMED(provider), NAMED(credential), NAMED(model),
-    NAMED(endpoint), NAMED(gateway),    NAMED(route),
+    SINGLE(server),    SINGLE(admin), SINGLE(log),     NAMED(provider),
+    NAMED(credential), NAMED(model),  NAMED(endpoint), NAMED(gateway),
+    NAMED(route),      NAMED(alert),
 };
 
 unsigned

@@ -2,6 +2,7 @@
  * config_secrets.c - the secrets of a configuration, wherever they stand in it.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "common/alert_rule.h"
 #include "common/config_part.h"
 
 /* Secret texts of one section, `fields` its struct. */
@@ -34,4 +35,6 @@ config_visit_secrets(struct config *config, config_secret_visitor *visitor,
               context);
     for (unsigned i = 0; i < config->gateway_count; i++)
         visit(CONFIG_SECTION_gateway, &config->gateways[i], visitor, context);
+    for (unsigned i = 0; i < config->alert_count; i++)
+        visit(CONFIG_SECTION_alert, &config->alerts[i], visitor, context);
 }

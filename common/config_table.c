@@ -57,7 +57,7 @@ _Static_assert(0 CONFIG_SERVER_OPTIONS(OPTION_COUNT) <=
 
 const char *const config_section_names[CONFIG_SECTION_COUNT] = {
     "server", "admin",    "log",     "provider", "credential",
-    "model",  "endpoint", "gateway", "route"};
+    "model",  "endpoint", "gateway", "route",    "alert"};
 
 const struct config_option *
 config_option_at(enum config_section section, int idx)

@@ -18,6 +18,7 @@ static const char *const section_texts[CONFIG_SECTION_COUNT] = {
     "a field, or whose key does.",
     "GATEWAY/NAME: what the model dynamic/NAME is for calls of that profile; "
     "GATEWAY/NAME@VERSION: a version of it.",
+    "Webhooks that are told when a budget or a balance is nearly spent.",
 };
 
 static bool

@@ -6,6 +6,7 @@
 #define AIGW_SHM_CATALOGUE_PART_H
 
 #include "shm/catalogue.h"
+#include "shm/catalogue_url.h"
 
 /* From models and aliases that stand; false without memory. */
 bool catalogue_make_index(struct catalogue *catalogue);
@@ -30,10 +31,6 @@ void catalogue_show_credentials(const struct segment *segment,
                                 const struct catalogue *catalogue);
 /* A secret, which may be NULL, is overwritten first. */
 void catalogue_free_secret(char *secret);
-
-/* catalogue_build.c: scheme://host[:port][/path]; an IPv6 host stands in
- * brackets, which are not part of it. */
-bool catalogue_split_url(const char *url, struct catalogue_provider *p);
 
 /* catalogue_guards.c: a profile's patterns and webhook. False with a reason; what
  * was made is the profile's all the same. */

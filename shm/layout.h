@@ -138,6 +138,8 @@ struct shm_header {
     shm_u64 limit_misses;        /* names that found no place; many writers */
     shm_u64 revocations;         /* +1 with each key that may be used no more */
     shm_i64 certificate_until_s; /* master: end of tls_cert, 1970; 0: none */
+    shm_u64 alerts; /* +1 when there are events to be told; 0: there are none */
+    shm_u64 courier_ms; /* no worker asks for them before; many writers */
 };
 _Static_assert(sizeof(struct shm_header) <= 4096, "header fits its page");
 

@@ -109,6 +109,8 @@ int run_price_history(struct ctl *ctl);
 int run_price_set(struct ctl *ctl);
 int run_price_import(struct ctl *ctl);
 int run_price_reprice(struct ctl *ctl);
+int run_alert_deliveries(struct ctl *ctl);
+int run_alert_test(struct ctl *ctl);
 int run_status(struct ctl *ctl);
 int run_usage(struct ctl *ctl);
 int run_logs(struct ctl *ctl);

@@ -68,11 +68,14 @@ add_secret(struct ctl *ctl, cJSON *body)
 {
     char secret[8192];
     const char *path = argument(&ctl->args, "api-key-file");
+    const char *member = path == NULL ? "secret" : "api_key";
+    if (path == NULL)
+        path = argument(&ctl->args, "secret-file");
     if (path == NULL)
         return CTL_OK;
     if (!read_secret(path, secret))
-        return refuse(ctl, "--api-key-file names no file with a line in it.");
-    cJSON_AddStringToObject(body, "api_key", secret);
+        return refuse(ctl, "The file of the secret has no line in it.");
+    cJSON_AddStringToObject(body, member, secret);
     explicit_bzero(secret, sizeof(secret));
     return CTL_OK;
 }
@@ -147,6 +150,13 @@ static const struct output_column route_columns[] = {
     {NULL, NULL, false},
 };
 
+static const struct output_column alert_columns[] = {
+    {"NAME", "name", false},       {"BUDGET %", "budget", false},
+    {"BALANCE", "balance", false}, {"GROUP", "group", false},
+    {"KEY", "key", false},         {"ENABLED", "enabled", false},
+    {"BY", "managed_by", false},   {NULL, NULL, false},
+};
+
 static const struct output_column *
 columns_of(const char *collection)
 {
@@ -154,6 +164,7 @@ columns_of(const char *collection)
            : strcmp(collection, "credentials") == 0 ? credential_columns
            : strcmp(collection, "endpoints") == 0   ? endpoint_columns
            : strcmp(collection, "routes") == 0      ? route_columns
+           : strcmp(collection, "alerts") == 0      ? alert_columns
                                                     : gateway_columns;
 }
 

@@ -21,6 +21,7 @@
 #include "common/log.h"
 #include "worker/auth_cache.h"
 #include "worker/client.h"
+#include "worker/courier.h"
 #include "worker/exchange.h"
 #include "worker/health.h"
 #include "worker/health_check.h"
@@ -92,6 +93,7 @@ heartbeat_on_timer(struct loop_timer *timer)
     if (catalogue != NULL)
         catalogue_put(catalogue);
     health_check_tick(worker);
+    courier_tick(worker);
     loop_timer_set(worker->loop, timer, now_ms + HEARTBEAT_MS);
 }
 
@@ -284,6 +286,7 @@ worker_fini(struct worker_process *process)
     requests_cut_all(worker);
     loop_turn(worker->loop, 0); /* requests let go of their exchanges */
     health_check_stop(worker);
+    courier_stop(worker);
     upstreams_destroy(&worker->upstreams);
     loop_destroy(&worker->loop); /* runs what was put off: frees */
     client_fini(worker);

@@ -42,6 +42,7 @@ struct worker {
     struct retries *retries; /* retry.c */
     struct auth_cache *auth_cache;
     struct health *health;
+    struct courier *courier; /* NULL: it is not this worker's turn */
     struct queues *queues;
     struct body_pool body_pool;
     struct cache_worker cache;

@@ -122,6 +122,11 @@ void op_prices_list(struct call *call);
 /* op_reprice.c */
 void op_reprice(struct call *call);
 void op_reprice_list(struct call *call);
+/* op_deliveries.c */
+void op_alerts_test(struct call *call);
+void op_deliveries_list(struct call *call);
+void op_deliveries_due(struct call *call);
+void op_deliveries_note(struct call *call);
 /* op_audit.c */
 void op_audit(struct call *call);
 /* op_openapi.c */
