@@ -67,7 +67,8 @@ struct config_server {
     uint64_t tls_reload_ms; /* 0: never looked at by time */
     char *data_dir, *run_dir, *user;
     bool sandbox;
-    uint64_t flush_interval_ms, drain_timeout_ms, delete_grace_ms, watchdog_timeout_ms;
+    uint64_t flush_interval_ms, drain_timeout_ms, delete_grace_ms,
+        watchdog_timeout_ms;
     uint64_t export_interval_ms, export_keep; /* interval 0: none */
     enum durability durability;
     uint64_t escrow_tokens;

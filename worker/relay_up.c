@@ -279,6 +279,7 @@ attempt_each(struct request *request, uint32_t which, bool last_resort,
         uint32_t bit = UINT32_C(1) << (request->plan.next - 1);
         if ((which & bit) == 0)
             continue;
+        /* cppcheck-suppress uninitvar ; it is for attempt() to write */
         struct fault *why = *has_failed ? &later : fault;
         enum sending sending = attempt(request, last_resort, why);
         if (sending == SENDING)

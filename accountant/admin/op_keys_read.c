@@ -250,7 +250,7 @@ static bool
 lower_part(const char *part, char out[GATEWAY_NAME_BYTES])
 {
     size_t i = 0;
-    for (; part[i] != '\0' && i < GATEWAY_NAME_BYTES - 1; i++)
+    for (; i < GATEWAY_NAME_BYTES - 1 && part[i] != '\0'; i++)
         out[i] =
             part[i] >= 'A' && part[i] <= 'Z' ? (char)(part[i] + 32) : part[i];
     out[i] = '\0';

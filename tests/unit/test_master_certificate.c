@@ -74,10 +74,10 @@ is_in_use(const char *cert, const char *key)
     struct buf error;
     buf_init(&error, 0);
     CHECK_EQ(certificate_load(&wanted, cert, key, &error), 0);
-    bool same = certificate_equals(&wanted, &master.certificate) &&
-                shm_load(&header.certificate_until_s) ==
-                    certificate_until(&wanted) &&
-                certificate_until(&wanted) > clock_wall_ms() / 1000;
+    bool same =
+        certificate_equals(&wanted, &master.certificate) &&
+        shm_load(&header.certificate_until_s) == certificate_until(&wanted) &&
+        certificate_until(&wanted) > clock_wall_ms() / 1000;
     certificate_wipe(&wanted);
     buf_fini(&error);
     return same;

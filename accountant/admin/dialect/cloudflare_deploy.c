@@ -83,7 +83,7 @@ name_is_good(struct visit *visit, const char *name)
     enum { NAME_MAX_BYTES = 100 };
     size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
-    if (name[len] == '\0' && len <= NAME_MAX_BYTES)
+    if (len <= NAME_MAX_BYTES && name[len] == '\0')
         return true;
     cJSON *faults = cJSON_CreateArray();
     cloudflare_fault(faults, "name",
