@@ -218,7 +218,7 @@ static const struct operation operations[] = {
      {MEMBER_READ_ONLY, SCOPE_CONFIG_READ, BOUND_NEVER}},
     {HTTP_GET,    "/admin/v1/deliveries/due",   "delivery_due", "",
      op_deliveries_due, 0,
-     {MEMBER_OWNER, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
+     {MEMBER_OWNER, SCOPE_CONFIG_READ, BOUND_NEVER}},
     {HTTP_POST,   "/admin/v1/deliveries/{}",    "delivery_note", "",
      op_deliveries_note, BODY,
      {MEMBER_OWNER, SCOPE_CONFIG_WRITE, BOUND_NEVER}},
