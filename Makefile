@@ -224,6 +224,8 @@ fuzz: ## libFuzzer over each parser, FUZZ_SECONDS each (clang)
 	@tests/run_fuzz.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 .PHONY: fuzz-replay
 fuzz-replay: ## the kept corpora through each fuzz target, once
+	@$(MAKE) --no-print-directory SAN=address,undefined \
+	    build-address,undefined/libaigw.a
 	@tests/run_fuzz.sh replay $(FUZZ_TARGETS)
 
 .PHONY: test-clients

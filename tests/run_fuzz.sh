@@ -1,6 +1,7 @@
 #!/bin/sh
-# Fuzz targets: `replay` runs what is kept through each target once (gcc is
-# enough); a number fuzzes for so many seconds each with libFuzzer (clang).
+# Fuzz targets: `replay` runs what is kept through each target once, with what
+# make has built for SAN=address,undefined; a number fuzzes for so many seconds
+# each with libFuzzer (clang).
 # FUZZ_JOBS at a time (2). FUZZ_SEED repeats what libFuzzer draws; else each run
 # draws anew.
 # usage: tests/run_fuzz.sh replay|SECONDS TARGET...
@@ -9,26 +10,28 @@ shift
 cd "$(dirname "$0")/.." || exit 1
 jobs=${FUZZ_JOBS:-2}
 include="-I. -D_GNU_SOURCE -std=gnu11 -g -O1"
-libs="-lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lzstd -lpcre2-8 -lpthread -lm"
+libs="-lcurl -lleveldb -lcjson -lssl -lcrypto -lz -lzstd -lpcre2-8 -lseccomp -lpthread -lm"
 # What is undefined ends a run. Not so NULL + 0, at which clang's check of
 # pointers stops: a view of nothing is that.
 if [ "$mode" = replay ]; then
     cc=gcc san="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
-    driver=tests/fuzz/replay.c parts=$san
+    driver=tests/fuzz/replay.c folder=build-fuzz/replay
+    lib=build-address,undefined/libaigw.a
 else
-    cc=${CLANG:-clang} driver=
+    cc=${CLANG:-clang} driver= folder=build-fuzz/$(basename "${CLANG:-clang}")
+    lib=$folder/lib.a
     san="-fsanitize=fuzzer,address,undefined -fno-sanitize=pointer-overflow \
         -fno-sanitize-recover=undefined"
     parts=$(echo "$san" | sed 's/=fuzzer,/=fuzzer-no-link,/')
 fi
-tag=$(basename "$cc")
-folder=build-fuzz/$tag
 
 one() { # TARGET: builds and runs it; what it says goes to its log
-    extra=$(sed -n 's/^ \* extra sources: //p' "tests/fuzz/$1.c")
+    extra=
+    [ "$mode" = replay ] || # its library has all
+        extra=$(sed -n 's/^ \* extra sources: //p' "tests/fuzz/$1.c")
     binary=$folder/$1 name=${1#fuzz_}
     $cc $include $san -o "$binary" "tests/fuzz/$1.c" $driver $extra \
-        $folder/lib.a $libs || return 1
+        $lib $libs || return 1
     kept=$(ls -d tests/fuzz/corpus/"$name" tests/fuzz/corpus/"$1" \
         tests/fuzz/regression/"$name" 2>/dev/null)
     if [ "$mode" = replay ]; then
@@ -40,6 +43,25 @@ one() { # TARGET: builds and runs it; what it says goes to its log
             ${FUZZ_SEED:+-seed="$FUZZ_SEED"} -artifact_prefix=build-fuzz/ \
             build-fuzz/corpus/"$name" $kept
     fi
+}
+build_parts() {
+    # A header that changed makes all objects old.
+    [ ! -f $folder/lib.a ] || [ -z "$(find common shm worker accountant -name \
+        '*.h' -newer $folder/lib.a)" ] || rm -rf "$folder"
+    objects=
+    for source in common/*.c common/net/*.c shm/*.c worker/dialect/*.c \
+        accountant/*.c accountant/ledger/*.c accountant/admin/*.c \
+        accountant/admin/dialect/*.c; do
+        object=$folder/${source%.c}.o
+        objects="$objects $object"
+        [ "$object" -nt "$source" ] || echo "part $object $source"
+    done >"$folder.todo"
+    xargs -r -n 3 -P "$jobs" tests/run_fuzz.sh "$mode" <"$folder.todo" || {
+        echo "FAILED: fuzz: the sources do not build"
+        echo "0 passed, $# failed"
+        return 1
+    }
+    rm -f $folder/lib.a && ar rcs $folder/lib.a $objects || return 1
 }
 case $1 in
 part)
@@ -61,22 +83,7 @@ esac
     exit 0
 }
 mkdir -p "$folder"
-# A header that changed makes all objects old.
-[ ! -f $folder/lib.a ] || [ -z "$(find common shm worker accountant -name \
-    '*.h' -newer $folder/lib.a)" ] || rm -rf "$folder"
-objects=
-for source in common/*.c common/net/*.c shm/*.c worker/dialect/*.c \
-    accountant/ledger/*.c; do
-    object=$folder/${source%.c}.o
-    objects="$objects $object"
-    [ "$object" -nt "$source" ] || echo "part $object $source"
-done >"$folder.todo"
-xargs -r -n 3 -P "$jobs" tests/run_fuzz.sh "$mode" <"$folder.todo" || {
-    echo "FAILED: fuzz: the sources do not build"
-    echo "0 passed, $# failed"
-    exit 1
-}
-rm -f $folder/lib.a && ar rcs $folder/lib.a $objects || exit 1
+[ "$mode" = replay ] || build_parts "$@" || exit 1
 out=$(mktemp) || exit 1
 trap 'rm -f "$out"' EXIT
 printf 'one %s\n' "$@" | xargs -n 2 -P "$jobs" tests/run_fuzz.sh "$mode" | tee "$out"

@@ -15,6 +15,7 @@
 #include "accountant/admin/call.h"
 #include "accountant/admin/dialect/dialect.h"
 #include "accountant/admin/dialect/visit_part.h"
+#include "accountant/console/console.h"
 #include "common/json_scan.h"
 
 /* Not tests/fuzz/fuzz.h: workers have a struct call and a struct dialect of their
@@ -36,6 +37,22 @@ is_json(struct str text)
     while (json_next(&reader, &token) > JSON_BAD)
         continue;
     return token.type == JSON_END;
+}
+
+/* The console is not built in. */
+bool
+console_has(struct str path)
+{
+    (void)path;
+    return false;
+}
+
+bool
+console_begin(struct call *call, const struct http_head *head)
+{
+    (void)call;
+    (void)head;
+    return false;
 }
 
 enum { ROUTES_MAX = 400, ANSWERS_MAX = 12 };
