@@ -18,7 +18,7 @@ if [ "$mode" = replay ]; then
     driver=tests/fuzz/replay.c folder=build-fuzz/replay
     lib=build-address,undefined/libaigw.a
 else
-    cc=${CLANG:-clang} driver= folder=build-fuzz/$(basename "${CLANG:-clang}")
+    cc=${CLANG:-clang} driver='' folder=build-fuzz/$(basename "${CLANG:-clang}")
     lib=$folder/lib.a
     san="-fsanitize=fuzzer,address,undefined -fno-sanitize=pointer-overflow \
         -fno-sanitize-recover=undefined"
