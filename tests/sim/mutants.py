@@ -168,7 +168,7 @@ MUTANTS = [
 """),
     ("a day whose creation was cut stops the start",
      "accountant/ledger/ledger_recover.c",
-     "if (rc == -ENOENT) {", "if (rc == -ENOSYS) {"),
+     "if (rc == -ENOENT) {", "if (rc == -ENOSYS) {", 650000),
 ]
 
 
