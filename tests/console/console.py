@@ -3,7 +3,8 @@ and both widths. Starts a gateway with something to see (seeded.py) and has brow
 walk.
 
 usage: console.py FOLDER [NAME...]
-AIGW_CONSOLE_ALL=1 walks all eight of language, theme and width, not four.
+AIGW_CONSOLE_WALKS: how many of the eight combinations of language, theme and width
+are walked: 2, 4 (default) or 8.
 """
 import json
 import os
