@@ -189,9 +189,14 @@ class Profile(GatewayCase):
         return self.gw.http("POST", path, body, headers)
 
     def shown(self, headers):
-        """The row and the payload of a call."""
-        data = self.gw.ctl("logs", "show", headers["x-request-id"], "--payload")
-        return data["log"], data["payload"]
+        """The row and the payload of a call; the row says whether one was kept,
+        which may come a moment behind the answer's last byte."""
+        def both():
+            data = self.gw.ctl("logs", "show", headers["x-request-id"], "--payload")
+            if data["log"]["payload"] and data["payload"] is None:
+                return None
+            return data["log"], data["payload"]
+        return wait_for(both, 20, "the payload")
 
 
 SECRET = "sk-canary-0123456789abcdef"
