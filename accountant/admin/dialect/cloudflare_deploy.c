@@ -96,12 +96,23 @@ name_is_good(struct visit *visit, const char *name)
 
 /* ---- changes ---- */
 
+/* What is kept has it, unless somebody else has written there. */
+static cJSON *
+list_of(cJSON *route, const char *name)
+{
+    cJSON *list = cJSON_GetObjectItemCaseSensitive(route, name);
+    if (cJSON_IsArray(list))
+        return list;
+    cJSON_DeleteItemFromObjectCaseSensitive(route, name);
+    return cJSON_AddArrayToObject(route, name);
+}
+
 static cJSON *
 add_version(struct visit *visit, cJSON *route, const cJSON *elements)
 {
     char id[40], salt[64];
     cJSON *version = cJSON_CreateObject();
-    cJSON *versions = cJSON_GetObjectItemCaseSensitive(route, "versions");
+    cJSON *versions = list_of(route, "versions");
     snprintf(salt, sizeof(salt), "version %d", cJSON_GetArraySize(versions));
     cloudflare_uuid(visit, salt, id);
     cJSON_AddStringToObject(version, "version_id", id);
@@ -116,7 +127,7 @@ add_deployment(struct visit *visit, cJSON *route, const char *version_id)
 {
     char id[40], salt[64];
     cJSON *deployment = cJSON_CreateObject();
-    cJSON *list = cJSON_GetObjectItemCaseSensitive(route, "deployments");
+    cJSON *list = list_of(route, "deployments");
     snprintf(salt, sizeof(salt), "deployment %d", cJSON_GetArraySize(list));
     cloudflare_uuid(visit, salt, id);
     cJSON_AddStringToObject(deployment, "deployment_id", id);
