@@ -33,7 +33,7 @@ index_find(const struct segment *segment, const uint8_t digest[32],
 
 /* Idempotent. There is always room: more than four times as many buckets as
  * entries, and a key has two values at most. */
-void
+static void
 index_insert(const struct segment *segment, const uint8_t digest[32],
              uint32_t entry)
 {

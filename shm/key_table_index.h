@@ -40,9 +40,7 @@ index_word(struct index_hash hash, uint32_t entry)
 }
 
 /* ---- key_table_index.c: the accountant ---- */
-/* Both idempotent. */
-void index_insert(const struct segment *segment, const uint8_t digest[32],
-                  uint32_t entry);
+/* Idempotent. */
 void index_remove(const struct segment *segment, const uint8_t digest[32],
                   uint32_t entry);
 /* V1..V5: the policy's values are found from now on, and no others. */

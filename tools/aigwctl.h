@@ -29,6 +29,9 @@ int ctl_call(struct ctl *ctl, const char *method, const char *path, cJSON *body,
              cJSON **answer) MUST_CHECK;
 /* GET whose answer goes to standard output as it comes. */
 int ctl_stream(struct ctl *ctl, const char *path) MUST_CHECK;
+/* GET of `path`, which is freed, and the rows of its `data`. */
+int ctl_list(struct ctl *ctl, struct buf *path,
+             const struct output_column *columns) MUST_CHECK;
 /* The key that the first positional or --key names. */
 int ctl_find_key(struct ctl *ctl, cJSON **key) MUST_CHECK;
 /* Its plain value ("" when it could not be had: the error was printed). */

@@ -16,22 +16,13 @@ int
 run_alert_deliveries(struct ctl *ctl)
 {
     struct buf path;
-    cJSON *answer = NULL;
     buf_init(&path, 0);
     buf_append_cstr(&path, "/admin/v1/deliveries");
     if (ctl->args.positional_count > 0)
         ctl_query(&path, "alert", ctl->args.positional[0]);
     ctl_query(&path, "state", argument(&ctl->args, "state"));
     ctl_query(&path, "limit", argument(&ctl->args, "limit"));
-    int status = ctl_call(ctl, "GET", buf_cstr(&path), NULL, &answer);
-    buf_fini(&path);
-    if (status == CTL_OK)
-        status =
-            output_rows(&ctl->output,
-                        cJSON_DetachItemFromObjectCaseSensitive(answer, "data"),
-                        columns, NULL, NULL);
-    cJSON_Delete(answer);
-    return status;
+    return ctl_list(ctl, &path, columns);
 }
 
 int

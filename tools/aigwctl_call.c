@@ -127,6 +127,21 @@ ctl_stream(struct ctl *ctl, const char *path)
 }
 
 int
+ctl_list(struct ctl *ctl, struct buf *path, const struct output_column *columns)
+{
+    cJSON *answer = NULL;
+    int status = ctl_call(ctl, "GET", buf_cstr(path), NULL, &answer);
+    buf_fini(path);
+    if (status == CTL_OK)
+        status =
+            output_rows(&ctl->output,
+                        cJSON_DetachItemFromObjectCaseSensitive(answer, "data"),
+                        columns, NULL, NULL);
+    cJSON_Delete(answer);
+    return status;
+}
+
+int
 ctl_find_key(struct ctl *ctl, cJSON **key)
 {
     const struct arguments *args = &ctl->args;

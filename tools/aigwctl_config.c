@@ -173,22 +173,13 @@ run_config_list(struct ctl *ctl)
 {
     char collection[40];
     struct buf path;
-    cJSON *answer = NULL;
     collection_of(ctl, collection);
     buf_init(&path, 0);
     buf_printf(&path, "/admin/v1/%s", collection);
     const char *size = argument(&ctl->args, "page-size");
     ctl_query(&path, "page", argument(&ctl->args, "page"));
     ctl_query(&path, "limit", size == NULL ? "200" : size);
-    int status = ctl_call(ctl, "GET", buf_cstr(&path), NULL, &answer);
-    buf_fini(&path);
-    if (status == CTL_OK)
-        status =
-            output_rows(&ctl->output,
-                        cJSON_DetachItemFromObjectCaseSensitive(answer, "data"),
-                        columns_of(collection), NULL, NULL);
-    cJSON_Delete(answer);
-    return status;
+    return ctl_list(ctl, &path, columns_of(collection));
 }
 
 /* One object as it is answered. */

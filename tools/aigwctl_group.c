@@ -150,19 +150,10 @@ run_group_top_ups(struct ctl *ctl)
         {NULL, NULL, false},
     };
     struct buf path;
-    cJSON *answer = NULL;
     group_path(&path, ctl->args.positional[0], "/top-ups");
     ctl_query(&path, "page", argument(&ctl->args, "page"));
     ctl_query(&path, "limit", argument(&ctl->args, "page-size"));
-    int status = ctl_call(ctl, "GET", buf_cstr(&path), NULL, &answer);
-    buf_fini(&path);
-    if (status == CTL_OK)
-        status =
-            output_rows(&ctl->output,
-                        cJSON_DetachItemFromObjectCaseSensitive(answer, "data"),
-                        top_up_columns, NULL, NULL);
-    cJSON_Delete(answer);
-    return status;
+    return ctl_list(ctl, &path, top_up_columns);
 }
 
 int

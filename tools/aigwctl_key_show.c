@@ -155,22 +155,15 @@ static const struct output_column period_columns[] = {
 int
 run_key_periods(struct ctl *ctl)
 {
-    cJSON *key = NULL, *answer = NULL;
-    char path[64];
+    cJSON *key = NULL;
+    struct buf path;
     int status = ctl_find_key(ctl, &key);
     if (status != CTL_OK)
         return status;
-    snprintf(path, sizeof(path), "/admin/v1/keys/%.0f/periods",
-             json_number(key, "id"));
+    buf_init(&path, 0);
+    buf_printf(&path, "/admin/v1/keys/%.0f/periods", json_number(key, "id"));
     cJSON_Delete(key);
-    status = ctl_call(ctl, "GET", path, NULL, &answer);
-    if (status == CTL_OK)
-        status =
-            output_rows(&ctl->output,
-                        cJSON_DetachItemFromObjectCaseSensitive(answer, "data"),
-                        period_columns, NULL, NULL);
-    cJSON_Delete(answer);
-    return status;
+    return ctl_list(ctl, &path, period_columns);
 }
 
 static int

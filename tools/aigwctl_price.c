@@ -72,7 +72,6 @@ int
 run_price_history(struct ctl *ctl)
 {
     struct buf path;
-    cJSON *answer = NULL;
     const char *size = argument(&ctl->args, "page-size");
     buf_init(&path, 0);
     buf_append_cstr(&path, "/admin/v1/prices");
@@ -81,15 +80,7 @@ run_price_history(struct ctl *ctl)
     ctl_query(&path, "provider", argument(&ctl->args, "provider"));
     ctl_query(&path, "page", argument(&ctl->args, "page"));
     ctl_query(&path, "limit", size == NULL ? "200" : size);
-    int status = ctl_call(ctl, "GET", buf_cstr(&path), NULL, &answer);
-    buf_fini(&path);
-    if (status == CTL_OK)
-        status =
-            output_rows(&ctl->output,
-                        cJSON_DetachItemFromObjectCaseSensitive(answer, "data"),
-                        history_columns, NULL, NULL);
-    cJSON_Delete(answer);
-    return status;
+    return ctl_list(ctl, &path, history_columns);
 }
 
 /* ---- set ---- */

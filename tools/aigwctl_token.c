@@ -80,20 +80,12 @@ int
 run_token_list(struct ctl *ctl)
 {
     struct buf path;
-    cJSON *answer = NULL;
     const char *size = argument(&ctl->args, "page-size");
     buf_init(&path, 0);
     buf_append_cstr(&path, "/admin/v1/tokens");
     ctl_query(&path, "page", argument(&ctl->args, "page"));
     ctl_query(&path, "limit", size == NULL ? "200" : size);
-    int status = ctl_call(ctl, "GET", buf_cstr(&path), NULL, &answer);
-    buf_fini(&path);
-    if (status == CTL_OK) {
-        cJSON *rows = cJSON_DetachItemFromObjectCaseSensitive(answer, "data");
-        status = output_rows(&ctl->output, rows, token_columns, NULL, NULL);
-    }
-    cJSON_Delete(answer);
-    return status;
+    return ctl_list(ctl, &path, token_columns);
 }
 
 /* The token that the first word names, by name or id; the caller's. */
@@ -236,21 +228,14 @@ run_audit(struct ctl *ctl)
     static const char *const same[] = {"member", "operation", "object",
                                        "group",  "outcome",   "order"};
     struct buf path;
-    cJSON *answer = NULL;
     const char *limit = argument(&ctl->args, "limit");
     buf_init(&path, 0);
     buf_append_cstr(&path, "/admin/v1/audit");
     for (unsigned i = 0; i < ARRAY_LEN(same); i++)
         ctl_query(&path, same[i], argument(&ctl->args, same[i]));
     ctl_query(&path, "limit", limit == NULL ? "50" : limit);
-    int status = query_time_span(ctl, &path)
-                     ? ctl_call(ctl, "GET", buf_cstr(&path), NULL, &answer)
-                     : CTL_USAGE;
+    if (query_time_span(ctl, &path))
+        return ctl_list(ctl, &path, audit_columns);
     buf_fini(&path);
-    if (status == CTL_OK) {
-        cJSON *rows = cJSON_DetachItemFromObjectCaseSensitive(answer, "data");
-        status = output_rows(&ctl->output, rows, audit_columns, NULL, NULL);
-    }
-    cJSON_Delete(answer);
-    return status;
+    return CTL_USAGE;
 }

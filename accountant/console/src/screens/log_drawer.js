@@ -9,7 +9,7 @@ import { to } from '../router.js';
 import { Badge, Copy, Drawer, Facts, Failure, IconButton, Skeleton } from '../ui/index.js';
 import { LogBodies } from './log_bodies.js';
 import { Timeline } from './log_timeline.js';
-import { toneOf } from './logs.js';
+import { toneOf } from './log_status.js';
 
 const CLASSES = [['prompt_missed', 1], ['cached', 5], ['cache_creation', 7], ['completion', 2], ['reasoning', 3], ['audio', 6]];
 

@@ -4,24 +4,17 @@ import '../style/logs.css';
 import { classes, html, useEffect, useRef, useState } from '../dom.js';
 import { api, useApi } from '../api.js';
 import { compact, duration, money, number, time } from '../format.js';
-import { t, tWord } from '../i18n.js';
+import { t } from '../i18n.js';
 import { setQuery } from '../router.js';
 import { toastError } from '../state.js';
-import { Badge, Button, Empty, MoreRows, Page, RangePicker, Table, useRange } from '../ui/index.js';
+import { Button, Empty, MoreRows, Page, RangePicker, Table, useRange } from '../ui/index.js';
 import { LogExport, LogFilters, filterOf, isFiltered } from './log_filters.js';
 import { LogDrawer } from './log_drawer.js';
+import { StatusBadge } from './log_status.js';
 
 const LIMIT = 100;
 const LIVE_MS = 2000;
 const LIVE_ROWS = 1000; // older ones leave the list while it is live
-
-export const toneOf = (row) => (row.cause === 'ok' && row.status < 400 ? 'good'
-    : row.cause === 'client_gone' || row.cause === 'cut' || row.status === 429 ? 'warn' : 'bad');
-
-export function StatusBadge({ row }) {
-    const word = tWord('logs.cause', row.cause);
-    return html`<${Badge} tone=${toneOf(row)} title=${word}>${row.status || '–'}<//>`;
-}
 
 function Marks({ row }) {
     const marks = [['stream', row.stream], ['cached', row.cached], ['would_refuse', row.would_refuse], ['blocked', row.blocked], ['retried', row.attempt_count > 1]];
