@@ -274,6 +274,9 @@ $(BUILD)/bench/bench_log: $(BUILD)/obj/tests/bench/bench_log.o $(BUILD)/libaigw.
 .PHONY: bench-log
 bench-log: $(BUILD)/bench/bench_log ## a log of 10 million rows: written, asked for a key's hour, read
 	@$<
+.PHONY: bench-logs
+bench-logs: all $(BUILD)/bench/record_load ## a gateway on 10 million rows: pages, exports, and what they keep waiting
+	@AIGW_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/bench_logs.py
 $(BUILD)/bench/bench_translate: $(BUILD)/obj/tests/bench/bench_translate.o $(BUILD)/libaigw.a
 	@mkdir -p $(dir $@)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)

@@ -10,6 +10,7 @@
 #include "accountant/ledger/codec.h"
 #include "accountant/notes.h"
 #include "common/json_write.h"
+#include "common/log.h"
 
 enum { EVENT_VERSION = 1 };
 enum { BACKOFF_MIN_MS = 1000, BACKOFF_MAX_MS = 5 * 60 * 1000 };
@@ -81,6 +82,22 @@ alert_event_note(struct alert_event *event, uint16_t status, bool is_gone,
         event->state = ALERT_FAILED;
     if (event->state != ALERT_PENDING)
         event->ended_ms = now_ms;
+}
+
+void
+alert_event_sign(const struct alert_event *event, const char *secret,
+                 int64_t now_ms, char hex[2 * CRYPTO_DIGEST_BYTES + 1])
+{
+    uint8_t digest[CRYPTO_DIGEST_BYTES];
+    struct buf text;
+    buf_init(&text, 0);
+    buf_printf(&text, "%lld.", (long long)(now_ms / 1000));
+    buf_append_str(&text, event->body);
+    if (!buf_ok(&text))
+        fatal("out of memory");
+    crypto_hmac_key(str_from(secret), buf_view(&text), digest);
+    crypto_hex(digest, sizeof(digest), hex);
+    buf_fini(&text);
 }
 
 void

@@ -55,6 +55,7 @@ struct moment {
     struct ledger_total total;
     bool has_balance;
     int64_t balance;
+    int64_t below; /* a level of the group's own; 0: none */
 };
 
 struct subject {
@@ -215,6 +216,29 @@ look_at_balance(const struct subject *subject, const struct config_alert *alert,
 }
 
 static bool
+is_below_own(const struct moment *moment)
+{
+    return moment->has_balance && moment->below > 0 &&
+           moment->balance < moment->below;
+}
+
+/* The group's own level, of each alert that concerns it; one that has the same
+ * level tells it once. */
+static void
+look_at_own_level(const struct subject *subject,
+                  const struct config_alert *alert,
+                  const struct alert_levels *levels)
+{
+    if (!is_below_own(&subject->is) || is_below_own(&subject->was))
+        return;
+    for (unsigned i = 0; i < levels->balance_count; i++)
+        if (levels->balances[i] == subject->is.below &&
+            subject->is.below == subject->was.below)
+            return;
+    tell_balance(subject, alert, subject->is.below);
+}
+
+static bool
 concerns(const struct config_alert *alert, const struct subject *subject)
 {
     if (!alert->enabled ||
@@ -234,20 +258,33 @@ look(const struct subject *subject)
             continue;
         look_at_budgets(subject, alert, &store->alerts.levels[i]);
         look_at_balance(subject, alert, &store->alerts.levels[i]);
+        look_at_own_level(subject, alert, &store->alerts.levels[i]);
     }
 }
 
 /* One of the two is not NULL. */
 static void
-set_moment(struct moment *moment, const struct gateway *gateway,
-           const struct group *group, const struct ledger_total *total)
+set_moment(const struct flush *flush, struct moment *moment,
+           const struct gateway *gateway, const struct group *group,
+           const struct ledger_total *total)
 {
+    const struct store *store = flush->store;
     moment->budgets = gateway != NULL ? gateway->budgets : group->budgets;
     moment->total = *total;
     if (gateway != NULL)
         return;
+    if (balance_is_elsewhere(store, group)) {
+        const struct balance_account *account =
+            balance_account_of(store, group->id);
+        moment->has_balance = account != NULL && account->is_told;
+        if (moment->has_balance)
+            moment->balance =
+                balance_left(store, account, (int64_t)total->nano);
+        return;
+    }
     moment->has_balance = group->prepaid;
     moment->balance = group->topped_up_nano - (int64_t)total->nano;
+    moment->below = group->alert_below_nano;
 }
 
 /* False: it is of a group that is not there. */
@@ -285,9 +322,9 @@ alerts_stage_used(struct flush *flush)
         struct subject subject = {.flush = flush};
         if (object->staged || !is_living(object))
             continue; /* its change has looked */
-        set_moment(&subject.was, object->gateway, object->group,
+        set_moment(flush, &subject.was, object->gateway, object->group,
                    &object->total);
-        set_moment(&subject.is, object->gateway, object->group,
+        set_moment(flush, &subject.is, object->gateway, object->group,
                    &object->pending);
         if (set_names(&subject, object->gateway, object->group))
             look(&subject);
@@ -302,8 +339,27 @@ alerts_stage_change(struct flush *flush, const struct object *object,
     if (flush->store->alerts.count == 0 || object == NULL || !is_living(object))
         return;
     struct ledger_total total = flush_total(object);
-    set_moment(&subject.was, object->gateway, object->group, &object->total);
-    set_moment(&subject.is, gateway, group, &total);
+    set_moment(flush, &subject.was, object->gateway, object->group,
+               &object->total);
+    set_moment(flush, &subject.is, gateway, group, &total);
     if (set_names(&subject, gateway, group))
+        look(&subject);
+}
+
+void
+alerts_stage_limit(struct flush *flush, const struct object *object,
+                   int64_t was, int64_t is)
+{
+    struct subject subject = {.flush = flush};
+    int64_t total = (int64_t)object->total.nano;
+    if (flush->store->alerts.count == 0 || object->group == NULL)
+        return;
+    set_moment(flush, &subject.was, NULL, object->group, &object->total);
+    subject.is = subject.was;
+    subject.was.has_balance = was != BALANCE_NOT_KNOWN;
+    subject.was.balance = was - total;
+    subject.is.has_balance = is != BALANCE_NOT_KNOWN;
+    subject.is.balance = is - total;
+    if (set_names(&subject, NULL, object->group))
         look(&subject);
 }

@@ -21,6 +21,7 @@
 
 #include "accountant/objects.h"
 #include "common/alert_rule.h"
+#include "common/crypto.h"
 
 struct flush;
 struct store;
@@ -37,6 +38,10 @@ void alerts_fini(struct alerts *alerts);
 /* After the changes of a flush are staged and before budgets roll: crossings by
  * what was used. */
 void alerts_stage_used(struct flush *flush);
+/* Crossings by a balance that another service told: what the group's total may
+ * reach; BALANCE_NOT_KNOWN. */
+void alerts_stage_limit(struct flush *flush, const struct object *object,
+                        int64_t was, int64_t is);
 /* Crossings by a change of `object` (NULL: it is new, nothing is told): what it
  * will be. One of the two is not NULL. */
 void alerts_stage_change(struct flush *flush, const struct object *object,
@@ -71,7 +76,10 @@ int alert_event_decode(struct str name, struct str value,
  * next time. `is_gone`: its alert is not there any more. */
 void alert_event_note(struct alert_event *event, uint16_t status, bool is_gone,
                       int64_t now_ms);
-
+/* What a webhook can check: the HMAC of when it is sent, in seconds, a dot and the
+ * body. The secret is the alert's; `hex` has room for its NUL. */
+void alert_event_sign(const struct alert_event *event, const char *secret,
+                      int64_t now_ms, char hex[2 * CRYPTO_DIGEST_BYTES + 1]);
 /* The members that every body begins with; more may follow. */
 struct json_writer;
 void alert_body_begin(struct json_writer *json, const struct config *config,

@@ -165,6 +165,18 @@ take_column(struct drain *drain, uint32_t column, size_t max_bytes,
     return position;
 }
 
+/* Room for all that waits, so that what was taken is not moved as it grows. It
+ * may be too little: more comes meanwhile, and each record has a header. */
+static void
+reserve(const struct drain *drain, size_t max_bytes, struct buf *bytes)
+{
+    uint32_t fullest;
+    uint64_t waiting = drain_waiting(drain, &fullest);
+    size_t room = waiting < max_bytes ? (size_t)waiting : max_bytes;
+    if (buf_reserve(bytes, room + room / 4) < 0)
+        buf_reset(bytes); /* what is taken asks again */
+}
+
 int
 drain_take(struct drain *drain, size_t max_bytes, struct drained *drained)
 {
@@ -178,6 +190,7 @@ drain_take(struct drain *drain, size_t max_bytes, struct drained *drained)
         drained_fini(drained);
         return -ENOMEM;
     }
+    reserve(drain, max_bytes, &drained->bytes);
     for (uint32_t i = 0; i < columns && i < max; i++) {
         uint32_t column = (drain->next_column + i) % columns;
         uint64_t reached = take_column(drain, column, max_bytes, drained);
@@ -236,6 +249,30 @@ drain_release(struct drain *drain, const struct drained *drained)
     for (uint32_t i = 0; i < drain->segment->column_max; i++)
         if (drained->moved[i])
             ring_release(drain->segment, i, drained->positions[i]);
+}
+
+/* The rings' tails follow what is durable: a column's oldest stands there. */
+int64_t
+drain_oldest_ms(const struct drain *drain)
+{
+    union {
+        struct shm_record record;
+        unsigned char bytes[SHM_RECORD_MAX];
+    } room;
+    uint32_t columns = column_high(drain->segment);
+    int64_t oldest_ms = 0;
+    for (uint32_t i = 0; i < columns && i < drain->segment->column_max; i++) {
+        uint64_t tail = ring_tail(drain->segment, i);
+        uint64_t head = ring_head(drain->segment, i);
+        if (tail == head ||
+            ring_read(drain->segment, i, tail, head, room.bytes) < 0 ||
+            !make_sense(drain, &room.record))
+            continue;
+        int64_t ended_ms = room.record.ended_ms;
+        if (oldest_ms == 0 || ended_ms < oldest_ms)
+            oldest_ms = ended_ms;
+    }
+    return oldest_ms;
 }
 
 uint64_t

@@ -56,6 +56,9 @@ const struct shm_record *drained_record_of(const struct drained_record *r);
 /* F5: the flush is durable, workers may use the room again. */
 void drain_release(struct drain *drain, const struct drained *drained);
 
+/* When the oldest call ended that no flush has made durable yet, taken or not
+ * (wall, ms); 0: there is none. */
+int64_t drain_oldest_ms(const struct drain *drain);
 /* Bytes not taken yet: of all columns, and the fullest as parts of 256. */
 uint64_t drain_waiting(const struct drain *drain, uint32_t *fullest_256);
 

@@ -93,6 +93,8 @@ add_records(struct flush *flush)
         touch(flush, LEDGER_GROUP, record->group_id, record);
         if (record->ended_ms > newest_ms)
             newest_ms = record->ended_ms;
+        if (flush->oldest_ms == 0 || record->ended_ms < flush->oldest_ms)
+            flush->oldest_ms = record->ended_ms;
     }
     /* All that the rings had, so all that a dead accountant may have written. */
     if (flush->drained.is_complete && newest_ms > ROWS_LATE_MS)
@@ -309,6 +311,7 @@ flush_start(struct store *store)
     crash_point("F2");
     change_stage_all(store, flush);
     alerts_stage_used(flush);
+    balance_stage(flush);
     escrow_stage(flush);
     roll_due(flush);
     put_totals_and_positions(flush);
@@ -393,7 +396,10 @@ flush_done(struct ledger_job *job)
     apply_totals(flush);
     apply_rolls(flush);
     escrow_apply(flush);
+    balance_applied(store);
     note_durable(store);
+    if (flush->oldest_ms != 0)
+        settle_lag_add(&store->lag, flush->oldest_ms, store->last_flush_ms);
     if (flush->alert_count > 0)
         alerts_ring(store);
     bool complete = flush->drained.is_complete;

@@ -49,7 +49,8 @@ struct flush {
     int64_t period_ms;   /* P1: the clock of periods */
     struct roll_now now; /* its periods */
     uint64_t started_ms;
-    bool has_rows; /* ledger thread: rows are in the batch */
+    int64_t oldest_ms; /* wall: when the first of its calls ended; 0: none */
+    bool has_rows;     /* ledger thread: rows are in the batch */
     bool written;
 };
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shm/key_table.h"
 #include "shm/limit.h"
 
 const struct model_limit *
@@ -105,16 +106,19 @@ unset_others(struct segment *segment, uint32_t entry, uint64_t tag,
 
 int
 model_limits_publish(struct segment *segment, const struct catalogue *catalogue,
-                     const struct model_limits *limits, uint32_t entry,
-                     uint64_t tag)
+                     const struct model_limits *limits, const uint32_t *ratio,
+                     uint32_t entry, uint64_t tag)
 {
+    static const uint32_t one[SHM_RATIOS] = {0};
     bool wanted[SHM_MODELS_MAX] = {false};
     int rc = 0;
     for (uint32_t i = 0; limits != NULL && i < limits->count; i++) {
         const struct model_limit *limit = &limits->items[i];
         int number = model_number(catalogue, limit->model);
-        const struct limit_values values = {limit->rpm, limit->tpm,
-                                            limit->concurrency};
+        const uint32_t *by = ratio == NULL ? one : ratio;
+        const struct limit_values values = {
+            ratio_of_limit(limit->rpm, by[SHM_RATIO_RPM]),
+            ratio_of_limit(limit->tpm, by[SHM_RATIO_TPM]), limit->concurrency};
         if (number < 0 || number >= SHM_MODELS_MAX)
             continue;
         wanted[number] = true;

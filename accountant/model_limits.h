@@ -38,11 +38,12 @@ bool model_limits_decode(struct str bytes,
 /*
  * Into the segment, as rows of (entry, tag): rows that are named no more are
  * unset. Models that no catalogue knows wait until one does. 0; -ENOSPC: not all
- * of them have a row.
+ * of them have a row. ratio: what they are multiplied with; NULL: of a key.
  */
 int model_limits_publish(struct segment *segment,
                          const struct catalogue *catalogue,
-                         const struct model_limits *limits, uint32_t entry,
+                         const struct model_limits *limits,
+                         const uint32_t *ratio, uint32_t entry,
                          uint64_t tag) MUST_CHECK;
 
 #endif

@@ -16,6 +16,7 @@ enum {
     NOTES_REPRICE = 'p',    /* ms8: a period that was priced again */
     NOTES_OUTBOX = 'w',     /* ms8 batch8 index2: an event of an alert that is
                                not delivered yet */
+    NOTES_BALANCE = 'b',    /* id8: a group's account at another service */
     NOTES_DELIVERED = 'd',  /* the same: one that is, or was given up */
     NOTES_REPLAY = 'i',     /* ms8 (a window's begin) digest32: what a key of
                                idempotency was used for */

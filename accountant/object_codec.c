@@ -29,6 +29,8 @@ enum {
     EXTRA_MODEL_LIMITS = 'm',
     EXTRA_FORMER = 'f',  /* until, digest, masked */
     EXTRA_DELETED = 'd', /* since */
+    EXTRA_GROUP = 'g',   /* flags, ratios, alert */
+    GROUP_DISABLED = 1,
 };
 
 static void
@@ -67,13 +69,13 @@ put_former(struct buf *out, const struct gateway *gateway)
 }
 
 static void
-put_deleted(struct buf *out, const struct gateway *gateway)
+put_deleted(struct buf *out, int64_t deleted_ms)
 {
     struct buf bytes;
-    if (gateway->deleted_ms == 0)
+    if (deleted_ms == 0)
         return;
     buf_init(&bytes, 0);
-    codec_put_i64(&bytes, gateway->deleted_ms);
+    codec_put_i64(&bytes, deleted_ms);
     put_extra(out, EXTRA_DELETED, &bytes);
 }
 
@@ -122,7 +124,7 @@ object_encode_gateway(const struct gateway *gateway, struct buf *out)
         codec_put_cstr(out, gateway->settings);
     put_model_limits(out, gateway->model_limits);
     put_former(out, gateway);
-    put_deleted(out, gateway);
+    put_deleted(out, gateway->deleted_ms);
 }
 
 static int
@@ -184,12 +186,12 @@ get_former(struct str bytes, struct gateway *gateway)
 }
 
 static int
-get_deleted(struct str bytes, struct gateway *gateway)
+get_deleted(struct str bytes, int64_t *deleted_ms)
 {
     struct codec_reader reader;
     codec_reader_init(&reader, bytes);
-    gateway->deleted_ms = codec_get_i64(&reader);
-    return codec_reader_done(&reader) && gateway->deleted_ms > 0 ? 0 : -EBADMSG;
+    *deleted_ms = codec_get_i64(&reader);
+    return codec_reader_done(&reader) && *deleted_ms > 0 ? 0 : -EBADMSG;
 }
 
 static int
@@ -204,7 +206,7 @@ get_gateway_extras(struct codec_reader *reader, struct gateway *gateway)
         else if (letter == EXTRA_FORMER)
             rc = get_former(bytes, gateway);
         else if (letter == EXTRA_DELETED)
-            rc = get_deleted(bytes, gateway);
+            rc = get_deleted(bytes, &gateway->deleted_ms);
         else
             rc = -EBADMSG;
     }
@@ -273,6 +275,21 @@ object_decode_gateway(uint64_t id, struct str bytes, struct gateway **out)
     return 0;
 }
 
+static void
+put_group_extra(struct buf *out, const struct group *group)
+{
+    struct buf bytes;
+    if (!group->disabled && group->alert_below_nano == 0 &&
+        group->ratio[SHM_RATIO_RPM] == 0 && group->ratio[SHM_RATIO_TPM] == 0)
+        return;
+    buf_init(&bytes, 0);
+    codec_put_u64(&bytes, group->disabled ? GROUP_DISABLED : 0u);
+    for (int i = 0; i < SHM_RATIOS; i++)
+        codec_put_u64(&bytes, group->ratio[i]);
+    codec_put_i64(&bytes, group->alert_below_nano);
+    put_extra(out, EXTRA_GROUP, &bytes);
+}
+
 void
 object_encode_group(const struct group *group, struct buf *out)
 {
@@ -289,6 +306,21 @@ object_encode_group(const struct group *group, struct buf *out)
     if (has_settings)
         codec_put_cstr(out, group->settings);
     put_model_limits(out, &group->model_limits);
+    put_group_extra(out, group);
+    put_deleted(out, group->deleted_ms);
+}
+
+static bool
+get_group_extra(struct str bytes, struct group *group)
+{
+    struct codec_reader reader;
+    codec_reader_init(&reader, bytes);
+    uint64_t flags = codec_get_u64(&reader);
+    group->disabled = (flags & GROUP_DISABLED) != 0;
+    for (int i = 0; i < SHM_RATIOS; i++)
+        group->ratio[i] = (uint32_t)codec_get_max(&reader, UINT32_MAX);
+    group->alert_below_nano = codec_get_i64(&reader);
+    return codec_reader_done(&reader) && group->alert_below_nano >= 0;
 }
 
 static bool
@@ -296,11 +328,16 @@ get_group_extras(struct codec_reader *reader, struct group *group)
 {
     struct str bytes;
     uint8_t letter;
-    while ((letter = next_extra(reader, &bytes)) != 0)
-        if (letter != EXTRA_MODEL_LIMITS ||
-            !model_limits_decode(bytes, &group->model_limits))
-            return false;
-    return codec_reader_done(reader);
+    bool good = true;
+    while (good && (letter = next_extra(reader, &bytes)) != 0) {
+        if (letter == EXTRA_MODEL_LIMITS)
+            good = model_limits_decode(bytes, &group->model_limits);
+        else if (letter == EXTRA_DELETED)
+            good = get_deleted(bytes, &group->deleted_ms) == 0;
+        else
+            good = letter == EXTRA_GROUP && get_group_extra(bytes, group);
+    }
+    return good && codec_reader_done(reader);
 }
 
 int

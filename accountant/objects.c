@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/hash.h"
+#include "common/log.h"
 
 struct name_key {
     enum ledger_kind kind;
@@ -29,6 +30,7 @@ free_object(void *item)
     struct object *object = item;
     gateway_free(&object->gateway);
     free(object->group);
+    free(object->former_name);
     free(object);
 }
 
@@ -355,6 +357,28 @@ objects_put_group(struct objects *objects, struct object *object,
     }
     free(old);
     return 0;
+}
+
+void
+object_set_former_name(struct object *object, const char *name)
+{
+    free(object->former_name);
+    object->former_name = strdup(name);
+    if (object->former_name == NULL)
+        fatal("out of memory");
+}
+
+void
+objects_remove_group(struct objects *objects, struct object *object)
+{
+    if (object->group == NULL)
+        return;
+    remove_name(objects, object);
+    object_set_former_name(object, object->group->name);
+    free(object->group);
+    object->group = NULL;
+    objects->groups.dead++;
+    list_drop_dead(&objects->groups);
 }
 
 void

@@ -15,24 +15,29 @@
 #include "accountant/object_names.h"
 #include "accountant/store.h"
 
+struct balance_account;
+
 struct object {
     enum ledger_kind kind;
     uint64_t id;
     struct gateway *gateway; /* owned; both NULL: gone, only its totals */
     struct group *group;
+    char *former_name;         /* owned: of a group that is gone */
     struct ledger_total total; /* durable */
     int64_t last_used_ms;
     /* Of the flush that is being made or written: total after it. */
     struct ledger_total pending;
     int64_t pending_used_ms;
     bool touched;
-    bool staged; /* a management change of it is in that flush */
+    bool staged;  /* a management change of it is in that flush */
+    bool leaving; /* of a group: it is its deletion, nothing joins it */
     /* Strict durability: durable and shown to the workers; 0 none. */
     uint64_t escrow[SHM_UNITS];
     uint64_t escrow_next[SHM_UNITS]; /* on its way, while escrow_due */
     bool escrow_due;
     uint64_t rate_ms, rate_used[SHM_UNITS], rate[SHM_UNITS]; /* in 2 s */
     bool listed;
+    struct balance_account *balance; /* of a group: balance.h; NULL: none */
 };
 
 /* The budgets of a living object, NULL of a deleted one. */
@@ -73,6 +78,10 @@ int objects_put_gateway(struct objects *objects, struct object *object,
 int objects_put_group(struct objects *objects, struct object *object,
                       struct group *group) MUST_CHECK;
 void objects_remove_gateway(struct objects *objects, struct object *object);
+/* Its name is free, and kept as former_name. */
+void objects_remove_group(struct objects *objects, struct object *object);
+/* The same of one that was gone before. */
+void object_set_former_name(struct object *object, const char *name);
 
 /* By its value, or by its former one, good or not. */
 struct object *objects_by_digest(const struct objects *objects,

@@ -205,12 +205,14 @@ policy_of_group(const struct group *group, struct entry_policy *policy)
     policy->id = group->id;
     policy->group_id = group->id;
     policy->flags |=
-        SHM_KEY_IS_GROUP | SHM_KEY_ENABLED | SHM_KEY_ALL_MODELS |
+        SHM_KEY_IS_GROUP | SHM_KEY_ALL_MODELS |
+        (group->disabled ? 0u : SHM_KEY_ENABLED) |
         (group->model_limits.count > 0 ? SHM_KEY_HAS_MODEL_LIMITS : 0u);
     policy->max_in_flight = group->concurrency;
     policy->group_entry = SHM_ENTRY_NONE;
     policy->rpm = group->rpm;
     policy->tpm = group->tpm;
+    memcpy(policy->ratio, group->ratio, sizeof(policy->ratio));
     memcpy(policy->name, group->name, sizeof(policy->name));
     policy->name[sizeof(policy->name) - 1] = '\0';
 }

@@ -9,6 +9,27 @@
 #include "accountant/store_private.h"
 #include "common/log.h"
 
+/* Of a group whose balance is elsewhere: that one, in its own balance's row. */
+static void
+set_balance(const struct store *store, const struct object *object,
+            struct entry_policy *policy)
+{
+    if (object->kind != LEDGER_GROUP ||
+        !balance_is_elsewhere(store, object->group))
+        return;
+    policy->flags |= SHM_KEY_HAS_MONEY_BUDGET;
+    int row = 0;
+    while (row < SHM_BUDGETS - 1 &&
+           policy->budgets[row].period != SHM_PERIOD_NONE &&
+           policy->budgets[row].period != SHM_PERIOD_BALANCE)
+        row++;
+    policy->budgets[row] = (struct entry_budget){
+        .unit = SHM_NANO,
+        .period = SHM_PERIOD_BALANCE,
+        .limit = balance_limit(store, object),
+    };
+}
+
 static void
 make_policy(struct store *store, const struct object *object,
             struct entry_policy *policy)
@@ -16,6 +37,7 @@ make_policy(struct store *store, const struct object *object,
     if (object->kind == LEDGER_GROUP) {
         policy_of_group(object->group, policy);
         policy_set_settings(store->catalogue, object->group->settings, policy);
+        set_balance(store, object, policy);
         return;
     }
     const struct object *group =
@@ -41,8 +63,10 @@ publish_limits(struct store *store, const struct object *object, uint32_t entry,
     uint32_t had = shm_load(&segment_entry_hot(store->segment, entry)->flags);
     if (((had | policy->flags) & SHM_KEY_HAS_MODEL_LIMITS) == 0)
         return;
-    if (model_limits_publish(store->segment, store->catalogue,
-                             limits_of(object), entry, tag) == 0)
+    if (model_limits_publish(
+            store->segment, store->catalogue, limits_of(object),
+            object->kind == LEDGER_GROUP ? object->group->ratio : NULL, entry,
+            tag) == 0)
         return;
     policy->flags |= SHM_KEY_LIMITS_LOST;
     log_error("%s=%llu has limits with models that find no room in the "
@@ -94,6 +118,7 @@ publish_budgets(struct store *store, struct object *object)
         policy_budgets_of_group(object->group, &policy);
     else
         policy_budgets_of_gateway(object->gateway, &policy);
+    set_balance(store, object, &policy);
     escrow_of_object(store, object, &policy);
     entry_publish_budgets(store->segment, entry, &policy);
 }

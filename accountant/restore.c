@@ -24,6 +24,7 @@ restore_destroy(struct restore **pointer)
     objects_fini(&restore->objects);
     prices_fini(&restore->prices);
     spend_book_fini(&restore->spends);
+    balance_fini(&restore->balances);
     managed_book_fini(&restore->managed);
     buf_fini(&restore->error);
     free(restore->positions);
@@ -198,6 +199,8 @@ on_loaded(struct ledger_job *job)
     }
     buf_fini(&error);
     escrow_configure(store);
+    restore->balances.from_export = restore->from_export;
+    balance_take(store, &restore->balances);
     match_entries(store);
     publish_kind(store, LEDGER_GROUP);
     publish_kind(store, LEDGER_KEY);

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "accountant/ledger/crash_point.h"
+#include "accountant/ledger/ledger_note.h"
+#include "accountant/notes.h"
 #include "accountant/object_codec.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -44,6 +46,11 @@ put_object(struct restore *restore, struct object *object, struct str bytes)
         if (rc < 0)
             return rc;
         group->total = object->total;
+        if (group->deleted_ms != 0) {
+            object_set_former_name(object, group->name);
+            free(group);
+            return 0;
+        }
         rc = objects_put_group(&restore->objects, object, group);
         if (rc < 0)
             free(group);
@@ -143,6 +150,30 @@ load_config(struct str section, struct str name, struct str bytes,
     return restore->result == 0;
 }
 
+static bool
+load_balance(struct str name, struct str bytes, void *context)
+{
+    struct restore *restore = context;
+    restore->result =
+        balance_load(&restore->balances, &restore->objects, name, bytes);
+    if (restore->result == -EBADMSG)
+        buf_append_cstr(&restore->error,
+                        "the record of a group's balance is damaged");
+    return restore->result == 0;
+}
+
+static int
+read_balances(struct restore *restore)
+{
+    struct ledger *ledger = restore->store->ledger;
+    const struct ledger_note_range all = {.space = NOTES_BALANCE};
+    struct ledger_snapshot *snapshot = ledger_snapshot_take(ledger);
+    int rc = ledger_scan_notes(ledger, snapshot, &all, load_balance, restore,
+                               &restore->error);
+    ledger_snapshot_release(ledger, &snapshot);
+    return rc;
+}
+
 static int
 read_all(struct restore *restore)
 {
@@ -169,6 +200,8 @@ read_all(struct restore *restore)
         rc = ledger_scan_spends(ledger, NULL, load_spend, restore, error);
     if (rc >= 0 && restore->result == 0)
         rc = ledger_scan_configs(ledger, NULL, load_config, restore, error);
+    if (rc >= 0 && restore->result == 0)
+        rc = read_balances(restore);
     if (rc >= 0 && restore->result == 0)
         rc = restore_read_escrows(restore);
     return rc < 0 ? rc : restore->result;
@@ -210,6 +243,7 @@ make_default_group(struct restore *restore)
 static void
 begin_anew(struct restore *restore)
 {
+    balance_fini(&restore->balances);
     objects_fini(&restore->objects);
     prices_fini(&restore->prices);
     spend_book_fini(&restore->spends);

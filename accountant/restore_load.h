@@ -20,6 +20,8 @@ struct restore {
     struct prices_book prices;
     struct spend_book spends;
     struct managed_book managed;
+    struct balance_book balances;
+    bool from_export;    /* the ledger is, and has not been taken into use */
     uint64_t *positions; /* by column, of this epoch */
     uint64_t batch_no, next_id, clock_ms;
 };

@@ -90,6 +90,7 @@ restore_check_segment(struct restore *restore)
         rc = ledger_read_meta(ledger, NULL, "restored", &restored, error);
     if (rc < 0)
         return rc;
+    restore->from_export = restored != 0;
     /* Of another epoch too: it may have been made after the export. */
     if (restored != 0 && !is_new_segment(segment))
         return RESTORE_CATCH_UP;

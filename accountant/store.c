@@ -117,6 +117,7 @@ on_tick(struct loop_timer *timer)
         bin_tick(store);
         sweep(store, now_ms);
         limit_keeper_tick(store, now_ms);
+        balance_tick(store, now_ms);
         retention_tick(&store->retention, now_ms);
         exporter_tick(&store->exporter, now_ms);
     }
@@ -207,6 +208,7 @@ store_destroy(struct store **pointer)
     restore_destroy(&store->restore);
     ledger_drop_fini(&store->retention.drop);
     ledger_close(&store->ledger);
+    balance_fini(&store->balances);
     objects_fini(&store->objects);
     prices_fini(&store->prices);
     drain_fini(&store->drain);

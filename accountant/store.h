@@ -12,6 +12,7 @@
 
 #include "accountant/ledger/ledger.h"
 #include "accountant/model_limits.h"
+#include "accountant/settle_lag.h"
 #include "common/heritage.h"
 #include "common/net/loop.h"
 #include "shm/key_table.h"
@@ -67,14 +68,17 @@ struct gateway {
 struct group {
     uint64_t id;
     char name[GATEWAY_NAME_BYTES];
+    bool disabled;          /* its keys are refused */
     bool prepaid;           /* enforced from the first top-up on, or when set */
     int64_t topped_up_nano; /* sum of all top-ups; balance = it - total.nano */
     struct budget budgets[SHM_BUDGETS];
     uint64_t rpm, tpm;
     uint32_t concurrency;
     struct model_limits model_limits;
-    int64_t created_ms, updated_ms;
-    char settings[SETTINGS_TEXT_MAX]; /* as a gateway's; "": none */
+    uint32_t ratio[SHM_RATIOS]; /* of limits by model, millionths; 0: 1 */
+    int64_t alert_below_nano;   /* a balance that is told; 0: none */
+    int64_t created_ms, updated_ms, deleted_ms; /* deleted: its name is kept */
+    char settings[SETTINGS_TEXT_MAX];           /* as a gateway's; "": none */
     uint32_t entry;
     uint64_t tag;
     struct ledger_total total;
@@ -138,7 +142,6 @@ void store_group_top_up(struct store *store, uint64_t group_id, int64_t nano,
                         const char *note, store_done done, void *context);
 
 struct managed;
-struct managed_book;
 /* A part of the configuration that is to be made, replaced or deleted. */
 struct managed_edit {
     int section; /* enum config_section */
@@ -236,6 +239,8 @@ struct store_state {
     int64_t last_export_ms; /* wall; 0 none known */
     uint64_t export_failures;
     uint64_t ring_bytes_waiting;
+    uint64_t oldest_record_ms; /* its age: of those that wait; 0 none */
+    struct settle_lag lag;
     bool ledger_failed;
     char ledger_error[256];
     /* Damage seen in rings: left out, counted, never trusted. */
@@ -244,12 +249,11 @@ struct store_state {
 };
 void store_state(const struct store *store, struct store_state *state);
 const struct heritage *store_heritage(const struct store *store);
+bool store_is_new(const struct store *store); /* but one group, none was made */
 /* The accountant's newest configuration (after reloads) and catalogue. */
 const struct config *store_config(const struct store *store);
-struct catalogue;
 const struct catalogue *store_catalogue(const struct store *store);
 struct loop *store_loop(const struct store *store);
-struct payloads;
 /* NULL: no payloads are kept. */
 struct payloads *store_payloads(const struct store *store);
 

@@ -10,6 +10,7 @@
 
 #include "accountant/ledger/crash_point.h"
 #include "accountant/store_change.h"
+#include "accountant/store_group.h"
 #include "common/log.h"
 
 /* The segment is full, or /dev/shm: the new object goes out of the ledger, and
@@ -40,8 +41,8 @@ get_object(struct store *store, enum ledger_kind kind, uint64_t id)
 }
 
 /* release: who sees the number sees the entry as it is now. */
-static void
-tell_revocation(struct store *store)
+void
+change_tell_revocation(struct store *store)
 {
     shm_u64 *revocations = &store->segment->header->revocations;
     shm_store(revocations, shm_load_own(revocations) + 1);
@@ -82,34 +83,44 @@ apply_put_gateway(struct store *store, struct change *change)
         return;
     }
     if (revoked)
-        tell_revocation(store);
+        change_tell_revocation(store);
     if (change->kind == CHANGE_REMOVE_GATEWAY)
         bin_add(store, gateway);
     change_answer(change, 0, "");
+}
+
+void
+change_apply_gone_key(struct store *store, struct object *object)
+{
+    uint32_t entry = object->gateway->entry;
+    object->staged = false;
+    crash_point("D1");
+    if (entry != SHM_ENTRY_NONE) {
+        entry_retire(store->segment, entry);
+        store->retired++;
+    }
+    crash_point("D2");
+    objects_remove_gateway(&store->objects, object);
 }
 
 static void
 apply_delete_gateway(struct store *store, struct change *change)
 {
     struct object *object = get_object(store, LEDGER_KEY, change->id);
-    uint32_t entry = object->gateway->entry;
-    crash_point("D1");
-    if (entry != SHM_ENTRY_NONE) {
-        entry_retire(store->segment, entry);
-        tell_revocation(store);
-        store->retired++;
-    }
-    crash_point("D2");
-    objects_remove_gateway(&store->objects, object);
+    bool had_entry = object->gateway->entry != SHM_ENTRY_NONE;
+    change_apply_gone_key(store, object);
+    if (had_entry)
+        change_tell_revocation(store);
     change_answer(change, change->error, change->reason);
 }
 
-static void
-apply_put_group(struct store *store, struct change *change)
+bool
+change_apply_put_group(struct store *store, struct change *change)
 {
     struct object *object = get_object(store, LEDGER_GROUP, change->id);
     struct group *group = change->group;
     bool is_new = object->group == NULL;
+    bool revoked = !is_new && group->disabled && !object->group->disabled;
     group->total = object->total;
     change->group = NULL;
     if (is_new) {
@@ -120,8 +131,9 @@ apply_put_group(struct store *store, struct change *change)
         if (rc < 0) {
             free(group);
             undo(store, change, CHANGE_UNDO_GROUP);
-            return;
+            return false;
         }
+        balance_look_at_scope(store);
     }
     if (objects_put_group(&store->objects, object, group) < 0)
         fatal("out of memory");
@@ -129,7 +141,9 @@ apply_put_group(struct store *store, struct change *change)
         log_warn("group=%llu has no entry in the segment: its keys are "
                  "refused; raise [server] max_keys",
                  (unsigned long long)object->id);
-    change_answer(change, 0, "");
+    if (revoked)
+        change_tell_revocation(store);
+    return true;
 }
 
 static void
@@ -159,7 +173,8 @@ apply(struct store *store, struct change *change)
         return;
     case CHANGE_PUT_GROUP:
     case CHANGE_TOP_UP:
-        apply_put_group(store, change);
+        if (change_apply_put_group(store, change))
+            change_answer(change, 0, "");
         return;
     case CHANGE_CREDIT:
         change_apply_credits(store, change);
@@ -173,6 +188,7 @@ apply(struct store *store, struct change *change)
     case CHANGE_RELOAD:
         prices_now_durable(&store->prices, change->prices, change->price_count);
         change->answered = true; /* reload_apply() answers */
+        group_edit_apply(store, change, reload_group_edit(change->reload));
         apply_reload(change);
         return;
     }

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "accountant/ledger/crash_point.h"
+#include "accountant/store_group.h"
 #include "accountant/store_private.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -133,6 +134,7 @@ adopt_config(struct store *store, struct reload *reload)
         roll_set_zone(store->config->server.timezone);
     escrow_configure(store);
     alerts_configure(&store->alerts, store->config);
+    balance_look_at_scope(store);
     store->next_roll_ms = 0;
     access_log_configure(&store->access_log, store->config->log.access);
 }
@@ -173,6 +175,12 @@ reload_apply(struct reload *reload)
     reload_end(reload);
 }
 
+const struct group_edit *
+reload_group_edit(const struct reload *reload)
+{
+    return manage_group_edit(reload->manages);
+}
+
 void
 reload_stage(struct reload *reload, struct ledger_batch *batch)
 {
@@ -194,10 +202,11 @@ commit(struct reload *reload)
         change_queue_reload(store, reload, prices, count);
 }
 
-/* Whose the profiles are. Groups that are made later are seen when the catalogue
- * is made again. */
+/* Whose the profiles are; `edit`: as it will be then. Groups that are made later
+ * are seen when the catalogue is made again. */
 static void
-bind_gateways(const struct store *store, struct catalogue *catalogue)
+bind_gateways(const struct store *store, const struct group_edit *edit,
+              struct catalogue *catalogue)
 {
     for (uint32_t i = 0; catalogue != NULL && i < catalogue->gateway_count;
          i++) {
@@ -208,7 +217,9 @@ bind_gateways(const struct store *store, struct catalogue *catalogue)
             *group == '\0'
                 ? NULL
                 : objects_by_name(&store->objects, LEDGER_GROUP, 0, group);
-        if (object != NULL)
+        if (edit != NULL && *group != '\0' && strcmp(edit->to, group) == 0)
+            gateway->group_id = edit->id;
+        else if (object != NULL && (edit == NULL || object->id != edit->id))
             gateway->group_id = object->id;
     }
 }
@@ -222,7 +233,7 @@ build_and_commit(struct reload *reload)
     buf_init(&error, 0);
     reload->catalogue = catalogue_build(store->segment, reload->config,
                                         price_version, &store->prices, &error);
-    bind_gateways(store, reload->catalogue);
+    bind_gateways(store, reload_group_edit(reload), reload->catalogue);
     int rc = reload->catalogue == NULL
                  ? -EINVAL
                  : catalogue_stage(store->segment, reload->catalogue,
@@ -335,7 +346,7 @@ store_build_catalogue(struct store *store, struct buf *error)
     alerts_configure(&store->alerts, store->config);
     store->catalogue = catalogue_build(store->segment, store->config,
                                        price_version, &store->prices, error);
-    bind_gateways(store, store->catalogue);
+    bind_gateways(store, NULL, store->catalogue);
     return store->catalogue == NULL ? -EINVAL : 0;
 }
 

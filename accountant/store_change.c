@@ -17,6 +17,7 @@
 #include "accountant/ledger/crash_point.h"
 #include "accountant/object_codec.h"
 #include "accountant/store_check.h"
+#include "accountant/store_group.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -53,6 +54,7 @@ change_free(struct change *change)
 {
     gateway_free(&change->gateway);
     free(change->group);
+    free(change->keys);
     change_free_credits(change);
     free(change->prices);
     if (change->reload != NULL)
@@ -137,10 +139,10 @@ change_check_name(const struct store *store, const struct flush *flush,
 }
 
 /* Budgets with the unit and period of an old one go on; others begin now. */
-static void
-put_budgets(struct flush *flush, enum ledger_kind kind, uint64_t id,
-            const struct object *object, const struct budget *old,
-            struct budget *budgets)
+void
+change_put_budgets(struct flush *flush, enum ledger_kind kind, uint64_t id,
+                   const struct object *object, const struct budget *old,
+                   struct budget *budgets)
 {
     for (int row = 0; row < SHM_BUDGETS; row++) {
         struct budget *b = &budgets[row];
@@ -210,9 +212,9 @@ change_stage_gateway(struct store *store, struct flush *flush,
     object_encode_gateway(gateway, &bytes);
     ledger_batch_object(flush->batch, LEDGER_KEY, gateway->id,
                         buf_view(&bytes));
-    put_budgets(flush, LEDGER_KEY, gateway->id, object,
-                object == NULL ? NULL : object->gateway->budgets,
-                gateway->budgets);
+    change_put_budgets(flush, LEDGER_KEY, gateway->id, object,
+                       object == NULL ? NULL : object->gateway->budgets,
+                       gateway->budgets);
     alerts_stage_change(flush, object, gateway, NULL);
     if (escrow_is_strict(store->config)) {
         /* A new key's first step; an old one may have another group. */
@@ -250,6 +252,8 @@ stage_put_gateway(struct store *store, struct flush *flush,
         objects_find(&store->objects, LEDGER_GROUP, gateway->group_id);
     if (group == NULL || group->group == NULL)
         return change_refuse(change, -ENOENT, "there is no such group");
+    if (group->leaving)
+        return CHANGE_LATER;
     int rc = check_gateway(gateway, change->reason, sizeof(change->reason));
     if (rc < 0)
         return rc;
@@ -274,6 +278,16 @@ stage_put_gateway(struct store *store, struct flush *flush,
     return 0;
 }
 
+void
+change_stage_gone(struct flush *flush, enum ledger_kind kind, uint64_t id)
+{
+    ledger_batch_delete_object(flush->batch, kind, id);
+    if (kind == LEDGER_KEY)
+        ledger_batch_delete_escrow(flush->batch, id);
+    for (int row = 0; row < SHM_BUDGETS; row++)
+        ledger_batch_delete_budget(flush->batch, kind, id, (uint8_t)row);
+}
+
 static int
 stage_delete(struct store *store, struct flush *flush, struct change *change)
 {
@@ -287,73 +301,9 @@ stage_delete(struct store *store, struct flush *flush, struct change *change)
     if (change->kind == CHANGE_PURGE_GATEWAY &&
         object->gateway->deleted_ms == 0)
         return change_refuse(change, -ENOENT, "the key was restored");
-    ledger_batch_delete_object(flush->batch, kind, change->id);
-    if (kind == LEDGER_KEY)
-        ledger_batch_delete_escrow(flush->batch, change->id);
-    for (int row = 0; row < SHM_BUDGETS; row++)
-        ledger_batch_delete_budget(flush->batch, kind, change->id,
-                                   (uint8_t)row);
+    change_stage_gone(flush, kind, change->id);
     if (object != NULL)
         object->staged = true;
-    return 0;
-}
-
-void
-change_stage_group(struct flush *flush, const struct object *object,
-                   struct group *group)
-{
-    struct buf bytes;
-    buf_init(&bytes, 0);
-    object_encode_group(group, &bytes);
-    ledger_batch_object(flush->batch, LEDGER_GROUP, group->id,
-                        buf_view(&bytes));
-    put_budgets(flush, LEDGER_GROUP, group->id, object,
-                object == NULL ? NULL : object->group->budgets, group->budgets);
-    alerts_stage_change(flush, object, NULL, group);
-    if (!buf_ok(&bytes))
-        fatal("out of memory");
-    buf_fini(&bytes);
-}
-
-static int
-stage_put_group(struct store *store, struct flush *flush, struct change *change)
-{
-    struct group *group = change->group;
-    bool is_new = group->id == 0;
-    struct object *object =
-        is_new ? NULL : objects_find(&store->objects, LEDGER_GROUP, group->id);
-    if (!is_new && (object == NULL || object->group == NULL))
-        return change_refuse(change, -ENOENT, "there is no such group");
-    if (object != NULL && object->staged)
-        return CHANGE_LATER;
-    int rc = check_group(group, change->reason, sizeof(change->reason));
-    if (rc < 0)
-        return rc;
-    if (object != NULL && strcmp(object->group->name, "default") == 0 &&
-        strcmp(group->name, "default") != 0)
-        return change_refuse(change, -EINVAL,
-                             "the group \"default\" keeps its name");
-    rc = change_check_name(store, flush, LEDGER_GROUP, group->id, 0,
-                           group->name);
-    if (rc == -EEXIST)
-        return change_refuse(change, rc, "the name is taken");
-    if (rc != 0)
-        return rc;
-    group->updated_ms = clock_wall_ms();
-    if (is_new) {
-        group->id = ++store->next_id;
-        group->created_ms = group->updated_ms;
-        group->topped_up_nano = 0;
-        group->entry = SHM_ENTRY_NONE;
-    } else {
-        group->created_ms = object->group->created_ms;
-        group->topped_up_nano = object->group->topped_up_nano;
-        group->entry = object->group->entry;
-        group->tag = object->group->tag;
-        object->staged = true;
-    }
-    change_stage_group(flush, object, change->group);
-    change->id = change->group->id;
     return 0;
 }
 
@@ -396,8 +346,12 @@ stage_top_up(struct store *store, struct flush *flush, struct change *change)
 }
 
 static int
-stage_reload(struct flush *flush, const struct change *change)
+stage_reload(struct store *store, struct flush *flush, struct change *change)
 {
+    const struct group_edit *edit = reload_group_edit(change->reload);
+    int rc = edit == NULL ? 0 : group_edit_stage(store, flush, change, edit);
+    if (rc != 0)
+        return rc;
     for (size_t i = 0; i < change->price_count; i++)
         ledger_batch_price(flush->batch, &change->prices[i]);
     reload_stage(change->reload, flush->batch);
@@ -421,13 +375,13 @@ stage_kind(struct store *store, struct flush *flush, struct change *change)
     case CHANGE_END_FORMER:
         return change_stage_key(store, flush, change);
     case CHANGE_PUT_GROUP:
-        return stage_put_group(store, flush, change);
+        return change_stage_put_group(store, flush, change);
     case CHANGE_TOP_UP:
         return stage_top_up(store, flush, change);
     case CHANGE_CREDIT:
         return change_stage_credits(store, flush, change);
     case CHANGE_RELOAD:
-        return stage_reload(flush, change);
+        return stage_reload(store, flush, change);
     case CHANGE_EXTRA:
         if (change->id == 0)
             change->id = ++store->next_id;

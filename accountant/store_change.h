@@ -40,6 +40,8 @@ struct change {
     size_t credit_count;
     struct ledger_price *prices; /* owned */
     size_t price_count;
+    struct object **keys; /* that go with their group; owned */
+    size_t key_count;
     struct reload *reload;     /* owned until it is applied */
     struct store_extra *extra; /* owned; NULL: none */
     store_done done;
@@ -64,9 +66,27 @@ int change_check_name(const struct store *store, const struct flush *flush,
 void change_stage_gateway(struct store *store, struct flush *flush,
                           const struct object *object, struct gateway *gateway);
 void change_give_value(struct store *store, struct gateway *gateway);
+/* All that the ledger has of it but its totals. */
+void change_stage_gone(struct flush *flush, enum ledger_kind kind, uint64_t id);
+/* Budgets with the unit and period of an old one go on; others begin now. */
+void change_put_budgets(struct flush *flush, enum ledger_kind kind, uint64_t id,
+                        const struct object *object, const struct budget *old,
+                        struct budget *budgets);
+
+/* ---- store_group.c ---- */
 /* What `object` will be, into the batch. */
 void change_stage_group(struct flush *flush, const struct object *object,
                         struct group *group);
+int change_stage_put_group(struct store *store, struct flush *flush,
+                           struct change *change);
+
+/* ---- store_apply.c: after the batch is durable ---- */
+/* False: a new one found no room, and is undone. */
+bool change_apply_put_group(struct store *store, struct change *change);
+/* Revoked in the segment and gone from memory. */
+void change_apply_gone_key(struct store *store, struct object *object);
+/* Workers look which of their calls may go on. */
+void change_tell_revocation(struct store *store);
 
 /* ---- store_key_change.c: the kinds that change what a key is ---- */
 int change_stage_key(struct store *store, struct flush *flush,

@@ -25,6 +25,22 @@ void store_gateway_rotate(struct store *store, uint64_t id, int64_t grace_ms,
 /* The former value ends now. */
 void store_gateway_end_former(struct store *store, uint64_t id, store_done done,
                               void *context);
+/*
+ * store_group_rename - `group` as it is to be, under another name. What was made
+ * for it alone is renamed with it, in one batch: profiles GROUP/NAME and their
+ * routes, credentials and alerts. -EEXIST; -EPERM the file has such a part.
+ */
+void store_group_rename(struct store *store, const struct group *group,
+                        store_done done, void *context);
+/*
+ * store_group_delete - for good, its name free; rows keep it. -ENOTEMPTY: it has
+ * keys or parts of its own, and not `all`, which deletes them in the same
+ * batch, keys that can be restored, too. -EPERM as above.
+ */
+void store_group_delete(struct store *store, uint64_t id, bool all,
+                        store_done done, void *context);
+/* What it is called, or was; "": there was none. */
+const char *store_group_name(const struct store *store, uint64_t id);
 /* Whether the former value is good; and until when a deleted key can be
  * restored, wall ms. */
 bool gateway_has_former(const struct gateway *gateway);

@@ -8,17 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accountant/store_group.h"
 #include "accountant/store_private.h"
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { MANAGED_MAX = 16384, MANAGE_AT_ONCE = 256 };
+enum {
+    MANAGED_MAX = 16384,
+    MANAGED_BYTES = 64 << 20,      /* of all values: each change reads them */
+    MANAGED_OWNER_BYTES = 4 << 20, /* of what one group's members may make */
+    MANAGE_AT_ONCE = 256,
+};
 
 struct manage {
     struct managed_edit *edits;
     size_t count;
     store_done done; /* NULL: answered */
     void *context;
+    struct group_edit *group;  /* owned; makes the edits; alone in its batch */
     struct store_extra *extra; /* owned; goes into the same batch */
     struct manage *next;
 };
@@ -33,6 +40,7 @@ manage_free_all(struct manage *manages)
         if (manages->extra != NULL)
             manages->extra->free(manages->extra);
         free(manages->edits);
+        group_edit_free(manages->group);
         free(manages);
         manages = next;
     }
@@ -45,7 +53,8 @@ manage_answer_all(struct manage *manages, int error, const char *reason)
         store_done done = manages->done;
         manages->done = NULL;
         if (done != NULL)
-            done(manages->context, error, reason, 0);
+            done(manages->context, error, reason,
+                 manages->group == NULL ? 0 : manages->group->id);
     }
 }
 
@@ -67,18 +76,41 @@ manage_refuse_queued(struct store *store, int error, const char *reason)
     manage_free_all(manages);
 }
 
-void
-store_manage(struct store *store, struct managed_edit *edits, size_t count,
-             store_done done, void *context)
+static void
+enqueue(struct store *store, const struct manage *what)
 {
     struct manage *manage = calloc(1, sizeof(*manage));
     if (manage == NULL)
         fatal("out of memory");
-    *manage = (struct manage){edits, count, done, context, NULL, NULL};
+    *manage = *what;
     manage->extra = store_detach(store);
     *store->manages_end = manage;
     store->manages_end = &manage->next;
     configure_kick(store);
+}
+
+void
+store_manage(struct store *store, struct managed_edit *edits, size_t count,
+             store_done done, void *context)
+{
+    enqueue(store, &(struct manage){.edits = edits,
+                                    .count = count,
+                                    .done = done,
+                                    .context = context});
+}
+
+void
+manage_group(struct store *store, struct group_edit *edit, store_done done,
+             void *context)
+{
+    enqueue(store,
+            &(struct manage){.group = edit, .done = done, .context = context});
+}
+
+const struct group_edit *
+manage_group_edit(const struct manage *manages)
+{
+    return manages == NULL ? NULL : manages->group;
 }
 
 const struct managed_book *
@@ -94,6 +126,55 @@ store_file_config(const struct store *store)
 }
 
 /* ---- whether one fits ---- */
+
+static size_t
+bytes_of(const struct managed *managed)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < managed->pair_count; i++)
+        bytes += strlen(managed->pairs[i].value);
+    return bytes;
+}
+
+/* Profiles and routes are called GROUP/..., and members bound to the group may
+ * make them. Of a group's name with slashes its beginning. */
+static bool
+has_same_owner(const struct managed *a, const struct managed *b)
+{
+    size_t len = strcspn(a->name, "/");
+    return (a->section == CONFIG_SECTION_gateway ||
+            a->section == CONFIG_SECTION_route) &&
+           (b->section == CONFIG_SECTION_gateway ||
+            b->section == CONFIG_SECTION_route) &&
+           strncmp(a->name, b->name, len + 1) == 0;
+}
+
+static int
+check_room(const struct managed_book *book, const struct managed_edit *edit,
+           const struct managed *now, struct buf *reason)
+{
+    size_t all = bytes_of(edit->put), owners = all;
+    if (now == NULL && book->count >= MANAGED_MAX) {
+        buf_printf(reason, "there are %d parts already, which is the most",
+                   MANAGED_MAX);
+        return -ENOSPC;
+    }
+    for (size_t i = 0; i < book->count; i++) {
+        const struct managed *other = book->items[i];
+        if (other == now)
+            continue;
+        size_t bytes = bytes_of(other);
+        all += bytes;
+        owners += has_same_owner(edit->put, other) ? bytes : 0;
+    }
+    if (all <= MANAGED_BYTES && owners <= MANAGED_OWNER_BYTES)
+        return 0;
+    buf_printf(reason, "the options of %s would have %zu bytes, %d is the most",
+               all > MANAGED_BYTES ? "all parts" : "the group's parts",
+               all > MANAGED_BYTES ? all : owners,
+               all > MANAGED_BYTES ? MANAGED_BYTES : MANAGED_OWNER_BYTES);
+    return -ENOSPC;
+}
 
 static int
 check_edit(const struct store *store, const struct managed_book *book,
@@ -122,12 +203,7 @@ check_edit(const struct store *store, const struct managed_book *book,
                    config_section_names[section], edit->name);
         return -ESTALE;
     }
-    if (now == NULL && book->count >= MANAGED_MAX) {
-        buf_printf(reason, "there are %d parts already, which is the most",
-                   MANAGED_MAX);
-        return -ENOSPC;
-    }
-    return 0;
+    return edit->put == NULL ? 0 : check_room(book, edit, now, reason);
 }
 
 /* Into the book, which is a copy: what was made before a refusal goes with it. */
@@ -148,8 +224,10 @@ edit_book(const struct store *store, struct managed_book *book,
             continue;
         }
         edit->put->updated_ms = clock_wall_ms();
-        edit->put->created_ms =
-            now == NULL ? edit->put->updated_ms : now->created_ms;
+        if (now != NULL)
+            edit->put->created_ms = now->created_ms;
+        else if (edit->put->created_ms == 0) /* not one that moves */
+            edit->put->created_ms = edit->put->updated_ms;
         edit->put->revision = edit->revision + 1;
         edit->put->references++;
         managed_book_put(book, edit->put);
@@ -198,7 +276,12 @@ try_one(struct store *store, struct managed_book *book, struct manage *manage,
     buf_init(&reason, 0);
     buf_init(&lines, 0);
     managed_book_copy(&with, book);
-    int rc = edit_book(store, &with, manage, &reason);
+    int rc = manage->group == NULL
+                 ? 0
+                 : group_edit_parts(store, book, manage->group, &manage->edits,
+                                    &manage->count, &reason);
+    if (rc == 0)
+        rc = edit_book(store, &with, manage, &reason);
     if (rc == 0) {
         made = managed_extend(store->file_config, &with, &lines);
         if (made == NULL)
@@ -246,8 +329,14 @@ static struct manage *
 take_queued(struct store *store)
 {
     struct manage *manages = store->manages, **end = &manages;
-    for (unsigned i = 0; i < MANAGE_AT_ONCE && *end != NULL; i++)
+    for (unsigned i = 0; i < MANAGE_AT_ONCE && *end != NULL; i++) {
+        bool is_alone = (*end)->group != NULL;
+        if (is_alone && i > 0)
+            break;
         end = &(*end)->next;
+        if (is_alone)
+            break;
+    }
     store->manages = *end;
     if (store->manages == NULL)
         store->manages_end = &store->manages;

@@ -14,6 +14,7 @@
 
 #include "accountant/access_log.h"
 #include "accountant/alerts.h"
+#include "accountant/balance.h"
 #include "accountant/drain.h"
 #include "accountant/escrow.h"
 #include "accountant/exporter.h"
@@ -96,6 +97,7 @@ struct store {
     struct store_limits limit_counts;
     struct spend_book spends;
     struct alerts alerts;
+    struct balance_book balances;
     struct reload *reload;                 /* a configuration under way */
     struct reload *reload_next;            /* the file's, which waits for it */
     struct manage *manages, **manages_end; /* that wait for it, too */
@@ -106,6 +108,7 @@ struct store {
     struct restore *restore; /* until it serves */
     uint64_t flushes;
     int64_t last_flush_ms;
+    struct settle_lag lag;
 };
 
 /* ---- store.c ---- */
@@ -179,6 +182,13 @@ void reload_drop(struct reload *reload);
 void configure_fini(struct store *store);
 
 /* ---- store_manage.c ---- */
+struct group_edit;
+/* A change of a group with the parts that are its own; takes `edit`. */
+void manage_group(struct store *store, struct group_edit *edit, store_done done,
+                  void *context);
+/* NULL: it changes no group. */
+const struct group_edit *manage_group_edit(const struct manage *manages);
+const struct group_edit *reload_group_edit(const struct reload *reload);
 /* Takes what waits, refuses what does not fit; `book` becomes what is to be in
  * force and *config of it and the file, or NULL: nothing is left to do. */
 struct manage *manage_take(struct store *store, struct managed_book *book,

@@ -134,6 +134,17 @@ store_group(const struct store *store, uint64_t id)
     return group_of(objects_find(&store->objects, LEDGER_GROUP, id));
 }
 
+const char *
+store_group_name(const struct store *store, uint64_t id)
+{
+    const struct object *object =
+        objects_find(&store->objects, LEDGER_GROUP, id);
+    if (object != NULL && object->group != NULL)
+        return object->group->name;
+    return object == NULL || object->former_name == NULL ? ""
+                                                         : object->former_name;
+}
+
 const struct group *
 store_group_named(const struct store *store, const char *name)
 {
@@ -181,8 +192,13 @@ store_state(const struct store *store, struct store_state *state)
         .quarantined_bytes = store->drain.quarantined_bytes,
         .broken_chains = store->drain.broken_chains,
         .retired_entries = store->retired,
+        .lag = store->lag,
     };
     state->ring_bytes_waiting = drain_waiting(&store->drain, &fullest_256);
+    int64_t oldest_ms = drain_oldest_ms(&store->drain);
+    int64_t now_ms = clock_wall_ms();
+    if (oldest_ms != 0 && oldest_ms < now_ms)
+        state->oldest_record_ms = (uint64_t)(now_ms - oldest_ms);
     ledger_threads_health(store->threads, &health);
     state->flush_errors = health.errors;
     state->ledger_failed = health.failed;
@@ -199,6 +215,12 @@ const struct heritage *
 store_heritage(const struct store *store)
 {
     return store->heritage;
+}
+
+bool
+store_is_new(const struct store *store)
+{
+    return store->next_id <= 1;
 }
 
 const struct store_master *

@@ -111,7 +111,9 @@ config_loader_begin(struct config_loader *loader, const char *path,
            config_section_init(CONFIG_SECTION_server,
                                &loader->config->server) &&
            config_section_init(CONFIG_SECTION_admin, &loader->config->admin) &&
-           config_section_init(CONFIG_SECTION_log, &loader->config->log);
+           config_section_init(CONFIG_SECTION_log, &loader->config->log) &&
+           config_section_init(CONFIG_SECTION_balance,
+                               &loader->config->balance);
 }
 
 /* The configuration, checked, or NULL when anything was wrong. */

@@ -98,6 +98,13 @@ struct config_log {
     uint64_t payload_mib, payload_max_bytes;
     struct config_list redact; /* patterns */
 };
+struct config_balance { /* balance_rule.h; url NULL: there is none */
+    char *url, *jwt_secret, *ca_file, *app_name;
+    struct config_list groups; /* names; `*` at an end */
+    uint64_t interval_ms, max_age_ms, timeout_ms;
+    bool real_name;
+    char *real_name_limit; /* an amount */
+};
 struct config_provider {
     char *name;
     enum provider_kind kind;
@@ -161,6 +168,7 @@ struct config_endpoint {
 /* A profile: settings for the calls that name it. */
 struct config_gateway {
     char *name;
+    char *formerly;            /* its first name; NULL: this is it */
     char *settings[SETTINGS];  /* NULL: says nothing of it */
     struct config_list redact; /* patterns */
     struct config_list guard_prompt, guard_answer; /* NAME:ACTION:PATTERN */
@@ -188,6 +196,7 @@ struct config {
     struct config_server server;
     struct config_admin admin;
     struct config_log log;
+    struct config_balance balance;
     struct config_provider *providers;
     unsigned provider_count;
     struct config_credential *credentials;

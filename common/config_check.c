@@ -14,8 +14,6 @@
 
 enum {
     PROVIDER_NAME_BYTES = 64,
-    HOST_BYTES = 256,     /* with the NUL */
-    URL_PATH_BYTES = 256, /* with the NUL */
     UPSTREAM_NAME_BYTES = 256,
     LISTENERS_MAX = 4 * CONFIG_LISTEN_MAX,
 };
@@ -174,33 +172,6 @@ check_server(struct checker *checker)
 
 /* ---- [provider.NAME] ---- */
 
-/* A URL without its scheme; the reason why it is refused, or NULL. */
-static const char *
-url_rest_fault(const char *rest)
-{
-    size_t host = *rest == '[' ? strcspn(rest, "]/") + 1 : strcspn(rest, ":/");
-    for (const char *p = rest; *p != '\0'; p++)
-        if (*p <= ' ' || *p == 0x7f || strchr("@?#\\\"<>^`{|}", *p) != NULL)
-            return "only a scheme, a host, a port and a path may stand in it";
-    if (host == 0 || host > strlen(rest) || host >= HOST_BYTES)
-        return "there is no host in it";
-    for (size_t i = 0; i < host; i++)
-        if (!isalnum((unsigned char)rest[i]) &&
-            strchr(*rest == '[' ? "[]:." : ".-_", rest[i]) == NULL)
-            return "its host has a character that no host has";
-    rest += host;
-    if (*rest == ':') {
-        char *end;
-        unsigned long port = strtoul(rest + 1, &end, 10);
-        if (!isdigit((unsigned char)rest[1]) || port < 1 || port > 65535)
-            return "its port is not 1 to 65535";
-        rest = end;
-    }
-    if (*rest != '\0' && *rest != '/')
-        return "a path begins with \"/\"";
-    return strlen(rest) >= URL_PATH_BYTES ? "its path is too long" : NULL;
-}
-
 static void
 check_base_url(struct checker *checker, struct config_provider *provider,
                const struct config_origin *origin)
@@ -212,9 +183,9 @@ check_base_url(struct checker *checker, struct config_provider *provider,
         return;
     }
     if (strncmp(provider->base_url, "https://", 8) == 0)
-        reason = url_rest_fault(provider->base_url + 8);
+        reason = config_url_fault(provider->base_url + 8);
     else if (strncmp(provider->base_url, "http://", 7) == 0)
-        reason = url_rest_fault(provider->base_url + 7);
+        reason = config_url_fault(provider->base_url + 7);
     else
         reason = "it begins with neither https:// nor http://";
     if (reason != NULL) {

@@ -4,10 +4,13 @@
  */
 #include "common/config_part.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/alert_rule.h"
+#include "common/balance_rule.h"
 #include "common/pattern.h"
 
 enum { GUARD_NAME_MAX = 64, PAYLOAD_MIB_LEAST = 4 };
@@ -78,6 +81,34 @@ check_guards(struct check *check, const char *option,
     }
 }
 
+enum { HOST_BYTES = 256, URL_PATH_BYTES = 256 }; /* with the NUL */
+
+const char *
+config_url_fault(const char *rest)
+{
+    size_t host = *rest == '[' ? strcspn(rest, "]/") + 1 : strcspn(rest, ":/");
+    for (const char *p = rest; *p != '\0'; p++)
+        if (*p <= ' ' || *p == 0x7f || strchr("@?#\\\"<>^`{|}", *p) != NULL)
+            return "only a scheme, a host, a port and a path may stand in it";
+    if (host == 0 || host > strlen(rest) || host >= HOST_BYTES)
+        return "there is no host in it";
+    for (size_t i = 0; i < host; i++)
+        if (!isalnum((unsigned char)rest[i]) &&
+            strchr(*rest == '[' ? "[]:." : ".-_", rest[i]) == NULL)
+            return "its host has a character that no host has";
+    rest += host;
+    if (*rest == ':') {
+        char *end;
+        unsigned long port = strtoul(rest + 1, &end, 10);
+        if (!isdigit((unsigned char)rest[1]) || port < 1 || port > 65535)
+            return "its port is not 1 to 65535";
+        rest = end;
+    }
+    if (*rest != '\0' && *rest != '/')
+        return "a path begins with \"/\"";
+    return strlen(rest) >= URL_PATH_BYTES ? "its path is too long" : NULL;
+}
+
 static void
 check_webhook(struct check *check, const char *option, const char *url)
 {
@@ -87,8 +118,7 @@ check_webhook(struct check *check, const char *option, const char *url)
         size_t len = strlen(schemes[i]);
         const char *host = url + len;
         good = strncmp(url, schemes[i], len) == 0 && *host != '\0' &&
-               *host != '/' && strpbrk(url, " @?#") == NULL &&
-               strlen(url) < 256;
+               config_url_fault(host) == NULL && strlen(url) < 256;
     }
     if (!good)
         fault(check, option,
@@ -120,6 +150,23 @@ check_alerts(struct check *check, const struct config *config)
     }
 }
 
+static void
+check_balance(struct check *check, const struct config_balance *balance)
+{
+    struct buf reason;
+    check->section = CONFIG_SECTION_balance;
+    check->origin = &check->origins->single[CONFIG_SECTION_balance];
+    buf_init(&reason, 0);
+    check_webhook(check, "url", balance->url);
+    if (balance->url != NULL && balance->jwt_secret == NULL)
+        fault(check, "url", "it needs a jwt_secret");
+    if (balance->max_age_ms < 2 * balance->interval_ms)
+        fault(check, "max_age", "it must be twice the interval, or more");
+    if (balance_rule_check(balance, &reason) < 0)
+        fault(check, NULL, "%s", buf_cstr(&reason));
+    buf_fini(&reason);
+}
+
 bool
 config_check_guards(const struct config *config,
                     const struct config_origins *origins, struct buf *error)
@@ -143,5 +190,6 @@ config_check_guards(const struct config *config,
         check_webhook(&check, "webhook_url", gateway->webhook_url);
     }
     check_alerts(&check, config);
+    check_balance(&check, &config->balance);
     return !check.failed;
 }

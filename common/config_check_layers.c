@@ -229,6 +229,17 @@ own_name(const char *name)
     return slash == NULL ? name : slash + 1;
 }
 
+/* Whether the other is called, or was called first, by one of these hashes. */
+static bool
+has_hash(const struct config_gateway *other, uint32_t name, uint32_t former)
+{
+    uint32_t its = settings_name_hash(str_from(other->name));
+    uint32_t was = other->formerly == NULL
+                       ? its
+                       : settings_name_hash(str_from(other->formerly));
+    return its == name || its == former || was == name || was == former;
+}
+
 /* Paths, keys and cached answers say a profile by the hash of its name: who may
  * make one must not be asked in another's place. */
 static void
@@ -237,13 +248,16 @@ check_other_gateways(struct check *check, unsigned idx,
 {
     const struct config_gateway *gateways = check->config->gateways;
     const char *name = gateways[idx].name, *own = own_name(name);
+    const char *former = gateways[idx].formerly;
     uint32_t hash = settings_name_hash(str_from(name));
+    uint32_t former_hash =
+        former == NULL ? hash : settings_name_hash(str_from(former));
     uint32_t own_hash = settings_name_hash(str_from(own));
     for (unsigned i = 0; i < idx; i++) {
         const char *other = gateways[i].name, *theirs = own_name(other);
         bool one_group = own - name == theirs - other &&
                          memcmp(name, other, (size_t)(own - name)) == 0;
-        if (settings_name_hash(str_from(other)) == hash ||
+        if (has_hash(&gateways[i], hash, former_hash) ||
             (one_group && settings_name_hash(str_from(theirs)) == own_hash))
             fault(check, CONFIG_SECTION_gateway, origin, NULL,
                   "its name looks like that of another: choose another one");

@@ -17,6 +17,7 @@
 #define AIGW_COMMON_CONFIG_OPTIONS_H
 
 #include "common/alert_rule.h"
+#include "common/balance_rule.h"
 #include "common/config_options_provider.h"
 #include "common/dynamic_route.h"
 #include "common/price_tier.h"
@@ -233,6 +234,8 @@
       "tell it the request's body, too") \
     O(gateway, authentication, authentication, BOOL, "", "yes", 0, 0, RELOAD, \
       "a profile called GROUP/NAME takes keys of that group only; no: it takes all that name it") \
+    O(gateway, formerly, formerly, STRING, "NAME", "", 0, CONFIG_TEXT, RELOAD, \
+      "its name before its group was renamed: what counts, is logged or is named under that is this profile's") \
     O(gateway, attributes, attributes, STRING, "JSON", "", 0, CONFIG_ATTRIBUTES, RELOAD, \
       "what management keeps with it and the gateway does not read") \
     O(gateway, spend_rules, spend_rules, LIST, "RULE", "", 0, SPEND_RULES_MAX, RELOAD, \
@@ -250,6 +253,7 @@
     CONFIG_SERVER_OPTIONS(O) \
     CONFIG_ADMIN_OPTIONS(O) \
     CONFIG_LOG_OPTIONS(O) \
+    CONFIG_BALANCE_OPTIONS(O) \
     CONFIG_PROVIDER_OPTIONS(O) \
     CONFIG_CREDENTIAL_OPTIONS(O) \
     CONFIG_MODEL_OPTIONS(O) \

@@ -37,6 +37,7 @@ enum config_section {
     CONFIG_SECTION_server,
     CONFIG_SECTION_admin,
     CONFIG_SECTION_log,
+    CONFIG_SECTION_balance,
     CONFIG_SECTION_provider,
     CONFIG_SECTION_credential,
     CONFIG_SECTION_model,
@@ -186,6 +187,8 @@ struct config *config_loader_end(struct config_loader *loader, int rc);
 int config_on_entry(const struct ini_entry *entry, void *context,
                     struct buf *error);
 
+/* A URL without its scheme: the reason why it is none, or NULL. */
+const char *config_url_fault(const char *rest);
 /* All that concerns more than one value; also brings addresses into their
  * canonical form. False when a line was added to `error`. */
 bool config_check(struct config *config, const struct config_origins *origins,

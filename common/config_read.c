@@ -69,9 +69,9 @@ static const struct section_place {
     [CONFIG_SECTION_##name] = {offsetof(struct config, name##s),               \
                                offsetof(struct config, name##_count),          \
                                sizeof(struct config_##name)}
-    SINGLE(server),    SINGLE(admin), SINGLE(log),     NAMED(provider),
-    NAMED(credential), NAMED(model),  NAMED(endpoint), NAMED(gateway),
-    NAMED(route),      NAMED(alert),
+    SINGLE(server),  SINGLE(admin),     SINGLE(log),  SINGLE(balance),
+    NAMED(provider), NAMED(credential), NAMED(model), NAMED(endpoint),
+    NAMED(gateway),  NAMED(route),      NAMED(alert),
 };
 
 unsigned

@@ -28,6 +28,7 @@ config_visit_secrets(struct config *config, config_secret_visitor *visitor,
     visit(CONFIG_SECTION_server, &config->server, visitor, context);
     visit(CONFIG_SECTION_admin, &config->admin, visitor, context);
     visit(CONFIG_SECTION_log, &config->log, visitor, context);
+    visit(CONFIG_SECTION_balance, &config->balance, visitor, context);
     for (unsigned i = 0; i < config->provider_count; i++)
         visit(CONFIG_SECTION_provider, &config->providers[i], visitor, context);
     for (unsigned i = 0; i < config->credential_count; i++)

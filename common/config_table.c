@@ -56,8 +56,8 @@ _Static_assert(0 CONFIG_SERVER_OPTIONS(OPTION_COUNT) <=
                "one struct config_origin has room for all options");
 
 const char *const config_section_names[CONFIG_SECTION_COUNT] = {
-    "server", "admin",    "log",     "provider", "credential",
-    "model",  "endpoint", "gateway", "route",    "alert"};
+    "server", "admin",    "log",     "balance", "provider", "credential",
+    "model",  "endpoint", "gateway", "route",   "alert"};
 
 const struct config_option *
 config_option_at(enum config_section section, int idx)

@@ -9,6 +9,8 @@ static const char *const section_texts[CONFIG_SECTION_COUNT] = {
     "The processes, their addresses, limits and time-outs.",
     "Management (/admin/v1/...) and /metrics over TCP.",
     "What is logged, and where to.",
+    "Groups whose balance another service keeps: it is asked what they have "
+    "and told what they spent.",
     "One section for each provider; NAME is what models are reached by.",
     "PROVIDER/NAME: one section for each credential beside the provider's own "
     "api_key; a group's own ones are used before shared ones.",

@@ -32,6 +32,7 @@ struct crypto_secrets {
     uint8_t seal[CRYPTO_SECRET_BYTES];       /* AES-256-GCM */
     uint8_t hash_seed[16];                   /* SipHash */
     uint8_t tickets[CRYPTO_SECRET_BYTES];    /* TLS session tickets' keys */
+    uint8_t logins[CRYPTO_SECRET_BYTES];     /* signs logins of management */
 };
 
 /*

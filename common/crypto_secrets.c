@@ -54,6 +54,8 @@ derive_all(struct crypto_secrets *secrets)
                   sizeof(secrets->hash_seed));
     crypto_derive(master, "aigw tls tickets", secrets->tickets,
                   sizeof(secrets->tickets));
+    crypto_derive(master, "aigw logins", secrets->logins,
+                  sizeof(secrets->logins));
 }
 
 static bool

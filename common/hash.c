@@ -119,3 +119,9 @@ hash_crc32(uint32_t crc, const void *bytes, size_t len)
 {
     return (uint32_t)crc32_z(crc, bytes, len);
 }
+
+uint32_t
+hash_crc32_join(uint32_t first, uint32_t second, size_t len)
+{
+    return (uint32_t)crc32_combine(first, second, (z_off_t)len);
+}

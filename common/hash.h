@@ -16,5 +16,7 @@ void hash_siphash128(const uint8_t key[16], const void *bytes, size_t len,
                      uint64_t out[2]);
 uint64_t hash_mix64(uint64_t x);
 uint32_t hash_crc32(uint32_t crc, const void *bytes, size_t len); /* zlib's */
+/* Of two texts one behind the other, of which the second is `len` long. */
+uint32_t hash_crc32_join(uint32_t first, uint32_t second, size_t len);
 
 #endif

@@ -57,7 +57,9 @@ service_tier_of(struct str word)
     for (unsigned i = 1; i < SERVICE_TIERS; i++)
         if (str_equals(word, str_from(services[i])))
             return (enum service_tier)i;
-    return str_equals(word, STR_LIT("standard")) ? SERVICE_DEFAULT
+    if (str_equals(word, STR_LIT("standard")))
+        return SERVICE_DEFAULT;
+    return str_equals(word, STR_LIT("reserved")) ? SERVICE_SCALE
                                                  : SERVICE_UNSTATED;
 }
 

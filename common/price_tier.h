@@ -61,7 +61,8 @@ enum service_tier {
     SERVICE_BATCH,
     SERVICE_TIERS,
 };
-/* A word of the list above, or Anthropic's "standard"; others are unstated. */
+/* A word of the list above, Anthropic's and Gemini's "standard", Bedrock's
+ * "reserved" (what is bought ahead: scale); others are unstated. */
 enum service_tier service_tier_of(struct str word);
 /* "" where nothing was stated. */
 const char *service_tier_name(unsigned tier);

@@ -198,7 +198,8 @@ const struct catalogue_gateway *
 catalogue_find_gateway(const struct catalogue *catalogue, uint32_t hash)
 {
     for (uint32_t i = 0; i < catalogue->gateway_count; i++)
-        if (catalogue->gateways[i].hash == hash)
+        if (catalogue->gateways[i].hash == hash ||
+            catalogue->gateways[i].name_hash == hash)
             return &catalogue->gateways[i];
     return NULL;
 }
@@ -221,7 +222,7 @@ catalogue_name_gateway(struct catalogue_gateway *gateway,
     const char *slash = strrchr(gateway->name, '/');
     const char *own = slash == NULL ? gateway->name : slash + 1;
     size_t len = slash == NULL ? 0 : (size_t)(slash - gateway->name);
-    gateway->hash = settings_name_hash(str_from(gateway->name));
+    gateway->name_hash = settings_name_hash(str_from(gateway->name));
     gateway->own_hash = settings_name_hash(str_from(own));
     *str_copy(group, str_make(gateway->name, len)) = '\0';
 }

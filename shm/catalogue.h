@@ -125,7 +125,8 @@ struct catalogue_route {
  * by NAME alone. */
 struct catalogue_gateway {
     char name[SHM_NAME_BYTES];
-    uint32_t hash, own_hash; /* settings_name_hash() of name, of NAME */
+    /* settings_name_hash() of its first name, which records have; name; NAME. */
+    uint32_t hash, name_hash, own_hash;
     uint64_t group_id;   /* 0: of none; CATALOGUE_NO_GROUP: there is no such */
     bool authentication; /* other groups' keys may not use it */
     struct settings settings; /* one layer */
@@ -237,7 +238,7 @@ catalogue_checked_provider(const struct catalogue_provider *provider);
 void catalogue_forget_credentials(const struct segment *segment,
                                   const struct catalogue *last,
                                   const struct catalogue *next);
-/* The profile whose name has that settings_name_hash(), or NULL. */
+/* The profile whose name or first name has that settings_name_hash(), or NULL. */
 const struct catalogue_gateway *
 catalogue_find_gateway(const struct catalogue *catalogue, uint32_t hash);
 /* Its dynamic route of that name, or NULL. */
@@ -247,7 +248,7 @@ catalogue_find_route(const struct catalogue_gateway *gateway, struct str name);
 const struct catalogue_gateway *
 catalogue_find_own_gateway(const struct catalogue *catalogue, uint32_t hash,
                            uint64_t group_id);
-/* Its hashes; its group's name into `group`, "" for none. */
+/* The hashes of its name; its group's name into `group`, "" for none. */
 void catalogue_name_gateway(struct catalogue_gateway *gateway,
                             char group[SHM_NAME_BYTES]);
 /* A settings_find_provider: provider_idx of that name in a catalogue, or -1; NULL

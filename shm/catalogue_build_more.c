@@ -191,6 +191,9 @@ catalogue_add_settings(struct catalogue *catalogue, const struct config *config,
         char group[SHM_NAME_BYTES];
         memcpy(gateway->name, c->name, len + 1);
         catalogue_name_gateway(gateway, group);
+        gateway->hash = c->formerly == NULL
+                            ? gateway->name_hash
+                            : settings_name_hash(str_from(c->formerly));
         gateway->group_id = *group == '\0' ? 0 : CATALOGUE_NO_GROUP;
         gateway->authentication = c->authentication;
         memset(&gateway->settings, 0, sizeof(gateway->settings));

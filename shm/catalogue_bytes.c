@@ -10,7 +10,7 @@
 
 /* "AIGWCATD". Another number with each change of the format: at an upgrade old
  * workers meet a new file, and new ones an old. */
-#define CATALOGUE_MAGIC UINT64_C(0x4454414357474941)
+#define CATALOGUE_MAGIC UINT64_C(0x4554414357474941)
 
 enum {
     ABSENT = 0xffffffff >> 1, /* length of a text that is NULL */
@@ -144,6 +144,7 @@ static void
 put_gateway(struct buf *out, const struct catalogue_gateway *g)
 {
     put_text(out, g->name);
+    put_u64(out, g->hash);
     put_u64(out, g->group_id);
     put_u64(out, g->authentication);
     buf_append(out, &g->settings, sizeof(g->settings));
@@ -447,6 +448,7 @@ get_gateway(struct reader *r, struct catalogue_gateway *g)
     char group[SHM_NAME_BYTES];
     get_text(r, g->name, sizeof(g->name));
     catalogue_name_gateway(g, group);
+    g->hash = get_below(r, UINT64_C(1) << 32);
     g->group_id = get_u64(r);
     g->authentication = get_below(r, 2);
     get_settings(r, &g->settings);

@@ -87,7 +87,7 @@ search(const struct segment *segment, const uint8_t digest[32],
 static bool
 read_group(const struct segment *segment, struct key_view *view)
 {
-    view->group_flags = 0;
+    view->group_flags = SHM_KEY_ENABLED;
     view->group_id = 0;
     if (view->group_entry == SHM_ENTRY_NONE)
         return true;
@@ -141,6 +141,29 @@ key_table_is_current(const struct segment *segment, const struct key_view *view)
     return view->group_entry == SHM_ENTRY_NONE ||
            shm_load(&segment_entry_hot(segment, view->group_entry)->tag) ==
                view->group_tag;
+}
+
+uint64_t
+ratio_of_limit(uint64_t limit, uint64_t ratio)
+{
+    if (limit == 0 || ratio == 0)
+        return limit;
+    unsigned __int128 product = (unsigned __int128)limit * ratio;
+    uint64_t scaled = product / 1000000 > UINT64_MAX
+                          ? UINT64_MAX
+                          : (uint64_t)(product / 1000000);
+    return scaled > 0 ? scaled : 1;
+}
+
+uint64_t
+key_table_scaled(const struct segment *segment, const struct key_view *view,
+                 enum shm_ratio which, uint64_t limit)
+{
+    if (view->group_entry == SHM_ENTRY_NONE)
+        return limit;
+    const struct shm_entry_hot *group =
+        segment_entry_hot(segment, view->group_entry);
+    return ratio_of_limit(limit, shm_load(&group->digest[which]));
 }
 
 void

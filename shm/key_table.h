@@ -25,6 +25,7 @@ struct entry_policy {
     uint32_t group_entry;
     uint64_t group_tag;
     uint64_t rpm, tpm;
+    uint32_t ratio[SHM_RATIOS]; /* of a group: millionths; 0: 1 */
     uint64_t models[SHM_MODELS_MAX / 64];
     uint32_t acl_count;
     struct {
@@ -45,7 +46,7 @@ struct key_view {
     uint32_t entry, group_entry;
     uint64_t tag, group_tag;
     uint32_t flags, on_exhausted; /* on_exhausted: the key's */
-    uint32_t group_flags;
+    uint32_t group_flags;         /* without a group: SHM_KEY_ENABLED */
     int64_t expires_ms;
     int64_t value_until_ms; /* of a former value; 0: the digest is the key's */
     uint64_t rpm, tpm;
@@ -81,7 +82,14 @@ int key_table_settings(const struct segment *segment,
 int key_table_group_name(const struct segment *segment,
                          const struct key_view *view, char out[64]) MUST_CHECK;
 
+/* A limit by model times the ratio of the view's group; 0 stays 0, nothing else
+ * becomes 0. */
+uint64_t key_table_scaled(const struct segment *segment,
+                          const struct key_view *view, enum shm_ratio which,
+                          uint64_t limit);
+
 /* ---- Any process. ---- */
+uint64_t ratio_of_limit(uint64_t limit, uint64_t ratio);
 /*
  * entry_look - the entry as its readers see it now: policy and budget rows each
  * whole, the hot words each true by itself, all of tenant *tag. Waits for

@@ -118,6 +118,9 @@ store_hot(struct shm_entry_hot *hot, const struct entry_policy *policy)
     shm_store(&hot->group_tag, policy->group_tag);
     shm_store(&hot->rpm, policy->rpm);
     shm_store(&hot->tpm, policy->tpm);
+    if ((policy->flags & SHM_KEY_IS_GROUP) != 0)
+        for (int i = 0; i < SHM_RATIOS; i++)
+            shm_store(&hot->digest[i], policy->ratio[i]);
 }
 
 void

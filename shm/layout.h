@@ -73,7 +73,7 @@ enum shm_period {
     SHM_PERIOD_WEEKLY,
     SHM_PERIOD_MONTHLY,
     SHM_PERIOD_TOTAL,
-    SHM_PERIOD_BALANCE /* a group's prepaid balance */
+    SHM_PERIOD_BALANCE /* a group's balance; limit below 0: it is not known */
 };
 /* shm_entry_cold.former_until */
 enum { SHM_VALUE_NONE, SHM_VALUE_ENDED };
@@ -84,8 +84,11 @@ enum shm_on_exhausted {
     SHM_ON_CUT,
     SHM_ON_FINISH
 };
+/* What a group's limits by model are multiplied with: shm_entry_hot.digest of a
+ * group, in millionths; 0: 1. */
+enum shm_ratio { SHM_RATIO_RPM, SHM_RATIO_TPM, SHM_RATIOS };
 enum shm_entry_flags {
-    SHM_KEY_ENABLED = 1,
+    SHM_KEY_ENABLED = 1, /* a key is good where its group's is set, too */
     SHM_KEY_ALL_MODELS = 2,
     SHM_KEY_HOLD_WORST = 4,     /* hold = worst */
     SHM_KEY_CRASH_RESERVED = 8, /* crash_charge = reserved */
@@ -191,7 +194,7 @@ struct shm_entry_hot {
     shm_u64 rpm; /* limits per minute; 0 = none */
     _Alignas(SHM_LINE) shm_u64 tpm;
     shm_u64 id;                /* the ledger's id of the key or group */
-    shm_u64 digest[4];         /* of a key; zero for a group */
+    shm_u64 digest[4];         /* of a key; of a group: shm_ratio */
     shm_i64 escrow[SHM_UNITS]; /* durable; INT64_MAX: not strict */
     /* Own line: many writers, tats by CAS; heal by themselves. */
     _Alignas(SHM_LINE) shm_u64 rpm_tat_ns; /* GCRA, monotonic ns */

@@ -69,6 +69,8 @@ else
 fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 cp $debs/*.deb tests/package/*.sh "$root/root/" || exit 1
+# Where there is npm it is built with the console.
+! command -v npm >/dev/null || touch "$root/root/with-console"
 
 # inside [NET] COMMAND...: with own processes, /proc and /dev/shm; "alone" has
 # an own network too, so that the usual ports are free.

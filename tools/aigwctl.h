@@ -80,6 +80,11 @@ int run_key_set_acl(struct ctl *ctl);
 int run_group_create(struct ctl *ctl);
 int run_group_list(struct ctl *ctl);
 int run_group_get(struct ctl *ctl);
+int run_group_enable(struct ctl *ctl); /* aigwctl_group_life.c */
+int run_group_disable(struct ctl *ctl);
+int run_group_rename(struct ctl *ctl);
+int run_group_delete(struct ctl *ctl);
+int run_group_update(struct ctl *ctl);
 int run_group_byok(struct ctl *ctl);
 /* set-route, -cache, -retry, -log: one of their flags at least, then {id,
  * settings} (aigwctl_route.c). */
@@ -88,6 +93,10 @@ int run_group_top_up(struct ctl *ctl);
 int run_group_top_ups(struct ctl *ctl);
 int run_group_set_quota(struct ctl *ctl);
 int run_group_set_limits(struct ctl *ctl);
+int run_balance_list(struct ctl *ctl); /* aigwctl_balance.c */
+int run_balance_charges(struct ctl *ctl);
+int run_balance_ask(struct ctl *ctl);
+int run_balance_settle(struct ctl *ctl);
 int run_token_create(struct ctl *ctl);
 int run_token_list(struct ctl *ctl);
 int run_token_get(struct ctl *ctl);

@@ -13,6 +13,7 @@
 static const struct output_column columns[] = {
     {"ID", "id", true},
     {"NAME", "name", false},
+    {"ENABLED", "enabled", false},
     {"PREPAID", "prepaid", false},
     {"BALANCE", "balance", true},
     {"PERIOD", "quotas.0.type", false},

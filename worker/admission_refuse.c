@@ -84,6 +84,13 @@ explain(const struct entry_budget *row, const struct entry_sums *sums,
         fault->retry_after_s =
             wait_ms > 1000 ? (uint64_t)(wait_ms + 999) / 1000 : 1;
     }
+    fault->budget = (struct fault_budget){
+        .unit = (uint8_t)unit,
+        .period = (uint8_t)row->period,
+        .of_group = is_group,
+        .limit = row->limit,
+        .used = total - row->baseline,
+    };
     snprintf(fault->message, sizeof(fault->message),
              "the %s budget of this %s (%s) has %s left, running requests "
              "counted, and this call needs at least %s.%s Ask its owner to "
@@ -124,6 +131,15 @@ refuse_budget(const struct request *request, const struct lease *lease,
     const struct entry_budget *row = binding_row(&policy, unit);
     if (row == NULL)
         return -1;
+    if (row->period == SHM_PERIOD_BALANCE && row->limit < 0) {
+        fault_set(fault, 503, "balance_unavailable", "balance_unavailable",
+                  NULL,
+                  "the balance of this key's group is not known now: the "
+                  "service that keeps it has not told it");
+        fault->retry_after_s = 1;
+        fault->limit = RECORD_LIMIT_BALANCE;
+        return -1;
+    }
     if (row->period == SHM_PERIOD_BALANCE) {
         fault_set(fault, 402, "insufficient_balance", "insufficient_balance",
                   NULL,

@@ -87,17 +87,12 @@ refuse_unknown(struct fault *fault)
                   "whole and has not been deleted");
 }
 
-/* The key's state and where it may be used from. 0, -1, -ESTALE. */
+/* Its time and where it may be used from. 0, -1, -ESTALE. */
 static int
-judge(struct request *request, struct fault *fault)
+judge_use(struct request *request, struct fault *fault)
 {
     const struct segment *segment = request->worker->heritage->segment;
     const struct key_view *key = &request->key;
-    if ((key->flags & SHM_KEY_DELETED) != 0)
-        return refuse_unknown(fault);
-    if ((key->flags & SHM_KEY_ENABLED) == 0)
-        return refuse(fault, 401, "key_disabled",
-                      "this key is disabled: ask its owner to enable it");
     if (key->expires_ms > 0 && key->expires_ms <= request->started_wall_ms)
         return refuse(fault, 401, "key_expired",
                       "this key has expired: ask its owner for a new date or "
@@ -116,6 +111,33 @@ judge(struct request *request, struct fault *fault)
     if (allowed == -ESTALE)
         return -ESTALE;
     return allowed < 0 ? refuse_unsettled(fault) : 0;
+}
+
+/* The key or its group is off: what is wrong with the key itself is said first,
+ * as aiproxy does (wire.md 3.5), whose words the group's are. -1, -ESTALE. */
+COLD static int
+judge_off(struct request *request, struct fault *fault)
+{
+    uint32_t flags = request->key.flags;
+    if ((flags & SHM_KEY_DELETED) != 0)
+        return refuse_unknown(fault);
+    if ((flags & SHM_KEY_ENABLED) == 0)
+        return refuse(fault, 401, "key_disabled",
+                      "this key is disabled: ask its owner to enable it");
+    int r = judge_use(request, fault);
+    return r != 0 ? r
+                  : refuse(fault, 403, "group_disabled",
+                           "group is disabled: ask its owner to enable it");
+}
+
+/* 0, -1, -ESTALE. */
+static int
+judge(struct request *request, struct fault *fault)
+{
+    const struct key_view *key = &request->key;
+    if (UNLIKELY((key->flags & key->group_flags & SHM_KEY_ENABLED) == 0))
+        return judge_off(request, fault);
+    return judge_use(request, fault);
 }
 
 /* 0, -1, -ESTALE. */
@@ -169,7 +191,8 @@ auth_check(struct request *request, const struct http_head *head,
            struct fault *fault)
 {
     struct str credential = find_credential(head);
-    if (credential.len == 0)
+    request->is_anonymous = credential.len == 0;
+    if (request->is_anonymous)
         return refuse(fault, 401, "invalid_api_key",
                       "no API key was given: send it as "
                       "\"Authorization: Bearer sk-aigw-...\"");

@@ -212,8 +212,7 @@ add_scope(const struct request *request, struct answer_facts *facts)
     facts->scope_kind = (uint8_t)setting_of(request, SETTING_CACHE_SCOPE);
     facts->scope = request->key.group_id;
     if (request->gateway != NULL) {
-        facts->gateway_hash =
-            settings_name_hash(str_from(request->gateway->name));
+        facts->gateway_hash = request->gateway->hash;
         if (guard_is_wanted(request))
             facts->rules = request->catalogue->generation;
     }

@@ -149,8 +149,11 @@ give(struct request *request, const struct answer_kept *kept, struct str all)
     request->cause = RECORD_OK;
     request->delivered_tokens = kept->output_tokens;
     usage_settle(request);
-    if (request->payload != NULL && !kept->stream)
-        payload_keep(request, body);
+    if (request->payload != NULL) {
+        if (!kept->stream)
+            payload_keep(request, body);
+        payload_end(request);
+    }
     write_head(request, kept, head);
     const struct buf *reply = &worker->reply;
     if (!buf_ok(reply)) { /* half a head is no answer */

@@ -19,9 +19,10 @@ static const struct {
     uint16_t gateway, api;
 } numbers[] = {
     {"invalid_api_key", 2009, 10000},     {"key_disabled", 2009, 10000},
-    {"key_expired", 2009, 10000},         {"ip_not_allowed", 2009, 10000},
-    {"unknown_path", 7003, 7003},         {"method_not_allowed", 7003, 7003},
-    {"model_not_found", 7003, 7003},      {"gateway_not_found", 2001, 2001},
+    {"key_expired", 2009, 10000},         {"group_disabled", 2009, 10000},
+    {"ip_not_allowed", 2009, 10000},      {"unknown_path", 7003, 7003},
+    {"method_not_allowed", 7003, 7003},   {"model_not_found", 7003, 7003},
+    {"gateway_not_found", 2001, 2001},    {"no_credential", 2040, 2040},
     {"provider_not_found", 2008, 2008},   {"rate_limit_exceeded", 2003, 2003},
     {"insufficient_quota", 2045, 3036},   {"spend_limit_exceeded", 2045, 3036},
     {"insufficient_balance", 2021, 2021}, {"invalid_value", 5006, 5006},

@@ -21,6 +21,7 @@ enum {
     REPLY_MAX = 1 << 20,
     ID_BYTES = 64,
     URL_BYTES = 1024,
+    FAILED_MAX = 8, /* as many as are told at a time */
 };
 
 enum step { STEP_ASK, STEP_POST, STEP_TELL };
@@ -34,6 +35,10 @@ struct courier {
     struct iovec pieces[2];
     uint16_t status;
     struct json_reader events; /* in `list` */
+    /* Alerts whose webhook has failed since it was asked, in `list`: what else is
+     * theirs stays due, and holds up nobody. */
+    struct str failed[FAILED_MAX], alert;
+    unsigned failed_count;
     char id[ID_BYTES];
     struct catalogue_provider hook;
 };
@@ -158,6 +163,7 @@ read_text(struct str value, char *out, size_t size)
 
 enum member {
     MEMBER_ID,
+    MEMBER_ALERT,
     MEMBER_URL,
     MEMBER_GUARDED,
     MEMBER_TIMEOUT,
@@ -167,9 +173,9 @@ enum member {
     MEMBERS,
 };
 static const struct str member_names[MEMBERS] = {
-    STR_LIT("id"),         STR_LIT("url"),       STR_LIT("guarded"),
-    STR_LIT("timeout_ms"), STR_LIT("timestamp"), STR_LIT("signature"),
-    STR_LIT("body"),
+    STR_LIT("id"),        STR_LIT("alert"),      STR_LIT("url"),
+    STR_LIT("guarded"),   STR_LIT("timeout_ms"), STR_LIT("timestamp"),
+    STR_LIT("signature"), STR_LIT("body"),
 };
 
 /* The webhook as a provider, in all but its dialect. False: it is none. */
@@ -233,17 +239,35 @@ post(struct courier *courier, const struct str *values)
         end(courier);
 }
 
+static bool
+has_failed(const struct courier *courier, struct str alert)
+{
+    for (unsigned i = 0; i < courier->failed_count; i++)
+        if (str_equals(courier->failed[i], alert))
+            return true;
+    return false;
+}
+
 static void
 next_event(struct courier *courier)
 {
     struct str event, values[MEMBERS + 1];
     while (json_item(&courier->events, &event) == JSON_OBJECT)
         if (json_members(event, member_names, MEMBERS, values) &&
+            !has_failed(courier, values[MEMBER_ALERT]) &&
             read_text(values[MEMBER_ID], courier->id, sizeof(courier->id))) {
+            courier->alert = values[MEMBER_ALERT];
             post(courier, values);
             return;
         }
     end(courier);
+}
+
+static void
+note_failed(struct courier *courier)
+{
+    if (courier->failed_count < FAILED_MAX)
+        courier->failed[courier->failed_count++] = courier->alert;
 }
 
 static void
@@ -273,11 +297,13 @@ on_end(void *owner, enum exchange_result result, const char *text)
             end(courier); /* it is not there now: with another heartbeat */
         return;
     case STEP_POST:
-        if (!good || courier->status < 200 || courier->status > 299)
+        if (!good || courier->status < 200 || courier->status > 299) {
             log_warn("event %s of an alert: its webhook answered %u%s%s; it is "
                      "sent again",
                      courier->id, courier->status, good ? "" : ", ",
                      good ? "" : text);
+            note_failed(courier);
+        }
         if (!good)
             courier->status = 0;
         tell(courier);

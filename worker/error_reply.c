@@ -58,6 +58,7 @@ fault_set(struct fault *fault, uint16_t status, const char *type,
     fault->no_retry = false;
     fault->retry_after_s = 0;
     fault->limit = 0;
+    fault->budget = (struct fault_budget){0};
     va_list args;
     va_start(args, format);
     set_message(fault, format, args);

@@ -194,6 +194,8 @@ exchange_attempt(struct exchange *exchange)
     exchange->phase_ms = loop_now_ms(exchange->worker->loop);
     if (!exchange->fresh_only)
         exchange->connection = pool_take(exchange->place, exchange);
+    else
+        pool_give_way(exchange->place);
     if (exchange->connection != NULL)
         on_open(exchange);
     else if (exchange->request.provider == NULL)

@@ -16,7 +16,13 @@ struct fault {
     bool no_retry;          /* x-should-retry: false */
     uint8_t limit;          /* enum record_limit: the one that refused */
     uint64_t retry_after_s; /* 0: no header */
-    char message[512];      /* says what to do; JSON-escaped when written */
+    /* Of the budget that refused; period SHM_PERIOD_NONE: none, or not told. */
+    struct fault_budget {
+        uint8_t unit, period;
+        bool of_group;
+        int64_t limit, used;
+    } budget;
+    char message[512]; /* says what to do; JSON-escaped when written */
 };
 
 #endif

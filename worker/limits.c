@@ -68,9 +68,11 @@ find_row(const struct request *request, int who, struct limit_taken *taken,
         taken->max_in_flight = shm_load(&limit->max_in_flight);
     }
     if (is_key && taken->rpm == 0)
-        taken->rpm = model->key_rpm;
+        taken->rpm = key_table_scaled(segment, &request->key, SHM_RATIO_RPM,
+                                      model->key_rpm);
     if (is_key && taken->tpm == 0)
-        taken->tpm = model->key_tpm;
+        taken->tpm = key_table_scaled(segment, &request->key, SHM_RATIO_TPM,
+                                      model->key_tpm);
     if (is_key && taken->max_in_flight == 0)
         taken->max_in_flight = (uint32_t)model->key_concurrency;
     *found = (taken->rpm | taken->tpm | taken->max_in_flight) != 0;

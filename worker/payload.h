@@ -22,7 +22,8 @@ void payload_begin_answer(struct request *request);
 void payload_keep(struct request *request, struct str bytes);
 /* A piece of a stream's text: the inside of a JSON string. */
 void payload_keep_text(struct request *request, struct str inside);
-/* The request is over: what there is goes into the ring, where it has a row. */
+/* The call is settled and its answer known: what there is goes into the ring, where
+ * it has a row; before the answer's last bytes, so whoever has those finds it. */
 void payload_end(struct request *request);
 
 #endif

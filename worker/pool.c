@@ -144,6 +144,13 @@ pool_take(struct place *place, struct exchange *exchange)
     return connection;
 }
 
+void
+pool_give_way(struct place *place)
+{
+    if (place->oldest != NULL)
+        pool_close(place->oldest);
+}
+
 static struct connection *
 connection_allocate(struct pool *pool)
 {

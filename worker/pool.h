@@ -69,6 +69,9 @@ struct tls_client_context *pool_tls_context(struct place *place,
 
 /* The newest idle connection for `exchange`, or NULL. */
 struct connection *pool_take(struct place *place, struct exchange *exchange);
+/* The oldest idle one goes, for a new one that is made though there are idle ones:
+ * else each such call would leave one more. */
+void pool_give_way(struct place *place);
 /* A new one on a connected descriptor, which it owns now (closed on error).
  * NULL with -errno in *error. */
 struct connection *pool_adopt(struct place *place, int fd,

@@ -128,6 +128,8 @@ relay_break(struct request *request, const struct fault *fault)
 {
     if (!request->settled)
         usage_settle(request);
+    if (request->payload != NULL)
+        payload_end(request);
     if (request->client != NULL) {
         if (relay_gives_stream(request))
             relay_stream_break(request, fault);
@@ -442,7 +444,8 @@ relay_revoke(struct request *request)
 {
     struct fault fault;
     fault_set(&fault, 401, "invalid_request_error", "key_disabled", NULL,
-              "this key was disabled or deleted while its call was under way");
+              "this key or its group was disabled or deleted while its call "
+              "was under way");
     fault.no_retry = true;
     cut(request, RECORD_REVOKED, &fault);
 }

@@ -8,10 +8,12 @@
 #include "worker/relay_parts.h"
 
 #include "common/json_scan.h"
+#include "worker/clickzetta.h"
 #include "worker/error_reply.h"
 #include "worker/provider/credential.h"
 #include "worker/provider/provider.h"
 #include "worker/retry.h"
+#include "worker/request_path.h"
 #include "worker/request_universal.h"
 
 void
@@ -54,8 +56,11 @@ send_held(struct request *request, size_t bytes, bool last)
     struct buf *held = &request->held;
     if (request->client == NULL)
         return;
-    if (request->payload != NULL)
+    if (request->payload != NULL) {
         payload_keep(request, str_make(buf_ptr(held), bytes));
+        if (last)
+            payload_end(request);
+    }
     if (!request->answer_started) {
         struct relay *relay = request->relay;
         struct buf *head = &request->worker->reply;
@@ -161,9 +166,15 @@ finish_error(struct request *request)
         relay_fail(request, RECORD_PROVIDER_ERROR, &fault);
         return;
     }
+    note_provider_error(request, body);
+    if (request->plane == PLANE_CLICKZETTA) { /* its envelope has them */
+        char code[CLICKZETTA_CODE_BYTES];
+        clickzetta_upstream_fault(request, body, code, &fault);
+        relay_fail(request, RECORD_PROVIDER_ERROR, &fault);
+        return;
+    }
     request->status = relay->status;
     request->cause = RECORD_PROVIDER_ERROR;
-    note_provider_error(request, body);
     if (request->universal != NULL && universal_next(request, relay->status))
         return;
     usage_settle(request);

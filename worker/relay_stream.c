@@ -275,6 +275,8 @@ settle_once(struct request *request)
     request->cause = RECORD_OK;
     request->status = request->relay->status;
     usage_settle(request);
+    if (request->payload != NULL)
+        payload_end(request);
 }
 
 /* What may pass of what waits, and `last`: the end of the answer. False: it was
@@ -306,6 +308,8 @@ finish_cut(struct request *request)
     request->status = request->relay->status;
     relay_note_delivery(request);
     usage_settle(request);
+    if (request->payload != NULL)
+        payload_end(request);
     if (request->relay->in_long_event)
         buf_append_str(&tail, STR_LIT("\n\n")); /* what follows is its own */
     request->dialect->stream_cut(&tail, &request->answer, &request->usage,

@@ -144,8 +144,12 @@ static void
 send_out(struct request *request, bool last)
 {
     struct buf *out = &request->translation->out;
-    if (request->payload != NULL && !relay_gives_stream(request))
-        payload_keep(request, buf_view(out));
+    if (request->payload != NULL) {
+        if (!relay_gives_stream(request))
+            payload_keep(request, buf_view(out));
+        if (request->settled)
+            payload_end(request);
+    }
     relay_send_batch(request, buf_view(out), last);
     buf_reset(out);
 }

@@ -47,8 +47,9 @@ splice_body(struct request *request, uint32_t quirks)
                 ? request->call.max_tokens_is_completion
                 : (quirks & QUIRK_COMPLETION_TOKENS) != 0,
         .drop_routing = request->routed_by_body && (quirks & QUIRK_ROUTES) == 0,
-        .want_usage = request->answer.withhold_usage &&
-                      (quirks & QUIRK_NO_STREAM_OPTIONS) == 0,
+        .want_usage =
+            (request->answer.withhold_usage || request->call.usage_unasked) &&
+            (quirks & QUIRK_NO_STREAM_OPTIONS) == 0,
     };
     struct str asked = {request->call.model, request->call.model_len};
     if (!str_equals(request->upstream_model, asked))

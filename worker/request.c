@@ -346,7 +346,7 @@ is_revoked(const struct request *request)
     int r = key_table_find(segment, request->key_digest, &now);
     if (r < 0)
         return r == -ENOENT; /* its value was taken back */
-    return (now.flags & SHM_KEY_ENABLED) == 0 ||
+    return (now.flags & now.group_flags & SHM_KEY_ENABLED) == 0 ||
            (now.value_until_ms > 0 && now.value_until_ms <= clock_wall_ms());
 }
 

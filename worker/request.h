@@ -42,7 +42,7 @@ struct universal;
 struct guard;
 struct payload;
 
-enum { REQUEST_ID_LEN = 36 };
+enum { REQUEST_ID_LEN = 36, CLICKZETTA_PATH_BYTES = 128 };
 struct request {
     struct worker *worker;
     struct client *client; /* NULL once it is gone */
@@ -63,7 +63,7 @@ struct request {
     /* who asks */
     uint8_t client_ip[16];
     struct key_view key;
-    bool has_key;
+    bool has_key, is_anonymous; /* anonymous: it came with no credential */
     uint8_t key_digest[CRYPTO_DIGEST_BYTES];
     struct rate_answer rpm, tpm;
     uint64_t tpm_taken[2]; /* of key and group, to be corrected */
@@ -85,7 +85,7 @@ struct request {
     uint32_t retry_round;              /* times that the plan began anew */
     uint32_t tried_count;              /* of `tried`: attempts.h */
     uint64_t tried_tokens, tried_nano; /* charged before the last attempt */
-    uint32_t alias; /* of the one credential to be used; 0: any */
+    uint32_t alias, alias_len; /* of the one credential to be used; 0: any */
     struct loop_timer retry_timer;
     bool routed_by_body; /* `models` or `provider` of it were obeyed */
     struct str upstream_model;
@@ -141,7 +141,8 @@ struct request {
     struct settings own_settings;
     struct route_plan plan;
     struct shm_attempt tried[SHM_ATTEMPTS_MAX];
-    char path_provider[SHM_NAME_BYTES]; /* a provider's name, not ended */
+    char path_provider[SHM_NAME_BYTES];    /* a provider's name, not ended */
+    char told_path[CLICKZETTA_PATH_BYTES]; /* of PLANE_CLICKZETTA: as sent */
     char content_type_text[MULTIPART_TYPE_BYTES];
     struct http_head head; /* the client's; spans point into head_copy */
     struct splices splices;
@@ -171,8 +172,7 @@ int request_keep_head(struct request *request, const struct http_head *head);
 void request_note_error(struct request *request, const char *text);
 /* What the client's metadata says under `key`; {NULL, 0}: nothing. */
 struct str request_tag(const struct request *request, struct str key);
-/* relay: the answer has been given in full (or the client is gone); the
- * request ends. An exchange still open is aborted at the end of the turn. */
+/* All is given, or the client gone: it ends, an open exchange with the turn. */
 void request_done(struct request *request);
 
 /* ---- request_reply.c ---- */

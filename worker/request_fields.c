@@ -42,8 +42,10 @@ take_event_id(struct request *request, struct str value)
 static void
 take_alias(struct request *request, struct str value)
 {
-    if (value.len > 0)
-        request->alias = settings_name_hash(value);
+    if (value.len == 0)
+        return;
+    request->alias = settings_name_hash(value);
+    request->alias_len = (uint32_t)value.len;
 }
 
 /* In the order in which they are taken. */

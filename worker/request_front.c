@@ -7,6 +7,7 @@
 
 #include "common/hash.h"
 #include "common/net/http_decode.h"
+#include "worker/clickzetta.h"
 #include "worker/error_reply.h"
 #include "worker/guard.h"
 #include "worker/management.h"
@@ -119,6 +120,8 @@ request_on_head(struct client *client, const struct http_head *head,
         request->account_gateway_hash =
             settings_name_hash(match.account_gateway);
     }
+    if (UNLIKELY(match.plane == PLANE_CLICKZETTA))
+        clickzetta_keep_path(request, head->path);
     request->dialect = request_dialect(&match, head);
     int r = -1;
     if (request->path == NULL)
@@ -226,6 +229,15 @@ calibrate(struct request *request)
     call->prompt_estimate = estimate;
 }
 
+/* OpenRouter ends each stream with its usage, whatever was asked. */
+static void
+tell_usage(struct call *call)
+{
+    if (!call->stream || call->include_usage)
+        return;
+    call->include_usage = call->usage_unasked = true;
+}
+
 void
 request_call(struct request *request)
 {
@@ -234,6 +246,8 @@ request_call(struct request *request)
     if (request->dialect->scan(buf_view(&request->body), request->endpoint,
                                &request->call, &fault) < 0)
         goto refuse;
+    if (request->plane == PLANE_OPENROUTER)
+        tell_usage(&request->call);
     request_enter(request, REQUEST_ROUTE);
     if (route_find(request, &fault) < 0)
         goto refuse;

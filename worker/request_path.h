@@ -17,7 +17,7 @@ enum { PATH_BYTES = 1024 }; /* the longest path that is looked at */
 /* Whose paths they are: whose errors they get, and whose extra fields. */
 enum path_plane {
     PLANE_OWN,        /* errors in the dialect of the call */
-    PLANE_CLICKZETTA, /* /gateway/v1/...: as OWN, with quota fields */
+    PLANE_CLICKZETTA, /* /gateway/v1/...: errors and fields of clickzetta.h */
     PLANE_OPENROUTER, /* /api/v1/...: as OWN, its models told at length */
     PLANE_CF_GATEWAY, /* Cloudflare AI Gateway: /v1/ACCOUNT/GATEWAY/... */
     PLANE_CF_REST,    /* Cloudflare API: /client/v4/... */

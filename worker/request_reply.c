@@ -202,8 +202,10 @@ static void
 send_and_end(struct request *request, struct str body)
 {
     struct buf *out = &request->worker->reply;
-    if (request->payload != NULL)
+    if (request->payload != NULL) {
         payload_keep(request, body);
+        payload_end(request);
+    }
     struct iovec pieces[2] = {
         {out->data + out->start, buf_len(out)},
         {(void *)(uintptr_t)body.ptr, request->head_only ? 0 : body.len}};
@@ -242,7 +244,10 @@ request_reply_with(struct request *request, uint16_t status,
 void
 request_fail(struct request *request, const struct fault *fault)
 {
-    request->status = fault->status;
+    uint16_t status = request->plane == PLANE_CLICKZETTA
+                          ? clickzetta_error_status(request, fault)
+                          : fault->status;
+    request->status = status;
     if (request->universal != NULL && request->cause != RECORD_REVOKED &&
         universal_next(request, fault->status))
         return;
@@ -260,6 +265,8 @@ request_fail(struct request *request, const struct fault *fault)
     buf_init(&body, 0);
     if (request->plane >= PLANE_CF_GATEWAY)
         cloudflare_error_body(&body, request->plane, fault);
+    else if (request->plane == PLANE_CLICKZETTA)
+        clickzetta_error_body(&body, request, fault);
     else if (request->plane == PLANE_OPENROUTER &&
              request->dialect == &dialect_openai)
         self_service_openrouter_error(&body, fault);
@@ -267,7 +274,7 @@ request_fail(struct request *request, const struct fault *fault)
         request->dialect->error_body(&body, fault, request->id);
     struct buf *out = &request->worker->reply;
     buf_reset(out);
-    request_reply_begin(request, out, fault->status);
+    request_reply_begin(request, out, status);
     error_reply_fields(out, fault);
     /* RFC 9110 11.6.1; a provider's 401 is about the gateway's credential. */
     if (fault->status == 401 && request->provider == NULL)

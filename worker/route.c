@@ -226,8 +226,19 @@ body_part(const struct request *request, struct span32 span)
                           span.len);
 }
 
+static bool
+has_model(const struct route_plan *plan, const struct route_model *found)
+{
+    for (unsigned i = 0; i < plan->model_count; i++)
+        if (plan->models[i].model == found->model &&
+            plan->models[i].only == found->only &&
+            str_equals(plan->models[i].upstream, found->upstream))
+            return true;
+    return false;
+}
+
 /* The models behind the first: unknown ones are passed over, as those that the
- * key may not use. */
+ * key may not use, and those that are there already. */
 static int
 add_fallbacks(struct request *request, struct fault *fault)
 {
@@ -238,7 +249,9 @@ add_fallbacks(struct request *request, struct fault *fault)
                           plan->names, ROUTE_FALLBACKS_MAX, fault);
     for (int i = 0; i < count && plan->model_count < ROUTE_MODELS_MAX; i++) {
         struct route_model *found = &plan->models[plan->model_count];
-        if (find_model(request, str_from(plan->names[i]), found, &ignored) == 0)
+        if (find_model(request, str_from(plan->names[i]), found, &ignored) ==
+                0 &&
+            !has_model(plan, found))
             plan->model_count++;
     }
     return count < 0 ? -1 : 0;
@@ -263,7 +276,8 @@ COLD static int
 refuse_empty_plan(const struct request *request, struct fault *fault)
 {
     if (request->alias != 0) {
-        fault_set(fault, 404, "invalid_request_error", "no_credential", NULL,
+        fault_set(fault, request->plane == PLANE_CF_GATEWAY ? 400 : 404,
+                  "invalid_request_error", "no_credential", NULL,
                   "no provider of the model `%.200s` that may be asked has the "
                   "credential that this call names for this key",
                   request->call.model);

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
+#include <stdio.h>
 
 #include "common/hash.h"
 #include "worker/health.h"
@@ -25,12 +26,31 @@ route_credential_place(const struct request *request,
     return i;
 }
 
+/* The hash of "GROUP.NAME.ALIAS", as a credential is called that was made for the
+ * gateway profile GROUP/NAME alone (Cloudflare's provider configs); 0: none. */
+static uint32_t
+alias_of_gateway(const struct request *request)
+{
+    char prefix[SHM_NAME_BYTES + 1];
+    if (request->gateway == NULL)
+        return 0;
+    int len = snprintf(prefix, sizeof(prefix), "%s.", request->gateway->name);
+    char *slash = strchr(prefix, '/');
+    if (slash == NULL || len < 0 || len >= (int)sizeof(prefix))
+        return 0;
+    *slash = '.';
+    uint32_t hash = hash_crc32_join(hash_crc32(0, prefix, (size_t)len),
+                                    request->alias, request->alias_len);
+    return hash == 0 ? 1 : hash;
+}
+
 bool
 route_credential_is_asked(const struct request *request, uint32_t hash,
                           uint32_t full_hash)
 {
     uint32_t alias = request->alias;
-    return alias == 0 || alias == hash || alias == full_hash;
+    return alias == 0 || alias == hash || alias == full_hash ||
+           hash == alias_of_gateway(request);
 }
 
 void

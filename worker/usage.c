@@ -254,7 +254,7 @@ usage_settle(struct request *request)
     if (!is_hit)
         record.credential = catalogue_credential_number(request->provider);
     if (request->gateway != NULL)
-        record.gateway = settings_name_hash(str_from(request->gateway->name));
+        record.gateway = request->gateway->hash;
     UNINITIALIZED char meta[SHM_RECORD_META_MAX];
     uint32_t meta_len = fill_meta(request, &record, meta);
 

@@ -22,6 +22,7 @@
 #include "worker/auth_cache.h"
 #include "worker/client.h"
 #include "worker/courier.h"
+#include "worker/teller.h"
 #include "worker/exchange.h"
 #include "worker/health.h"
 #include "worker/health_check.h"
@@ -94,6 +95,7 @@ heartbeat_on_timer(struct loop_timer *timer)
         catalogue_put(catalogue);
     health_check_tick(worker);
     courier_tick(worker);
+    teller_tick(worker);
     loop_timer_set(worker->loop, timer, now_ms + HEARTBEAT_MS);
 }
 
@@ -263,11 +265,12 @@ worker_serve(struct worker_process *process)
 }
 
 /* Left to do: a connection, or a request whose client has gone but whose
- * provider is still read. */
+ * provider is still read, or a charge of which nobody knows yet. */
 static bool
 is_busy(const struct worker *worker)
 {
-    return client_open_count(worker) > 0 || requests_running(worker) > 0;
+    return client_open_count(worker) > 0 || requests_running(worker) > 0 ||
+           teller_is_busy(worker);
 }
 
 static void
@@ -287,6 +290,7 @@ worker_fini(struct worker_process *process)
     loop_turn(worker->loop, 0); /* requests let go of their exchanges */
     health_check_stop(worker);
     courier_stop(worker);
+    teller_stop(worker);
     upstreams_destroy(&worker->upstreams);
     loop_destroy(&worker->loop); /* runs what was put off: frees */
     client_fini(worker);

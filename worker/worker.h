@@ -43,6 +43,7 @@ struct worker {
     struct auth_cache *auth_cache;
     struct health *health;
     struct courier *courier; /* NULL: it is not this worker's turn */
+    struct teller *teller;   /* NULL: no service keeps balances */
     struct queues *queues;
     struct body_pool body_pool;
     struct cache_worker cache;

@@ -16,6 +16,8 @@
 #include "accountant/admin/connection.h"
 #include "accountant/admin/members.h"
 #include "accountant/admin/sessions.h"
+#include "accountant/admin/signatures.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/net/listen.h"
 
@@ -101,6 +103,7 @@ admin_free(struct admin *admin)
     if (admin->sessions != NULL)
         crypto_wipe(admin->sessions, sizeof(*admin->sessions));
     free(admin->sessions);
+    signatures_destroy(&admin->signatures);
     free(admin);
 }
 
@@ -157,7 +160,10 @@ admin_create(struct store *store)
     guard_init(&admin->guard);
     admin->members = members_create(store);
     admin->sessions = calloc(1, sizeof(*admin->sessions));
-    if (admin->members == NULL || admin->sessions == NULL) {
+    admin->signatures =
+        signatures_create(store_is_new(store) ? 0 : clock_wall_ms() / 1000);
+    if (admin->members == NULL || admin->sessions == NULL ||
+        admin->signatures == NULL) {
         admin_free(admin);
         return NULL;
     }

@@ -27,6 +27,7 @@ struct admin {
     struct guard guard;
     struct members *members;   /* admin tokens */
     struct sessions *sessions; /* logins */
+    struct signatures *signatures;
     gid_t group; /* of `aigw`; (gid_t)-1 where the host has none */
     struct connection *connections;
     unsigned connection_count;

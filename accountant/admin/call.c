@@ -133,14 +133,15 @@ call_change_begin(struct call *call, char kind, uint64_t number)
 static void
 answer_inside(struct call *call)
 {
-    void (*answered)(void *, uint16_t, struct str) = call->answered;
+    void (*answered)(void *, uint16_t, bool, struct str) = call->answered;
     void *context = call->answered_context;
     struct buf reply = call->reply;
     uint16_t status = call->status;
+    bool replayed = call->replayed_status != 0;
     buf_init(&call->reply, 0);
     change_end(call);
     call_free(call);
-    answered(context, status, buf_view(&reply));
+    answered(context, status, replayed, buf_view(&reply));
     buf_fini(&reply);
 }
 
@@ -351,7 +352,7 @@ start(struct call *call, struct str body)
 }
 
 void
-call_run_inside(struct call *call, cJSON *body)
+call_run_inside(struct call *call, cJSON *body, struct str sent)
 {
     bool takes_body = call->operation != NULL &&
                       (call->operation->flags & OPERATION_BODY) != 0;
@@ -366,7 +367,7 @@ call_run_inside(struct call *call, cJSON *body)
     else if (call->operation == NULL)
         call_refuse(call);
     else
-        start(call, str_make("", 0));
+        start(call, sent);
 }
 
 void

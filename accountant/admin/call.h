@@ -65,7 +65,8 @@ struct call {
     void (*begin)(struct call *call, struct str body);
     /* Of a call without a connection: told of the answer when the call is
      * gone. */
-    void (*answered)(void *context, uint16_t status, struct str reply);
+    void (*answered)(void *context, uint16_t status, bool replayed,
+                     struct str reply);
     void *answered_context;
 
     uint16_t status;
@@ -106,8 +107,8 @@ void call_take(struct call *call, const struct operation *operation,
 /* The body is there: parses it where the operation takes one, and begins. */
 void call_run(struct call *call, struct str body);
 /* The same from inside, with a body that is parsed already: it is taken; NULL
- * is an empty object. */
-void call_run_inside(struct call *call, cJSON *body);
+ * is an empty object. `sent`: what a repetition is compared by. */
+void call_run_inside(struct call *call, cJSON *body, struct str sent);
 
 /* ---- for operations; the call is gone after each of these ---- */
 void call_answer(struct call *call, uint16_t status);

@@ -44,11 +44,13 @@ put(struct ledger_batch *batch, char space, struct str name,
 
 static void
 stage_idempotency(const struct notes *notes, struct ledger_batch *batch,
-                  bool undone)
+                  uint64_t id, bool undone)
 {
     char name[REPLAY_NAME_BYTES];
+    /* Of a copy, the row names what it was made of. */
+    bool made = id != 0 && id != NO_ID;
     struct replay_note note = {.at_ms = notes->row.at_ms,
-                               .id = notes->row.object_id};
+                               .id = made ? id : notes->row.object_id};
     struct buf value;
     replay_note_name(&notes->idempotency, note.at_ms, name);
     if (undone) {
@@ -84,7 +86,7 @@ notes_stage(struct store_extra *extra, struct ledger_batch *batch, uint64_t id,
     put(batch, NOTES_AUDIT, str_make(name, sizeof(name)), &value);
     buf_fini(&value);
     if (notes->is_idempotent)
-        stage_idempotency(notes, batch, undone);
+        stage_idempotency(notes, batch, id, undone);
 }
 
 static struct notes *

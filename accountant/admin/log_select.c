@@ -10,6 +10,7 @@
 
 #include "accountant/admin/value.h"
 #include "accountant/admin/view.h"
+#include "accountant/admin/object_json.h"
 #include "accountant/ledger_report.h"
 #include "common/clock.h"
 #include "common/json_scan.h"
@@ -350,7 +351,7 @@ log_select_read(struct call *call, struct log_select *select)
         return false;
     filter->group_id = view_only_group(call);
     if (gateway != NULL)
-        filter->gateway = settings_name_hash(str_from(gateway));
+        filter->gateway = gateway_number_of(call->store, gateway);
     if (group_name != NULL) {
         const struct group *group = view_group_named(call, group_name);
         if (group == NULL)

@@ -203,6 +203,42 @@ columns(const struct segment *segment, struct buf *out)
 }
 
 static void
+seconds(struct buf *out, uint64_t ms)
+{
+    buf_printf(out, "%llu.%03u", (unsigned long long)(ms / 1000),
+               (unsigned)(ms % 1000));
+}
+
+/* Of each flush its oldest record: what a record waits at most. */
+static void
+settle_lags(const struct metrics_input *in, struct buf *out)
+{
+    static const char name[] = "aigw_settle_lag_seconds";
+    uint64_t count = 0;
+    metrics_family(out, name, "histogram",
+                   "From a call's end until it was durable: the oldest of "
+                   "each flush.");
+    for (unsigned b = 0; b < SETTLE_LAG_BUCKETS; b++) {
+        count += in->lag.buckets[b];
+        buf_printf(out, "%s_bucket{le=\"", name);
+        if (b + 1 < SETTLE_LAG_BUCKETS)
+            seconds(out, settle_lag_end_ms(b));
+        else
+            buf_append_cstr(out, "+Inf");
+        buf_printf(out, "\"} %llu\n", (unsigned long long)count);
+    }
+    buf_printf(out, "%s_sum ", name);
+    seconds(out, in->lag.sum_ms);
+    buf_printf(out, "\n%s_count %llu\n", name, (unsigned long long)count);
+    metrics_family(out, "aigw_oldest_record_seconds", "gauge",
+                   "Since the oldest call ended that is not durable yet; 0 "
+                   "none.");
+    buf_append_cstr(out, "aigw_oldest_record_seconds ");
+    seconds(out, in->oldest_record_ms);
+    buf_append_char(out, '\n');
+}
+
+static void
 process_numbers(const struct metrics_input *in, struct buf *out)
 {
     const struct shm_header *header = in->segment->header;
@@ -217,6 +253,7 @@ process_numbers(const struct metrics_input *in, struct buf *out)
            in->ring_bytes_waiting);
     number(out, "aigw_ring_capacity_bytes", "gauge", "Size of one ring.",
            in->segment->ring_bytes);
+    settle_lags(in, out);
     number(out, "aigw_records_total", "counter",
            "Records taken from the rings.", in->records);
     number(out, "aigw_flushes_total", "counter", "Flushes to the ledger.",
@@ -292,6 +329,8 @@ metrics_write(const struct metrics_input *input, struct buf *out)
     process_numbers(input, out);
     if (input->cache != NULL)
         metrics_cache(input, out);
+    if (input->balances != NULL)
+        metrics_balance(input, out);
     limits(input, out);
     metrics_family(out, "aigw_requests_total", "counter",
                    "Requests that were admitted, by how they ended.");

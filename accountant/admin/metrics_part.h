@@ -14,6 +14,8 @@ void metrics_family(struct buf *out, const char *name, const char *type,
 void metrics_label(struct buf *out, const char *text);
 /* metrics_cache.c; where there is one */
 void metrics_cache(const struct metrics_input *input, struct buf *out);
+/* metrics_balance.c; where there are any */
+void metrics_balance(const struct metrics_input *input, struct buf *out);
 /* metrics_health.c */
 void metrics_health(const struct segment *segment, struct buf *out);
 

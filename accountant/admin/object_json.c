@@ -185,8 +185,7 @@ key_policy_to_json(struct json_writer *json, const struct gateway *key)
 const char *
 group_name_of(const struct store *store, uint64_t group_id)
 {
-    const struct group *group = store_group(store, group_id);
-    return group == NULL ? "" : group->name;
+    return store_group_name(store, group_id);
 }
 
 const char *
@@ -196,6 +195,15 @@ gateway_name_of(const struct store *store, uint32_t gateway)
         gateway == 0 ? NULL
                      : catalogue_find_gateway(store_catalogue(store), gateway);
     return found == NULL ? NULL : found->name;
+}
+
+uint32_t
+gateway_number_of(const struct store *store, const char *name)
+{
+    uint32_t hash = settings_name_hash(str_from(name));
+    const struct catalogue_gateway *found =
+        catalogue_find_gateway(store_catalogue(store), hash);
+    return found == NULL ? hash : found->hash;
 }
 
 /* The value before, while it is good. */
@@ -269,6 +277,24 @@ key_to_json(struct json_writer *json, const struct store *store,
     json_object_end(json);
 }
 
+static void
+group_ratios_to_json(struct json_writer *json, const struct group *group)
+{
+    static const char *const names[] = {"rpm_ratio", "tpm_ratio"};
+    for (int i = 0; i < SHM_RATIOS; i++) {
+        json_key(json, names[i]);
+        /* millionths as money has nano */
+        json_money(json, group->ratio[i] == 0
+                             ? INT64_C(1000000000)
+                             : group->ratio[i] * INT64_C(1000));
+    }
+    json_key(json, "balance_alert");
+    if (group->alert_below_nano == 0)
+        json_null(json);
+    else
+        json_money(json, group->alert_below_nano);
+}
+
 void
 group_to_json(struct json_writer *json, const struct store *store,
               const struct group *group)
@@ -280,17 +306,21 @@ group_to_json(struct json_writer *json, const struct store *store,
     json_u64(json, group->id);
     json_key(json, "name");
     json_cstring(json, group->name);
+    json_key(json, "enabled");
+    json_bool(json, !group->disabled);
     json_key(json, "prepaid");
     json_bool(json, group->prepaid);
     key_amount(json, "topped_up", SHM_NANO, group->topped_up_nano);
     key_amount(json, "balance", SHM_NANO,
-               group->topped_up_nano - use.total[SHM_NANO]);
+               group_balance(store, group, use.total[SHM_NANO]));
+    balance_source_to_json(json, store, group);
     key_amount(json, "reserved", SHM_NANO, use.reserved[SHM_NANO]);
     budgets_to_json(json, group->budgets, &use);
     key_limit(json, "rpm", group->rpm);
     key_limit(json, "tpm", group->tpm);
     key_limit(json, "concurrency", group->concurrency);
     model_limits_to_json(json, &group->model_limits);
+    group_ratios_to_json(json, group);
     settings_to_json(json, group->settings);
     totals_to_json(json, &use);
     json_key(json, "created_at");

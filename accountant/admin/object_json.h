@@ -38,13 +38,26 @@ const char *key_status_text(enum key_status status);
 /* `plain_key` NULL: only the mask is shown. */
 void key_to_json(struct json_writer *json, const struct store *store,
                  const struct gateway *key, const char *plain_key);
+/* balance_json.c: what is left, by whoever keeps it; `used`: its total. */
+int64_t group_balance(const struct store *store, const struct group *group,
+                      int64_t used);
+/* balance_request.c: of an account with a task that a worker is to do now. */
+struct balance_account;
+void balance_request_to_json(struct json_writer *json,
+                             const struct store *store,
+                             const struct balance_account *account);
+/* "balance_source" and "service". */
+void balance_source_to_json(struct json_writer *json, const struct store *store,
+                            const struct group *group);
 void group_to_json(struct json_writer *json, const struct store *store,
                    const struct group *group);
-/* Name of a group, "" when it is gone. */
+/* Name of a group, the last one of one that is gone; "" there was none. */
 const char *group_name_of(const struct store *store, uint64_t group_id);
 
 /* Name of a profile by settings_name_hash() of it; NULL: none, or it is gone. */
 const char *gateway_name_of(const struct store *store, uint32_t gateway);
+/* What rows know the profile of that name by, there or gone. */
+uint32_t gateway_number_of(const struct store *store, const char *name);
 
 struct ledger_row;
 /* What has a name beside the ledger. */

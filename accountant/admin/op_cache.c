@@ -83,13 +83,16 @@ read_scope(struct call *call, const char **name, uint64_t *scope)
         return false;
     }
     *name = one->valuestring;
-    uint32_t hash = settings_name_hash(str_from(*name));
     const struct group *found = store_group_named(call->store, *name);
+    const struct catalogue_gateway *profile =
+        gateway == NULL || catalogue == NULL
+            ? NULL
+            : catalogue_find_gateway(catalogue,
+                                     settings_name_hash(str_from(*name)));
     if (group != NULL && found != NULL)
         *scope = found->id;
-    else if (gateway != NULL && catalogue != NULL &&
-             catalogue_find_gateway(catalogue, hash) != NULL)
-        *scope = ANSWER_SCOPE_GATEWAY | hash;
+    else if (profile != NULL)
+        *scope = ANSWER_SCOPE_GATEWAY | profile->hash;
     if (*scope != 0)
         return true;
     call_fail(call, 404,

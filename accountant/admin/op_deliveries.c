@@ -17,7 +17,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, DUE_MAX = 8 };
+enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000 };
+/* Told at a time; of one alert only so many where others are due, too: a webhook
+ * that is dead does not stand before the rest. */
+enum { DUE_MAX = 8, DUE_OF_ONE = 2 };
 enum { ANY_STATE = -1 };
 
 static const char *const states[] = {"pending", "delivered", "failed"};
@@ -25,6 +28,7 @@ static const char *const states[] = {"pending", "delivered", "failed"};
 struct deliveries {
     struct alert_event *events; /* of `limit`; their bodies are in `bodies` */
     size_t *body_at, count, limit;
+    size_t others; /* due, of an alert that has DUE_OF_ONE: at the end */
     struct buf bodies;
     const char *alert; /* of the query; NULL: any */
     int state;
@@ -70,6 +74,29 @@ begin(struct call *call, size_t limit)
     return work;
 }
 
+static void
+put_at(struct deliveries *work, size_t i, const struct alert_event *event)
+{
+    work->body_at[i] = buf_len(&work->bodies);
+    buf_append_str(&work->bodies, event->body);
+    work->events[i] = *event;
+}
+
+/* Of what is due: to those that are told first, or to those that fill up what they
+ * leave. False: no more are wanted. */
+static bool
+take_due(struct deliveries *work, const struct alert_event *event)
+{
+    unsigned same = 0;
+    for (size_t i = 0; i < work->count; i++)
+        same += strcmp(work->events[i].alert, event->alert) == 0;
+    if (same < DUE_OF_ONE)
+        put_at(work, work->count++, event);
+    else if (work->others < DUE_MAX)
+        put_at(work, work->limit - ++work->others, event);
+    return work->count < DUE_MAX;
+}
+
 static bool
 take(struct str name, struct str value, void *context)
 {
@@ -83,13 +110,13 @@ take(struct str name, struct str value, void *context)
         (work->due_ms != 0 && event.next_ms > work->due_ms) ||
         (work->alert != NULL && strcmp(work->alert, event.alert) != 0))
         return true;
+    if (work->due_ms != 0)
+        return take_due(work, &event);
     if (work->count == work->limit) {
         work->more = true;
         return false;
     }
-    work->body_at[work->count] = buf_len(&work->bodies);
-    buf_append_str(&work->bodies, event.body);
-    work->events[work->count++] = event;
+    put_at(work, work->count++, &event);
     return true;
 }
 
@@ -139,10 +166,7 @@ static void
 key_time(struct json_writer *json, const char *name, int64_t wall_ms)
 {
     json_key(json, name);
-    if (wall_ms == 0)
-        json_null(json);
-    else
-        json_time(json, wall_ms);
+    json_time(json, wall_ms); /* 0: null */
 }
 
 static void
@@ -236,31 +260,26 @@ op_deliveries_list(struct call *call)
 static void
 due_work(struct ledger *ledger, struct ledger_snapshot *snapshot, void *context)
 {
-    scan(ledger, snapshot, NOTES_OUTBOX, false, ((struct call *)context)->work);
+    struct deliveries *work = ((struct call *)context)->work;
+    scan(ledger, snapshot, NOTES_OUTBOX, false, work);
+    for (size_t i = 1; i <= work->others && work->count < DUE_MAX; i++) {
+        work->events[work->count] = work->events[work->limit - i];
+        work->body_at[work->count++] = work->body_at[work->limit - i];
+    }
 }
 
-/* The key is the alert's secret; signed is when it is sent and what. */
 static void
 put_signature(struct json_writer *json, const struct config_alert *alert,
               const struct alert_event *event, int64_t now_ms)
 {
-    uint8_t digest[CRYPTO_DIGEST_BYTES];
     char hex[2 * CRYPTO_DIGEST_BYTES + 1];
-    struct buf text;
     json_key(json, "timestamp");
     json_i64(json, now_ms / 1000);
     if (alert->secret == NULL)
         return;
-    buf_init(&text, 0);
-    buf_printf(&text, "%lld.", (long long)(now_ms / 1000));
-    buf_append_str(&text, event->body);
-    if (!buf_ok(&text))
-        fatal("out of memory");
-    crypto_hmac_key(str_from(alert->secret), buf_view(&text), digest);
-    crypto_hex(digest, sizeof(digest), hex);
+    alert_event_sign(event, alert->secret, now_ms, hex);
     json_key(json, "signature");
     json_cstring(json, hex);
-    buf_fini(&text);
 }
 
 static void
@@ -310,7 +329,7 @@ due_done(void *context)
 void
 op_deliveries_due(struct call *call)
 {
-    struct deliveries *work = begin(call, DUE_MAX);
+    struct deliveries *work = begin(call, DUE_MAX + DUE_MAX);
     work->due_ms = clock_wall_ms();
     work->rung =
         shm_load_own(&store_heritage(call->store)->segment->header->alerts);

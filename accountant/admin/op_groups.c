@@ -5,18 +5,20 @@
  */
 #include "accountant/admin/operations.h"
 
-#include "accountant/admin/budget_fields.h"
+#include <errno.h>
+#include <string.h>
+
 #include "accountant/admin/etag.h"
+#include "accountant/admin/group_fields.h"
 #include "accountant/admin/key_fields.h"
-#include "accountant/admin/limit_fields.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/page.h"
-#include "accountant/admin/settings_fields.h"
 #include "accountant/admin/value.h"
 #include "accountant/admin/view.h"
+#include "accountant/balance.h"
+#include "accountant/store_life.h"
 
 enum { NOTE_MAX = 200 };
-#define LIMIT_MAX (UINT64_C(1) << 48)
 
 static const struct group *
 group_of_path(struct call *call)
@@ -26,48 +28,6 @@ group_of_path(struct call *call)
         call_fail(call, 404, "group_not_found", "Group '%.64s' does not exist.",
                   call->path_params[0]);
     return group;
-}
-
-static bool
-group_fields_apply(const cJSON *body, const struct store *store,
-                   struct group *group, struct admin_error *error)
-{
-    uint64_t concurrency = group->concurrency;
-    if (!value_members(body, "",
-                       "name prepaid budgets set_budget rpm tpm concurrency "
-                       "model_limits settings",
-                       error))
-        return false;
-    const cJSON *prepaid = cJSON_GetObjectItemCaseSensitive(body, "prepaid");
-    const cJSON *budgets = cJSON_GetObjectItemCaseSensitive(body, "budgets");
-    const cJSON *one = cJSON_GetObjectItemCaseSensitive(body, "set_budget");
-    const cJSON *rpm = cJSON_GetObjectItemCaseSensitive(body, "rpm");
-    const cJSON *tpm = cJSON_GetObjectItemCaseSensitive(body, "tpm");
-    const cJSON *most = cJSON_GetObjectItemCaseSensitive(body, "concurrency");
-    const cJSON *limits =
-        cJSON_GetObjectItemCaseSensitive(body, "model_limits");
-    bool good =
-        (limits == NULL ||
-         model_limits_apply(limits, store, &group->model_limits, error)) &&
-        (prepaid == NULL ||
-         value_bool(prepaid, "prepaid", &group->prepaid, error)) &&
-        (budgets == NULL || budgets_replace(budgets, group->budgets, error)) &&
-        (one == NULL || budgets_set_one(one, group->budgets, error)) &&
-        (rpm == NULL ||
-         value_limit(rpm, "rpm", LIMIT_MAX, &group->rpm, error)) &&
-        (tpm == NULL ||
-         value_limit(tpm, "tpm", LIMIT_MAX, &group->tpm, error)) &&
-        (most == NULL ||
-         value_limit(most, "concurrency", 1000000, &concurrency, error));
-    const cJSON *settings = cJSON_GetObjectItemCaseSensitive(body, "settings");
-    char text[SETTINGS_TEXT_MAX];
-    if (good && settings != NULL) {
-        good = settings_apply(settings, store, group->settings, text, error);
-        if (good)
-            memcpy(group->settings, text, sizeof(text));
-    }
-    group->concurrency = (uint32_t)concurrency;
-    return good;
 }
 
 /* If-Match. False: it was answered. */
@@ -103,13 +63,35 @@ group_created(void *context, int error, const char *reason, uint64_t id)
         answer_group(context, 201, id);
 }
 
+/* Of a change that concerns what is the group's own, too. */
+static void
+fail_whole(struct call *call, int error, const char *reason)
+{
+    if (error == -ENOTEMPTY || error == -EBUSY || error == -EPERM)
+        call_fail(call, 409, error == -ENOTEMPTY ? "group_in_use" : "conflict",
+                  "%s.", reason);
+    else if (error == -EEXIST)
+        call_fail(call, 409, "group_exists", "%s.", reason);
+    else
+        call_fail_store(call, error, reason);
+}
+
 static void
 group_changed(void *context, int error, const char *reason, uint64_t id)
 {
     if (error != 0)
-        call_fail_store(context, error, reason);
+        fail_whole(context, error, reason);
     else
         answer_group(context, 200, id);
+}
+
+static void
+group_deleted(void *context, int error, const char *reason, uint64_t id)
+{
+    if (error != 0)
+        fail_whole(context, error, reason);
+    else
+        call_deleted(context, 0, reason, id);
 }
 
 void
@@ -166,15 +148,34 @@ op_groups_update(struct call *call)
         return;
     struct group group = *old;
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(call->body, "name");
-    if (name != NULL &&
-        (!cJSON_IsString(name) || strcmp(name->valuestring, group.name) != 0))
-        call_fail(call, 400, "invalid_field",
-                  "A group cannot be renamed: its name is in logs and "
-                  "scripts.");
-    else if (!group_fields_apply(call->body, call->store, &group, &call->error))
+    if ((name != NULL &&
+         !name_is_valid(name, "name", group.name, &call->error)) ||
+        !group_fields_apply(call->body, call->store, &group, &call->error))
         call_refuse(call);
+    else if (strcmp(group.name, old->name) != 0 && !view_sees_all(call))
+        call_fail(call, 403, "not_permitted",
+                  "A token that is bound to groups does not rename them.");
+    else if (strcmp(group.name, old->name) != 0)
+        store_group_rename(call->store, &group, group_changed, call);
     else
         store_group_put(call->store, &group, group_changed, call);
+}
+
+void
+op_groups_delete(struct call *call)
+{
+    const struct group *group = group_of_path(call);
+    if (group == NULL)
+        return; /* and the call is gone */
+    const char *all = query_get(&call->query, "all");
+    bool with_all = all != NULL && strcmp(all, "yes") == 0;
+    if (all != NULL && !with_all && strcmp(all, "no") != 0) {
+        call_fail(call, 400, "invalid_query", "'all' is yes or no.");
+        return;
+    }
+    if (call_change_begin(call, 'g', group->id) && is_as_expected(call, group))
+        store_group_delete(call->store, group->id, with_all, group_deleted,
+                           call);
 }
 
 void
@@ -194,6 +195,13 @@ op_groups_top_up(struct call *call)
     if (good && text != NULL && !cJSON_IsNull(text)) {
         note = value_text(text, "note", NOTE_MAX, &call->error);
         good = note != NULL;
+    }
+    if (good && balance_is_elsewhere(call->store, group)) {
+        call_fail(call, 409, "balance_elsewhere",
+                  "The balance of group '%.64s' is kept by the service of "
+                  "[balance]: top it up there.",
+                  group->name);
+        return;
     }
     if (good && nano == 0)
         good = admin_error_field(&call->error, "amount",

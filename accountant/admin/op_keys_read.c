@@ -201,8 +201,7 @@ filter_is_empty(const struct key_filter *filter)
 {
     const struct key_choice *choice = &filter->choice;
     return filter->name == NULL && !filter->by_group && !filter->by_status &&
-           !filter->by_enabled && choice->ids == NULL && choice->tags == NULL &&
-           choice->tag_keys == NULL;
+           !filter->by_enabled && choice->ids == NULL && !choice->by_tags;
 }
 
 /* Looks at the page's keys alone: there may be a million. */
@@ -266,8 +265,8 @@ list_found(struct call *call, const struct key_filter *filter,
     char part[GATEWAY_NAME_BYTES];
     struct name_search search = {.part = part, .group_id = filter->group_id};
     bool all = view_sees_all(call);
-    bool more = filter->by_status || filter->by_enabled ||
-                filter->choice.tags != NULL || filter->choice.tag_keys != NULL;
+    bool more =
+        filter->by_status || filter->by_enabled || filter->choice.by_tags;
     if (search.group_id == 0)
         search.group_id = view_only_group(call);
     if (!lower_part(filter->name == NULL ? "" : filter->name, part))

@@ -13,6 +13,7 @@ op_metrics(struct call *call)
 {
     const struct store *store = call->store;
     const char *currency = store_config(store)->server.currency;
+    struct balance_summary balances;
     struct store_state state;
     store_state(store, &state);
     struct metrics_input input = {
@@ -24,6 +25,8 @@ op_metrics(struct call *call)
         .flush_errors = state.flush_errors,
         .records = state.records,
         .ring_bytes_waiting = state.ring_bytes_waiting,
+        .oldest_record_ms = state.oldest_record_ms,
+        .lag = state.lag,
         .last_flush_ms = state.last_flush_ms,
         .last_export_ms = state.last_export_ms,
         .export_failures = state.export_failures,
@@ -34,6 +37,8 @@ op_metrics(struct call *call)
         .limit_misses =
             shm_load(&store_heritage(store)->segment->header->limit_misses),
     };
+    balance_sum(store, &balances);
+    input.balances = &balances;
     input.keys = store_gateway_count(store);
     /* Every key has a group, so the groups' cells count each request once. */
     size_t at = 0;

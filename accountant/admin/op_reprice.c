@@ -13,6 +13,7 @@
 #include "accountant/admin/page.h"
 #include "accountant/admin/reprice.h"
 #include "accountant/admin/value.h"
+#include "accountant/balance.h"
 #include "accountant/ledger/ledger_note.h"
 #include "accountant/notes.h"
 #include "common/clock.h"
@@ -149,7 +150,8 @@ make_credits(const struct store *store, struct reprice *reprice, size_t *count)
     for (size_t i = 0; i < reprice->group_count; i++) {
         struct reprice_group *figures = &reprice->groups[i];
         const struct group *group = store_group(store, figures->id);
-        if (group == NULL || !group->prepaid)
+        if (group == NULL || !group->prepaid ||
+            balance_is_elsewhere(store, group))
             continue;
         figures->credit = figures->was - figures->now - figures->credited;
         if (figures->credit != 0)

@@ -103,7 +103,7 @@ is_default(const struct config_option *option, const void *fields,
     return same;
 }
 
-/* One of the single sections: server, admin, log. */
+/* One of the single sections: server, admin, log, balance. */
 static void
 section_to_json(struct json_writer *json, enum config_section section,
                 const void *fields, const void *defaults)
@@ -147,9 +147,11 @@ op_settings(struct call *call)
     struct config_server server = {0};
     struct config_admin admin = {0};
     struct config_log log = {0};
+    struct config_balance balance = {0};
     bool made = config_section_init(CONFIG_SECTION_server, &server);
     made = config_section_init(CONFIG_SECTION_admin, &admin) && made;
     made = config_section_init(CONFIG_SECTION_log, &log) && made;
+    made = config_section_init(CONFIG_SECTION_balance, &balance) && made;
     if (made) {
         json_object_begin(json);
         json_key(json, "path");
@@ -159,6 +161,8 @@ op_settings(struct call *call)
         section_to_json(json, CONFIG_SECTION_server, &config->server, &server);
         section_to_json(json, CONFIG_SECTION_admin, &config->admin, &admin);
         section_to_json(json, CONFIG_SECTION_log, &config->log, &log);
+        section_to_json(json, CONFIG_SECTION_balance, &config->balance,
+                        &balance);
         json_array_end(json);
         json_key(json, "parts");
         json_object_begin(json);
@@ -170,6 +174,7 @@ op_settings(struct call *call)
     config_section_free(CONFIG_SECTION_server, &server);
     config_section_free(CONFIG_SECTION_admin, &admin);
     config_section_free(CONFIG_SECTION_log, &log);
+    config_section_free(CONFIG_SECTION_balance, &balance);
     if (made)
         call_answer(call, 200);
     else

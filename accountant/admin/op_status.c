@@ -107,6 +107,8 @@ accountant_to_json(struct json_writer *json, const struct shm_header *header,
     key_u64(json, "export_failures", state->export_failures);
     key_u64(json, "queued_changes", state->queued_changes);
     key_u64(json, "ring_bytes_waiting", state->ring_bytes_waiting);
+    key_u64(json, "oldest_record_ms", state->oldest_record_ms);
+    key_u64(json, "lag_ms", state->lag.last_ms);
     json_key(json, "ledger");
     json_cstring(json, state->ledger_failed ? "failed" : "ok");
     json_key(json, "ledger_error");

@@ -89,11 +89,17 @@ void op_keys_rotate(struct call *call);
 void op_keys_end_former(struct call *call);
 /* op_periods.c */
 void op_keys_periods(struct call *call);
+/* op_balances.c */
+void op_balances_list(struct call *call);
+void op_balances_ask(struct call *call);
+void op_balances_settle(struct call *call);
+void op_balances_work(struct call *call);
 /* op_groups.c */
 void op_groups_create(struct call *call);
 void op_groups_list(struct call *call);
 void op_groups_get(struct call *call);
 void op_groups_update(struct call *call);
+void op_groups_delete(struct call *call);
 void op_groups_top_up(struct call *call);
 void op_groups_top_ups(struct call *call); /* op_top_ups.c */
 /* op_config.c: of providers, credentials, models, endpoints, gateways */

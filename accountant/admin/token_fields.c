@@ -145,10 +145,7 @@ static void
 time_or_null(struct json_writer *json, const char *name, int64_t ms)
 {
     json_key(json, name);
-    if (ms == 0)
-        json_null(json);
-    else
-        json_time(json, ms);
+    json_time(json, ms); /* 0: null */
 }
 
 static void
@@ -174,7 +171,8 @@ groups_to_json(struct json_writer *json, const struct store *store,
     }
     json_array_begin(json);
     for (unsigned i = 0; i < member->group_count; i++)
-        json_cstring(json, group_name_of(store, member->groups[i]));
+        if (store_group(store, member->groups[i]) != NULL)
+            json_cstring(json, group_name_of(store, member->groups[i]));
     json_array_end(json);
 }
 

@@ -16,17 +16,27 @@
 enum {
     ROLLUP_NUMBERS = (offsetof(struct ledger_usage, duration_spans) -
                       offsetof(struct ledger_usage, requests)) /
-                     sizeof(uint64_t)
+                     sizeof(uint64_t),
+    ROLLUP_LENGTHS = 16,
+    ROLLUP_NO_LENGTH = LEDGER_SPANS,
+};
+
+/* Where a call is counted in the spans. */
+struct rollup_length {
+    uint8_t duration, first_token; /* or ROLLUP_NO_LENGTH */
 };
 
 struct rollup_bucket {
-    struct ledger_usage usage;
-    bool dirty; /* not in a batch yet */
     struct rollup_bucket *next_dirty;
     /* Of a minute: what it is part of, and how much of it is there already. A
-     * row is added to its minute alone; hours and days get the difference, but
-     * for spans: two counts, which are told to all three. */
+     * row is added to its minute alone; hours and days get the difference.
+     * Lengths wait for each other: the spans of the three are many cache lines
+     * that a row of another key has driven out since. */
     struct rollup_bucket *wider[2];
+    bool dirty; /* not in a batch yet */
+    uint8_t length_count;
+    struct rollup_length lengths[ROLLUP_LENGTHS]; /* not in the spans yet */
+    struct ledger_usage usage;
     uint64_t passed_on[ROLLUP_NUMBERS];
 };
 
@@ -34,6 +44,8 @@ struct rollup_bucket {
 struct ledger_rollup {
     struct table table;
     struct rollup_bucket *dirty; /* minutes */
+    int64_t newest_ms;           /* the latest row */
+    int64_t trimmed_ms;          /* the same, when it was last trimmed */
 };
 
 /* Adds a row; reads the buckets that are not known. 0 or -errno. */
@@ -43,7 +55,8 @@ int ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
 /* Puts every bucket that changed since the last call into the batch. */
 void ledger_rollup_emit(struct ledger_rollup *rollup,
                         struct ledger_batch *batch);
-/* After the batch is durable: forgets all when they have become many. */
+/* After the batch is durable: once a minute forgets buckets that are over, which
+ * a late row reads again; all, when they are many all the same. */
 void ledger_rollup_trim(struct ledger_rollup *rollup);
 void ledger_rollup_fini(struct ledger_rollup *rollup);
 

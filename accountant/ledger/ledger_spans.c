@@ -6,8 +6,8 @@
 
 #include "accountant/ledger/codec.h"
 
-static unsigned
-place_of(uint32_t ms)
+unsigned
+ledger_spans_place(uint32_t ms)
 {
     if (ms < 4)
         return ms;
@@ -50,7 +50,13 @@ next_used(const struct ledger_spans *spans, unsigned place)
 void
 ledger_spans_add(struct ledger_spans *spans, uint32_t ms)
 {
-    add(spans, place_of(ms), 1);
+    add(spans, ledger_spans_place(ms), 1);
+}
+
+void
+ledger_spans_add_place(struct ledger_spans *spans, unsigned place)
+{
+    add(spans, place, 1);
 }
 
 void

@@ -28,6 +28,9 @@ struct ledger_spans {
 };
 
 void ledger_spans_add(struct ledger_spans *spans, uint32_t ms);
+/* The same in two steps: where a length is counted (< LEDGER_SPANS), and so. */
+unsigned ledger_spans_place(uint32_t ms);
+void ledger_spans_add_place(struct ledger_spans *spans, unsigned place);
 void ledger_spans_merge(struct ledger_spans *to,
                         const struct ledger_spans *from);
 uint64_t ledger_spans_count(const struct ledger_spans *spans);

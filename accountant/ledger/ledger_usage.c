@@ -11,7 +11,7 @@
 #include "accountant/ledger/ledger_value.h"
 #include "common/hash.h"
 
-enum { BUCKETS_KEPT = 30000 };
+enum { BUCKETS_KEPT = 30000, MINUTE_MS = 60000, LATE_MS = 2 * MINUTE_MS };
 
 static int64_t
 resolution_ms(enum ledger_resolution resolution)
@@ -202,6 +202,35 @@ get_bucket(struct ledger_rollup *rollup, struct ledger *ledger,
                : make_bucket(rollup, ledger, &wanted, hash, out, error);
 }
 
+/* The lengths that wait, into the spans of the minute, its hour and its day. */
+static void
+count_lengths(struct rollup_bucket *minute)
+{
+    struct ledger_usage *const all[] = {
+        &minute->usage, &minute->wider[0]->usage, &minute->wider[1]->usage};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        for (unsigned n = 0; n < minute->length_count; n++) {
+            struct rollup_length length = minute->lengths[n];
+            ledger_spans_add_place(&all[i]->duration_spans, length.duration);
+            if (length.first_token != ROLLUP_NO_LENGTH)
+                ledger_spans_add_place(&all[i]->first_token_spans,
+                                       length.first_token);
+        }
+    minute->length_count = 0;
+}
+
+static void
+note_length(struct rollup_bucket *minute, const struct ledger_row *row)
+{
+    if (minute->length_count == ROLLUP_LENGTHS)
+        count_lengths(minute);
+    unsigned first_token = row->first_token_ms == 0
+                               ? ROLLUP_NO_LENGTH
+                               : ledger_spans_place(row->first_token_ms);
+    minute->lengths[minute->length_count++] = (struct rollup_length){
+        (uint8_t)ledger_spans_place(row->duration_ms), (uint8_t)first_token};
+}
+
 int
 ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
                   const struct ledger_row *row, struct buf *error)
@@ -218,10 +247,11 @@ ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
                             &minute->wider[i], error);
     if (rc < 0)
         return rc;
-    ledger_usage_add_row(&minute->usage, row);
+    if (row->ended_ms > rollup->newest_ms)
+        rollup->newest_ms = ledger_clamp_ms(row->ended_ms);
+    add_numbers(&minute->usage, row);
     if (was_asked(row))
-        for (size_t i = 0; i < ARRAY_LEN(wider); i++)
-            add_spans(&minute->wider[i]->usage, row);
+        note_length(minute, row);
     if (!minute->dirty) {
         minute->dirty = true;
         minute->next_dirty = rollup->dirty;
@@ -236,6 +266,7 @@ static struct rollup_bucket *
 pass_on(struct rollup_bucket *minute, struct rollup_bucket *list)
 {
     uint64_t now[ROLLUP_NUMBERS], sums[ROLLUP_NUMBERS];
+    count_lengths(minute);
     memcpy(now, &minute->usage.requests, sizeof(now));
     for (size_t i = 0; i < ARRAY_LEN(minute->wider); i++) {
         struct rollup_bucket *bucket = minute->wider[i];
@@ -274,9 +305,44 @@ ledger_rollup_emit(struct ledger_rollup *rollup, struct ledger_batch *batch)
     rollup->dirty = NULL;
 }
 
+/* A wider one is over no earlier than the minutes that lead to it. */
+static bool
+is_over(const struct rollup_bucket *bucket, int64_t now_ms)
+{
+    const struct ledger_usage *usage = &bucket->usage;
+    return usage->start_ms + resolution_ms(usage->resolution) + LATE_MS <=
+           now_ms;
+}
+
+static void
+forget_over(struct ledger_rollup *rollup)
+{
+    struct table kept = {0};
+    struct rollup_bucket *bucket;
+    size_t at = 0;
+    while ((bucket = table_next(&rollup->table, &at)) != NULL)
+        if (!is_over(bucket, rollup->newest_ms) &&
+            table_insert(&kept, ledger_usage_hash(&bucket->usage), bucket) < 0)
+            break;
+    if (bucket != NULL) { /* no memory: without any of them it goes on, too */
+        table_fini(&kept, NULL);
+        ledger_rollup_fini(rollup);
+        return;
+    }
+    for (at = 0; (bucket = table_next(&rollup->table, &at)) != NULL;)
+        if (is_over(bucket, rollup->newest_ms))
+            free(bucket);
+    table_fini(&rollup->table, NULL);
+    rollup->table = kept;
+}
+
 void
 ledger_rollup_trim(struct ledger_rollup *rollup)
 {
+    if (rollup->newest_ms - rollup->trimmed_ms >= MINUTE_MS) {
+        rollup->trimmed_ms = rollup->newest_ms;
+        forget_over(rollup);
+    }
     if (rollup->table.count > BUCKETS_KEPT)
         ledger_rollup_fini(rollup);
 }

@@ -31,7 +31,7 @@ until_true() { # command...; at most a minute
     done
 }
 
-url=http://127.0.0.1:8080
+url=http://127.0.0.1:8080 admin=http://127.0.0.1:8081
 
 serves() {
     is "$(curl -s -o /dev/null -w '%{http_code}' $url/readyz)" 200

@@ -32,6 +32,16 @@ check "/healthz answers" curl -sf $url/healthz
 check "a key can be made" aigwctl key create first --quota 1000000 \
     --period total
 key=$(aigwctl key reveal first --field vApiKey)
+has_console() { # its page and what that names
+    curl -sf $admin/console/ >/root/page || return
+    asset=$(grep -o '/console/assets/[^"]*\.js' /root/page | head -n 1)
+    curl -sf "$admin$asset" >/dev/null
+}
+[ ! -f /root/with-console ] || check "the console is inside" has_console
+links() {
+    aigwctl console | grep "$admin/console/#login="
+}
+check "aigwctl makes a link to it" links
 check "status names the version" \
     is "$(aigwctl status --field version)" "$version"
 check "the builtin provider answers a call" answers

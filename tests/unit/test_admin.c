@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "common/net/listen.h"
 #include "tests/test.h"
+#include "tests/unit/balance_none.h"
 
 enum { KEYS_MAX = 8, DEADLINE_MS = 60000 };
 
@@ -263,6 +264,29 @@ store_group_put(struct store *store, const struct group *wanted,
 }
 
 void
+store_group_rename(struct store *store, const struct group *wanted,
+                   store_done done, void *context)
+{
+    store_group_put(store, wanted, done, context);
+}
+
+void
+store_group_delete(struct store *store, uint64_t id, bool all, store_done done,
+                   void *context)
+{
+    (void)id;
+    (void)all;
+    store_group_put(store, NULL, done, context);
+}
+
+const char *
+store_group_name(const struct store *store, uint64_t id)
+{
+    const struct group *found = store_group(store, id);
+    return found == NULL ? "" : found->name;
+}
+
+void
 store_group_top_up(struct store *store, uint64_t group_id, int64_t nano,
                    const char *note, store_done done, void *context)
 {
@@ -368,6 +392,13 @@ store_state(const struct store *store, struct store_state *state)
 {
     (void)store;
     memset(state, 0, sizeof(*state));
+}
+
+bool
+store_is_new(const struct store *store)
+{
+    (void)store;
+    return true;
 }
 
 const struct heritage *

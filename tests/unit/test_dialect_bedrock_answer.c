@@ -214,6 +214,41 @@ trace_plain(const char *body)
     return canon_path_end(&path);
 }
 
+TEST(an_answer_says_what_it_was_served_as)
+{
+    static const struct {
+        const char *member;
+        enum service_tier tier;
+    } cases[] = {
+        {"", SERVICE_UNSTATED},
+        {",\"serviceTier\":{\"type\":\"flex\"}", SERVICE_FLEX},
+        {",\"serviceTier\":{\"type\":\"priority\"}", SERVICE_PRIORITY},
+        {",\"serviceTier\":{\"type\":\"default\"}", SERVICE_DEFAULT},
+        {",\"serviceTier\":{\"type\":\"reserved\"}", SERVICE_SCALE},
+        {",\"serviceTier\":{\"type\":\"new\"}", SERVICE_UNSTATED},
+        {",\"serviceTier\":{\"type\":7}", SERVICE_UNSTATED},
+        {",\"serviceTier\":\"flex\"", SERVICE_UNSTATED},
+        {",\"serviceTier\":null", SERVICE_UNSTATED},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[256];
+        struct event_text events[] = {
+            START, END("end_turn"), {"metadata", text}, {NULL, NULL}};
+        snprintf(text, sizeof(text),
+                 "{\"usage\":{\"inputTokens\":1,\"outputTokens\":2}%s}",
+                 cases[i].member);
+        trace_events(events);
+        CHECK_EQ(path.answer.service_tier, cases[i].tier);
+        CHECK_EQ(path.stream.usage.completion, 2);
+        snprintf(text, sizeof(text),
+                 "{\"output\":{\"message\":{\"content\":[]}},\"usage\":{"
+                 "\"inputTokens\":1}%s}",
+                 cases[i].member);
+        trace_plain(text);
+        CHECK_EQ(path.answer.service_tier, cases[i].tier);
+    }
+}
+
 #define PLAIN(content, rest)                                                   \
     "{\"output\":{\"message\":{\"role\":\"assistant\",\"content\":[" content   \
     "]}}," rest ",\"usage\":{\"inputTokens\":3,\"outputTokens\":4}}"

@@ -254,6 +254,46 @@ TEST(usage_is_split_by_what_lies_outside_of_what)
     }
 }
 
+TEST(usage_says_what_the_call_was_served_as)
+{
+    static const struct {
+        const char *text;
+        enum service_tier tier;
+    } cases[] = {
+        {"{\"promptTokenCount\":1}", SERVICE_UNSTATED},
+        {"{\"trafficType\":\"ON_DEMAND\"}", SERVICE_DEFAULT},
+        {"{\"promptTokenCount\":1,\"trafficType\":\"ON_DEMAND_FLEX\"}",
+         SERVICE_FLEX},
+        {"{\"trafficType\":\"ON_DEMAND_PRIORITY\",\"promptTokenCount\":1}",
+         SERVICE_PRIORITY},
+        {"{\"trafficType\":\"PROVISIONED_THROUGHPUT\"}", SERVICE_SCALE},
+        {"{\"trafficType\":\"TRAFFIC_TYPE_UNSPECIFIED\"}", SERVICE_UNSTATED},
+        {"{\"trafficType\":7}", SERVICE_UNSTATED},
+        {"{\"promptTokenCount\":1,\"serviceTier\":\"standard\"}",
+         SERVICE_DEFAULT},
+        {"{\"serviceTier\":\"flex\"}", SERVICE_FLEX},
+        {"{\"serviceTier\":\"priority\"}", SERVICE_PRIORITY},
+        {"{\"serviceTier\":\"unspecified\"}", SERVICE_UNSTATED},
+        {"{\"serviceTier\":null,\"trafficType\":null}", SERVICE_UNSTATED},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct answer answer = {.dialect = &dialect_gemini};
+        dialect_gemini.read_usage(&answer, str_from(cases[i].text));
+        if (answer.service_tier != cases[i].tier)
+            test_fail(__FILE__, __LINE__, "%s: %u", cases[i].text,
+                      answer.service_tier);
+        /* Plain answers that pass are read in pieces. */
+        char body[256];
+        snprintf(body, sizeof(body), "{\"usageMetadata\":%s}", cases[i].text);
+        canon_answer_begin(&answer);
+        canon_answer_piece(&answer, str_make(body, 20));
+        canon_answer_piece(&answer, str_from(body + 20));
+        if (answer.service_tier != cases[i].tier)
+            test_fail(__FILE__, __LINE__, "%s in pieces", cases[i].text);
+        answer_release(&answer);
+    }
+}
+
 TEST(usage_that_states_nothing_is_none)
 {
     static const char *const cases[] = {"{}",

@@ -402,6 +402,7 @@ TEST(a_plain_answer_looks_as_openai_writes_it)
     CHECK_STR(
         canon_path_end(&path),
         "{\"id\":\"chatcmpl-req_7\",\"object\":\"chat.completion\","
+        "\"system_fingerprint\":null,"
         "\"created\":1700000000,\"model\":\"asked\",\"choices\":[{\"index\":0,"
         "\"message\":{\"role\":\"assistant\",\"content\":\"t\\n\","
         "\"refusal\":null,\"reasoning_content\":\"h\","

@@ -148,6 +148,24 @@ TEST(a_model_is_required_and_must_be_a_usable_name)
     check_refused(ENDPOINT_EMBEDDINGS, cases, ARRAY_LEN(cases));
 }
 
+TEST(models_alone_name_the_model)
+{
+    struct call call = scanned("{\"models\":[\"a/b\",\"c\"],\"messages\":[]}");
+    CHECK_EQ(strcmp(call.model, "a/b"), 0);
+    CHECK_TRUE(call.model_in_path && call.model_value.len == 0);
+    call = scanned("{\"models\":[\"a/b\"],\"model\":\"m\",\"messages\":[]}");
+    CHECK_EQ(strcmp(call.model, "m"), 0);
+    CHECK_TRUE(!call.model_in_path && call.model_value.len == 3);
+    static const struct refusal cases[] = {
+        {"{\"models\":[],\"messages\":[]}", "model_required", "model"},
+        {"{\"models\":null,\"messages\":[]}", "model_required", "model"},
+        {"{\"models\":[\"\"],\"messages\":[]}", "model_required", "model"},
+        {"{\"models\":[7],\"messages\":[]}", "model_required", "model"},
+        {"{\"models\":\"a\",\"messages\":[]}", "model_required", "model"},
+    };
+    check_refused(ENDPOINT_CHAT, cases, ARRAY_LEN(cases));
+}
+
 TEST(a_guarded_member_may_stand_once_however_it_is_spelt)
 {
     static const struct refusal cases[] = {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "accountant/drain.h"
+#include "accountant/settle_lag.h"
 #include "common/log.h"
 #include "shm/column.h"
 #include "shm/ring.h"
@@ -14,6 +15,7 @@
 static struct segment segment;
 static struct drain drain;
 static uint64_t used[2];
+static int64_t ended_ms; /* of what is produced */
 
 static void
 begin(void)
@@ -49,6 +51,7 @@ produce(uint32_t column, uint64_t tokens, int64_t after_error)
                                 .key_id = 3,
                                 .group_id = 4,
                                 .entry = {3, 4},
+                                .ended_ms = ended_ms,
                                 .tokens = tokens};
     unsigned char bytes[SHM_RECORD_MAX] = {0};
     used[column] += tokens;
@@ -103,6 +106,43 @@ TEST(records_are_taken_once_and_tails_follow_only_when_released)
     CHECK_EQ(take(1 << 20, &is_complete), 2);
     CHECK_EQ(drain.broken_chains, 0);
     end();
+}
+
+TEST(the_oldest_record_is_told_until_it_is_released)
+{
+    struct drained drained;
+    begin();
+    CHECK_EQ(drain_oldest_ms(&drain), 0);
+    ended_ms = 900;
+    produce(0, 5, 0);
+    ended_ms = 800;
+    produce(1, 5, 0);
+    ended_ms = 1000;
+    produce(1, 5, 0);
+    CHECK_EQ(drain_oldest_ms(&drain), 800);
+    CHECK_EQ(drain_take(&drain, 1 << 20, &drained), 0);
+    ended_ms = 1100;
+    produce(0, 5, 0);
+    CHECK_EQ(drain_oldest_ms(&drain), 800); /* taken, and not durable */
+    drain_release(&drain, &drained);
+    drained_fini(&drained);
+    CHECK_EQ(drain_oldest_ms(&drain), 1100);
+    end();
+}
+
+TEST(a_lag_is_counted_where_it_ends)
+{
+    struct settle_lag lag = {.sum_ms = 0};
+    settle_lag_add(&lag, 1000, 1005);
+    settle_lag_add(&lag, 1000, 1006);
+    settle_lag_add(&lag, 1000, 900); /* the clock was put back */
+    settle_lag_add(&lag, 1000, 1000 + 3600000);
+    CHECK_EQ(settle_lag_end_ms(0), 5);
+    CHECK_EQ(lag.buckets[0], 2);
+    CHECK_EQ(lag.buckets[1], 1);
+    CHECK_EQ(lag.buckets[SETTLE_LAG_BUCKETS - 1], 1);
+    CHECK_EQ(lag.sum_ms, 3600011);
+    CHECK_EQ(lag.last_ms, 3600000);
 }
 
 TEST(a_bounded_take_leaves_the_rest_and_says_so)

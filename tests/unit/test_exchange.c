@@ -152,6 +152,28 @@ TEST(a_finished_connection_is_used_again)
     fixture_fini(&f);
 }
 
+/* As while its endpoint fails now and then: 256 idle ones were left otherwise. */
+TEST(a_connection_that_must_be_new_takes_the_place_of_an_idle_one)
+{
+    struct fixture f;
+    int fds[4];
+    fixture_init(&f);
+    fds[0] = fixture_exchange(&f, -1, PLAIN_OK);
+    f.fresh = true;
+    for (int i = 1; i < 4; i++) {
+        fds[i] = fixture_exchange(&f, -1, PLAIN_OK);
+        CHECK_EQ(f.record.result, EXCHANGE_OK);
+        CHECK_EQ(pool_idle_count(f.worker->upstreams->pool), 1);
+        UNTIL(&f, is_closed(fds[i - 1]));
+    }
+    f.fresh = false;
+    fixture_exchange(&f, fds[3], PLAIN_OK);
+    CHECK_EQ(f.record.result, EXCHANGE_OK);
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+    fixture_fini(&f);
+}
+
 TEST(a_connection_is_not_kept_after_an_answer_that_leaves_doubt)
 {
     static const char *const answers[] = {

@@ -53,6 +53,9 @@ TEST(crc32_gives_the_check_value)
 {
     CHECK_EQ(hash_crc32(0, "123456789", 9), 0xcbf43926);
     CHECK_EQ(hash_crc32(hash_crc32(0, "1234", 4), "56789", 5), 0xcbf43926);
+    CHECK_EQ(
+        hash_crc32_join(hash_crc32(0, "1234", 4), hash_crc32(0, "56789", 5), 5),
+        0xcbf43926);
 }
 
 TEST(mixing_spreads_neighbours)

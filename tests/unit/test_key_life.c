@@ -90,6 +90,26 @@ TEST(both_values_of_a_rotated_key_are_good_and_survive_a_restart)
     world_fini(&w);
 }
 
+TEST(rotations_at_once_follow_one_another)
+{
+    struct world w, first = {0}, second = {0};
+    world_init(&w);
+    world_start(&w);
+    uint64_t id = world_key(&w, "alice", 0, 0);
+    struct value old = value_of(&w, id);
+    store_gateway_rotate(w.store, id, 60000, world_on_done, &first);
+    store_gateway_rotate(w.store, id, 60000, world_on_done, &second);
+    world_wait(&w, &first.answered);
+    struct value middle = value_of(&w, id);
+    world_wait(&w, &second.answered);
+    CHECK_EQ(first.error, 0);
+    CHECK_EQ(second.error, 0);
+    const struct gateway *key = store_gateway(w.store, id);
+    CHECK_TRUE(memcmp(key->former_digest, middle.digest, 32) == 0);
+    CHECK_TRUE(store_gateway_by_key(w.store, str_from(old.plain)) == NULL);
+    world_fini(&w);
+}
+
 TEST(a_rotation_without_grace_and_an_end_take_the_old_value_away)
 {
     struct world w;
@@ -300,6 +320,44 @@ TEST(a_restored_key_is_not_taken_by_the_end_of_its_time)
     world_fini(&w);
 }
 
+/* As if it had been deleted so much earlier. */
+static void
+delete_earlier(struct world *w, uint64_t id, size_t place, int64_t by_ms)
+{
+    const struct object *object =
+        objects_find(&w->store->objects, LEDGER_KEY, id);
+    object->gateway->deleted_ms -= by_ms;
+    w->store->bin.keys[place].deleted_ms -= by_ms;
+}
+
+TEST(a_key_that_is_deleted_once_more_has_its_whole_time_again)
+{
+    enum { GRACE_MS = 600000 };
+    struct world w;
+    world_init(&w);
+    world_start(&w);
+    set_grace(&w, GRACE_MS);
+    uint64_t id = world_key(&w, "alice", 0, 0);
+    CHECK_EQ(remove_key(&w, id), 0);
+    CHECK_EQ(restore_key(&w, id, NULL), 0);
+    CHECK_EQ(remove_key(&w, id), 0);
+    CHECK_EQ(w.store->bin.count, 2);
+    w.store->bin.keys[0].deleted_ms -=
+        2 * GRACE_MS; /* the first time is over */
+    bin_tick(w.store);
+    CHECK_EQ(w.store->bin.count, 1);
+    CHECK_EQ(world_flush(&w), 0);
+    CHECK_TRUE(store_gateway_deleted(w.store, id) != NULL);
+    delete_earlier(&w, id, 0, GRACE_MS - 60000);
+    bin_tick(w.store);
+    CHECK_EQ(w.store->bin.count, 1);
+    delete_earlier(&w, id, 0, 60000);
+    bin_tick(w.store);
+    CHECK_EQ(w.store->bin.count, 0);
+    CHECK_TRUE(is_gone(&w, id));
+    world_fini(&w);
+}
+
 TEST(room_for_a_new_key_is_made_of_deleted_ones)
 {
     struct world w;
@@ -323,5 +381,31 @@ TEST(room_for_a_new_key_is_made_of_deleted_ones)
            clock_mono_ms() < end_ms)
         loop_turn(w.loop, 20); /* until the entry is swept */
     CHECK_TRUE(last != 0);
+    world_fini(&w);
+}
+
+/* One in eight of all there may be: who deletes and makes keys for ever leaves
+ * room for others. */
+TEST(of_many_deleted_keys_the_oldest_go_for_good_before_their_time)
+{
+    struct world w;
+    uint64_t ids[200];
+    char name[32];
+    world_init(&w);
+    world_start(&w);
+    unsigned most = w.segment.entry_max / 8;
+    most = most < 16 ? 16 : most; /* so many in any case */
+    CHECK_TRUE(most + 3 <= ARRAY_LEN(ids));
+    for (unsigned i = 0; i < most + 3; i++) {
+        snprintf(name, sizeof(name), "k%u", i);
+        ids[i] = world_key(&w, name, 0, 0);
+        CHECK_TRUE(ids[i] != 0);
+        CHECK_EQ(remove_key(&w, ids[i]), 0);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        CHECK_TRUE(is_gone(&w, ids[i]));
+    CHECK_EQ(w.store->bin.count, most);
+    for (unsigned i = 3; i < most + 3; i++)
+        CHECK_TRUE(store_gateway_deleted(w.store, ids[i]) != NULL);
     world_fini(&w);
 }

@@ -25,6 +25,25 @@ TEST(a_key_is_found_by_its_digest_with_its_group)
     fixture_close(&f);
 }
 
+TEST(limits_are_scaled_by_the_ratio_of_their_group)
+{
+    struct fixture f;
+    struct entry_policy group = fixture_group_policy(1);
+    fixture_open(&f);
+    CHECK_EQ(key_table_scaled(&f.segment, &f.view, SHM_RATIO_RPM, 7), 7);
+    group.ratio[SHM_RATIO_RPM] = 300000;
+    entry_update(&f.segment, f.group, &group);
+    CHECK_EQ(key_table_scaled(&f.segment, &f.view, SHM_RATIO_RPM, 10), 3);
+    CHECK_EQ(key_table_scaled(&f.segment, &f.view, SHM_RATIO_RPM, 1), 1);
+    CHECK_EQ(key_table_scaled(&f.segment, &f.view, SHM_RATIO_RPM, 0), 0);
+    CHECK_EQ(key_table_scaled(&f.segment, &f.view, SHM_RATIO_TPM, 10), 10);
+    CHECK_EQ(ratio_of_limit(UINT64_MAX, 2000000), UINT64_MAX);
+    struct key_view alone = f.view;
+    alone.group_entry = SHM_ENTRY_NONE;
+    CHECK_EQ(key_table_scaled(&f.segment, &alone, SHM_RATIO_RPM, 10), 10);
+    fixture_close(&f);
+}
+
 TEST(an_unknown_digest_and_one_that_shares_its_first_half_are_not_found)
 {
     struct fixture f;

@@ -8,6 +8,7 @@
 #include "accountant/ledger/ledger_rollup.h"
 #include "accountant/ledger/ledger_value.h"
 #include "tests/test.h"
+#include "tests/unit/ledger_fixture.h"
 
 TEST(small_lengths_are_exact_and_others_within_an_eighth)
 {
@@ -138,4 +139,120 @@ TEST(a_row_that_was_refused_or_kept_says_nothing_of_lengths)
     CHECK_EQ(usage.cached_answers, 1);
     CHECK_EQ(ledger_spans_count(&usage.duration_spans), 1);
     CHECK_EQ(ledger_spans_count(&usage.first_token_spans), 1);
+}
+
+struct spans_seen {
+    struct ledger_spans duration, first_token;
+    unsigned buckets;
+};
+
+static bool
+see_spans(const struct ledger_usage *usage, void *context)
+{
+    struct spans_seen *seen = context;
+    ledger_spans_merge(&seen->duration, &usage->duration_spans);
+    ledger_spans_merge(&seen->first_token, &usage->first_token_spans);
+    seen->buckets++;
+    return true;
+}
+
+/* Minutes, hours and days have the same lengths, whether they waited in the
+ * minute, filled its room, or came with a later flush; and of no other key. */
+TEST(lengths_reach_the_minute_the_hour_and_the_day)
+{
+    enum { ROWS = 3 * ROLLUP_LENGTHS + 5, FLUSHES = 2 };
+    struct fixture f;
+    struct buf error;
+    struct ledger_spans duration = {.used = {0}}, first_token = {.used = {0}};
+    fixture_init(&f);
+    buf_init(&error, 0);
+    for (uint64_t flush = 0; flush < FLUSHES; flush++) {
+        struct ledger_row rows[ROWS + 1];
+        for (uint64_t i = 0; i < ROWS; i++) {
+            uint64_t at = flush * (ROWS + 1) + i;
+            rows[i] = fixture_row(2, at * 256, 10, FIXTURE_NOON);
+            rows[i].duration_ms = (uint32_t)(at * at);
+            rows[i].first_token_ms = at % 3 == 0 ? 0 : (uint32_t)at;
+            ledger_spans_add(&duration, rows[i].duration_ms);
+            if (at % 3 != 0)
+                ledger_spans_add(&first_token, rows[i].first_token_ms);
+        }
+        rows[ROWS] =
+            fixture_row(3, (flush * (ROWS + 1) + ROWS) * 256, 10, FIXTURE_NOON);
+        CHECK_EQ(fixture_book(&f, rows, ROWS + 1, true), 0);
+    }
+    struct ledger_snapshot *snapshot = ledger_snapshot_take(f.ledger);
+    static const enum ledger_resolution all[] = {LEDGER_MINUTE, LEDGER_HOUR,
+                                                 LEDGER_DAY};
+    for (size_t r = 0; r < ARRAY_LEN(all); r++) {
+        struct spans_seen seen = {.buckets = 0};
+        CHECK_EQ(ledger_scan_usage(f.ledger, snapshot, all[r], 0, 0, 0, 2,
+                                   see_spans, &seen, &error),
+                 0);
+        CHECK_EQ(seen.buckets, 1);
+        CHECK_EQ(memcmp(&seen.duration, &duration, sizeof(duration)), 0);
+        CHECK_EQ(memcmp(&seen.first_token, &first_token, sizeof(first_token)),
+                 0);
+    }
+    ledger_snapshot_release(f.ledger, &snapshot);
+    CHECK_EQ(fixture_differences(f.ledger, &error), 0);
+    buf_fini(&error);
+    fixture_fini(&f);
+}
+
+struct requests_seen {
+    uint64_t requests;
+    unsigned buckets;
+};
+
+static bool
+see_requests(const struct ledger_usage *usage, void *context)
+{
+    struct requests_seen *seen = context;
+    seen->requests += usage->requests;
+    seen->buckets++;
+    return true;
+}
+
+/* The writer does not keep what is over, and a late row does not miss it. */
+TEST(buckets_that_are_over_are_forgotten_and_read_again)
+{
+    enum { MINUTES = 3 * 24 * 60, STEP = 7 };
+    struct fixture f;
+    struct buf error;
+    uint64_t position = 0, rows = 0;
+    fixture_init(&f);
+    buf_init(&error, 0);
+    for (int64_t minute = 0; minute < MINUTES; minute += STEP) {
+        /* The second comes a quarter of an hour late. */
+        for (int64_t late = 0; late <= 15; late += 15) {
+            struct ledger_row row = fixture_row(
+                2, position, 10, FIXTURE_NOON + (minute - late) * 60000);
+            CHECK_EQ(fixture_book(&f, &row, 1, true), 0);
+            ledger_rollup_trim(&f.rollup);
+            position += 256;
+            rows++;
+        }
+        CHECK_TRUE(f.rollup.table.count <= 8);
+    }
+    static const struct {
+        enum ledger_resolution resolution;
+        unsigned buckets;
+    } all[] = {{LEDGER_MINUTE, 2 * MINUTES / STEP},
+               {LEDGER_HOUR, 73},
+               {LEDGER_DAY, 4}};
+    struct ledger_snapshot *snapshot = ledger_snapshot_take(f.ledger);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        struct requests_seen seen = {0};
+        CHECK_EQ(ledger_scan_usage(f.ledger, snapshot, all[i].resolution, 0, 0,
+                                   0, 2, see_requests, &seen, &error),
+                 0);
+        CHECK_EQ(seen.requests, rows);
+        CHECK_TRUE(seen.buckets >= all[i].buckets / 2 &&
+                   seen.buckets <= all[i].buckets + 2);
+    }
+    ledger_snapshot_release(f.ledger, &snapshot);
+    CHECK_EQ(fixture_differences(f.ledger, &error), 0);
+    buf_fini(&error);
+    fixture_fini(&f);
 }

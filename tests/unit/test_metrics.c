@@ -16,13 +16,16 @@
 static void
 write_text(struct fixture *f, struct buf *out)
 {
-    struct metrics_input input = {.segment = &f->segment,
-                                  .version = "1.2.3",
-                                  .currency = "USD",
-                                  .keys = 3,
-                                  .groups = 1,
-                                  .in_flight = 2,
-                                  .ring_bytes_waiting = 512};
+    struct metrics_input input = {
+        .segment = &f->segment,
+        .version = "1.2.3",
+        .currency = "USD",
+        .keys = 3,
+        .groups = 1,
+        .in_flight = 2,
+        .ring_bytes_waiting = 512,
+        .oldest_record_ms = 1250,
+        .lag = {.sum_ms = 260000, .buckets = {[1] = 2, [13] = 1}}};
     buf_init(out, 0);
     metrics_write(&input, out);
     CHECK_TRUE(buf_ok(out));
@@ -151,6 +154,12 @@ TEST(an_idle_server_gives_a_valid_text)
     CHECK_TRUE(has(&text, "aigw_inflight 2\n"));
     CHECK_TRUE(has(&text, "aigw_config_last_reload_successful 1\n"));
     CHECK_TRUE(has(&text, "aigw_ledger_up 1\n"));
+    CHECK_TRUE(has(&text, "aigw_oldest_record_seconds 1.250\n"));
+    CHECK_TRUE(has(&text, "lag_seconds_bucket{le=\"0.005\"} 0\n"));
+    CHECK_TRUE(has(&text, "lag_seconds_bucket{le=\"0.010\"} 2\n"));
+    CHECK_TRUE(has(&text, "lag_seconds_bucket{le=\"+Inf\"} 3\n"));
+    CHECK_TRUE(has(&text, "lag_seconds_sum 260.000\n"));
+    CHECK_TRUE(has(&text, "lag_seconds_count 3\n"));
     buf_fini(&text);
     fixture_close(&f);
 }

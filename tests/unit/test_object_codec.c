@@ -115,6 +115,10 @@ TEST(a_group_comes_back_as_it_was)
                           .rpm = 3,
                           .concurrency = 2,
                           .created_ms = 77,
+                          .disabled = true,
+                          .ratio = {500000, 0},
+                          .alert_below_nano = 7,
+                          .deleted_ms = 99,
                           .model_limits = {.count = 1}};
     group.model_limits.items[0] = (struct model_limit){.model = "m", .tpm = 9};
     struct group *back = NULL;
@@ -128,6 +132,11 @@ TEST(a_group_comes_back_as_it_was)
     CHECK_EQ(back->concurrency, 2);
     CHECK_EQ(back->created_ms, 77);
     CHECK_EQ(back->model_limits.items[0].tpm, 9);
+    CHECK_TRUE(back->disabled);
+    CHECK_EQ(back->ratio[SHM_RATIO_RPM], 500000);
+    CHECK_EQ(back->ratio[SHM_RATIO_TPM], 0);
+    CHECK_EQ(back->alert_below_nano, 7);
+    CHECK_EQ(back->deleted_ms, 99);
     free(back);
     CHECK_EQ(object_decode_group(4, str_make(buf_ptr(&bytes), 3), &back),
              -EBADMSG);

@@ -236,6 +236,21 @@ TEST(records_count_where_workers_look)
     world_close(&w);
 }
 
+/* By the number of the shorter window the longer one would never come. */
+TEST(a_rule_that_gets_another_window_counts_from_its_beginning)
+{
+    struct world w;
+    world_open(&w, "id=a limit=1 window=10 partition=user");
+    add(&w, "{\"user\":\"ann\"}", 100000, 5);
+    w.rule.window_ms *= 100;
+    add(&w, "{\"user\":\"ann\"}", 101000, 7);
+    CHECK_EQ(shown(&w, ann, 101000), 7);
+    w.rule.window_ms /= 100;
+    add(&w, "{\"user\":\"ann\"}", 102000, 9);
+    CHECK_EQ(shown(&w, ann, 102000), 9);
+    world_close(&w);
+}
+
 TEST(free_calls_and_those_of_no_profile_count_nothing)
 {
     struct world w;

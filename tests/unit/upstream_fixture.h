@@ -47,6 +47,7 @@ struct fixture {
     struct iovec piece;
     struct call call;
     uint32_t first_byte_ms; /* of the next exchange */
+    bool fresh;             /* it takes no connection of the pool */
     struct record record;
     int fds_before;
 };
@@ -169,6 +170,7 @@ fixture_start(struct fixture *f)
 {
     struct exchange_request request = {
         .first_byte_ms = f->first_byte_ms,
+        .fresh = f->fresh,
         .provider = &f->provider,
         .pieces = &f->piece,
         .piece_count = 1,

@@ -106,6 +106,14 @@ bedrock_read_usage(struct answer *answer, struct str object)
     return true;
 }
 
+void
+bedrock_read_service(struct answer *answer, struct str object)
+{
+    struct str type;
+    if (object.len > 0 && json_find(object, "type", &type))
+        answer_learn_service(answer, type);
+}
+
 /* ---- ends ---- */
 
 static enum canon_stop
@@ -189,6 +197,7 @@ enum event_key {
     EVENT_REASON,
     EVENT_FIELDS,
     EVENT_USAGE,
+    EVENT_SERVICE,
     EVENT_KEYS,
 };
 
@@ -254,6 +263,7 @@ bedrock_read_event(struct canon_stream *stream, const struct sse_event *event)
         [EVENT_REASON] = STR_LIT("stopReason"),
         [EVENT_FIELDS] = STR_LIT("additionalModelResponseFields"),
         [EVENT_USAGE] = STR_LIT("usage"),
+        [EVENT_SERVICE] = STR_LIT("serviceTier"),
     };
     struct str values[EVENT_KEYS + 1];
     if (event->data_count == 0 || stream->answer->done_seen)
@@ -276,6 +286,7 @@ bedrock_read_event(struct canon_stream *stream, const struct sse_event *event)
         bedrock_finish(stream, values[EVENT_REASON], values[EVENT_FIELDS]);
     } else if (str_equals(event->event, STR_LIT("metadata"))) {
         bedrock_read_usage(stream->answer, values[EVENT_USAGE]);
+        bedrock_read_service(stream->answer, values[EVENT_SERVICE]);
         canon_done(stream);
     }
 }

@@ -90,5 +90,7 @@ void bedrock_finish(struct canon_stream *stream, struct str reason,
 void bedrock_fail(struct canon_stream *stream, struct str name,
                   struct str data);
 bool bedrock_read_usage(struct answer *answer, struct str object);
+/* serviceTier: {type}; empty where it is not stated. */
+void bedrock_read_service(struct answer *answer, struct str object);
 
 #endif

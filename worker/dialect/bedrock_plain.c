@@ -100,7 +100,8 @@ bedrock_read_plain(struct canon_stream *stream, struct str body)
 {
     static const struct str names[] = {STR_LIT("output"), STR_LIT("stopReason"),
                                        STR_LIT("additionalModelResponseFields"),
-                                       STR_LIT("usage")};
+                                       STR_LIT("usage"),
+                                       STR_LIT("serviceTier")};
     struct str values[ARRAY_LEN(names) + 1], content, block;
     struct json_reader reader;
     if (!json_members(body, names, ARRAY_LEN(names), values)) {
@@ -119,5 +120,6 @@ bedrock_read_plain(struct canon_stream *stream, struct str body)
     }
     bedrock_finish(stream, values[1], values[2]);
     bedrock_read_usage(stream->answer, values[3]);
+    bedrock_read_service(stream->answer, values[4]);
     canon_done(stream);
 }

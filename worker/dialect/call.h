@@ -62,7 +62,8 @@ struct multipart_boundary {
 /* What one scan of a request body found. Plain data, no pointers. */
 struct call {
     uint8_t endpoint;
-    bool stream, include_usage;   /* as the client asked */
+    bool stream, include_usage; /* as the client asked */
+    bool usage_unasked; /* include_usage: the path's clients count on it */
     char model[CALL_MODEL_BYTES]; /* decoded, NUL-terminated */
     uint16_t model_len;
     uint64_t max_tokens;           /* 0: not stated */
@@ -76,7 +77,8 @@ struct call {
     uint32_t first_member; /* offset behind the opening brace */
     bool empty_object;
     /* The path named the model (Gemini, Workers AI): `model` was there before
-     * the scan, a `model` in the body is not looked at, and none is spliced. */
+     * the scan, a `model` in the body is not looked at, and none is spliced. Or
+     * `models` did alone. */
     bool model_in_path;
     bool stream_in_path; /* `stream` was set by the path, too */
     bool as_array;       /* Gemini's stream without alt=sse: a JSON array */

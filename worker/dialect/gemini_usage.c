@@ -3,7 +3,8 @@
  *
  * Thoughts and the prompts of Google's own tools stand outside of the sums for
  * prompt and candidates; cached tokens and sound inside. Each statement is
- * whole: with built-in tools a later one starts its numbers again.
+ * whole: with built-in tools a later one starts its numbers again. What the call
+ * was served as stands beside them.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "worker/dialect/gemini_part.h"
@@ -21,19 +22,39 @@ enum count {
     DETAILS_PROMPT = COUNTS,
     DETAILS_CACHE,
     DETAILS_CANDIDATES,
+    NAME_SERVICE,
+    NAME_TRAFFIC,
     NAMES,
 };
 static const struct str count_names[NAMES] = {
-    STR_LIT("promptTokenCount"),        STR_LIT("cachedContentTokenCount"),
-    STR_LIT("candidatesTokenCount"),    STR_LIT("thoughtsTokenCount"),
-    STR_LIT("toolUsePromptTokenCount"), STR_LIT("totalTokenCount"),
-    STR_LIT("promptTokensDetails"),     STR_LIT("cacheTokensDetails"),
+    STR_LIT("promptTokenCount"),
+    STR_LIT("cachedContentTokenCount"),
+    STR_LIT("candidatesTokenCount"),
+    STR_LIT("thoughtsTokenCount"),
+    STR_LIT("toolUsePromptTokenCount"),
+    STR_LIT("totalTokenCount"),
+    STR_LIT("promptTokensDetails"),
+    STR_LIT("cacheTokensDetails"),
     STR_LIT("candidatesTokensDetails"),
+    STR_LIT("serviceTier"),
+    STR_LIT("trafficType"),
+};
+
+/* What Vertex calls it; what is bought ahead is OpenAI's "scale". */
+static const struct {
+    struct str word;
+    enum service_tier tier;
+} traffic_types[] = {
+    {STR_LIT("\"ON_DEMAND\""), SERVICE_DEFAULT},
+    {STR_LIT("\"ON_DEMAND_FLEX\""), SERVICE_FLEX},
+    {STR_LIT("\"ON_DEMAND_PRIORITY\""), SERVICE_PRIORITY},
+    {STR_LIT("\"PROVISIONED_THROUGHPUT\""), SERVICE_SCALE},
 };
 
 struct counts {
     uint64_t values[COUNTS];
     uint64_t audio[3]; /* prompt, cache, candidates */
+    struct str service, traffic;
     bool any, odd;
     bool has_output;
 };
@@ -91,10 +112,23 @@ read_counts(struct counts *counts, struct json_reader *reader)
             counts->any = true;
             counts->has_output = counts->has_output || i == COUNT_CANDIDATES;
         }
-    for (unsigned i = COUNTS; i < NAMES; i++)
+    for (unsigned i = DETAILS_PROMPT; i <= DETAILS_CANDIDATES; i++)
         if (values[i].len > 0)
             counts->audio[i - COUNTS] = read_details(counts, values[i]);
+    counts->service = values[NAME_SERVICE];
+    counts->traffic = values[NAME_TRAFFIC];
     return whole && counts->any && !counts->odd;
+}
+
+/* The Gemini API states a service tier, Vertex a type of traffic. */
+static void
+learn_service(struct answer *answer, const struct counts *counts)
+{
+    if (counts->service.len > 0)
+        answer_learn_service(answer, counts->service);
+    for (size_t i = 0; i < ARRAY_LEN(traffic_types); i++)
+        if (str_equals(counts->traffic, traffic_types[i].word))
+            answer->service_tier = (uint8_t)traffic_types[i].tier;
 }
 
 static uint64_t
@@ -109,6 +143,7 @@ gemini_usage(struct json_reader *reader, struct answer *answer)
     struct counts counts = {0};
     bool states = read_counts(&counts, reader);
     answer->usage_odd = answer->usage_odd || counts.odd;
+    learn_service(answer, &counts);
     if (!states)
         return false;
     uint64_t prompt = counts.values[COUNT_PROMPT];

@@ -15,7 +15,7 @@ want_usage_inside(struct str body, const struct call *call,
     struct span32 value = call->include_usage_value;
     struct span32 options = call->stream_options_value;
     if (value.len > 0) {
-        if (!call->include_usage)
+        if (!call->include_usage || call->usage_unasked)
             splice_text(splices, splice_add(splices, value.off, value.len),
                         STR_LIT("true"));
     } else if (body.ptr[options.off] == '{') {

@@ -192,12 +192,32 @@ has_model(const struct scan *scan)
     return scan->call->model_in_path || (scan->seen >> MEMBER_MODEL & 1) != 0;
 }
 
+/* OpenRouter's clients may name `models` alone: the first of them is the model,
+ * and is spliced in as one that a path named. */
+static int
+take_first_of_models(struct scan *scan)
+{
+    struct call *call = scan->call;
+    struct json_reader reader;
+    json_reader_init(&reader, str_make(scan->body.ptr + call->models_value.off,
+                                       call->models_value.len));
+    if (call->models_value.len == 0 ||
+        json_next(&reader, &scan->token) != JSON_ARRAY ||
+        json_next(&reader, &scan->token) == JSON_ARRAY_END)
+        return scan_refuse_model(scan, "The body names no model.");
+    if (scan_model(scan) != 0)
+        return -1;
+    call->model_value.len = 0;
+    call->model_in_path = true;
+    return 0;
+}
+
 int
 openai_scan_finish(struct scan *scan)
 {
     struct call *call = scan->call;
-    if (!has_model(scan))
-        return scan_refuse_model(scan, "The body names no model.");
+    if (!has_model(scan) && take_first_of_models(scan) != 0)
+        return -1;
     uint64_t answers = scan->best_of > scan->n ? scan->best_of : scan->n;
     if (call->endpoint == ENDPOINT_COMPLETIONS && scan->prompt.prompts > 1)
         answers *= scan->prompt.prompts;

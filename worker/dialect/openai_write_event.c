@@ -75,7 +75,8 @@ void
 openai_write_frame(struct json_writer *json, const struct canon_stream *stream)
 {
     write_frame(json, stream,
-                STR_LIT(",\"object\":\"chat.completion\",\"created\":"),
+                STR_LIT(",\"object\":\"chat.completion\","
+                        "\"system_fingerprint\":null,\"created\":"),
                 has_good_id(stream));
 }
 

@@ -245,7 +245,7 @@ number_of(const struct fault *fault)
         {"overloaded", 3040},        {"rate_limit_exceeded", 3040},
         {"permission_denied", 5018}, {"invalid_api_key", 10000},
         {"key_disabled", 10000},     {"key_expired", 10000},
-        {"ip_not_allowed", 10000},
+        {"ip_not_allowed", 10000},   {"group_disabled", 10000},
     };
     for (size_t i = 0; fault->code != NULL && i < ARRAY_LEN(numbers); i++)
         if (strcmp(numbers[i].code, fault->code) == 0)

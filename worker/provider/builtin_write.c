@@ -131,6 +131,8 @@ builtin_write_plain(struct buf *out, const struct builtin_question *question,
         write_start(out, question, ids,
                     question->endpoint == ENDPOINT_CHAT ? "chat.completion"
                                                         : "text_completion");
+        if (question->endpoint == ENDPOINT_CHAT) /* clients' types want it */
+            buf_append_cstr(out, ",\"system_fingerprint\":null");
         buf_append_cstr(out, ",\"choices\":[");
         for (uint32_t i = 0; i < question->choices; i++)
             write_choice(out, question, i);

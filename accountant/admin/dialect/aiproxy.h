@@ -35,6 +35,9 @@ int64_t aiproxy_time(const struct visit *visit, const char *name,
 bool aiproxy_status_word(struct visit *visit, int64_t status,
                          const char **enabled);
 
+/* The body's status as the native member "enabled"; false: as above. */
+bool aiproxy_put_status(struct visit *visit, const cJSON *body, cJSON *native);
+
 /* Channels are providers; their number is made of the name. */
 int64_t aiproxy_channel_id(const char *provider);
 cJSON *aiproxy_channel_shown(const char *provider);

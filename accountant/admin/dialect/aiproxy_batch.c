@@ -268,12 +268,13 @@ delete_overrides(struct visit *visit)
 
 /* ---- groups ---- */
 
-/* Each must be there and none can be disabled, as one alone. */
+/* Each must be there before one is changed. */
 static void
 set_status(struct visit *visit)
 {
     const cJSON *item = NULL, *body = visit_object(visit);
     const cJSON *groups = shape_at(body, "groups");
+    char number[24];
     if (body == NULL)
         return;
     if (!cJSON_IsArray(groups) ||
@@ -283,16 +284,44 @@ set_status(struct visit *visit)
                    AIPROXY_BATCH_MAX);
         return;
     }
-    if (shape_i64(body, "status") != AIPROXY_ENABLED) {
-        visit_fail(visit, 400, "invalid_field",
-                   "a group cannot be disabled; disable its tokens");
-        return;
+    cJSON_ArrayForEach(item, groups)
+    {
+        if (visit_ask(visit, HTTP_GET, NULL, "/admin/v1/groups/{}",
+                      item_text(item, number)) == NULL)
+            return;
     }
     cJSON_ArrayForEach(item, groups)
     {
-        char number[24];
-        if (visit_ask(visit, HTTP_GET, NULL, "/admin/v1/groups/{}",
+        cJSON *native = cJSON_CreateObject();
+        if (!aiproxy_put_status(visit, body, native)) {
+            cJSON_Delete(native);
+            return;
+        }
+        if (visit_ask(visit, HTTP_PATCH, native, "/admin/v1/groups/{}",
                       item_text(item, number)) == NULL)
+            return;
+    }
+    aiproxy_answer(visit, NULL);
+}
+
+/* Those that are not there are no fault. */
+static void
+delete_groups(struct visit *visit)
+{
+    const cJSON *item = NULL, *list = read_list(visit, false);
+    if (list == NULL)
+        return;
+    cJSON_ArrayForEach(item, list)
+    {
+        char number[24];
+        uint16_t status;
+        const char *name = item_text(item, number);
+        if (visit_try(visit, &status, HTTP_GET, NULL, "/admin/v1/groups/{}",
+                      name) == NULL)
+            return;
+        if (status != 404 &&
+            visit_ask(visit, HTTP_DELETE, NULL, "/admin/v1/groups/{}?all=yes",
+                      name) == NULL)
             return;
     }
     aiproxy_answer(visit, NULL);
@@ -305,6 +334,7 @@ const struct dialect_route aiproxy_batch[] = {
     {HTTP_POST, "/model_configs/", save_models, 0},
     {HTTP_POST, "/model_configs/batch_delete", delete_models, 0},
     {HTTP_POST, "/groups/batch_status", set_status, 0},
+    {HTTP_POST, "/groups/batch_delete", delete_groups, 0},
     {HTTP_GET, "/group/{}/model_configs/", list_overrides, 0},
     {HTTP_POST, "/group/{}/model_configs/", save_overrides, 0},
     {HTTP_DELETE, "/group/{}/model_configs/", delete_overrides, 0},

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "accountant/admin/dialect/aiproxy.h"
 #include "common/check.h"
@@ -18,14 +19,19 @@ shown(const cJSON *group)
 {
     cJSON *out = cJSON_CreateObject();
     cJSON_AddStringToObject(out, "id", shape_text(group, "name"));
-    cJSON_AddNumberToObject(out, "status", AIPROXY_ENABLED);
-    cJSON_AddNumberToObject(out, "rpm_ratio", 1);
-    cJSON_AddNumberToObject(out, "tpm_ratio", 1);
+    const cJSON *alert = shape_at(group, "balance_alert");
+    bool has_alert = cJSON_IsNumber(alert);
+    cJSON_AddNumberToObject(out, "status",
+                            shape_true(group, "enabled") ? AIPROXY_ENABLED
+                                                         : AIPROXY_DISABLED);
+    shape_add_copy(out, "rpm_ratio", shape_at(group, "rpm_ratio"));
+    shape_add_copy(out, "tpm_ratio", shape_at(group, "tpm_ratio"));
     cJSON_AddNumberToObject(out, "used_amount",
                             shape_number(group, "total.cost"));
     cJSON_AddItemToObject(out, "available_sets", cJSON_CreateArray());
-    cJSON_AddFalseToObject(out, "balance_alert_enabled");
-    cJSON_AddNumberToObject(out, "balance_alert_threshold", 0);
+    cJSON_AddBoolToObject(out, "balance_alert_enabled", has_alert);
+    cJSON_AddNumberToObject(out, "balance_alert_threshold",
+                            has_alert ? alert->valuedouble : 0);
     shape_add_i64(out, "created_at", shape_ms(group, "created_at"));
     shape_add_i64(out, "accessed_at", shape_ms(group, "updated_at"));
     return out;
@@ -55,38 +61,85 @@ get(struct visit *visit)
         answer_group(visit, group);
 }
 
-/* Limits of a group are numbers here and no ratios of others: what would be
- * forgotten is refused. False: answered. */
-static bool
-check_body(struct visit *visit, const cJSON *body)
+/* ---- changes ---- */
+
+/* 0 is no ratio, as aiproxy has it. */
+static void
+put_ratios(const cJSON *body, cJSON *native)
 {
     static const char *const ratios[] = {"rpm_ratio", "tpm_ratio"};
     for (unsigned i = 0; i < ARRAY_LEN(ratios); i++) {
-        double ratio = shape_number(body, ratios[i]);
-        if (ratio != 0 && ratio != 1) {
-            visit_fail(visit, 400, "invalid_field",
-                       "%s: ratios are not known here; set rpm and tpm of the "
-                       "group by /admin/v1/groups",
-                       ratios[i]);
-            return false;
-        }
+        const cJSON *ratio = shape_at(body, ratios[i]);
+        if (ratio == NULL)
+            continue;
+        if (cJSON_IsNumber(ratio) && ratio->valuedouble <= 0)
+            cJSON_AddNumberToObject(native, ratios[i], 1);
+        else
+            shape_add_copy(native, ratios[i], ratio);
     }
-    if (shape_at(body, "status") != NULL &&
-        shape_i64(body, "status") != AIPROXY_ENABLED) {
+}
+
+/* A threshold alone changes that of an alert that is on. False: answered. */
+static bool
+put_alert(struct visit *visit, const cJSON *body, cJSON *native)
+{
+    const cJSON *enabled = shape_at(body, "balance_alert_enabled");
+    const cJSON *threshold = shape_at(body, "balance_alert_threshold");
+    bool is_on = shape_true(body, "balance_alert_enabled");
+    if (enabled == NULL && threshold == NULL)
+        return true;
+    if (enabled == NULL && visit->route->method == HTTP_PUT) {
+        const cJSON *group = visit_ask(visit, HTTP_GET, NULL,
+                                       "/admin/v1/groups/{}", visit->params[0]);
+        if (group == NULL)
+            return false;
+        is_on = cJSON_IsNumber(shape_at(group, "balance_alert"));
+    }
+    if (!is_on && enabled != NULL)
+        cJSON_AddNullToObject(native, "balance_alert");
+    if (is_on && threshold != NULL)
+        shape_add_copy(native, "balance_alert", threshold);
+    if (is_on && threshold == NULL) {
         visit_fail(visit, 400, "invalid_field",
-                   "a group cannot be disabled; disable its tokens");
+                   "balance_alert_threshold: say below which balance");
         return false;
     }
     return true;
+}
+
+bool
+aiproxy_put_status(struct visit *visit, const cJSON *body, cJSON *native)
+{
+    int64_t status = shape_i64(body, "status");
+    const char *enabled;
+    if (!aiproxy_status_word(visit, status, &enabled))
+        return false;
+    cJSON_AddBoolToObject(native, "enabled", status == AIPROXY_ENABLED);
+    return true;
+}
+
+/* NULL: answered. */
+static cJSON *
+native_of(struct visit *visit, const cJSON *body)
+{
+    cJSON *native = cJSON_CreateObject();
+    put_ratios(body, native);
+    if ((shape_at(body, "status") != NULL &&
+         !aiproxy_put_status(visit, body, native)) ||
+        !put_alert(visit, body, native)) {
+        cJSON_Delete(native);
+        return NULL;
+    }
+    return native;
 }
 
 static void
 create(struct visit *visit)
 {
     const cJSON *body = visit_object(visit);
-    if (body == NULL || !check_body(visit, body))
+    cJSON *native = body == NULL ? NULL : native_of(visit, body);
+    if (native == NULL)
         return;
-    cJSON *native = cJSON_CreateObject();
     cJSON_AddStringToObject(native, "name", visit->params[0]);
     const cJSON *group =
         visit_ask(visit, HTTP_POST, native, "/admin/v1/groups");
@@ -98,9 +151,37 @@ static void
 update(struct visit *visit)
 {
     const cJSON *body = visit_object(visit);
-    if (body != NULL && check_body(visit, body))
-        get(visit);
+    cJSON *native = body == NULL ? NULL : native_of(visit, body);
+    if (native == NULL)
+        return;
+    const cJSON *group = visit_ask(visit, HTTP_PATCH, native,
+                                   "/admin/v1/groups/{}", visit->params[0]);
+    if (group != NULL)
+        answer_group(visit, group);
 }
+
+/* /group/{}/status and the like: the member that the path ends with. */
+static void
+update_one(struct visit *visit)
+{
+    const cJSON *body = visit_object(visit);
+    const char *name = strrchr(visit->route->path, '/') + 1;
+    if (body == NULL)
+        return;
+    if (shape_at(body, name) == NULL)
+        visit_fail(visit, 400, "invalid_field", "%s is missing", name);
+    else
+        update(visit);
+}
+
+static void delete (struct visit *visit)
+{
+    if (visit_ask(visit, HTTP_DELETE, NULL, "/admin/v1/groups/{}?all=yes",
+                  visit->params[0]) != NULL)
+        aiproxy_answer(visit, NULL);
+}
+
+/* ---- lists ---- */
 
 static void
 list_named(struct visit *visit, const char *part)
@@ -311,8 +392,9 @@ const struct dialect_route aiproxy_groups[] = {
     {HTTP_GET, "/group/{}", get, 0},
     {HTTP_POST, "/group/{}", create, 0},
     {HTTP_PUT, "/group/{}", update, 0},
-    {HTTP_POST, "/group/{}/status", update, 0},
-    {HTTP_POST, "/group/{}/rpm_ratio", update, 0},
-    {HTTP_POST, "/group/{}/tpm_ratio", update, 0},
+    {HTTP_DELETE, "/group/{}", delete, 0},
+    {HTTP_POST, "/group/{}/status", update_one, 0},
+    {HTTP_POST, "/group/{}/rpm_ratio", update_one, 0},
+    {HTTP_POST, "/group/{}/tpm_ratio", update_one, 0},
     {HTTP_GET, NULL, NULL, 0},
 };

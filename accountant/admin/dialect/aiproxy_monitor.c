@@ -6,8 +6,10 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "accountant/admin/dialect/aiproxy.h"
+#include "accountant/admin/dialect/aiproxy_minute.h"
 #include "common/check.h"
 
 #define MINUTE_MS INT64_C(60000)
@@ -158,34 +160,6 @@ banned(struct visit *visit)
 
 /* ---- what a minute does ---- */
 
-struct metric {
-    double requests, errors, tokens;
-};
-
-static void
-metric_add(struct metric *metric, const cJSON *row)
-{
-    metric->requests += shape_number(row, "requests");
-    metric->errors += shape_number(row, "errors");
-    metric->tokens += shape_number(row, "tokens");
-}
-
-static cJSON *
-metric_shown(const struct metric *metric)
-{
-    cJSON *out = cJSON_CreateObject();
-    shape_add_i64(out, "rpm", (int64_t)metric->requests);
-    shape_add_i64(out, "tpm", (int64_t)metric->tokens);
-    cJSON_AddNumberToObject(out, "rps", metric->requests / 60);
-    cJSON_AddNumberToObject(out, "tps", metric->tokens / 60);
-    shape_add_i64(out, "requests", (int64_t)metric->requests);
-    shape_add_i64(out, "errors", (int64_t)metric->errors);
-    cJSON_AddNumberToObject(
-        out, "error_rate",
-        metric->requests > 0 ? metric->errors / metric->requests : 0);
-    return out;
-}
-
 /* Rows of the last whole minute; of an unknown group none. NULL: not there yet, or
  * answered. */
 static const cJSON *
@@ -207,37 +181,15 @@ ask_minute(struct visit *visit, const char *by, const char *group)
     return NULL;
 }
 
-/* Of the rows whose `name` is `value`, and `other` is `second` (NULL: any). */
-static cJSON *
-metric_of(const cJSON *usage, const char *name, const char *value,
-          const char *other, const char *second)
+/* False: answered. */
+static bool
+read_minute(struct visit *visit, const cJSON *usage, const char *name,
+            const char *second, struct aiproxy_minute *minute)
 {
-    const cJSON *row = NULL;
-    struct metric metric = {0};
-    cJSON_ArrayForEach(row, shape_at(usage, "data"))
-    {
-        if (strcmp(shape_text(row, name), value) == 0 &&
-            (second == NULL || strcmp(shape_text(row, other), second) == 0))
-            metric_add(&metric, row);
-    }
-    return metric_shown(&metric);
-}
-
-/* {NAME: metric} of what stands under `name` in the rows. */
-static cJSON *
-metrics_by(const cJSON *usage, const char *name)
-{
-    const cJSON *row = NULL;
-    cJSON *data = cJSON_CreateObject();
-    cJSON_ArrayForEach(row, shape_at(usage, "data"))
-    {
-        const char *text = shape_text(row, name);
-        if (*text != '\0' &&
-            cJSON_GetObjectItemCaseSensitive(data, text) == NULL)
-            cJSON_AddItemToObject(data, text,
-                                  metric_of(usage, name, text, NULL, NULL));
-    }
-    return data;
+    if (aiproxy_minute_read(minute, usage, name, second))
+        return true;
+    visit_fail(visit, 503, "overloaded", "Out of memory.");
+    return false;
 }
 
 static void
@@ -247,11 +199,13 @@ runtime(struct visit *visit)
     const cJSON *models = ask_models(visit);
     const cJSON *usage =
         models == NULL ? NULL : ask_minute(visit, "model,provider", NULL);
-    if (usage == NULL)
+    struct aiproxy_minute minute;
+    if (usage == NULL ||
+        !read_minute(visit, usage, "model", "provider", &minute))
         return;
     cJSON *data = cJSON_CreateObject();
     cJSON *channels = cJSON_AddObjectToObject(data, "channels");
-    cJSON_AddItemToObject(data, "models", metrics_by(usage, "model"));
+    cJSON_AddItemToObject(data, "models", aiproxy_minute_by_name(&minute));
     cJSON_ArrayForEach(model, models)
     {
         cJSON_ArrayForEach(provider, shape_at(model, "providers"))
@@ -261,12 +215,13 @@ runtime(struct visit *visit)
             channel_text(provider, id);
             cJSON *channel = member_object(channels, id);
             cJSON *list = member_object(channel, "models");
-            cJSON *one = metric_of(usage, "provider", name, "model",
-                                   shape_text(model, "id"));
+            cJSON *one =
+                aiproxy_minute_of(&minute, shape_text(model, "id"), name);
             cJSON_AddBoolToObject(one, "banned", rate_of(provider).cooling);
             cJSON_AddItemToObject(list, shape_text(model, "id"), one);
         }
     }
+    aiproxy_minute_free(&minute);
     aiproxy_answer(visit, data);
 }
 
@@ -285,15 +240,17 @@ of_groups(struct visit *visit)
     char name[128];
     const char *list = visit_query(visit, "groups");
     const cJSON *usage = ask_minute(visit, "group", NULL);
-    if (usage == NULL)
+    struct aiproxy_minute minute;
+    if (usage == NULL || !read_minute(visit, usage, "group", NULL, &minute))
         return;
     cJSON *data = cJSON_CreateObject();
     while (list != NULL && *list != '\0') {
         list = next_name(list, name);
         if (cJSON_GetObjectItemCaseSensitive(data, name) == NULL)
             cJSON_AddItemToObject(data, name,
-                                  metric_of(usage, "group", name, NULL, NULL));
+                                  aiproxy_minute_of(&minute, name, ""));
     }
+    aiproxy_minute_free(&minute);
     aiproxy_answer(visit, data);
 }
 
@@ -301,8 +258,11 @@ static void
 of_group(struct visit *visit, const char *by)
 {
     const cJSON *usage = ask_minute(visit, by, visit->params[0]);
-    if (usage != NULL)
-        aiproxy_answer(visit, metrics_by(usage, by));
+    struct aiproxy_minute minute;
+    if (usage == NULL || !read_minute(visit, usage, by, NULL, &minute))
+        return;
+    aiproxy_answer(visit, aiproxy_minute_by_name(&minute));
+    aiproxy_minute_free(&minute);
 }
 
 static void
@@ -321,19 +281,12 @@ models_of_group(struct visit *visit)
 static void
 models_of_tokens(struct visit *visit)
 {
-    const cJSON *row = NULL;
     const cJSON *usage = ask_minute(visit, "key,model", visit->params[0]);
-    if (usage == NULL)
+    struct aiproxy_minute minute;
+    if (usage == NULL || !read_minute(visit, usage, "key", "model", &minute))
         return;
-    cJSON *data = cJSON_CreateObject();
-    cJSON_ArrayForEach(row, shape_at(usage, "data"))
-    {
-        struct metric metric = {0};
-        metric_add(&metric, row);
-        cJSON_AddItemToObject(member_object(data, shape_text(row, "key")),
-                              shape_text(row, "model"), metric_shown(&metric));
-    }
-    aiproxy_answer(visit, data);
+    aiproxy_answer(visit, aiproxy_minute_by_both(&minute));
+    aiproxy_minute_free(&minute);
 }
 
 static void
@@ -349,16 +302,20 @@ batch_of_tokens(struct visit *visit)
                    AIPROXY_BATCH_MAX);
         return;
     }
+    struct aiproxy_minute minute;
+    if (!read_minute(visit, usage, "group", "key", &minute))
+        return;
     cJSON *data = cJSON_CreateArray();
     cJSON_ArrayForEach(item, shape_at(body, "items"))
     {
         const char *group = shape_text(item, "group");
         const char *token = shape_text(item, "token_name");
-        cJSON *one = metric_of(usage, "group", group, "key", token);
+        cJSON *one = aiproxy_minute_of(&minute, group, token);
         cJSON_AddStringToObject(one, "group", group);
         cJSON_AddStringToObject(one, "token_name", token);
         cJSON_AddItemToArray(data, one);
     }
+    aiproxy_minute_free(&minute);
     aiproxy_answer(visit, data);
 }
 

@@ -184,7 +184,6 @@ defaults(struct visit *visit)
 static const struct {
     const char *path, *why; /* the path as far as it goes */
 } words[] = {
-    {"/group", "a group stays, as its books do; delete its tokens"},
     {"/groups/ip_groups",
      "groups are not counted by address; log rows have it"},
     {"/option", "options are those of aigw.ini, and changed by a reload"},
@@ -227,9 +226,7 @@ const struct dialect_route aiproxy_rest[] = {
     {HTTP_PUT, "/option/{}", refuse, 0},
     {HTTP_DELETE, "/logs/", delete_logs, 0},
     {HTTP_GET, "/logs/consume_error", consume_errors, 0},
-    {HTTP_POST, "/groups/batch_delete", refuse, 0},
     {HTTP_GET, "/groups/ip_groups", refuse, 0},
-    {HTTP_DELETE, "/group/{}", refuse, 0},
     {HTTP_GET, "/channels/update_balance", refuse, 0},
     {HTTP_GET, "/channels/test", refuse, 0},
     {HTTP_POST, "/channels/import/oneapi", refuse, 0},

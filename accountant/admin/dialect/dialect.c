@@ -167,6 +167,20 @@ visit_end(struct visit *visit)
                                       0); /* it answers or waits */
 }
 
+static bool
+check_idempotency(struct visit *visit)
+{
+    struct str name = STR_LIT("idempotency-key");
+    unsigned count = http_field_count(&visit->head, name);
+    size_t len = http_field_find(&visit->head, name).len;
+    if (count == 0 ||
+        (count == 1 && len > 0 && len < CALL_IDEMPOTENCY_KEY_BYTES))
+        return true;
+    return admin_error_set(&visit->error, 400, "invalid_header",
+                           "Idempotency-Key is one field of 1 to %d bytes.",
+                           CALL_IDEMPOTENCY_KEY_BYTES - 1);
+}
+
 /* What does not need the body's meaning: who, and what for. */
 static bool
 visit_admit(struct visit *visit)
@@ -187,7 +201,7 @@ visit_admit(struct visit *visit)
     if (!visit->dialect->authenticate(visit))
         return false;
     visit->error = found;
-    return route != NULL;
+    return route != NULL && check_idempotency(visit);
 }
 
 /* call->begin: the body is there. */

@@ -14,6 +14,7 @@
 #include "accountant/admin/dialect/visit_part.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/identify.h"
+#include "accountant/admin/login_token.h"
 #include "common/net/http_reply.h"
 
 /* ---- the request ---- */
@@ -201,10 +202,45 @@ visit_token(struct visit *visit, struct str token)
 }
 
 bool
+visit_login_token(struct visit *visit, struct str token)
+{
+    struct call *call = visit->call;
+    struct admin *admin = call->admin;
+    switch (
+        login_token_check(admin, guard_address_of(&admin->guard, &visit->head),
+                          token, visit->now_ms, &call->member, &visit->error)) {
+    case LOGIN_TOKEN_GOOD:
+        return true;
+    case LOGIN_TOKEN_REFUSED:
+        return false;
+    case LOGIN_TOKEN_NONE:
+        break;
+    }
+    return visit_token(visit, token);
+}
+
+bool
+visit_login(struct visit *visit, cJSON *claims, int64_t life_ms,
+            struct buf *out)
+{
+    struct call *call = visit->call;
+    return login_token_make(call->admin, call->member.id, claims, visit->now_ms,
+                            life_ms, out);
+}
+
+bool
 visit_signer(struct visit *visit, struct str key_id, struct buf *secret)
 {
     return identify_signer(visit->call->admin, key_id, &visit->call->member,
                            secret);
+}
+
+enum signature_use
+visit_use_signature(struct visit *visit, struct str signature,
+                    struct str change, int64_t signed_s)
+{
+    return signatures_use(visit->call->admin->signatures, signature, change,
+                          signed_s, visit->now_ms / 1000);
 }
 
 uint64_t

@@ -30,12 +30,14 @@
 #include <cjson/cJSON.h>
 
 #include "accountant/admin/admin_error.h"
+#include "accountant/admin/signatures.h"
 #include "common/buf.h"
 #include "common/net/http_parse.h"
 
 struct call;
 struct dialect;
 struct dialect_route;
+struct operation;
 
 enum {
     VISIT_PARAMS = 6,
@@ -66,9 +68,10 @@ struct visit {
     struct visit_ask {
         cJSON *json;
         uint16_t status; /* 0: not answered yet */
+        const struct operation *operation;
     } * asks;
     unsigned ask_count, asked;
-    bool asking, answered;
+    bool asking, answered, replayed;
     uint16_t status;
 };
 
@@ -101,10 +104,20 @@ const cJSON *visit_json(struct visit *visit);
 /* Whether it is a management token; visit->call->member is then who it is.
  * False: visit->error says why. */
 bool visit_token(struct visit *visit, struct str token) MUST_CHECK;
+/* The same for a token that visit_login() made. */
+bool visit_login_token(struct visit *visit, struct str token) MUST_CHECK;
+/* Appends a token with `claims` (an object, changed) in which the visit's member
+ * goes on for `life_ms` (login_token.h). False: it has none, as the socket's. */
+bool visit_login(struct visit *visit, cJSON *claims, int64_t life_ms,
+                 struct buf *out) MUST_CHECK;
 /* The secret of an access key, appended, for dialects whose requests are signed; the
  * visit is then its member's, if the signature fits. False: there is none. */
 bool visit_signer(struct visit *visit, struct str key_id,
                   struct buf *secret) MUST_CHECK;
+/* A signature that fits is used, here and now. */
+enum signature_use visit_use_signature(struct visit *visit,
+                                       struct str signature, struct str change,
+                                       int64_t signed_s) MUST_CHECK;
 /* The id of the virtual key that this is, *status then "active", "disabled" or
  * "expired"; 0: it is none. */
 uint64_t visit_virtual_key(const struct visit *visit, struct str token,

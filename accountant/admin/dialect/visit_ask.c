@@ -14,6 +14,7 @@
 #include "accountant/admin/dialect/shape.h"
 #include "accountant/admin/dialect/visit_part.h"
 #include "accountant/admin/operations.h"
+#include "common/crypto.h"
 
 /* ---- the path ---- */
 
@@ -66,9 +67,12 @@ build_path(struct buf *out, const char *path, va_list args)
 
 /* call->answered: the operation's call is gone, its reply is here. */
 static void
-on_answer(void *context, uint16_t status, struct str reply)
+on_answer(void *context, uint16_t status, bool replayed, struct str reply)
 {
     struct visit *visit = context;
+    if (replayed && !visit->replayed)
+        visit_answer_field(visit, "idempotency-replayed", "true");
+    visit->replayed |= replayed;
     struct visit_ask *ask = &visit->asks[visit->ask_count - 1];
     ask->json = cJSON_ParseWithLength(reply.ptr, reply.len);
     ask->status = status;
@@ -100,6 +104,45 @@ make_call(struct visit *visit, enum http_method method, struct str target)
     return call;
 }
 
+/* How many of that operation have been done for this visit. */
+static unsigned
+count_done(const struct visit *visit, const struct operation *operation)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < visit->ask_count; i++)
+        count += visit->asks[i].operation == operation &&
+                 visit->asks[i].status != 0 && visit->asks[i].status < 400;
+    return count;
+}
+
+/* The client's Idempotency-Key as that of an operation: of the path that it came to,
+ * and which one of that operation it is, so that those of one request differ, and
+ * are the same ones when it comes again. One that was refused has not been. */
+static void
+take_idempotency(const struct visit *visit, struct call *call)
+{
+    static const char prefix[] = "visit:";
+    enum { PREFIX = sizeof(prefix) - 1 };
+    struct str key = visit_field(visit, "idempotency-key");
+    struct str method = visit->head.method_text, target = visit->head.target;
+    uint8_t digest[CRYPTO_DIGEST_BYTES];
+    if (key.len == 0 || call->operation == NULL ||
+        operations_replay(call->operation) == NULL)
+        return;
+    unsigned done = count_done(visit, call->operation);
+    struct iovec pieces[] = {
+        {(void *)(uintptr_t)method.ptr, method.len},
+        {(void *)(uintptr_t) " ", 1},
+        {(void *)(uintptr_t)target.ptr, target.len},
+        {(void *)(uintptr_t) " ", 1},
+        {&done, sizeof(done)},
+        {(void *)(uintptr_t)key.ptr, key.len},
+    };
+    crypto_sha256(pieces, ARRAY_LEN(pieces), digest);
+    memcpy(call->idempotency_key, prefix, PREFIX);
+    crypto_hex(digest, sizeof(digest), call->idempotency_key + PREFIX);
+}
+
 static void
 start(struct visit *visit, enum http_method method, struct str target,
       cJSON *body)
@@ -107,12 +150,14 @@ start(struct visit *visit, enum http_method method, struct str target,
     struct call *call = make_call(visit, method, target);
     if (call == NULL) {
         cJSON_Delete(body);
-        on_answer(visit, 503, STR_LIT(""));
+        on_answer(visit, 503, false, STR_LIT(""));
         return;
     }
     call->answered = on_answer;
     call->answered_context = visit;
-    call_run_inside(call, body);
+    visit->asks[visit->ask_count - 1].operation = call->operation;
+    take_idempotency(visit, call);
+    call_run_inside(call, body, visit->body);
 }
 
 void
@@ -138,7 +183,7 @@ visit_hand_over(struct visit *visit, const char *path, ...)
         connection_hand_over(outer->connection, call);
     outer->connection = NULL;
     visit_answer(visit, 200, NULL); /* to nobody */
-    call_run_inside(call, NULL);
+    call_run_inside(call, NULL, (struct str){"", 0});
 }
 
 /* Room for one ask more, or NULL. */
@@ -156,7 +201,7 @@ new_ask(struct visit *visit)
         visit->asks = more;
     }
     visit->ask_count++;
-    visit->asks[count] = (struct visit_ask){NULL, 0};
+    visit->asks[count] = (struct visit_ask){NULL, 0, NULL};
     return &visit->asks[count];
 }
 

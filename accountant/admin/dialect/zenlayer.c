@@ -13,7 +13,6 @@
 #include "common/crypto.h"
 
 #define VERSION "2026-04-14"
-enum { SKEW_SECONDS = 300 };
 
 /* ---- envelopes ---- */
 
@@ -124,17 +123,40 @@ part_of(struct str authorization, struct str name)
 }
 
 static bool
-is_fresh(const struct visit *visit, struct str timestamp)
+is_fresh(const struct visit *visit, struct str timestamp, int64_t *signed_s)
 {
     char text[24];
     if (timestamp.len == 0 || timestamp.len >= sizeof(text))
         return false;
     *str_copy(text, timestamp) = '\0';
     char *end = NULL;
-    long long seconds = strtoll(text, &end, 10);
-    long long now = visit->now_ms / 1000;
-    return *end == '\0' && seconds >= now - SKEW_SECONDS &&
-           seconds <= now + SKEW_SECONDS;
+    *signed_s = strtoll(text, &end, 10);
+    int64_t now_s = visit->now_ms / 1000;
+    return *end == '\0' && *signed_s >= now_s - SIGNATURE_SKEW_S &&
+           *signed_s <= now_s + SIGNATURE_SKEW_S;
+}
+
+/* Not twice: who has seen a signed request must not be able to send it again. */
+static bool
+use_up(struct visit *visit, struct str signature, int64_t signed_s)
+{
+    struct str action = visit_field(visit, "x-zc-action");
+    if (str_starts_with(action, STR_LIT("Describe")))
+        action = (struct str){"", 0};
+    switch (visit_use_signature(visit, signature, action, signed_s)) {
+    case SIGNATURE_FRESH:
+        return true;
+    case SIGNATURE_USED:
+        return admin_error_set(&visit->error, 401,
+                               "AUTHFAILURE_SIGNATURE_EXPIRED",
+                               "This signed request was sent before, or "
+                               "signed before this server began: sign anew.");
+    case SIGNATURE_FULL:
+        break;
+    }
+    return admin_error_set(&visit->error, 429, "REQUEST_LIMIT_EXCEEDED",
+                           "Too many signed requests in these minutes: send "
+                           "a token, or try later.");
 }
 
 static bool
@@ -143,6 +165,7 @@ by_signature(struct visit *visit, struct str rest)
     struct str key_id = part_of(rest, STR_LIT("Credential="));
     struct str signature = part_of(rest, STR_LIT("Signature="));
     struct str timestamp = visit_field(visit, "x-zc-timestamp");
+    int64_t signed_s;
     struct zenlayer_signature request = {
         .timestamp = timestamp,
         .signed_headers = part_of(rest, STR_LIT("SignedHeaders=")),
@@ -157,12 +180,12 @@ by_signature(struct visit *visit, struct str rest)
                                "Authorization must be ZC2-HMAC-SHA256 "
                                "Credential=ID, SignedHeaders=content-type;"
                                "host, Signature=HEX.");
-    if (!is_fresh(visit, timestamp))
+    if (!is_fresh(visit, timestamp, &signed_s))
         return admin_error_set(&visit->error, 401,
                                "AUTHFAILURE_SIGNATURE_EXPIRED",
                                "x-zc-timestamp is more than %d seconds away "
                                "from this server's clock.",
-                               SKEW_SECONDS);
+                               SIGNATURE_SKEW_S);
     struct buf secret;
     bool fits = false;
     buf_init_secret(&secret, 0);
@@ -175,7 +198,7 @@ by_signature(struct visit *visit, struct str rest)
     }
     buf_fini(&secret);
     if (fits)
-        return true;
+        return use_up(visit, signature, signed_s);
     if (!known)
         return visit_wrong(visit, 401, "AUTHFAILURE_INVALID_AUTHORIZATION",
                            "The access key is not known.");
