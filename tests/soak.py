@@ -4,17 +4,19 @@
 usage: make soak SOAK_MINUTES=60        (or tests/soak.py 60)
 
 Clients of all kinds (plain, streams, TLS, those that leave, those that read
-slowly, one key whose budget is spent, providers' nonsense) call through one
-gateway. A seeded schedule hurts it: signals, kills of worker, accountant, master
-and all, a provider that is slow, down or resets, a full disk (as root). Blocks
-in which processes die take turns with blocks in which they live, so that growth
-shows. Every minute: memory and descriptors of each process. At the end all is
+slowly, one key whose budget is spent, providers' nonsense; soak_more.py has what
+is beside: fallback, cache, guardrails, routes, alerts, keys that turn, management)
+call through one gateway. A seeded schedule hurts it: signals, kills of worker,
+accountant, master and all, a provider that is slow, down or resets, a full disk
+(as root). In the first and third sixth processes die; then they live to the end,
+so that growth shows. Every minute: memory and descriptors of each process. At the end all is
 drained and the books are audited as in the fault suite.
 
 Exit status 0: books balance, nothing grew. AIGW_SEED repeats a schedule.
 """
 import asyncio
 import collections
+import concurrent.futures
 import json
 import os
 import random
@@ -32,6 +34,7 @@ from faults import (Admin, RawConnection, SEED, all_rows, check_tables, hit,
                     kill, percentiles, send_signal)
 from gateway import Gateway, free_port, wait_for
 from load import Connection, chat
+from soak_more import More
 from test_81_faults_upstream import FaultyProvider, MALFORMED, fault
 
 PERIOD_S = 5         # between two faults
@@ -152,11 +155,12 @@ class Samples:
         return result
 
 
-class Soak:
+class Soak(More):
     def __init__(self, minutes):
         self.minutes, self.rng = minutes, random.Random(SEED)
         self.case = unittest.TestCase()
         self.provider = Provider().start()
+        self.more_start(Provider)
         self.tls_port = free_port()
         self.gw = Gateway(
             provider=self.provider.base_url, workers=3,
@@ -165,12 +169,14 @@ class Soak:
             model_options="price_input = 1\nprice_output = 2",
             server="flush_interval = 200ms\ndrain_timeout = 20s\n"
             "send_timeout = 5s\nidempotency = yes\nidempotency_ttl = 1m\ntls_listen = 127.0.0.1:%d\n"
-            "tls_cert = cert.pem\ntls_key = key.pem" % self.tls_port)
+            "tls_cert = cert.pem\ntls_key = key.pem" % self.tls_port,
+            extra=self.more_text())
         self.acknowledged = {} # request id -> (key id, tokens, clean, stated)
         self.statuses = collections.Counter()
         self.faults = collections.Counter()
         self.samples = Samples()
-        self.keys = {}
+        self.keys = {}      # name -> (value, id)
+        self.special = []   # names whose calls soak_more.py makes alone
         self.stop = None
         self.mounted = False
 
@@ -200,6 +206,7 @@ class Soak:
                       "--period", "monthly")
         self.make_key("tight", "--quota", str(TIGHT_LIMIT), "--period", "total",
                       "--crash-charge", "reserved")
+        self.more_prepare()
 
     def make_key(self, name, *args):
         made = self.gw.ctl("key", "create", name, "--group", "team", *args)
@@ -208,8 +215,11 @@ class Soak:
     def clean_up(self):
         self.gw.kill_all()
         if self.mounted:
-            subprocess.run(["umount", self.gw.dir + "/data"], check=False)
+            wait_for(lambda: subprocess.run(
+                ["umount", self.gw.dir + "/data"],
+                capture_output=True).returncode == 0, 30, "the end of all who use it")
         self.gw.cleanup()
+        self.more_stop()
         self.provider.stop()
 
     # -- load --
@@ -237,7 +247,7 @@ class Soak:
         connection.close()
 
     def usual(self):
-        name = self.rng.choice(sorted(self.keys))
+        name = self.rng.choice(sorted(set(self.keys) - set(self.special)))
         return name, chat(
             tokens=self.rng.randint(1, 60), stream=self.rng.random() < 0.6,
             delay_ms=self.rng.choice((0, 0, 2, 10)),
@@ -386,9 +396,10 @@ class Soak:
 
     LIVING = (reopen_logs, worker_stands_still, accountant_stands_still,
               upstream_slow, upstream_down, upstream_resets, disk_full,
-              keys_change, dump)
-    DYING = (kill_worker,) * 4 + (kill_accountant,) * 3 + (reload,) * 3 + (
-        kill_master, kill_everything, upgrade) + LIVING
+              keys_change, dump, More.upstream_moody, More.hook_fails,
+              More.cache_purged)
+    DYING = (kill_worker,) * 4 + (kill_accountant,) * 3 + (reload,) * 2 + (
+        upgrade,) * 2 + (kill_master, kill_everything, More.reload_by_api) + LIVING
 
     async def hurt(self, end):
         started = time.monotonic()
@@ -396,7 +407,7 @@ class Soak:
         due = started
         while time.monotonic() < end:
             block = int((time.monotonic() - started) / block_s)
-            fault_now = self.rng.choice(self.LIVING if block % 2 else self.DYING)
+            fault_now = self.rng.choice(self.DYING if block in (0, 2) else self.LIVING)
             self.faults[fault_now.__name__] += 1
             await fault_now(self)
             due = max(due + PERIOD_S, time.monotonic())
@@ -460,6 +471,7 @@ class Soak:
         print("books: %d rows (%d lost), %d tokens settled, %d answers held "
               "against them; tight key %d of %d" % (
                   rows, lost, settled, len(self.acknowledged), tight, TIGHT_LIMIT))
+        self.more_audit()
 
     def check_growth(self):
         bad = []
@@ -476,6 +488,9 @@ class Soak:
 
     async def run(self):
         self.stop = asyncio.Event()
+        # Managers wait in threads for what a fault in another one brings back.
+        asyncio.get_running_loop().set_default_executor(
+            concurrent.futures.ThreadPoolExecutor(32))
         started = time.monotonic()
         end = started + self.minutes * 60
         clients = [self.caller(self.usual, Connection(self.gw.port))
@@ -485,6 +500,7 @@ class Soak:
         clients += [self.caller(self.nonsense, RawConnection(self.gw.port))
                     for _ in range(2)]
         clients += [self.reader(leaves) for leaves in (True, False) * 3]
+        clients += self.more_clients()
         tasks = [asyncio.create_task(c) for c in clients + [self.watch(started)]]
         hurting = asyncio.create_task(self.hurt(end))
         try: # a client that fails ends it at once

@@ -42,6 +42,7 @@ CLIENTS = [
     ("PyPI anthropic", "python", "anthropic_client.py", {}),
     ("npm cloudflare", "node", "cloudflare.mjs", {}),
     ("PyPI cloudflare", "python", "cloudflare_client.py", {}),
+    ("npm @openrouter/sdk", "node", "openrouter.mjs", {}),
     ("PyPI types, of recorded answers", "python", "types_client.py", {}),
     ("Claude Code", "node", "claude_code.mjs", {}),
     ("Codex CLI", "node", "codex.mjs", {}),
@@ -104,7 +105,8 @@ class Bench:
         self.work = work
         self.home = tempfile.mkdtemp(prefix="aigw-clients-", dir=work)
         self.mock = MockProvider(handler=provider.handle).start()
-        self.gateway = Gateway(provider=self.mock.base_url, models=MODELS)
+        self.gateway = Gateway(provider=self.mock.base_url, models=MODELS,
+                               model_options="price_input = 2\nprice_output = 8")
         self.gateway.start()
         self.key = self.gateway.create_key("client")
         self.spent = self.gateway.create_key("spent", "--quota", "1",

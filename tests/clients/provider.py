@@ -79,6 +79,7 @@ def plain(request):
     if call:
         message["tool_calls"] = [call]
     return {"id": "chatcmpl-mock", "object": "chat.completion", "created": 1,
+            "system_fingerprint": "fp_mock",
             "model": request["model"], "usage": usage_of(text, call), "choices": [{
                 "index": 0, "message": message, "logprobs": None,
                 "finish_reason": "tool_calls" if call else "stop"}]}

@@ -165,6 +165,15 @@ api_key = sk-upstream-secret-canary
                 result[int(pid)] = title
         return result
 
+    def kill_accountant(self):
+        """Kills it, and waits until another one answers."""
+        pid = list(self.children("accountant"))[0]
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: list(self.children("accountant")) not in ([], [pid]),
+                 what="another accountant")
+        wait_for(lambda: self.admin("GET", "/admin/v1/keys?limit=1")[0] == 200,
+                 what="its answers")
+
     def log(self):
         text = ""
         for path in (self.log_path + ".stderr", self.log_path):

@@ -295,6 +295,41 @@ class Routing(RoutingCase):
         self.assertEqual(headers["x-aigw-attempts"], "4")
         self.assertEqual(json.loads(body)["model"], "m2")
 
+    def test_models_alone_name_the_model(self):
+        alone = {"models": ["m1", "m2", "m1"],
+                 "messages": [{"role": "user", "content": "hi"}]}
+        for name in NAMES:
+            self.mocks[name].script.append("503")
+        fields = {"Authorization": "Bearer " + self.key,
+                  "Content-Type": "application/json"}
+        status, headers, body = self.gw.http("POST", "/v1/chat/completions", alone,
+                                             fields)
+        self.assertEqual((status, self.calls),
+                         (200, ["alpha", "beta", "gamma", "gamma"]))
+        self.assertEqual(headers["x-aigw-model"], "m2")
+        first = self.mocks["alpha"].bodies[-1]
+        self.assertEqual(first["model"], "m1")
+        self.assertNotIn("models", first)
+        self.assertEqual(self.gw.http("POST", "/v1/chat/completions",
+                                      dict(alone, models=[]), fields)[0], 400)
+
+    def test_a_stream_by_openrouters_path_ends_with_its_usage(self):
+        told = {}
+        for path in ("/api/v1/chat/completions", "/v1/chat/completions"):
+            for options in ({}, {"stream_options": {"include_usage": False}}):
+                status, _, body = self.ask(headers={"path": path}, stream=True,
+                                           model="builtin/echo", **options)
+                self.assertEqual(status, 200, body)
+                told[path, bool(options)] = b'"usage"' in body
+        self.assertEqual(told, {("/api/v1/chat/completions", False): True,
+                                ("/api/v1/chat/completions", True): True,
+                                ("/v1/chat/completions", False): False,
+                                ("/v1/chat/completions", True): False})
+        status, _, body = self.ask(headers={"path": "/api/v1/chat/completions"},
+                                   stream=True, stream_options={"include_usage": False})
+        asked = self.mocks[self.calls[-1]].bodies[-1]
+        self.assertEqual(asked["stream_options"], {"include_usage": True})
+
     def test_words_for_the_gateway_stay_here(self):
         for members in ({"models": ["m2"], "provider": {"order": ["beta"]}},
                         {"provider": {"order": ["beta"]}},

@@ -320,7 +320,7 @@ class Byok(CredentialsCase):
         self.set("key", "p", route="byok")
         for path, body, shape in (
                 ("/v1/chat/completions", chat, "openai"),
-                ("/gateway/v1/chat/completions", chat, "openai"),
+                ("/gateway/v1/chat/completions", chat, "clickzetta"),
                 ("/api/v1/chat/completions", chat, "openrouter"),
                 ("/v1/completions", {"model": "m1", "prompt": "hi"}, "openai"),
                 ("/v1/responses", {"model": "m1", "input": "hi"}, "openai"),
@@ -345,7 +345,7 @@ class Byok(CredentialsCase):
                         "POST", path, body, {
                             "Authorization": "Bearer " + self.poor,
                             "Content-Type": "application/json"})
-                    self.assertEqual(status, 404, raw)
+                    self.assertEqual(status, 400 if shape == "clickzetta" else 404, raw)
                     self.assertIn("credentials of its own group", raw.decode())
                     self.assertEqual(headers["x-should-retry"], "false")
                     self.check_shape(json.loads(raw), shape)
@@ -359,6 +359,8 @@ class Byok(CredentialsCase):
                              (404, "no_credential"))
         elif shape == "openai":
             self.assertEqual(answer["error"]["code"], "no_credential")
+        elif shape == "clickzetta":
+            self.assertEqual(answer["error"]["code"], "GATEWAY_NO_UPSTREAM_CANDIDATES")
         elif shape == "anthropic":
             self.assertEqual((answer["type"], answer["error"]["type"]),
                              ("error", "not_found_error"))

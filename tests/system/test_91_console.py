@@ -27,6 +27,28 @@ class Console(GatewayCase):
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
         return cls.gw.http(method, path, headers=fields, port=cls.gw.admin_port)
 
+    def test_each_option_that_the_console_shows_is_told_in_chinese(self):
+        folder = os.path.join(ROOT, "accountant", "console", "src")
+        with open(os.path.join(folder, "text", "zh", "options", "options.js")) as file:
+            told = dict(re.findall(r"^ +'option\.([\w.]+)': '(.*)',$", file.read(), re.M))
+        status, _, answer = self.gw.admin("GET", "/admin/v1/settings")
+        self.assertEqual(status, 200)
+        settings = json.loads(answer)
+        shown = [(row["section"], row["option"]) for row in settings["data"]]
+        shown += [("gateway", row["option"]) for row in settings["parts"]["gateway"]]
+        names = set()
+        for section, option in shown:
+            name = "%s.%s" % (section, option)
+            name = name if name in told else option
+            self.assertRegex(told.get(name, ""), "[\u4e00-\u9fff]", "[%s] %s" % (section, option))
+            names.add(name)
+        self.assertEqual(set(told) - names, set())
+        # Every field of a profile's form is an option that there is.
+        with open(os.path.join(folder, "screens", "profile_form.js")) as file:
+            groups = re.search(r"OPTION_GROUPS = \{(.*?)\n\};", file.read(), re.S).group(1)
+        fields = {name for line in re.findall(r"\[(.*)\]", groups) for name in re.findall(r"'(\w+)'", line)}
+        self.assertEqual(fields - {option for _, option in shown}, set())
+
     def need_build(self):
         if not self.built:
             self.skipTest("built without the console")

@@ -422,6 +422,15 @@ class Once(Members):
         self.assertEqual(other.done("POST", "/admin/v1/groups/g/top-up", {"amount": 5},
                                     idempotency_key="one")["balance"], 10)
 
+    def test_a_copy_repeated_is_the_copy_and_not_what_it_was_made_of(self):
+        key = self.root.done("POST", "/admin/v1/keys", {"name": "k"})
+        path = "/admin/v1/keys/%d/copy" % key["id"]
+        status, made, _ = self.root.ask("POST", path, {"name": "c"}, idempotency_key="one")
+        self.assertEqual(status, 201, made)
+        status, again, fields = self.root.ask("POST", path, {"name": "c"}, idempotency_key="one")
+        self.assertEqual((status, again["id"], again["key"]), (201, made["id"], made["key"]))
+        self.assertEqual(fields["idempotency-replayed"], "true")
+
     def test_many_at_once_are_one(self):
         results = []
 

@@ -106,7 +106,7 @@ class AiProxy(GatewayCase):
             for status, wanted in ((2, 401), (1, 200)):
                 self.ask("POST", path + "/status", {"status": status})
                 self.assertEqual(self.call(made["key"], "org/m2"), wanted)
-            self.refused("POST", path + "/status", {"status": 3}, 400, "status")
+            self.refused("POST", path + "/status", {"status": 3}, 400, "status must be")
             self.ask("POST", path + "/name", {"name": "renamed"})
             self.assertEqual(self.ask("GET", path)["name"], "renamed")
         for path in ("/tokens/4711", "/tokens/x", "/token/default/%d" % number):
@@ -132,11 +132,25 @@ class AiProxy(GatewayCase):
         self.gw.verify()
 
     def test_groups_channels_and_models(self):
-        self.ask("POST", "/group/g1", {"rpm_ratio": 1})
-        self.refused("POST", "/group/g2", {"rpm_ratio": 2}, 400, "ratios")
-        self.refused("POST", "/group/g1/status", {"status": 2}, 400, "disabled")
-        self.ask("POST", "/group/g1/status", {"status": 1})
-        self.ask("PUT", "/group/g1", {})
+        made = self.ask("POST", "/group/g1", {"rpm_ratio": 2, "tpm_ratio": 0,
+                                              "balance_alert_enabled": True,
+                                              "balance_alert_threshold": 2.5})
+        fields = ("status", "rpm_ratio", "tpm_ratio", "balance_alert_enabled",
+                  "balance_alert_threshold")
+        of = lambda group: tuple(group[f] for f in fields)
+        self.assertEqual(of(made), (1, 2, 1, True, 2.5))
+        for what in ("status", "rpm_ratio", "tpm_ratio"):
+            self.refused("POST", "/group/g1/" + what, {}, 400, what + " is missing")
+        self.refused("POST", "/group/g1/status", {"status": 3}, 400, "status must be")
+        self.refused("POST", "/group/g1/rpm_ratio", {"rpm_ratio": 5000}, 400, "rpm_ratio")
+        self.refused("PUT", "/group/g1", {"balance_alert_enabled": True}, 400, "threshold")
+        self.ask("POST", "/group/g1/status", {"status": 2})
+        self.ask("POST", "/group/g1/rpm_ratio", {"rpm_ratio": 0.5})
+        self.ask("POST", "/group/g1/tpm_ratio", {"tpm_ratio": 3})
+        self.assertEqual(of(self.ask("PUT", "/group/g1", {"balance_alert_threshold": 7})),
+                         (2, 0.5, 3, True, 7))
+        self.assertEqual(of(self.ask("PUT", "/group/g1", {
+            "status": 1, "balance_alert_enabled": False})), (1, 0.5, 3, False, 0))
         self.assertEqual(self.ask("GET", "/group/g1")["id"], "g1")
         self.refused("GET", "/group/nobody", None, 500, "group record not found")
         self.assertEqual([g["id"] for g in self.ask("GET", "/groups/")["groups"]],

@@ -146,12 +146,20 @@ class More(AiProxy):
         self.refused("GET", "/model_config/one", None, 500, "not found")
         for path in ("/channels/", "/model_configs/", "/channels/batch_delete"):
             self.refused("POST", path, {}, 400, "list")
-        self.token("status", "a")
-        self.ask("POST", "/groups/batch_status", {"groups": ["status"], "status": 1})
-        self.refused("POST", "/groups/batch_status", {"groups": ["status"], "status": 2},
-                     400, "cannot be disabled")
+        key, other = self.token("status", "a"), self.token("status2", "a")
+        for status, said in ((2, 403), (1, 200)):
+            self.ask("POST", "/groups/batch_status", {
+                "groups": ["status", "status2"], "status": status})
+            self.assertEqual([self.call(k, "org/m3") for k in (key, other)], [said] * 2)
+        self.refused("POST", "/groups/batch_status", {"groups": ["status"], "status": 3},
+                     400, "status")
         self.refused("POST", "/groups/batch_status", {"groups": ["none"], "status": 1},
                      500, "group record not found")
+        self.ask("POST", "/groups/batch_delete", ["status", "none"])
+        self.ask("DELETE", "/group/status2")
+        self.refused("DELETE", "/group/status2", None, 500, "group record not found")
+        self.refused("DELETE", "/group/default", None, 500, "default")
+        self.assertEqual([self.call(k, "org/m3") for k in (key, other)], [401] * 2)
 
     def test_error_rates_and_what_cools_down(self):
         key = self.token("mon", "a")

@@ -1,12 +1,26 @@
 """ClickZetta's management calls as its command line makes them: the eleven in
 their order, upsert by alias, quotas that add up, routing, the data plane's fields."""
+import base64
 import json
+import os
+import signal
+import time
 import unittest
 import uuid
 
 from gateway import GatewayCase, wait_for
 
 TOKEN = "test-admin-token-1"
+
+
+def claims(token):
+    """As a client reads them: the middle of three parts."""
+    head, body, signature = token.split(".")
+    part = lambda text: base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    assert json.loads(part(head)) == {"alg": "HS256", "typ": "JWT"}, head
+    assert len(part(signature)) == 32, signature
+    return json.loads(part(body))
+
 
 
 class ClickZetta(GatewayCase):
@@ -57,6 +71,7 @@ class ClickZetta(GatewayCase):
         self.assertIsInstance(answer["userId"], int)
         self.assertGreater(answer["expireTime"], 0)
         token = {"X-Clickzetta-Token": answer["token"]}
+        self.assertEqual(claims(answer["token"])["userId"], answer["userId"])
         password = self.ask("/clickzetta-portal/user/loginSingle", {
             "username": "u", "password": TOKEN, "instanceName": "inst"},
             headers=anonymous)["data"]
@@ -151,6 +166,47 @@ class ClickZetta(GatewayCase):
                            self.listed()["data"][0]["rateLimitConfigs"])
         wait_for(lambda: used() > 0, 60, "the use to be shown")
         self.gw.verify()
+
+    def test_a_login_is_a_token_that_clients_read_and_carry_in_a_cookie(self):
+        made = self.gw.ctl("token", "create", "ops", "--role", "operator")
+        login = lambda token: self.ask("/clickzetta-portal/user/loginSingle", {
+            "accessToken": token, "instanceName": "i"}, headers={
+                "X-Clickzetta-Token": None})["data"]
+        user = lambda **headers: self.send(
+            "POST", "/clickzetta-portal/user/getCurrentUser", {},
+            {"X-Clickzetta-Token": None, **headers})[1]
+        for token, name in ((TOKEN, "admin"), (made["token"], "ops")):
+            data = login(token)
+            told = claims(data["token"])
+            self.assertEqual((told["userId"], told["userName"], told["instanceId"]),
+                             (data["userId"], name, data["instanceId"]))
+            self.assertEqual((told["accountId"], told["tenantId"]), (1, 1))
+            self.assertEqual(told["exp"] - told["iat"], data["expireTime"] // 1000)
+            self.assertLess(abs(told["iat"] - time.time()), 600)
+            self.assertNotIn(token, data["token"])
+            me = user(Cookie="a=b; X-ClickZetta-Token=%s; c" % data["token"])["data"]
+            self.assertEqual((me["id"], me["name"], me["accountId"]),
+                             (told["userId"], name, told["accountId"]))
+            head, body, signature = data["token"].split(".")
+            for bad in (".".join((head, body, signature[::-1])),
+                        ".".join((head, body, "")), head + "." + body,
+                        ".".join((head, body[:-4] + "AAAA", signature))):
+                self.assertEqual(user(Cookie="X-ClickZetta-Token=" + bad)["code"], 401)
+        # it goes with its token, and outlives the accountant
+        mine = {"X-Clickzetta-Token": data["token"]}
+        self.assertEqual(user(**mine)["code"], 0)
+        pid = list(self.gw.children("accountant"))[0]
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: pid not in self.gw.children("accountant") and
+                 self.gw.admin("GET", "/admin/v1/status")[0] == 200, 60,
+                 "the next accountant")
+        self.assertEqual(user(**mine)["code"], 0)
+        self.gw.ctl("token", "disable", "ops")
+        self.assertEqual(user(**mine)["code"], 401)
+        self.gw.ctl("token", "enable", "ops")
+        self.assertEqual(user(**mine)["code"], 0)
+        self.gw.ctl("token", "revoke", "ops", "--yes")
+        self.assertEqual(user(**mine)["code"], 401)
 
     def test_lists(self):
         numbers = [self.save(vApiKeyAlias="k_%d" % i) for i in range(5)]

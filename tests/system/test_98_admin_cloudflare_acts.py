@@ -74,6 +74,27 @@ data_policy = %s
         return status, [a["place"] for a in
                         self.fleet.book.get(head.get("x-request-id"), [])], json.loads(body)
 
+    def test_a_provider_config_is_picked_by_its_alias_on_its_gateway(self):
+        first, second = self.make("byok-1"), self.make("byok-2")
+        for gateway, secret in ((first, "k1"), (second, "k2")):
+            self.result("POST", gateway + "/provider_configs", {
+                "alias": "mine", "default_config": False, "provider_slug": "gamma",
+                "secret": secret * 8})
+        def picked(gateway, alias):
+            status, head, body = self.gw.http(
+                "POST", "/v1/acme/%s/compat/chat/completions" % gateway,
+                {"model": "m2", "messages": [{"role": "user", "content":
+                                              json.dumps({"tokens": 3, "words": {}})}]},
+                {"Authorization": "Bearer " + self.key, "cf-aig-byok-alias": alias,
+                 "Content-Type": "application/json"})
+            return status, head.get("x-aigw-credential") if status == 200 else \
+                json.loads(body)["error"][0]["code"]
+        for _ in range(3):
+            self.assertEqual(picked("byok-1", "mine"), (200, "acme.byok-1.mine"))
+            self.assertEqual(picked("byok-2", "mine"), (200, "acme.byok-2.mine"))
+        self.assertEqual(picked("byok-1", "acme.byok-2.mine"), (200, "acme.byok-2.mine"))
+        self.assertEqual(picked("byok-1", "other"), (400, 2040))
+
     def asked(self, gateway, route):
         status, places, body = self.call(gateway, "dynamic/" + route)
         self.assertIn(status, (200, 404), body)

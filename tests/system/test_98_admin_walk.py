@@ -27,11 +27,9 @@ READS = {
     ("clickzetta", "/user/getCurrentUser"), ("clickzetta", "/v2/virtual-key/listWithAuth"),
     ("clickzetta", "/v2/model/list"), ("aiproxy", "/model_configs/contains"),
     ("cloudflare", CF + "/billing/topup/status"), ("clickzetta", "/user/loginSingle"),
-    # Refused or without effect, for whoever may see the group.
+    # Refused, for whoever may see the group.
     ("cloudflare", CF + "/billing/topup/config"),
-    ("aiproxy", "/group/{}/status"), ("aiproxy", "/group/{}/rpm_ratio"),
-    ("aiproxy", "/group/{}/tpm_ratio"), ("aiproxy", "PUT /group/{}"),
-    ("aiproxy", "/groups/batch_status"), ("aiproxy", "/channels/batch_info"),
+    ("aiproxy", "/channels/batch_info"),
     ("aiproxy", "/monitor/batch_group_token_metrics"),
 }
 # GETs that show a key's value.
@@ -40,8 +38,7 @@ REVEALS = {("clickzetta", "/user/getApiKey")}
 REFUSED = {("cloudflare", "POST", CF + "/billing/topup/config")} | {
     ("aiproxy", method, path) for method, path in (
         ("PUT", "/option/"), ("POST", "/option/"), ("POST", "/option/batch"),
-        ("PUT", "/option/{}"), ("POST", "/groups/batch_delete"),
-        ("GET", "/groups/ip_groups"), ("DELETE", "/group/{}"),
+        ("PUT", "/option/{}"), ("GET", "/groups/ip_groups"),
         ("GET", "/channels/update_balance"), ("GET", "/channels/test"),
         ("POST", "/channels/import/oneapi"), ("POST", "/channel/test-preview"),
         ("POST", "/channel/test-preview-all"), ("GET", "/channel/{}/test"),
@@ -54,6 +51,9 @@ NOT_BOUND = {("aiproxy", method, path) for method, path in (
     ("GET", "/channels/"), ("GET", "/channels/all"), ("GET", "/channels/search"),
     ("GET", "/channel/{}"), ("POST", "/channel/"), ("PUT", "/channel/{}"),
     ("DELETE", "/channel/{}"), ("POST", "/channel/{}/status"), ("POST", "/group/{}"),
+    ("PUT", "/group/{}"), ("DELETE", "/group/{}"), ("POST", "/group/{}/status"),
+    ("POST", "/group/{}/rpm_ratio"), ("POST", "/group/{}/tpm_ratio"),
+    ("POST", "/groups/batch_status"),
     ("POST", "/model_config/{*}"), ("DELETE", "/model_config/{*}"),
     ("POST", "/channels/"), ("POST", "/channels/batch_info"),
     ("POST", "/channels/batch_delete"), ("GET", "/monitor/{}"),
@@ -134,7 +134,16 @@ class Objects:
                 p.append(self.group)
         if (dialect, method, pattern) == ("aiproxy", "POST", "/group/{}"):
             p = ["%s-group%d" % (self.name, self.test.next())]
+        if (dialect, method, pattern) == ("aiproxy", "DELETE", "/group/{}"):
+            p = [self.doomed()]
         return p
+
+    def doomed(self):
+        """A group to be deleted, with a key."""
+        name = "%s-doomed%d" % (self.name, self.test.next())
+        self.test.native("POST", "/groups", {"name": name})
+        self.test.native("POST", "/keys", {"name": "k", "group": name})
+        return name
 
     def body(self, dialect, method, pattern):
         fresh = self.name + "-fresh%d" % self.test.next()
@@ -161,6 +170,10 @@ class Objects:
                 "/model_configs/": [{"model": self.model, "price": {}}],
                 "/model_configs/batch_delete": [self.model],
                 "/groups/batch_status": {"groups": [self.group], "status": 1},
+                "/groups/batch_delete": [self.doomed()] if "batch_delete" in pattern
+                else None,
+                "/group/{}/rpm_ratio": {"rpm_ratio": 2},
+                "/group/{}/tpm_ratio": {"tpm_ratio": 2},
                 "/monitor/batch_group_token_metrics": {"items": [
                     {"group": self.group, "token_name": self.key["name"]}]},
                 "/group/{}/model_configs/": [

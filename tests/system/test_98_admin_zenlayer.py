@@ -4,6 +4,8 @@ import datetime
 import hashlib
 import hmac
 import json
+import os
+import signal
 import time
 import unittest
 
@@ -127,6 +129,37 @@ class Zenlayer(GatewayCase):
                                        {"Authorization": value})
             self.assertEqual((status, answer["code"]),
                              (401, "AUTHFAILURE_INVALID_AUTHORIZATION"), value)
+
+    def test_a_signed_request_is_taken_once(self):
+        sent = []
+        plain = self.send
+        self.send = lambda *args, **kw: sent.append((args, kw)) or plain(*args, **kw)
+        body = {"gatewayName": "once", "tokenLimit": -1, "expireType": "LONG_LIVED",
+                "modelAccess": "UNLIMITED"}
+        self.assertEqual(self.signed("CreateAiGateway", body, skew=-290)[0], 200)
+        self.send = plain
+        (args, kw), = sent
+        again = lambda action=args[0]: plain(action, *args[1:], **kw)
+        def refused(status, answer):
+            self.assertEqual((status, answer["code"]),
+                             (401, "AUTHFAILURE_SIGNATURE_EXPIRED"))
+        refused(*again())
+        self.assertEqual(again("DescribeAiGateways")[0], 200) # the same second's other
+        rows = lambda: self.ask("DescribeAiGateways")["totalCount"]
+        self.assertEqual(rows(), 1)
+        self.assertEqual(self.signed("CreateAiGateway", dict(body, gatewayName="other"),
+                                     skew=-289)[0], 200)
+        self.assertEqual(rows(), 2)
+        # also by the next accountant, which remembers none: not of before it began
+        pid = list(self.gw.children("accountant"))[0]
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: [p for p in self.gw.children("accountant") if p != pid] and
+                 self.gw.admin("GET", "/admin/v1/status")[0] == 200, 60,
+                 "the next accountant")
+        refused(*again())
+        refused(*self.signed("DescribeAiGateways", {}, skew=-200))
+        self.assertEqual(rows(), 2)
+        self.assertEqual(self.signed("DescribeAiGateways", {}, skew=1)[0], 200)
 
     def test_a_members_token_signs_and_sees_its_own_groups(self):
         self.gw.ctl("group", "create", "team")

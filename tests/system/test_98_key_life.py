@@ -1,8 +1,6 @@
 """A key gets a new value, is deleted, and comes back; while it is called, and
 while accountants die."""
 import json
-import os
-import signal
 import threading
 import time
 import unittest
@@ -37,14 +35,6 @@ class KeyLife(unittest.TestCase):
         status, _, data = self.gw.call(value, BODY)
         return 200 if status == 200 else json.loads(data)["error"]["code"]
 
-    def kill_accountant(self):
-        pid = list(self.gw.children("accountant"))[0]
-        os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: list(self.gw.children("accountant")) not in ([], [pid]),
-                 what="another accountant")
-        wait_for(lambda: self.gw.admin("GET", "/admin/v1/keys?limit=1")[0] == 200,
-                 what="its answers")
-
     def test_both_values_are_good_until_the_old_one_ends(self):
         made = self.make("rotated")
         path, old = "/keys/%d" % made["id"], made["key"]
@@ -56,7 +46,7 @@ class KeyLife(unittest.TestCase):
             self.assertEqual([self.status(old), self.status(new)], [200, 200])
             self.assertEqual(self.ask("GET", path)["former"], turned["former"])
             self.assertEqual(self.ask("POST", "/keys/lookup", {"ref": old})["id"], made["id"])
-            self.kill_accountant()
+            self.gw.kill_accountant()
         self.gw.stop()
         self.gw.start()
         self.assertEqual([self.status(old), self.status(new)], [200, 200])
@@ -109,7 +99,7 @@ class KeyLife(unittest.TestCase):
             self.gw.admin("DELETE", "/admin/v1" + path + "/former")
             good.append(self.ask("POST", path + "/rotate", {"grace_seconds": 600})["key"])
             if turn % 4 == 3:
-                self.kill_accountant()
+                self.gw.kill_accountant()
         done.set()
         for thread in threads:
             thread.join(60)
@@ -139,7 +129,7 @@ class KeyLife(unittest.TestCase):
         self.ask("GET", path, want=404)
         self.ask("PATCH", path, {"rpm": 1}, want=404)
         self.assertNotIn("lost", [k["name"] for k in self.ask("GET", "/keys")["data"]])
-        self.kill_accountant()
+        self.gw.kill_accountant()
         listed = self.ask("GET", "/keys?status=deleted&name=lost")["data"]
         self.assertEqual([(k["id"], k["status"], k["restorable_until"]) for k in listed],
                          [(made["id"], "deleted", gone["restorable_until"])])

@@ -1,5 +1,6 @@
 """Alerts: a webhook is told once of each level that is crossed, and again until
 it has answered, whoever dies meanwhile."""
+import asyncio
 import hashlib
 import hmac
 import json
@@ -24,6 +25,8 @@ class Hook:
         with self.lock:
             self.events.append((path, headers, json.loads(body), body))
             status = self.status
+        if path == "/hangs":
+            await asyncio.sleep(3600)
         writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)
         await writer.drain()
         return True
@@ -45,7 +48,9 @@ class Alerts(GatewayCase):
             provider=cls.provider.base_url, models=("m1",),
             model_options="price_input = 1000000\nprice_output = 1000000\n",
             extra="[alert.file]\nurl = %s\nsecret = hook-secret-canary\n"
-            "budget = 50, 80%%, 100\nbalance = 1000, 500\n" % cls.hook.url)
+            "budget = 50, 80%%, 100\nbalance = 1000, 500\n"
+            "[alert.hangs]\nurl = %ss\nbudget = 100\nkey = nobody\n"
+            "timeout = 500ms\n" % (cls.hook.url, cls.hook.url.replace("hook", "hang")))
         cls.addClassCleanup(cls.gw.cleanup)
         cls.gw.start()
 
@@ -112,7 +117,8 @@ class Alerts(GatewayCase):
         self.ask("POST", "groups", {"name": "paid"}, 201)
         _, key = self.make("payer", "paid")
         def told():
-            return [(e["below"], e["key"]) for e in self.hook.of("balance")]
+            return [(e["below"], e["key"]) for e in self.hook.of("balance")
+                    if e["group"] == "paid"]
         self.ask("POST", "groups/paid/top-up", {"amount": 1200})
         self.use(key, 10)
         self.use(key, 250) # 940
@@ -121,13 +127,57 @@ class Alerts(GatewayCase):
         self.ask("POST", "groups/paid/top-up", {"amount": -700}) # 440
         wait_for(lambda: sorted(told()) == [
             (500, None), (1000, None), (1000, None)])
-        self.assertEqual(self.hook.of("balance")[-1]["balance"], 440)
+        self.assertEqual([e["balance"] for e in self.hook.of("balance")
+                          if e["group"] == "paid"][-1], 440)
+
+    def test_budgets_of_one_period_are_told_of_apart(self):
+        _, key = self.make("both", budgets=[
+            {"unit": "currency", "period": "daily", "limit": 1500},
+            {"unit": "tokens", "period": "daily", "limit": 1000}])
+
+        def told():
+            return sorted((e["unit"], e["percent"]) for e in self.hook.of("budget")
+                          if e["key"] == "both")
+        self.use(key, 600)
+        wait_for(told) # so that the next one is of another batch
+        self.use(key, 210)
+        wait_for(lambda: len(told()) >= 3)
+        self.assertEqual(told(), [("currency", 50), ("tokens", 50), ("tokens", 80)])
+
+    def test_a_first_top_up_may_be_little(self):
+        self.ask("POST", "groups", {"name": "thin"}, 201)
+        self.ask("POST", "groups/thin/top-up", {"amount": 700})
+        wait_for(lambda: [(e["below"], e["balance"]) for e in
+                          self.hook.of("balance") if e["group"] == "thin"] ==
+                 [(1000, 700)])
+
+    def test_a_balance_that_the_group_names_itself(self):
+        self.ask("POST", "groups", {"name": "named", "balance_alert": 800}, 201)
+        _, key = self.make("payer", "named")
+        def told():
+            return [e["below"] for e in self.hook.of("balance") if e["group"] == "named"]
+        self.ask("POST", "groups/named/top-up", {"amount": 900})
+        self.use(key, 50) # 850; it began below 1000, which a rule has
+        self.use(key, 100) # 750
+        wait_for(lambda: told() == [1000, 800])
+        self.use(key, 50) # 700
+        # It was below its level before; one that a rule has, too, is told once.
+        self.ask("PATCH", "groups/named", {"balance_alert": 720})
+        self.ask("PATCH", "groups/named", {"balance_alert": 500})
+        self.use(key, 250) # 450
+        wait_for(lambda: told() == [1000, 800, 500])
+        self.assertIsNone(self.ask("PATCH", "groups/named", {"balance_alert": None})[
+            "balance_alert"])
+        self.ask("PATCH", "groups/named", {"balance_alert": "460.5"})
+        wait_for(lambda: told() == [1000, 800, 500, 460.5])
+        self.ask("PATCH", "groups/named", {"balance_alert": 0}, 400)
 
     def test_rules_of_management_and_what_they_concern(self):
         got = self.ask("POST", "alerts", {"name": "bad", "url": "http://x/"}, 400)
         self.assertEqual(got["error"]["field"], "url")
         for more in ({"budget": ["0"]}, {"budget": ["80.5"]}, {"balance": ["x"]},
-                     {"budget": [], "balance": []}, {"url": None}):
+                     {"budget": [], "balance": []}, {"url": None},
+                     {"url": "https://x:99999/"}, {"url": "https://x:y/"}):
             self.ask("POST", "alerts", dict(
                 {"name": "bad", "url": "https://hooks.example.com/"}, **more),
                 400)
@@ -156,6 +206,18 @@ class Alerts(GatewayCase):
         wait_for(lambda: pending() == [], 60)
         self.assertEqual(self.gw.ctl("alert", "deliveries", "own")[0]["state"],
                          "failed")
+
+    def test_a_webhook_that_hangs_does_not_stand_before_others(self):
+        def hung():
+            return len(self.hook.of("test", "hangs"))
+        for _ in range(30):
+            self.gw.ctl("alert", "test", "hangs")
+        wait_for(hung, 60)
+        ids = {self.gw.ctl("alert", "test", "file")["id"] for _ in range(6)}
+        before = hung()
+        wait_for(lambda: ids <= {e[1]["x-aigw-event"] for e in
+                                 list(self.hook.events)}, 60)
+        self.assertLess(hung() - before, 10)
 
     def test_nothing_is_lost_when_processes_die(self):
         self.hook.status = 500

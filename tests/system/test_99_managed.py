@@ -268,6 +268,24 @@ class Others(ManagedCase):
         self.assertIn("is left out", gw.log())
 
 
+    def test_what_a_group_s_profiles_may_hold_has_an_end(self):
+        gw = self.start()
+        for name in ("team", "teams"):
+            gw.ctl("group", "create", name)
+        note = json.dumps({"x": "y" * 250000})
+        made = 0
+        for made in range(40):
+            status, _, data = gw.admin("POST", "/admin/v1/gateways", {
+                "name": "team/p%d" % made, "attributes": note})
+            if status != 201:
+                break
+        self.assertEqual((status, json.loads(data)["error"]["code"], made),
+                         (507, "no_space", 16), data)
+        self.ask(gw, "POST", "gateways", {"name": "teams/p", "attributes": note}, 201)
+        self.ask(gw, "POST", "gateways", {"name": "team/small"}, 201)
+        self.ask(gw, "DELETE", "gateways/team%2Fp3")
+        self.ask(gw, "POST", "gateways", {"name": "team/more", "attributes": note}, 201)
+
     def test_a_change_is_in_the_audit_log_and_made_once(self):
         gw = self.start()
         body = {"name": "m", "price_input": 1}

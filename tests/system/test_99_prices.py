@@ -1,6 +1,7 @@
 """Price tiers: what a call is charged by what was stated of it, budgets that stay
 hard, versions, periods priced again, and lists and APIs that have them."""
 import datetime
+import functools
 import json
 import unittest
 
@@ -81,6 +82,25 @@ class Tiers(GatewayCase):
         self.assertEqual(error["code"], "insufficient_quota")
         limit("0.0159")
         self.call(5, 5, key=value)
+
+    def test_a_prompt_that_may_reach_a_tier_counts_as_one_that_does(self):
+        # Some 130 tokens by the estimate, and 500 bytes: no tokenizer makes more.
+        self.ask("POST", "models", {
+            "name": "edge", "providers": ["mock"], "price_input": 1,
+            "price_tiers": ["prompt_from=400 input=1000000"]}, 201)
+        made = self.ask("POST", "keys", {
+            "name": "edge", "on_exhausted": "reject", "set_budget": {
+                "unit": "currency", "period": "total", "limit": 100}}, 201)
+        long = [{"role": "user", "content": 100 * "word "}]
+        call = functools.partial(self.call, 5, 5, model="edge", key=made["key"])
+        self.assertEqual(call(status=429, messages=long)["code"],
+                         "insufficient_quota")
+        call()
+        # Nor does it go there where the call says what it may cost.
+        wishes = {"max_price": {"prompt": 2}}
+        call(provider=wishes)
+        self.assertEqual(call(status=404, messages=long, provider=wishes)["type"],
+                         "invalid_request_error")
 
     def test_models_show_tiers_and_versions_keep_them(self):
         self.ask("POST", "models", {
