@@ -34,8 +34,11 @@ function filesBelow(dir, ending) {
 }
 
 const isManage = (file) => file.includes('/manage/');
+// What options are: the server says it in English, in Chinese it is a piece of its own.
+const isOptions = (file) => file.includes('/options/');
+const isFrame = (file) => !isManage(file) && !isOptions(file);
 
-async function textsOf(language, which = () => true) {
+async function textsOf(language, which = (file) => !isOptions(file)) {
     const texts = {};
     for (const file of filesBelow(path.join(src, 'text', language), '.js').filter(which))
         for (const [name, text] of Object.entries((await import(pathToFileURL(file))).default)) {
@@ -68,8 +71,9 @@ function checkUse(names) {
         all += code;
         for (const [, name] of code.matchAll(/\bt[np]?\(\s*'([\w.-]+)'/g))
             if (!names.has(name)) faults.push(`${file}: no text ${name}`);
+        // By any case: preact's way to write markup is dangerouslySetInnerHTML.
         for (const bad of ['innerHTML', 'outerHTML', 'insertAdjacentHTML', 'document.write', 'eval('])
-            if (code.includes(bad)) faults.push(`${file}: ${bad}`);
+            if (code.toLowerCase().includes(bad.toLowerCase())) faults.push(`${file}: ${bad}`);
     }
     const beginnings = [...all.matchAll(/`([\w.-]+\.)\$\{/g)].map((match) => match[1])
         .concat([...all.matchAll(/\btWord\(\s*'([\w.-]+)'/g)].map((match) => `${match[1]}.`));
@@ -178,8 +182,8 @@ checkUse(checkLanguages(texts.en, texts.zh));
 endOnFaults();
 const manage = new Set(Object.keys(await textsOf('en', isManage)).map(stem));
 const scripts = await bundleScripts({
-    en: await textsOf('en', (file) => !isManage(file)), 'en-manage': await textsOf('en', isManage),
-    zh: await textsOf('zh', (file) => !isManage(file)), 'zh-manage': await textsOf('zh', isManage),
+    en: await textsOf('en', isFrame), 'en-manage': await textsOf('en', isManage),
+    zh: await textsOf('zh', isFrame), 'zh-manage': await textsOf('zh', isManage), 'zh-options': await textsOf('zh', isOptions),
 });
 const entry = [...scripts.outputs].find(([, output]) => output.entryPoint?.endsWith('src/main.js'))[0];
 const script = (file) => ({ ending: path.basename(file.path) === entry ? 'js' : '', type: 'text/javascript; charset=utf-8',
@@ -224,11 +228,13 @@ const ownSources = (file, found = new Set()) => {
 const codeOf = (name) => [...ownSources(entryOf(name))].map((file) => fs.readFileSync(path.resolve(file), 'utf8')).join('');
 const hasCharts = (name) => /<\$\{Chart\}/.test(codeOf(name));
 const screenTable = fs.readFileSync(path.join(src, 'screens.js'), 'utf8');
-const hasManage = (name) => new RegExp(`/${path.basename(entryOf(name))}'\\), '\\w+', 'manage'`).test(screenTable);
+// The pieces of texts that a screen's row asks for, beside the frame's.
+const piecesOf = (name) => ['', ...[...(new RegExp(`/${path.basename(entryOf(name))}'\\), '\\w+'(.*?)\\)`).exec(screenTable)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(([, piece]) => `-${piece}`)];
+const hasManage = (name) => piecesOf(name).includes('-manage');
 const always = new Set([...fetchedWith(scripts.outputs, entry),
     ...assets.filter((one) => ['css', 'svg'].includes(one.ending)).map((one) => path.basename(one.name)), '']);
-const languageOf = (name) => ['', ...(hasManage(name) ? ['-manage'] : [])].reduce((sum, piece) => sum + Math.max(
-    ...later.filter((one) => isLanguage(one) && /^texts:\w+(-manage)?$/.exec(entryOf(one))[1] === (piece || undefined)).map((one) => sizes.get(one))), 0);
+const languageOf = (name) => piecesOf(name).reduce((sum, piece) => sum + Math.max(
+    ...later.filter((one) => isLanguage(one) && entryOf(one).replace(/^texts:\w+/, '') === piece).map((one) => sizes.get(one))), 0);
 const charts = later.filter(isCharts);
 const visits = later.filter((name) => !isLanguage(name) && !isCharts(name)).map((name) => (
     [sumOf(new Set([...always, ...fetchedWith(scripts.outputs, name), ...(hasCharts(name) ? charts : [])])) + languageOf(name), name]));

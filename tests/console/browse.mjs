@@ -22,6 +22,9 @@ const TWO = ALL.filter(({ language, theme, size }) =>
     (language === 'zh') === (theme === 'dark') && (theme === 'dark') === (size === 'narrow'));
 const FOUR = ALL.filter(({ language, theme, size }) =>
     ((language === 'zh') + (theme === 'dark') + (size === 'narrow')) % 2 === 0);
+// Of 2, 4, 8, or en-dark-narrow,zh-light-wide.
+const looksOf = (text) => ({ 2: TWO, 4: FOUR, 8: ALL }[text] ??
+    ALL.filter(({ language, theme, size }) => text.split(',').includes(`${language}-${theme}-${size}`)));
 let passed = 0;
 const failed = [];
 
@@ -41,16 +44,25 @@ async function runFlows(browser) {
     for (const file of files) {
         if (!isWanted(file)) continue;
         const flow = await import(pathToFileURL(path.join(here, 'flows', file)));
-        const context = await browser.newContext({ viewport: SIZES.wide, locale: 'en-US' });
-        const { page, faults } = await watchedPage(context, world.base);
+        const opened = [];
+        const faults = [];
+        let page;
+        // Another visitor, watched as the first one is: visitor({ locale: 'zh-CN' }, base)
+        const visitor = async (options = {}, base = world.base) => {
+            const context = await browser.newContext({ viewport: SIZES.wide, locale: 'en-US', ...options });
+            opened.push(context);
+            return (page = (await watchedPage(context, base, faults)).page);
+        };
         try {
-            await flow.run({ page, world, context, logIn, settled, preferences });
+            await visitor();
+            const picture = (name) => page.screenshot({ path: path.join(shots, `flow-${name}.png`) });
+            await flow.run({ page, world, context: opened[0], logIn, settled, preferences, visitor, picture, sizes: SIZES });
         } catch (error) {
             faults.push(error.stack);
-            await page.screenshot({ path: path.join(shots, `failed-${file}.png`) }).catch(() => {});
+            await page?.screenshot({ path: path.join(shots, `failed-${file}.png`) })?.catch(() => {});
         }
         verdict(`flow ${file}`, faults.filter((fault) => !flow.expected?.test(fault)));
-        await context.close();
+        for (const context of opened) await context.close();
     }
 }
 
@@ -84,6 +96,16 @@ async function faultsOf(page) {
         const found = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
             .flatMap(({ id, nodes }) => nodes.slice(0, 4).map((node) => `axe ${id}: ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ''}`));
         if (document.documentElement.scrollWidth > innerWidth) found.push(`wider than the window: ${document.documentElement.scrollWidth}`);
+        // What others wrote makes no element, and turns no text but its own.
+        for (const one of document.querySelectorAll('[onerror], main img, main script, dialog img')) found.push(`an element of others: ${one.outerHTML.slice(0, 160)}`);
+        const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (walker.nextNode()) {
+            const { data, parentElement } = walker.currentNode;
+            if (!data.includes('\u202e') || /^\u2068|[^\u202e]*\u2068.*\u2069/s.test(data) || parentElement.closest('option, pre, textarea, title')) continue;
+            let box = parentElement;
+            while (getComputedStyle(box).display === 'inline' && !/isolate|plaintext/.test(getComputedStyle(box).unicodeBidi)) box = box.parentElement;
+            if (box.textContent.trim() !== data.trim()) found.push(`turns more than itself: ${box.outerHTML.slice(0, 200)}`);
+        }
         return found;
     });
     return faults;
@@ -132,7 +154,7 @@ try {
     await logIn(page, world);
     const screens = await findScreens(page);
     await context.close();
-    for (const one of { 2: TWO, 4: FOUR, 8: ALL }[process.env.AIGW_CONSOLE_WALKS ?? 4]) await walk(browser, screens, one);
+    for (const one of looksOf(process.env.AIGW_CONSOLE_WALKS ?? '4')) await walk(browser, screens, one);
 } catch (error) {
     verdict('browse', [error.stack]);
 } finally {

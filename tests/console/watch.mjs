@@ -5,9 +5,8 @@
 // Before a login the browser itself says that who one is was answered by 401.
 const EXPECTED = /status of 401/;
 
-export async function watchedPage(context, base) {
+export async function watchedPage(context, base, faults = []) {
     const page = await context.newPage();
-    const faults = [];
     page.on('console', (message) => {
         const text = message.text();
         if (['error', 'warning'].includes(message.type()) && !EXPECTED.test(text)) faults.push(`console: ${text}`);

@@ -2,7 +2,7 @@
 // csrf_token; a failure is an ApiError with the server's code and words.
 // SPDX-License-Identifier: Apache-2.0
 import { useCallback, useEffect, useRef, useState } from './dom.js';
-import { session } from './state.js';
+import { session, toastError } from './state.js';
 import { t } from './i18n.js';
 
 export class ApiError extends Error {
@@ -14,10 +14,15 @@ export class ApiError extends Error {
     }
 }
 
-async function send(method, path, { query, body, signal, ifMatch, idempotencyKey } = {}) {
+// The address of a question; empty values stay out.
+export function urlOf(path, query) {
     const url = new URL(`/admin/v1${path}`, location.origin);
     for (const [name, value] of Object.entries(query || {}))
         if (value !== undefined && value !== null && value !== '') url.searchParams.set(name, value);
+    return url;
+}
+
+async function send(method, path, { query, body, signal, ifMatch, idempotencyKey } = {}) {
     const headers = { accept: 'application/json' };
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (method !== 'GET') headers['x-csrf-token'] = session.get()?.csrf_token ?? '';
@@ -25,7 +30,7 @@ async function send(method, path, { query, body, signal, ifMatch, idempotencyKey
     if (idempotencyKey) headers['idempotency-key'] = idempotencyKey;
     let answer;
     try {
-        answer = await fetch(url, {
+        answer = await fetch(urlOf(path, query), {
             method, headers, signal, credentials: 'same-origin', cache: 'no-store',
             redirect: 'error', body: body === undefined ? undefined : JSON.stringify(body),
         });
@@ -96,4 +101,24 @@ export function useApi(path, query, { every = 0 } = {}) {
         };
     }, [ask, every]);
     return { ...state, reload: ask };
+}
+
+/*
+ * A list with a cursor: const {rows, more, goOn, data, error, reload} = useRows('/logs', question);
+ * goOn() adds what is behind the rows that are there, which a new question forgets.
+ */
+export function useRows(path, query) {
+    const first = useApi(path, query);
+    const [behind, setBehind] = useState(null); // {rows, cursor, more}
+    useEffect(() => setBehind(null), [first.data]);
+    const last = behind ?? first.data;
+    const goOn = async () => {
+        try {
+            const next = await api.get(path, { ...query, cursor: last.cursor });
+            setBehind({ rows: [...(behind?.rows ?? []), ...next.data], cursor: next.cursor, more: next.more });
+        } catch (failure) {
+            toastError(failure);
+        }
+    };
+    return { ...first, rows: first.data && [...first.data.data, ...(behind?.rows ?? [])], more: last?.more, goOn };
 }

@@ -2,6 +2,7 @@
 // comes back, and the curl line that does the same. All text is text to us.
 // SPDX-License-Identifier: Apache-2.0
 import { ApiError } from './api.js';
+import { quoted } from './format.js';
 
 export const DIALECTS = { chat: '/v1/chat/completions', messages: '/v1/messages', responses: '/v1/responses' };
 const MESSAGES_MAX_TOKENS = 1024; // a must there
@@ -28,8 +29,6 @@ export function bodyOf({ dialect, model, system, messages, max_tokens, temperatu
     return body;
 }
 
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-
 export function curlOf(call) {
     return [`curl ${call.stream ? '-N ' : ''}${location.origin}${DIALECTS[call.dialect]}`,
         '  -H "Authorization: Bearer $AIGW_KEY"', '  -H "Content-Type: application/json"',
@@ -38,24 +37,34 @@ export function curlOf(call) {
 
 const numbers = (usage, input, output) => usage && { input: usage[input], output: usage[output] };
 
-// An event's {text, reasoning, usage, finish, error}; of what it does not know nothing.
+// A part of a call of a tool: {at: which one, name, text: of its arguments}
+const tool = (at, name, text) => ({ at, name: name ?? '', text: typeof text === 'object' ? JSON.stringify(text) : text ?? '' });
+const wholeTools = (all, type, member) => all?.flatMap((one, at) => (one.type === type ? [tool(at, one.name, one[member])] : []));
+
+// An event's {text, reasoning, tools, usage, finish, error}; of what it does not know nothing.
 const readers = {
     chat(data) {
         const choice = data.choices?.[0];
         const delta = choice?.delta ?? choice?.message;
-        return { text: delta?.content, reasoning: delta?.reasoning_content ?? delta?.reasoning, finish: choice?.finish_reason,
+        const tools = delta?.tool_calls?.map((one, i) => tool(one.index ?? i, one.function?.name, one.function?.arguments));
+        return { tools, text: delta?.content, reasoning: delta?.reasoning_content ?? delta?.reasoning, finish: choice?.finish_reason,
             usage: numbers(data.usage, 'prompt_tokens', 'completion_tokens'), error: data.error };
     },
     messages(data) {
         const part = (type, member) => data.content?.filter((one) => one.type === type).map((one) => one[member]).join('');
-        return { text: data.delta?.text ?? part('text', 'text'), reasoning: data.delta?.thinking ?? part('thinking', 'thinking'),
+        const begun = data.content_block;
+        const tools = begun?.type === 'tool_use' ? [tool(data.index, begun.name)]
+            : data.delta?.type === 'input_json_delta' ? [tool(data.index, '', data.delta.partial_json)] : wholeTools(data.content, 'tool_use', 'input');
+        return { tools, text: data.delta?.text ?? part('text', 'text'), reasoning: data.delta?.thinking ?? part('thinking', 'thinking'),
             finish: data.delta?.stop_reason ?? data.stop_reason, error: data.error,
             usage: numbers(data.usage ?? data.message?.usage, 'input_tokens', 'output_tokens') };
     },
     responses(data) {
         const kind = data.type ?? '';
         const whole = data.output?.flatMap((one) => one.content ?? []).map((one) => one.text ?? '').join('');
-        return { text: kind === 'response.output_text.delta' ? data.delta : whole,
+        const tools = kind === 'response.output_item.added' && data.item?.type === 'function_call' ? [tool(data.output_index, data.item.name)]
+            : kind === 'response.function_call_arguments.delta' ? [tool(data.output_index, '', data.delta)] : wholeTools(data.output, 'function_call', 'arguments');
+        return { tools, text: kind === 'response.output_text.delta' ? data.delta : whole,
             reasoning: /^response\.reasoning\w*\.delta$/.test(kind) ? data.delta : undefined,
             usage: numbers(data.response?.usage ?? data.usage, 'input_tokens', 'output_tokens'), finish: data.response?.status ?? data.status,
             error: data.error ?? data.response?.error };
@@ -86,8 +95,8 @@ function failure(answer, text) {
 }
 
 /*
- * await stream(call, key, {signal, onEvent}): onEvent gets {text, reasoning, usage,
- * finish} as they come. Resolves to {requestId, provider, cost, firstMs, totalMs}.
+ * await stream(call, key, {signal, onEvent}): onEvent gets {text, reasoning, tools,
+ * usage, finish} as they come. Resolves to {requestId, provider, cost, firstMs, totalMs}.
  */
 export async function stream(call, key, { signal, onEvent, headers } = {}) {
     const started = performance.now();

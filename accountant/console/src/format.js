@@ -41,6 +41,9 @@ export function money(value, currency) {
     return intl(Intl.NumberFormat, options).format(amount);
 }
 
+// The whole of a sum, for titles: 0.0460680 USD
+export const exactMoney = (value, currency) => (!isNumber(value) ? undefined : `${number(value, 9)} ${currency || ''}`.trim());
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 export function bytes(value) {
     if (!isNumber(value)) return NOTHING;
@@ -92,6 +95,15 @@ export function time(when, style = 'full') {
     return intl(Intl.DateTimeFormat, { ...STYLES[style], hourCycle: 'h23', timeZone: zone() }).format(date);
 }
 
+export const iso = (ms) => new Date(ms).toISOString();
+
+// The shown zone's wall time of `ms` as <input type="datetime-local"> has it, and back.
+export function toField(ms) {
+    const shift = zone() === 'UTC' ? 0 : new Date(ms).getTimezoneOffset() * 60000;
+    return iso(ms - shift).slice(0, 16);
+}
+export const fromField = (text) => Date.parse(zone() === 'UTC' ? `${text}Z` : text);
+
 // 3 minutes ago, in 2 days
 export function relative(when, now = Date.now()) {
     if (when === null || when === undefined) return t('common.never');
@@ -106,3 +118,6 @@ export function relative(when, now = Date.now()) {
 }
 
 export const days = (n) => tn('common.days', n);
+
+// A text as one word of a shell.
+export const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;

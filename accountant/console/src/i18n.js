@@ -1,7 +1,8 @@
 // Texts by name and language: t('keys.title'), t('keys.left', {n: '3'}),
 // tn('keys.count', 3) by plural form (names with .one, .other). build.mjs makes a
 // piece of text/LANGUAGE/*.js for each language, fetched when it is spoken, and one
-// of text/LANGUAGE/manage/*.js, fetched with the screens that need it.
+// of text/LANGUAGE/manage/*.js, fetched with the screens that need it. Options of the
+// server have their English from it, and text/zh/options/ for Chinese.
 // SPDX-License-Identifier: Apache-2.0
 import { preferences } from './state.js';
 
@@ -10,6 +11,7 @@ export const LANGUAGES = { en: 'English', zh: '中文' };
 const pieces = {
     frame: { en: () => import('texts:en'), zh: () => import('texts:zh') },
     manage: { en: () => import('texts:en-manage'), zh: () => import('texts:zh-manage') },
+    options: { en: async () => ({ default: {} }), zh: () => import('texts:zh-options') },
 };
 const wanted = new Set(['frame']);
 const there = new Set();
@@ -39,15 +41,23 @@ export const locale = () => (language() === 'zh' ? 'zh-CN' : 'en-US');
 export function t(name, places) {
     const text = texts[language()][name] ?? name;
     return places === undefined ? text
-        : text.replace(/\{(\w+)\}/g, (all, place) => places[place] ?? all);
+        : text.replace(/\{(\w+)\}/g, (all, place) => isolated(places[place] ?? all));
 }
 
+// A mark that turns the direction ends with the name that has it, not with the sentence.
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+const isolated = (value) => (TURNS.test(value) ? `\u2068${String(value).replaceAll('\u2069', '')}\u2069` : value);
+
 // Whether there is a text of that name, for names that a server's word makes.
-export const hasText = (name) => name in texts[language()];
+const hasText = (name) => name in texts[language()];
 
 // A server's word (status, code, role) in the reader's language, or as it is.
 export const tWord = (beginning, word) =>
     hasText(`${beginning}.${word}`) ? t(`${beginning}.${word}`) : String(word ?? '');
+
+// What an option of the server is: {option, text}, of /settings.
+export const optionText = (section, { option, text }) =>
+    texts[language()][`option.${section}.${option}`] ?? texts[language()][`option.${option}`] ?? text;
 
 export function tn(name, n, places) {
     const form = new Intl.PluralRules(locale()).select(n);

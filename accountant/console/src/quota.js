@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { html } from './dom.js';
 import { useApi } from './api.js';
-import { compact, money, number, relative, time } from './format.js';
+import { compact, money, number, percent, relative, time } from './format.js';
 import { t } from './i18n.js';
 import { Bar } from './ui/index.js';
 
@@ -61,7 +61,7 @@ export function BudgetCard({ budget, currency, pace }) {
     const said = pace && forecast(budget, pace.used[budget.unit], pace.ms);
     const share = budget.limit > 0 ? Math.min(1, budget.used / budget.limit) : 1;
     return html`<div class="budget"><div class="budget-head"><span>${t(`quota.${budget.unit}_${budget.period}`)}</span>
-            <span class="muted">${Math.round(share * 100)}%</span></div>
+            <span class="muted">${percent(share, 0)}</span></div>
         <p class="budget-figure" title=${`${wholeAmount(budget.unit, budget.used, currency)} / ${wholeAmount(budget.unit, budget.limit, currency)}`}>
             ${amount(budget.unit, budget.used, currency)}<span class="muted"> / ${amount(budget.unit, budget.limit, currency)}</span></p>
         <${Bar} used=${budget.used} limit=${budget.limit} reserved=${budget.reserved} label=${t(`quota.${budget.unit}_${budget.period}`)} />

@@ -21,7 +21,7 @@ export function may(role, scope) {
 }
 
 const PLACE = 'aigw.preferences';
-const DEFAULTS = { theme: 'auto', language: 'auto', zone: 'local', range: '24h', paused: false };
+const DEFAULTS = { theme: 'auto', language: 'auto', zone: 'local', range: '24h', paused: false, steps: true };
 
 function readPreferences() {
     try {
@@ -43,7 +43,7 @@ export function prefer(patch) {
     }
 }
 
-export function isDark() {
+function isDark() {
     const { theme } = preferences.get();
     return theme === 'dark' ||
         (theme === 'auto' && matchMedia('(prefers-color-scheme: dark)').matches);

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { zone } from './format.js';
 
+// Each token is of one class; the colour (--series-N) that it has everywhere.
+export const TOKEN_CLASSES = { prompt_missed: 1, cached: 5, cache_creation: 7, completion: 2, reasoning: 3, audio: 6 };
+
 const HOUR = 3600000;
 const DAY = 24 * HOUR;
 
@@ -11,7 +14,7 @@ function dayOf(ms) {
 }
 
 // Days are not all as long as each other: by half of the next one on.
-const dayAfter = (day) => dayOf(day + DAY + DAY / 2);
+export const dayAfter = (day) => dayOf(day + DAY + DAY / 2);
 const bucketOf = (ms, step) => (step < DAY ? Math.floor(ms / step) * step : dayOf(ms));
 
 // '+01:00,+02:00@2026-03-29T01:00:00Z': the shown zone from `from` to `to`, as

@@ -1,10 +1,10 @@
-// A key is made step by step, called with, rotated, deleted and brought back; many
+// A key is made step by step, shown once, called with, rotated, deleted and brought back; many
 // are changed at once; a group is topped up. What the page says is what calls meet.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 
-// A name that is taken.
-export const expected = /status of 409/;
+// A name that is taken, a key that is none or could be none.
+export const expected = /status of 40[049]/;
 
 const question = { model: 'acme/small', messages: [{ role: 'user', content: 'hi' }] };
 
@@ -50,9 +50,25 @@ async function create(page, world) {
     return value;
 }
 
-async function change(page, settled) {
+// The value was shown once: no page has it afterwards, nor what scripts can keep.
+async function shownOnce(page, value, settled) {
+    const hidden = async (where) => {
+        const kept = await page.evaluate(() => JSON.stringify([location.href, history.state, { ...localStorage }, { ...sessionStorage }]));
+        assert.ok(![await page.content(), kept].join().includes(value), where);
+    };
     await page.getByRole('link', { name: 'Open key' }).click();
+    await page.getByRole('heading', { name: 'flow-key' }).waitFor();
     await settled(page);
+    await hidden('the key itself');
+    await page.goBack();
+    await page.getByRole('checkbox', { name: 'Unlimited quota' }).waitFor();
+    await hidden('the screen that made it');
+    await page.goForward();
+    await page.getByRole('heading', { name: 'flow-key' }).waitFor();
+    await settled(page);
+}
+
+async function change(page) {
     await page.getByRole('link', { name: 'Limits and access' }).click();
     await page.getByText('2,000,000 tokens a day').waitFor();
     await page.getByText('env: <b>test</b>').waitFor();
@@ -132,23 +148,96 @@ async function group(page, world, settled) {
     await dialog.getByLabel('Amount').fill('1.5');
     await dialog.getByText('$23.50').waitFor();
     await dialog.getByLabel('Note').fill('<i>refund</i>');
-    await dialog.getByRole('button', { name: 'Take back' }).click();
+    const sent = [];
+    page.on('request', (one) => one.method() === 'POST' && sent.push(one.url()));
+    await dialog.locator('form').evaluate((form) => { // Enter, twice
+        form.requestSubmit();
+        form.requestSubmit();
+    });
     await page.getByRole('row', { name: /<i>refund<\/i>.*-\$1\.50/ }).waitFor();
     const balance = page.locator('.tile', { hasText: 'Balance' }).locator('.tile-value');
     assert.equal(await balance.innerText(), '$23.50');
+    assert.equal(sent.length, 1);
+    await renameAndDelete(page, world);
+    await page.goto(`${world.base}/console/groups/flow%2Fgroup`);
+    await settled(page);
     await page.getByRole('link', { name: 'Create key' }).click();
     await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByRole('button', { name: 'Continue' }).click();
     assert.equal(await page.getByRole('combobox', { name: 'Group' }).inputValue(), 'flow/group');
 }
 
-export async function run({ page, world, logIn, settled }) {
+// A name in an address is a name, not a way to other parts.
+async function otherParts(page, world, settled) {
+    await page.goto(`${world.base}/console/keys/..%2Fgroups%2Fdefault`);
+    await settled(page);
+    await page.getByRole('heading', { name: 'Key', exact: true }).waitFor();
+}
+
+// The time an expiry begins with in its window is the one it has, summer or winter.
+async function seasons(context, world, logIn, settled) {
+    const other = await context.browser().newContext({ locale: 'en-US', timezoneId: 'America/New_York' });
+    const page = await other.newPage();
+    await logIn(page, world);
+    const { data: [key] } = await (await page.request.get(`${world.base}/admin/v1/keys?name=flow-key`)).json();
+    const year = new Date().getFullYear() + 1;
+    for (const [day, time] of [[`${year}-01-10`, '07:00'], [`${year}-07-10`, '08:00']]) {
+        const answer = await fetch(`${world.base}/admin/v1/keys/${key.id}`, {
+            method: 'PATCH', body: JSON.stringify({ expires_at: `${day}T12:00:00Z` }),
+            headers: { authorization: `Bearer ${world.token}`, 'content-type': 'application/json' },
+        });
+        assert.equal(answer.status, 200);
+        await page.goto(`${world.base}/console/keys/${key.id}?tab=settings`);
+        await settled(page);
+        await page.getByRole('button', { name: 'Change: Expiry' }).click();
+        assert.equal(await page.locator('dialog input[type="datetime-local"]').inputValue(), `${day}T${time}`);
+    }
+    await other.close();
+}
+
+// A group of its own: off and on, another name, gone with what it has.
+async function renameAndDelete(page, world) {
+    const ask = (method, path, body) => page.evaluate(async ([how, where, what, token]) => (await fetch(`/admin/v1${where}`, {
+        method: how, body: what && JSON.stringify(what), headers: { 'Content-Type': 'application/json', 'x-csrf-token': token },
+    })).status, [method, path, body, csrf]);
+    const { csrf_token: csrf } = await page.evaluate(async () => (await fetch('/admin/v1/session')).json());
+    assert.equal(await ask('POST', '/groups', { name: 'flow-old' }), 201);
+    assert.equal(await ask('POST', '/keys', { name: 'k', group: 'flow-old' }), 201);
+    await page.goto(`${world.base}/console/groups/flow-old`);
+    const menu = async (item) => {
+        await page.getByRole('button', { name: 'Actions' }).click();
+        await page.getByRole('menuitem', { name: item }).click();
+    };
+    const dialog = page.getByRole('dialog');
+    await menu('Disable group');
+    await dialog.getByRole('button', { name: 'Disable group' }).click();
+    await page.locator('.badge', { hasText: 'Disabled' }).waitFor();
+    await menu('Enable group');
+    await page.locator('.badge', { hasText: 'Disabled' }).waitFor({ state: 'detached' });
+    await menu('Rename group');
+    await dialog.getByLabel('Group').fill('flow-new');
+    await dialog.getByRole('button', { name: 'Rename group' }).click();
+    await page.getByRole('heading', { name: 'flow-new' }).waitFor();
+    await menu('Delete group');
+    const button = dialog.getByRole('button', { name: 'Delete group' });
+    assert.equal(await button.isDisabled(), true);
+    await dialog.getByRole('textbox').fill('flow-new');
+    await button.click();
+    await page.waitForURL('**/console/groups');
+    await page.getByRole('row', { name: /default/ }).waitFor();
+    assert.equal(await page.getByText('flow-new', { exact: true }).count(), 0);
+}
+
+export async function run({ page, world, context, logIn, settled }) {
     await logIn(page, world);
     const first = await create(page, world);
     assert.equal(await call(world, first), 200);
-    await change(page, settled);
+    await shownOnce(page, first, settled);
+    await change(page);
     const value = await rotate(page, world, first);
     await removeAndRestore(page, world, value, settled);
     await many(page, world, value, settled);
     await group(page, world, settled);
+    await otherParts(page, world, settled);
+    await seasons(context, world, logIn, settled);
 }

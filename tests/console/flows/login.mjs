@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 
 export async function run({ page, world, context, logIn, settled }) {
-    await page.goto(world.link);
+    const policy = (await page.goto(world.link)).headers()['content-security-policy'];
+    assert.match(policy, /default-src 'none'; script-src 'self'; style-src 'self';/);
     await settled(page);
     assert.equal(new URL(page.url()).hash, '');
     assert.match(await page.locator('.account-name').innerText(), /host/);

@@ -28,6 +28,14 @@ export async function run({ page, world, logIn, settled }) {
     const tokens = digits(await tile('Tokens').getAttribute('title'));
     assert.deepEqual([requests, tokens], [usage.requests, usage.tokens]);
     assert.deepEqual([requests, tokens], [ledger.requests, ledger.tokens]);
+    // What is read is what the title says, short.
+    const read = async (label) => {
+        const text = await tile(label).innerText();
+        return Math.round(digits(text) * ({ K: 1e3, M: 1e6 }[text.at(-1)] ?? 1));
+    };
+    const short = (count) => (count < 10000 ? count : Number(count.toPrecision(3)));
+    assert.deepEqual([await read('Requests'), await read('Tokens')], [short(requests), short(tokens)]);
+    assert.equal(digits(await tile('Error rate').innerText()), Number((100 * usage.errors / usage.requests).toFixed(2)));
     assert.equal(digits(await tile('Cost').innerText()), Number(usage.cost.toPrecision(3)));
     assert.match(await tile('Error rate').getAttribute('href'), /\/console\/logs\?.*status=error/);
 
@@ -51,6 +59,13 @@ export async function run({ page, world, logIn, settled }) {
     await page.reload();
     await settled(page);
     assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+
+    // Whatever an address says, there is a screen.
+    for (const odd of ['range=constructor', 'from=-271821-04-20T00:00:00Z&to=%2B275760-09-13T00:00:00Z', 'from=x&to=y']) {
+        await page.goto(`${world.base}/console/?${odd}`);
+        await settled(page);
+        await page.locator('.tile-value').first().waitFor();
+    }
 
     // The range is in the address, and Back goes back.
     await page.getByRole('radio', { name: '1 小时' }).check();

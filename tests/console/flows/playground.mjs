@@ -48,4 +48,14 @@ export async function run({ page, world, logIn, settled }) {
     assert.match(await page.locator('.turn').nth(turns).getByRole('alert').innerText(), /401/);
     assert.ok(!(await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }))).includes('wrong'));
     assert.equal(world.keys['website-chat'].startsWith('sk-aigw-'), true);
+
+    // Nor is it there for who logs in next.
+    await page.locator('.account-name').click();
+    await page.getByRole('menuitem', { name: 'Log out' }).click();
+    await page.locator('input[name=token]').fill(world.token);
+    await page.locator('button[type=submit]').click();
+    await page.locator('.sidebar').getByRole('link', { name: 'Playground' }).click();
+    await page.locator('main select').first().waitFor();
+    await settled(page);
+    assert.notEqual(await page.getByLabel('Key', { exact: true }).inputValue(), 'typed');
 }

@@ -1,10 +1,11 @@
-// What the screens of parts (models, providers, members, settings) do alike: an
-// action with its toast, lists as text, who made a part.
+// What screens do alike: an action with its toast, forms of what others may change
+// meanwhile, lists as text, who made a part.
 // SPDX-License-Identifier: Apache-2.0
-import { html, useState } from '../dom.js';
+import { html, useMemo, useState } from '../dom.js';
+import { api, newIdempotencyKey } from '../api.js';
 import { t } from '../i18n.js';
 import { toast, toastError } from '../state.js';
-import { Badge } from '../ui/index.js';
+import { Badge, Button, Icon } from '../ui/index.js';
 
 // True when it went well; what went wrong is told.
 export async function act(action, done) {
@@ -18,11 +19,24 @@ export async function act(action, done) {
     }
 }
 
-// const {values, set, error, busy, save} = useForm({name: ''}); error: of a field by fieldError()
-export function useForm(first) {
-    const [values, setValues] = useState(first);
+const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const shown = (value) => [value].flat().join(', ') || '–';
+
+/*
+ * const form = useForm({name: ''})
+ * const form = useForm(valuesOf(part), {path, etag, valuesOf})     of a part that is changed
+ * -> {values, first, set, setValues, error, busy, setBusy, save}: first is what the fields
+ *    began with; save(action) keeps the action's failure as error;
+ * -> {idempotencyKey}: of a creation, the same until something else is typed;
+ * -> {ifMatch, takeAnew, now, theirs}: a part that others changed meanwhile (412) is asked for
+ *    anew (now); what was typed stays, and what others made of such a field is in theirs.
+ */
+export function useForm(begin, part) {
+    const [values, setValues] = useState(begin);
+    const [base, setBase] = useState({ first: begin, ifMatch: part?.etag, theirs: {} });
     const [error, setError] = useState(null);
     const [busy, setBusy] = useState(false);
+    const idempotencyKey = useMemo(newIdempotencyKey, [values]);
     const set = (name) => (value) => setValues((now) => ({ ...now, [name]: value }));
     const save = async (action) => {
         setBusy(true);
@@ -34,15 +48,48 @@ export function useForm(first) {
             setBusy(false);
         }
     };
-    return { values, set, setValues, error, busy, setBusy, save };
+    const takeAnew = async () => {
+        try {
+            const { data, etag } = await api.send('GET', part.path);
+            const first = part.valuesOf(data);
+            const theirs = {};
+            const merged = { ...values };
+            for (const name of Object.keys(first))
+                if (isSame(values[name], base.first[name])) merged[name] = first[name];
+                else if (!isSame(first[name], base.first[name]) && !isSame(first[name], values[name])) theirs[name] = shown(first[name]);
+            setBase({ first, ifMatch: etag, theirs, now: data });
+            setValues(merged);
+            setError(null);
+        } catch (failure) {
+            setError(failure);
+        }
+    };
+    return { ...base, values, set, setValues, error, busy, setBusy, save, idempotencyKey, takeAnew };
 }
 
-export const fieldError = (error, name) => (error?.field === name ? error.message : undefined);
+const isOf = (error, name) => error?.field === name || error?.field?.startsWith(`${name}[`);
 
-// What no field shows of an error.
-export function FormError({ error, fields }) {
-    return error && !fields.includes(error.field)
-        && html`<p class="error" role="alert">${error.message}</p>`;
+// What a field says below itself: what is wrong with it, or what others made of it.
+export function fieldError(form, name) {
+    if (isOf(form.error, name)) return form.error.message;
+    return name in form.theirs ? t('part.theirs', { value: form.theirs[name] }) : undefined;
+}
+
+// What no field shows of a form's error; fields: those that it has.
+export function FormError({ form, fields = Object.keys(form.values) }) {
+    const { error } = form;
+    if (error?.code === 'precondition_failed')
+        return html`<div class="warning" role="alert"><${Icon} name="warning" /><span class="grow">${t('part.stale')}</span>
+            <${Button} small icon="refresh" onClick=${form.takeAnew}>${t('part.take_anew')}<//></div>`;
+    if (!error) return form.now && html`<p class="hint" role="status">${t('part.taken_anew')}</p>`;
+    return !fields.some((name) => isOf(error, name)) && html`<p class="error" role="alert">${error.message}</p>`;
+}
+
+// Editing begins with what a part is by now: const [part, edit, end] = useEditing();
+// edit('/providers/x'); part: {data, etag}, null while nothing is edited.
+export function useEditing() {
+    const [part, setPart] = useState(null);
+    return [part, (path) => act(async () => setPart(await api.send('GET', path))), () => setPart(null)];
 }
 
 // 'a, b\nc' -> ['a', 'b', 'c']

@@ -1,17 +1,17 @@
 // Who changed what, the newest first; the filters are in the query.
 // SPDX-License-Identifier: Apache-2.0
-import { html, useEffect, useState } from '../dom.js';
-import { api, useApi } from '../api.js';
+import { html } from '../dom.js';
+import { segment, useRows } from '../api.js';
 import { relative, time } from '../format.js';
 import { t, tWord } from '../i18n.js';
 import { setQuery, to } from '../router.js';
-import { toastError } from '../state.js';
-import { Badge, Button, Empty, Input, MoreRows, Page, RangePicker, Select, Table, useRange } from '../ui/index.js';
+import { Badge, Button, Empty, MoreRows, Page, RangePicker, Search, Select, Table, useRange } from '../ui/index.js';
 
 const LIMIT = 100;
 const SUBJECTS = ['key', 'group', 'token', 'session', 'provider', 'credential', 'model', 'endpoint', 'gateway', 'route', 'price', 'log', 'cache', 'ledger', 'reload'];
 const PAGES = { key: (row) => to(`/keys/${row.object_id}`), provider: (row) => to('/providers', { provider: row.object }), model: (row) => to('/models', { model: row.object }),
-    group: (row) => to(`/groups/${encodeURIComponent(row.object)}`), token: () => to('/members') };
+    gateway: (row) => to('/settings', { profile: row.object }), route: (row) => to('/routes', { route: row.object.split('@')[0] }),
+    group: (row) => to(`/groups/${segment(row.object)}`), token: () => to('/members') };
 
 // key_update -> [key, update]
 const partsOf = (operation) => {
@@ -36,31 +36,17 @@ const columns = () => [
     { key: 'member', title: t('audit.member'), render: (row) => html`<a href=${to('/audit', { member: row.member })}><bdi>${row.member}</bdi></a> <span class="muted small">${row.from}</span>` },
     { key: 'operation', title: t('audit.operation'), render: (row) => html`<${Operation} row=${row} />` },
     { key: 'object', title: t('audit.object'), render: (row) => html`<${Named} row=${row} />` },
-    { key: 'group', title: t('audit.group'), render: (row) => html`<bdi>${row.group ?? '–'}</bdi>` },
-    { key: 'outcome', title: t('audit.outcome'), render: (row) => html`<${Badge} tone=${row.outcome === 'ok' ? 'good' : 'bad'}>${row.outcome}<//>` },
+    { key: 'group', title: t('audit.group'), render: (row) => html`<bdi class="truncate log-key">${row.group ?? '–'}</bdi>` },
+    { key: 'outcome', title: t('audit.outcome'), render: (row) => html`<${Badge} tone=${row.outcome === 'ok' ? 'good' : 'bad'}>${row.outcome === 'ok' ? t('audit.ok') : row.outcome}<//>` },
     { key: 'fields', title: t('audit.fields'), wrap: true, render: (row) => html`<span class="small">${row.fields?.join(', ') || '–'}</span>` },
 ];
 
 export function Audit({ query }) {
     const range = useRange();
     const filters = { member: query.member, operation: query.operation, object: query.object, outcome: query.outcome };
-    const question = { ...range.query, ...filters, limit: LIMIT };
-    const { data, error, reload } = useApi('/audit', question);
-    const [more, setMore] = useState(null); // {rows, cursor, more} behind the first page
-    useEffect(() => setMore(null), [data]);
-    const last = more ?? data;
-    const goOn = async () => {
-        try {
-            const next = await api.get('/audit', { ...question, cursor: last.cursor });
-            setMore({ rows: [...(more?.rows ?? []), ...next.data], cursor: next.cursor, more: next.more });
-        } catch (failure) {
-            toastError(failure);
-        }
-    };
-    const rows = data && [...data.data, ...(more?.rows ?? [])];
+    const { rows, more, goOn, error, reload } = useRows('/audit', { ...range.query, ...filters, limit: LIMIT });
     const isFiltered = Object.values(filters).some(Boolean);
-    const input = (name) => html`<${Input} key=${name} type="search" class="filter" aria-label=${t(`audit.${name}`)} placeholder=${t(`audit.${name}`)} value=${query[name]}
-        onInput=${(value) => setQuery({ [name]: value.trim() })} />`;
+    const input = (name) => html`<${Search} key=${name} label=${t(`audit.${name}`)} value=${query[name]} onSearch=${(value) => setQuery({ [name]: value })} />`;
     return html`<${Page} title=${t('nav.audit')} lead=${t('audit.lead')} actions=${html`<${RangePicker} range=${range} refresh=${false} />`}>
         <div class="row filters" role="search">
             <${Select} aria-label=${t('audit.operation')} value=${query.operation ?? ''} onChange=${(value) => setQuery({ operation: value })}
@@ -72,6 +58,6 @@ export function Audit({ query }) {
         </div>
         <${Table} label=${t('nav.audit')} columns=${columns()} rows=${rows} rowKey=${(row) => row.cursor} error=${error} retry=${reload}
             empty=${html`<${Empty} icon="audit" title=${t('audit.empty')} text=${t(isFiltered ? 'audit.empty_filtered' : 'audit.empty_text')} />`} />
-        <${MoreRows} more=${last?.more} onMore=${goOn} />
+        <${MoreRows} more=${more} onMore=${goOn} />
     <//>`;
 }

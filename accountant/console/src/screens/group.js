@@ -2,13 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { html, useMemo, useState } from '../dom.js';
 import { api, newIdempotencyKey, segment, useApi } from '../api.js';
-import { compact, money, number, time } from '../format.js';
+import { compact, exactMoney, money, number, relative, time } from '../format.js';
 import { t } from '../i18n.js';
 import { BudgetCard, parseAmount, useCurrency } from '../quota.js';
 import { setQuery, to } from '../router.js';
 import { may, toast } from '../state.js';
 import { Badge, Button, Card, Dialog, Empty, Failure, Field, Input, Page, Pager, RangePicker, Segmented, Skeleton, Table, Tile, useRange } from '../ui/index.js';
-import { Balance } from './groups.js';
+import { GroupActions } from './group_actions.js';
+import { Balance, Disabled, isElsewhere } from './groups.js';
 import { Settings } from './key_settings.js';
 import { UsageCharts } from './usage_charts.js';
 
@@ -57,6 +58,21 @@ function History({ row, currency, query }) {
         <${Pager} page=${page} limit=${HISTORY} total=${data?.total} onPage=${(n) => setQuery({ history: n })} />`;
 }
 
+// What the service told and was charged, and charges of which nobody knows.
+function Service({ service, currency }) {
+    const columns = [
+        { key: 'id', title: 'id' },
+        { key: 'sent_at', title: t('groups.sent'), render: (one) => time(one.sent_at) },
+        { key: 'amount', title: t('groups.amount'), align: 'right', render: (one) => money(one.amount, currency) },
+        { key: 'reason', title: t('groups.reason') },
+    ];
+    const unknown = service.charges.filter((one) => one.state === 'unknown');
+    return html`${service.state !== 'told' && html`<p class="is-warn">${t('groups.refused')}</p>`}
+        ${service.error && html`<p class="is-warn">${t('groups.service_error', { since: relative(service.failing_since), error: service.error })}</p>`}
+        ${unknown.length > 0 && html`<p class="is-warn">${t('groups.unknown_text')}</p>
+            <${Table} label=${t('groups.unknown')} columns=${columns} rows=${unknown} rowKey=${(one) => one.id} />`}`;
+}
+
 function Spending({ row }) {
     const range = useRange();
     const filter = { group: row.name };
@@ -83,17 +99,20 @@ export function Group({ params, query }) {
         reload();
     };
     const actions = html`${may('operator', 'keys:write') && html`<${Button} icon="keys" href=${to('/keys/new', { group: row.name })}>${t('keys.create')}<//>`}
-        ${canWrite() && html`<${Button} kind="primary" icon="plus" onClick=${() => setTopping(true)}>${t('groups.top_up')}<//>`}`;
-    return html`<${Page} title=${row.name} back=${back} actions=${actions} lead=${row.prepaid ? html`<${Badge} tone="accent">${t('groups.prepaid')}<//>` : t('groups.not_prepaid_text')}>
-        <div class="tiles">
+        ${canWrite() && !isElsewhere(row) && html`<${Button} kind="primary" icon="plus" onClick=${() => setTopping(true)}>${t('groups.top_up')}<//>`}
+        <${GroupActions} row=${row} etag=${etag} reload=${reload} />`;
+    return html`<${Page} title=${row.name} back=${back} actions=${actions} lead=${html`<span class="row"><${Disabled} row=${row} />${isElsewhere(row) ? html`<${Badge} tone="accent">${t('groups.elsewhere')}<//>` : row.prepaid ? html`<${Badge} tone="accent">${t('groups.prepaid')}<//>` : t('groups.not_prepaid_text')}</span>`}>
+        <div class="tiles is-plain">
             <${Tile} label=${t('groups.balance')} value=${html`<${Balance} row=${row} currency=${currency} />`} title=${String(row.balance)} note=${row.reserved > 0 ? t('groups.reserved', { sum: money(row.reserved, currency) }) : ''} />
-            <${Tile} label=${t('groups.topped_up')} value=${money(row.topped_up, currency)} />
-            <${Tile} label=${t('groups.spent')} value=${money(row.total.cost, currency)} href=${to('/usage', { group: row.name, range: '30d' })} />
+            ${row.service ? html`<${Tile} label=${t('groups.told')} value=${row.service.told === null ? t('groups.not_known') : money(row.service.told, currency)} note=${row.service.told_at ? relative(row.service.told_at) : ''} />
+            <${Tile} label=${t('groups.charged')} value=${money(row.service.charged, currency)} title=${exactMoney(row.service.charged, currency)} note=${t('groups.pending', { sum: money(row.service.pending, currency) })} />`
+        : html`<${Tile} label=${t('groups.topped_up')} value=${money(row.topped_up, currency)} title=${exactMoney(row.topped_up, currency)} />`}
+            <${Tile} label=${t('groups.spent')} value=${money(row.total.cost, currency)} title=${exactMoney(row.total.cost, currency)} href=${to('/usage', { group: row.name, range: '30d' })} />
             <${Tile} label=${t('key.tokens')} value=${compact(row.total.tokens)} title=${number(row.total.tokens)} href=${to('/logs', { group: row.name, range: '30d' })} />
             <${Tile} label=${t('nav.keys')} value=${number(keys.data?.total)} href=${to('/keys', { group: row.name })} />
         </div>
         ${row.budgets.length > 0 && html`<div class="budgets">${row.budgets.map((one) => html`<${BudgetCard} key=${one.unit + one.period} budget=${one} currency=${currency} />`)}</div>`}
-        <div class="grid-2"><div class="column"><${History} key=${round} row=${row} currency=${currency} query=${query} /></div>
+        <div class="grid-2"><div class="column">${row.service && html`<${Service} service=${row.service} currency=${currency} />`}<${History} key=${round} row=${row} currency=${currency} query=${query} /></div>
             <div class="column"><${Settings} path=${path} object=${row} etag=${etag} currency=${currency} canEdit=${canWrite()} reload=${reload} only=${['quota', 'rates', 'route']} /></div></div>
         <${Spending} row=${row} />
         ${topping && html`<${TopUp} row=${row} etag=${etag} currency=${currency} onClose=${() => setTopping(false)} onDone=${done} />`}

@@ -11,9 +11,17 @@ import { Badge, Button, Checkbox, Dialog, Empty, Field, Input, Page, Pager, Tabl
 
 const LIMIT = 100;
 
-export const Balance = ({ row, currency }) => (row.prepaid || row.topped_up !== 0
+// Kept by another service: what it told last, or nothing is known.
+export const isElsewhere = (row) => row.balance_source === 'service';
+const isKnown = (row) => ['told', 'too_old'].includes(row.service?.state);
+
+export const Balance = ({ row, currency }) => (isElsewhere(row) && !isKnown(row)
+    ? html`<span class="is-bad">${t('groups.not_known')}</span>`
+    : row.prepaid || row.topped_up !== 0 || isElsewhere(row)
     ? html`<span class=${Number(row.balance) <= 0 ? 'is-bad' : ''} title=${String(row.balance)}>${money(row.balance, currency)}</span>`
     : html`<span class="muted">${t('groups.not_prepaid')}</span>`);
+
+export const Disabled = ({ row }) => !row.enabled && html`<${Badge} tone="warn">${t('group.disabled')}<//>`;
 
 function CreateGroup({ onClose, currency }) {
     const [name, setName] = useState('');
@@ -50,7 +58,7 @@ export function Groups({ query }) {
     const [creating, setCreating] = useState(false);
     const path = (row) => to(`/groups/${segment(row.name)}`);
     const columns = [
-        { key: 'name', title: t('groups.name'), render: (row) => html`<a href=${path(row)}><bdi>${row.name}</bdi></a> ${row.prepaid && html`<${Badge} tone="accent">${t('groups.prepaid')}<//>`}` },
+        { key: 'name', title: t('groups.name'), render: (row) => html`<a href=${path(row)}><bdi>${row.name}</bdi></a> ${isElsewhere(row) ? html`<${Badge} tone="accent">${t('groups.elsewhere')}<//>` : row.prepaid && html`<${Badge} tone="accent">${t('groups.prepaid')}<//>`} <${Disabled} row=${row} />` },
         { key: 'balance', title: t('groups.balance'), align: 'right', render: (row) => html`<${Balance} row=${row} currency=${currency} />` },
         { key: 'quota', title: t('key.quota'), width: '220px', render: (row) => html`<${QuotaCell} budgets=${row.budgets} currency=${currency} />` },
         { key: 'tokens', title: t('keys.used'), align: 'right', render: (row) => html`<a href=${to('/logs', { group: row.name, range: '30d' })} title=${number(row.total.tokens)}>${compact(row.total.tokens)}</a>` },

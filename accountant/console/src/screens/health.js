@@ -8,7 +8,7 @@ import { Badge } from '../ui/index.js';
 const TONES = { up: 'good', degraded: 'warn', failing: 'warn', 'half-open': 'warn', cooling: 'bad', down: 'bad', disabled: '' };
 const STRIP_MAX = 24;
 
-const toneOf = (state) => TONES[state] ?? '';
+export const toneOf = (state) => TONES[state] ?? '';
 
 export function StateBadge({ state }) {
     return html`<${Badge} tone=${toneOf(state)}><span class="dot" aria-hidden="true"></span>${t(`health.${state}`)}<//>`;
@@ -22,8 +22,12 @@ export function Strip({ endpoints }) {
         ${endpoints.length > STRIP_MAX && html`<small>+${endpoints.length - STRIP_MAX}</small>`}</span>`;
 }
 
+// The last error of any of these.
+export const newest = (endpoints) => endpoints.map((one) => one.last_error).filter(Boolean)
+    .sort((a, b) => b.time.localeCompare(a.time))[0];
+
 export function errorText(error) {
-    const cause = tWord('cause', error.cause);
+    const cause = tWord('logs.cause', error.cause);
     return error.status ? `${error.status} · ${cause}` : cause;
 }
 

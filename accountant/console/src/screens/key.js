@@ -1,16 +1,17 @@
 // One key: what it uses and how long its quota lasts, what it may, its last calls.
 // SPDX-License-Identifier: Apache-2.0
 import { html, useMemo, useState } from '../dom.js';
-import { api, useApi } from '../api.js';
-import { compact, duration, money, number, percent, relative, time } from '../format.js';
+import { api, segment, useApi } from '../api.js';
+import { compact, duration, exactMoney, iso, money, number, percent, relative, time } from '../format.js';
 import { t, tWord } from '../i18n.js';
 import { BudgetCard, amount, tightest, useCurrency } from '../quota.js';
 import { navigate, to } from '../router.js';
 import { may, toastError } from '../state.js';
-import { Badge, Button, Card, Chart, Empty, Facts, Failure, Menu, Page, RangePicker, Skeleton, Table, Tabs, Tile, useRange } from '../ui/index.js';
+import { Button, Card, Chart, Empty, Facts, Failure, Menu, Page, RangePicker, Skeleton, Table, Tabs, Tile, useRange } from '../ui/index.js';
 import { barsOf, overTime } from '../usage.js';
 import { DuplicateDialog, KeyStatus, RevealDialog, RotateDialog, deleteKey, endFormer, setEnabled } from './key_parts.js';
 import { Settings } from './key_settings.js';
+import { StatusBadge } from './log_status.js';
 import { UsageCharts } from './usage_charts.js';
 
 const WEEK = 7 * 86400000;
@@ -20,7 +21,7 @@ function usePace(key) {
     const span = useMemo(() => {
         const to_ = Math.ceil(Date.now() / 3600000) * 3600000;
         const from = Math.max(to_ - WEEK, Math.floor(Date.parse(key.created_at) / 3600000) * 3600000);
-        return { from: new Date(from).toISOString(), to: new Date(to_).toISOString(), ms: to_ - from };
+        return { from: iso(from), to: iso(to_), ms: to_ - from };
     }, [key.id]);
     const { data } = useApi('/usage', { key_id: key.id, from: span.from, to: span.to });
     return data && { used: { tokens: data.total.tokens, currency: Number(data.total.cost) }, ms: span.ms };
@@ -64,7 +65,7 @@ function UsageTab({ row, currency }) {
             <${Tile} label=${t('key.errors')} value=${compact(sums?.errors)} title=${number(sums?.errors)} href=${logs({ status: 'error' })}
                 note=${sums?.requests ? percent(sums.errors / sums.requests) : ''} />
             <${Tile} label=${t('key.tokens')} value=${compact(sums?.tokens)} title=${number(sums?.tokens)} href=${logs()} />
-            <${Tile} label=${t('key.cost')} value=${money(sums?.cost, currency)} href=${to('/usage', { ...range.query, ...filter })} />
+            <${Tile} label=${t('key.cost')} value=${money(sums?.cost, currency)} title=${exactMoney(sums?.cost, currency)} href=${to('/usage', { ...range.query, ...filter })} />
             <${Tile} label=${t('key.cached')} value=${percent(sums?.cache_hit_rate)} />
         </div>
         <${UsageCharts} range=${range} over=${over} filter=${filter}>${row.budgets.length > 0 ? html`<${BurnDown} row=${row} range=${range} over=${over} currency=${currency} />`
@@ -72,11 +73,11 @@ function UsageTab({ row, currency }) {
 }
 
 function LogsTab({ row, currency }) {
-    const { data, error, reload } = useApi('/logs', { key_id: row.id, limit: 20, from: new Date(Math.floor(Date.now() / 60000) * 60000 - 30 * 86400000).toISOString() });
+    const { data, error, reload } = useApi('/logs', { key_id: row.id, limit: 20, from: iso(Math.floor(Date.now() / 60000) * 60000 - 30 * 86400000) });
     const columns = [
-        { key: 'time', title: t('chart.time'), render: (one) => html`<a href=${to('/logs', { key_id: row.id, request_id: one.request_id, range: '30d' })}>${time(one.time ?? one.ended_at ?? one.started_at, 'short')}</a>` },
+        { key: 'time', title: t('chart.time'), render: (one) => html`<a href=${to('/logs', { key_id: row.id, request_id: one.request_id, range: '30d' })}>${time(one.time, 'short')}</a>` },
         { key: 'model', title: t('key.model'), render: (one) => html`<bdi class="truncate">${one.model}</bdi>` },
-        { key: 'status', title: t('key.status'), render: (one) => html`<${Badge} tone=${one.status < 400 ? 'good' : 'bad'}>${one.status}<//>` },
+        { key: 'status', title: t('key.status'), render: (one) => html`<${StatusBadge} row=${one} />` },
         { key: 'tokens', title: t('key.tokens'), align: 'right', render: (one) => number(one.tokens) },
         { key: 'cost', title: t('key.cost'), align: 'right', render: (one) => money(one.cost, currency) },
         { key: 'duration', title: t('key.duration'), align: 'right', render: (one) => duration(one.duration_ms) },
@@ -88,7 +89,7 @@ function LogsTab({ row, currency }) {
 
 const BasicsTab = ({ row, currency }) => html`<${Card}><${Facts} rows=${[
     [t('key.id'), row.id], [t('key.masked'), html`<code>${row.masked_key}</code>`],
-    [t('key.group'), html`<a href=${to(`/groups/${encodeURIComponent(row.group)}`)}><bdi>${row.group}</bdi></a>`],
+    [t('key.group'), html`<a href=${to(`/groups/${segment(row.group)}`)}><bdi>${row.group}</bdi></a>`],
     [t('key.created'), time(row.created_at)], [t('key.updated'), time(row.updated_at)],
     [t('key.last_used'), row.last_used_at ? `${time(row.last_used_at)} (${relative(row.last_used_at)})` : t('common.never')],
     [t('key.lifetime'), `${number(row.total.tokens)} · ${money(row.total.cost, currency)}`], [t('key.in_flight'), number(row.in_flight)],
@@ -123,7 +124,7 @@ function Head({ row, reload, open }) {
 }
 
 export function Key({ params, query }) {
-    const { data: row, error, reload, etag } = useApi(`/keys/${params.id}`, undefined, { every: 15000 });
+    const { data: row, error, reload, etag } = useApi(`/keys/${segment(params.id)}`, undefined, { every: 15000 });
     const currency = useCurrency();
     const [dialog, setDialog] = useState(null);
     const back = [to('/keys'), t('nav.keys')];

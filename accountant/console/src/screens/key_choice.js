@@ -1,22 +1,32 @@
 // With which virtual key a call of the playground is made: one of the list, whose
 // value who may reveals for the call, or a typed one. It is kept in memory only.
 // SPDX-License-Identifier: Apache-2.0
-import { html, useState } from '../dom.js';
+import { html, useEffect, useState } from '../dom.js';
 import { api, useApi } from '../api.js';
 import { t } from '../i18n.js';
-import { may } from '../state.js';
+import { may, session } from '../state.js';
 import { createStore, useStore } from '../store.js';
 import { Field, Input, Select } from '../ui/index.js';
 
-const chosen = createStore({ id: '', typed: '' }); // for as long as the page lives
+const NONE = { id: '', typed: '' };
+const chosen = createStore(NONE);
 const revealed = new Map();
+// For as long as one is logged in: who comes next may not reveal them.
+session.watch(() => {
+    chosen.set(NONE);
+    revealed.clear();
+});
 
-// {id, typed, keys, isReady, value(): the key's value}
-export function useKey() {
+// wanted: the id of the one to begin with. {id, typed, keys, isReady, value(): the key's value}
+export function useKey(wanted) {
     const mayReveal = may('operator', 'keys:read');
     const list = useApi(mayReveal ? '/keys' : null, { limit: 200, status: 'active' });
     const { id, typed } = useStore(chosen);
-    const keys = list.data?.data ?? [];
+    const first = useApi(mayReveal && wanted ? '/keys' : null, { ids: wanted, status: 'active' }).data?.data ?? [];
+    const keys = [...first, ...(list.data?.data ?? []).filter((one) => one.id !== first[0]?.id)];
+    useEffect(() => {
+        if (first.length > 0) chosen.set({ id: String(first[0].id), typed: '' });
+    }, [first[0]?.id]);
     const at = id || (mayReveal && keys.length > 0 && typed === '' ? String(keys[0].id) : 'typed');
     const value = async () => {
         if (at === 'typed') return typed.trim();

@@ -119,6 +119,7 @@ export function KeyCreate({ query }) {
     const back = [to('/keys'), t('nav.keys')];
     if (made)
         return html`<${Page} title=${t('create.done')} back=${back} lead=${html`<bdi>${made.name}</bdi>`} actions=${html`<${Button} onClick=${again}>${t('create.another')}<//>
+            <${Button} icon="playground" href=${to('/playground', { key: made.id })}>${t('create.try')}<//>
             <${Button} kind="primary" href=${to(`/keys/${made.id}`)}>${t('create.open')}<//>`}>
             <${Card} title=${t('key.value')}><div class="column"><${KeyValue} row=${made} value=${made.key} /></div><//><//>`;
     const parts = {

@@ -4,7 +4,7 @@
 import { html, useState } from '../dom.js';
 import { useApi } from '../api.js';
 import { PERIODS } from '../quota.js';
-import { time } from '../format.js';
+import { fromField, iso, time, zone, zoneOffset } from '../format.js';
 import { t } from '../i18n.js';
 import { Button, Checkbox, Combobox, Field, IconButton, Input, Segmented, Select } from '../ui/index.js';
 
@@ -31,7 +31,7 @@ export function ExpiryFields({ value, onChange, error }) {
     const options = [['never', t('create.never')], ...DAYS.map((one) => [one, t('create.days', { n: one })]), ['custom', t('create.custom')]];
     const at = DAYS.includes(value.kind) && Date.now() + Number(value.kind) * 86400000;
     return html`<div class="row"><${Segmented} label=${t('key.expires')} value=${value.kind} options=${options} onChange=${(kind) => onChange({ ...value, kind })} /></div>
-        ${value.kind === 'custom' && html`<${Field} label=${t('create.date')} error=${error}>${(props) => html`
+        ${value.kind === 'custom' && html`<${Field} label=${t('create.date')} hint=${`${zone()} · ${zoneOffset()}`} error=${error}>${(props) => html`
             <${Input} ...${props} type="datetime-local" value=${value.date} onInput=${(date) => onChange({ ...value, date })} />`}<//>`}
         <p class="muted">${at ? t('create.expires_at', { when: time(at, 'minute') }) : t(value.kind === 'never' ? 'create.never_text' : 'create.date_text')}</p>`;
 }
@@ -39,12 +39,12 @@ export function ExpiryFields({ value, onChange, error }) {
 // undefined: the date is none; null: never; else RFC 3339.
 export function expiryOf({ kind, date }) {
     if (kind === 'never') return null;
-    const ms = kind === 'custom' ? Date.parse(date) : Date.now() + Number(kind) * 86400000;
-    return ms > Date.now() ? new Date(ms).toISOString() : undefined;
+    const ms = kind === 'custom' ? fromField(date) : Date.now() + Number(kind) * 86400000;
+    return ms > Date.now() ? iso(ms) : undefined;
 }
 
 // A list of texts as chips; options propose. value: ['a']
-export function ListField({ label, hint, value, onChange, options = [], placeholder, strict, error }) {
+function ListField({ label, hint, value, onChange, options = [], placeholder, strict, error }) {
     const [typed, setTyped] = useState('');
     const add = (text) => {
         const more = text.split(/[\s,，]+/).filter((one) => one && !value.includes(one));

@@ -1,12 +1,13 @@
 // What the screens of keys share: status, actions with their questions, the value
 // that is shown once.
 // SPDX-License-Identifier: Apache-2.0
-import { html, useState } from '../dom.js';
-import { api, useApi } from '../api.js';
-import { relative, time } from '../format.js';
+import { html, useMemo, useState } from '../dom.js';
+import { api, newIdempotencyKey, useApi } from '../api.js';
+import { quoted, relative, time } from '../format.js';
 import { t } from '../i18n.js';
-import { toast, toastError } from '../state.js';
+import { toast } from '../state.js';
 import { Badge, Button, Code, Copy, Dialog, Field, Input, Segmented, confirm } from '../ui/index.js';
+import { act, useForm } from './act.js';
 
 export const STATUSES = ['active', 'exhausted', 'expired', 'disabled', 'deleted'];
 const TONES = { active: 'good', exhausted: 'bad', expired: 'warn' };
@@ -15,53 +16,36 @@ export const KeyStatus = ({ row }) => html`<${Badge} tone=${TONES[row.status]}>$
 
 export const Expiry = ({ at }) => (at ? html`<span title=${time(at)}>${relative(at)}</span>` : html`<span class="muted">${t('key.no_expiry')}</span>`);
 
-async function attempt(work) {
-    try {
-        return await work();
-    } catch (error) {
-        toastError(error);
-        return null;
-    }
-}
-
-export const restoreKey = (row, done) => attempt(async () => {
+export const restoreKey = (row, done) => act(async () => {
     const key = await api.post(`/keys/${row.id}/restore`);
     toast(t('key.restored', { name: key.name }));
     done?.(key);
-    return key;
 });
 
 // Deleted at once, without a question: the toast takes it back.
-export const deleteKey = (row, done) => attempt(async () => {
+export const deleteKey = (row, done) => act(async () => {
     const gone = await api.delete(`/keys/${row.id}`);
     const ms = gone.restorable_until ? Date.parse(gone.restorable_until) - Date.now() : 6000;
     toast(t('key.deleted', { name: row.name }), gone.restorable_until
         ? { action: t('key.undo'), onAction: () => restoreKey(row, done), ms: Math.min(ms, 600000) } : undefined);
     done?.(null);
-    return gone;
 });
 
-export const setEnabled = (row, enabled, done) => attempt(async () => {
-    const key = await api.patch(`/keys/${row.id}`, { enabled });
-    toast(t(enabled ? 'key.enabled_now' : 'key.disabled_now', { name: row.name }));
-    done?.(key);
-    return key;
-});
+export const setEnabled = (row, enabled, done) => act(async () => done(await api.patch(`/keys/${row.id}`, { enabled })),
+    t(enabled ? 'key.enabled_now' : 'key.disabled_now', { name: row.name }));
 
 export async function endFormer(row, done) {
     const sure = await confirm({ title: t('key.end_former_title'), text: t('key.end_former_text'), action: t('key.end_former'), danger: true });
-    if (sure) await attempt(async () => done(await api.delete(`/keys/${row.id}/former`)));
+    if (sure) await act(async () => done(await api.delete(`/keys/${row.id}/former`)));
 }
 
 // Where clients call: the address of the page with the port of the data listener.
-export function useBase() {
+function useBase() {
     const { data } = useApi('/status');
     const listen = data?.config?.listen?.[0];
     const port = /:(\d+)$/.exec(listen || '')?.[1];
     return port ? `${location.protocol}//${location.hostname}:${port}` : location.origin;
 }
-
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 // Ready to paste; texts of others are quoted for the shell or as JSON.
 function snippets(base, key, model) {
@@ -74,7 +58,7 @@ function snippets(base, key, model) {
     };
 }
 
-export function Snippets({ value, model }) {
+function Snippets({ value, model }) {
     const base = useBase();
     const [kind, setKind] = useState('curl');
     const texts = snippets(base, value, model);
@@ -84,7 +68,7 @@ export function Snippets({ value, model }) {
 }
 
 // The model to try a key with: its own first one, else the first there is.
-export function useModelOf(row) {
+function useModelOf(row) {
     const { data } = useApi(row?.models?.length ? null : '/models');
     return row?.models?.[0] ?? data?.data.find((one) => !one.wildcard && one.type !== 'embedding')?.id ?? 'MODEL';
 }
@@ -106,11 +90,11 @@ const GRACES = [['0', 'key.grace_none'], ['3600', 'key.grace_hour'], ['86400', '
 // A new value; then it is shown. onDone(key)
 export function RotateDialog({ row, etag, onClose, onDone }) {
     const [grace, setGrace] = useState('86400');
+    const idempotencyKey = useMemo(newIdempotencyKey, [grace]);
     const [made, setMade] = useState(null);
     if (made) return html`<${RevealDialog} row=${made} value=${made.key} title=${t('key.rotated')} onClose=${() => onDone(made)} />`;
     const submit = async () => {
-        const key = await attempt(() => api.post(`/keys/${row.id}/rotate`, { grace_seconds: Number(grace) }, { ifMatch: etag }));
-        if (key) setMade(key);
+        await act(async () => setMade(await api.post(`/keys/${row.id}/rotate`, { grace_seconds: Number(grace) }, { ifMatch: etag, idempotencyKey })));
     };
     return html`<${Dialog} title=${t('key.rotate')} onClose=${onClose} onSubmit=${submit} footer=${html`<${Button} onClick=${onClose}>${t('common.cancel')}<//>
             <${Button} kind=${grace === '0' ? 'danger' : 'primary'} type="submit">${t('key.rotate')}<//>`}>
@@ -123,20 +107,14 @@ export function RotateDialog({ row, etag, onClose, onDone }) {
 
 // The same configuration under another name, with a value of its own.
 export function DuplicateDialog({ row, onClose, onDone }) {
-    const [name, setName] = useState(`${row.name}-2`);
-    const [error, setError] = useState(null);
+    const form = useForm({ name: `${row.name}-2` });
+    const { name } = form.values;
     const [made, setMade] = useState(null);
     if (made) return html`<${RevealDialog} row=${made} value=${made.key} title=${t('create.done')} onClose=${() => onDone(made)} />`;
-    const submit = async () => {
-        try {
-            setMade(await api.post(`/keys/${row.id}/copy`, { name: name.trim() }));
-        } catch (failure) {
-            setError(failure);
-        }
-    };
+    const submit = () => form.save(async () => setMade(await api.post(`/keys/${row.id}/copy`, { name: name.trim() }, { idempotencyKey: form.idempotencyKey })));
     return html`<${Dialog} title=${t('key.duplicate')} onClose=${onClose} onSubmit=${submit} footer=${html`<${Button} onClick=${onClose}>${t('common.cancel')}<//>
             <${Button} kind="primary" type="submit" disabled=${!name.trim()}>${t('key.duplicate')}<//>`}>
         <p>${t('key.duplicate_text')}</p>
-        <${Field} label=${t('key.name')} error=${error?.message}>${(props) => html`<${Input} ...${props} value=${name} onInput=${setName} autofocus />`}<//>
+        <${Field} label=${t('key.name')} error=${form.error?.message}>${(props) => html`<${Input} ...${props} value=${name} onInput=${form.set('name')} autofocus />`}<//>
     <//>`;
 }

@@ -2,25 +2,26 @@
 // SPDX-License-Identifier: Apache-2.0
 import { html, useState } from '../dom.js';
 import { api } from '../api.js';
-import { number, relative, time } from '../format.js';
+import { number, relative, time, toField } from '../format.js';
 import { t } from '../i18n.js';
 import { parseAmount, wholeAmount } from '../quota.js';
 import { toast } from '../state.js';
-import { Button, Card, Dialog, Field, IconButton, Input } from '../ui/index.js';
+import { Button, Card, Dialog, Facts, Field, IconButton, Input } from '../ui/index.js';
+import { FormError, useForm } from './act.js';
 import { AclFields, ExpiryFields, ModelsFields, QuotaFields, RatesFields, RouteFields, TagsFields, expiryOf, ratesOf, tagsOf } from './key_fields.js';
 
 const asTyped = (budget) => ({ unlimited: false, unit: budget.unit, period: budget.period, limit: String(budget.limit) });
 const isGood = (one) => one.unlimited || parseAmount(one.limit, one.unit) > 0;
 
 // All budgets of a key or group; each is at the side of the others.
-export function BudgetsEditor({ value, onChange }) {
+function BudgetsEditor({ value, onChange }) {
     const set = (i, next) => onChange(next.unlimited ? value.filter((one, at) => at !== i) : value.map((one, at) => (at === i ? next : one)));
     if (value.length === 0)
         return html`<${QuotaFields} value=${{ unlimited: true, unit: 'tokens', period: 'total', limit: '' }} onChange=${(one) => onChange([one])} />`;
     return html`${value.map((one, i) => html`<div class="column" key=${i}><${QuotaFields} value=${one} onChange=${(next) => set(i, next)} error=${one.limit && !isGood(one) ? t('create.limit_bad') : ''} /></div><hr />`)}
         ${value.length < 8 && html`<div><${Button} small icon="plus" onClick=${() => onChange([...value, { unlimited: false, unit: 'tokens', period: 'daily', limit: '' }])}>${t('fields.add_budget')}<//></div>`}`;
 }
-export const budgetsOf = (typed) => typed.map((one) => ({ unit: one.unit, period: one.period, limit: parseAmount(one.limit, one.unit) }));
+const budgetsOf = (typed) => typed.map((one) => ({ unit: one.unit, period: one.period, limit: parseAmount(one.limit, one.unit) }));
 
 /*
  * Each: what it begins with, its fields, and the members of the body that say it;
@@ -36,7 +37,7 @@ const EDITORS = {
         to: (typed) => (typed.every(isGood) ? { budgets: budgetsOf(typed) } : null),
     },
     expiry: {
-        from: (key) => ({ kind: key.expires_at ? 'custom' : 'never', date: key.expires_at ? new Date(Date.parse(key.expires_at) - new Date().getTimezoneOffset() * 60000).toISOString().slice(0, 16) : '' }),
+        from: (key) => ({ kind: key.expires_at ? 'custom' : 'never', date: key.expires_at ? toField(Date.parse(key.expires_at)) : '' }),
         view: ExpiryFields, to: (value) => (expiryOf(value) === undefined ? null : { expires_at: expiryOf(value) }),
     },
     models: { from: (key) => key.models, view: ModelsFields, to: (models) => ({ models: models?.length ? models : null }) },
@@ -50,38 +51,35 @@ const EDITORS = {
     tags: { from: (key) => Object.entries(key.tags || {}), view: TagsFields, to: (pairs) => ({ tags: tagsOf(pairs) }) },
 };
 
-export function SettingDialog({ path, object, name, etag, onClose, onDone }) {
+function SettingDialog({ path, object, name, etag, currency, onClose, onDone }) {
     const { from, to, view: View } = EDITORS[name];
-    const [value, setValue] = useState(from(object));
-    const [error, setError] = useState(null);
+    const valuesOf = (key) => ({ value: from(key) });
+    const form = useForm(valuesOf(object), { path, etag, valuesOf });
+    const { value } = form.values;
     const body = to(value);
-    const save = async () => {
-        if (!body) return;
-        try {
-            await api.patch(path, body, { ifMatch: etag });
-            toast(t('key.saved'));
-            onDone();
-        } catch (failure) {
-            setError(failure);
-        }
-    };
-    return html`<${Dialog} title=${t(`key.${name}`)} wide onClose=${onClose} onSubmit=${save} footer=${html`<${Button} onClick=${onClose}>${t('common.cancel')}<//>
-            <${Button} kind="primary" type="submit" disabled=${!body}>${t('key.save')}<//>`}>
-        <${View} value=${value} onChange=${(next) => { setValue(next); setError(null); }} />
-        ${error && html`<p class="error" role="alert">${error.message}</p>`}
+    const submit = () => body && form.save(async () => {
+        await api.patch(path, body, { ifMatch: form.ifMatch });
+        toast(t('key.saved'));
+        onDone();
+    });
+    return html`<${Dialog} title=${t(`key.${name}`)} wide onClose=${onClose} onSubmit=${submit} footer=${html`<${Button} onClick=${onClose}>${t('common.cancel')}<//>
+            <${Button} kind="primary" type="submit" busy=${form.busy} disabled=${!body}>${t('part.save')}<//>`}>
+        <${FormError} form=${form} fields=${[]} />
+        <${View} value=${value} onChange=${form.set('value')} />
+        ${'value' in form.theirs && html`<${Facts} rows=${[[t('part.by_now'), saysOf(name, form.now, currency)]]} />`}
     <//>`;
 }
 
 const muted = (text) => html`<span class="muted">${text}</span>`;
 const names = (list) => html`<div class="chip-list">${list.map((one) => html`<span class="badge" key=${one}><bdi>${one}</bdi></span>`)}</div>`;
 
-export const budgetsText = (budgets, currency) => (budgets.length === 0 ? muted(t('quota.unlimited'))
+const budgetsText = (budgets, currency) => (budgets.length === 0 ? muted(t('quota.unlimited'))
     : budgets.map((one) => html`<div key=${one.unit + one.period}>${wholeAmount(one.unit, one.limit, currency)} ${t(`quota.per_${one.period}`)}</div>`));
-export const ratesText = (one) => {
+const ratesText = (one) => {
     const said = ['rpm', 'tpm', 'concurrency'].filter((name) => one[name] !== null).map((name) => `${t(`key.${name}`)}: ${number(one[name])}`);
     return said.length ? said.join(' · ') : muted(t('fields.no_limit'));
 };
-export const routeText = (settings) => {
+const routeText = (settings) => {
     const route = settings?.route || 'default';
     const list = route === 'provider' ? settings.providers : route === 'byok' ? settings.private_keys : null;
     return html`<div>${t(`fields.route_${route}`)}${route === 'default' && settings?.sort ? ` · ${t(`fields.sort_${settings.sort}`)}` : ''}</div>${list?.length > 0 && names(list)}`;
@@ -108,5 +106,5 @@ export function Settings({ path, object, etag, currency, canEdit, reload, only =
     };
     return html`<${Card} flush>${only.map((name) => html`<div class="setting" key=${name}><b>${t(`key.${name}`)}</b><div>${saysOf(name, object, currency)}</div>
             ${canEdit && html`<${IconButton} small icon="edit" label=${t('key.edit', { what: t(`key.${name}`) })} onClick=${() => setEditing(name)} />`}</div>`)}
-        ${editing && html`<${SettingDialog} key=${editing} path=${path} object=${object} name=${editing} etag=${etag} onClose=${() => setEditing(null)} onDone=${done} />`}<//>`;
+        ${editing && html`<${SettingDialog} key=${editing} path=${path} object=${object} name=${editing} etag=${etag} currency=${currency} onClose=${() => setEditing(null)} onDone=${done} />`}<//>`;
 }

@@ -1,13 +1,13 @@
 // All keys: quota, status, what can be done with one or with many.
 // SPDX-License-Identifier: Apache-2.0
-import { html, useEffect, useRef, useState } from '../dom.js';
-import { api, useApi } from '../api.js';
+import { html, useEffect, useState } from '../dom.js';
+import { api, segment, useApi } from '../api.js';
 import { compact, money, number, relative, time } from '../format.js';
 import { t, tn } from '../i18n.js';
 import { QuotaCell, useCurrency } from '../quota.js';
 import { navigate, setQuery, to } from '../router.js';
 import { may, toast, toastError } from '../state.js';
-import { Button, Empty, Icon, Menu, Page, Pager, Select, Table } from '../ui/index.js';
+import { Button, Empty, Icon, Menu, Page, Pager, Search, Select, Table } from '../ui/index.js';
 import { DuplicateDialog, Expiry, KeyStatus, RotateDialog, STATUSES, deleteKey, restoreKey, setEnabled } from './key_parts.js';
 
 const LIMIT = 100;
@@ -27,23 +27,9 @@ async function forAll(rows, work) {
     return { failed, last };
 }
 
-function Search({ value }) {
-    const [text, setText] = useState(value || '');
-    const timer = useRef();
-    useEffect(() => () => clearTimeout(timer.current), []);
-    const typed = (event) => {
-        const { value: now } = event.target;
-        setText(now);
-        clearTimeout(timer.current);
-        timer.current = setTimeout(() => setQuery({ name: now, page: '' }), 250);
-    };
-    return html`<div class="finder"><${Icon} name="search" /><input type="search" class="input" value=${text} onInput=${typed}
-        placeholder=${t('keys.search')} aria-label=${t('keys.search')} spellcheck=${false} /></div>`;
-}
-
 function Filters({ query, groups }) {
     const options = [['', t('keys.all_status')], ...STATUSES.map((one) => [one, t(`key.status_${one}`)])];
-    return html`<div class="filters"><${Search} value=${query.name} />
+    return html`<div class="filters"><div class="finder"><${Icon} name="search" /><${Search} label=${t('keys.search')} value=${query.name} onSearch=${(name) => setQuery({ name, page: '' })} /></div>
         <${Select} aria-label=${t('key.status')} value=${query.status || ''} options=${options} onChange=${(status) => setQuery({ status, page: '' })} />
         ${groups && groups.length > 1 && html`<${Select} aria-label=${t('key.group')} value=${query.group || ''}
             options=${[['', t('keys.all_groups')], ...groups.map((one) => [one.name, one.name])]} onChange=${(group) => setQuery({ group, page: '' })} />`}</div>`;
@@ -79,15 +65,15 @@ function columnsOf({ currency, picked, pick, pickAll, rows, menu, isDeleted }) {
         { key: 'name', title: t('key.name'), render: (row) => html`<div class="key-name">
             ${isDeleted ? html`<bdi>${row.name}</bdi>` : html`<a href=${to(`/keys/${row.id}`)}><bdi>${row.name}</bdi></a>`}
             <span class="muted mono">${row.masked_key.replace(/^sk-aigw-\**/, '…')}</span></div>` },
-        { key: 'status', title: t('key.status'), render: (row) => html`<${KeyStatus} row=${row} />` },
-        { key: 'group', title: t('key.group'), render: (row) => html`<a class="truncate" href=${to(`/groups/${encodeURIComponent(row.group)}`)}><bdi>${row.group}</bdi></a>` },
-        { key: 'quota', title: t('keys.quota_resets'), width: '210px', render: (row) => html`<${QuotaCell} resets budgets=${row.budgets} currency=${currency} />` },
-        isDeleted && { key: 'until', title: t('keys.restorable'), align: 'right', render: (row) => html`<span title=${time(row.restorable_until)}>${relative(row.restorable_until)}</span>` },
-        { key: 'total', title: t('keys.used'), align: 'right', render: (row) => html`<a href=${to('/logs', { key_id: row.id, range: '30d' })}
+        { key: 'status', title: t('key.status'), width: '88px', render: (row) => html`<${KeyStatus} row=${row} />` },
+        { key: 'group', title: t('key.group'), width: '104px', render: (row) => html`<a class="truncate" href=${to(`/groups/${segment(row.group)}`)}><bdi>${row.group}</bdi></a>` },
+        { key: 'quota', title: t('keys.quota_resets'), width: '200px', render: (row) => html`<${QuotaCell} resets budgets=${row.budgets} currency=${currency} />` },
+        isDeleted && { key: 'until', title: t('keys.restorable'), align: 'right', width: '112px', render: (row) => html`<span title=${time(row.restorable_until)}>${relative(row.restorable_until)}</span>` },
+        { key: 'total', title: t('keys.used'), align: 'right', width: '96px', render: (row) => html`<a href=${to('/logs', { key_id: row.id, range: '30d' })}
             title=${`${number(row.total.tokens)} · ${money(row.total.cost, currency)}`}>${compact(row.total.tokens)}</a>` },
-        { key: 'expires', title: t('key.expires'), align: 'right', render: (row) => html`<${Expiry} at=${row.expires_at} />` },
-        { key: 'last', title: t('key.last_used'), align: 'right', render: (row) => html`<span class=${row.last_used_at ? '' : 'muted'} title=${row.last_used_at ? time(row.last_used_at) : undefined}>${relative(row.last_used_at)}</span>` },
-        canWrite() && { key: 'do', title: html`<span class="sr-only">${t('common.actions')}</span>`, align: 'right', width: '48px', render: menu },
+        { key: 'expires', title: t('key.expires'), align: 'right', width: '96px', render: (row) => html`<${Expiry} at=${row.expires_at} />` },
+        { key: 'last', title: t('key.last_used'), align: 'right', width: '120px', render: (row) => html`<span class=${row.last_used_at ? '' : 'muted'} title=${row.last_used_at ? time(row.last_used_at) : undefined}>${relative(row.last_used_at)}</span>` },
+        canWrite() && { key: 'do', title: html`<span class="sr-only">${t('common.actions')}</span>`, align: 'right', width: isDeleted ? '124px' : '48px', render: menu },
     ].filter(Boolean);
 }
 
@@ -129,9 +115,9 @@ export function Keys({ query }) {
         : html`<${Empty} icon="keys" title=${t('keys.empty')} text=${t('keys.empty_text')}>${create}<//>`;
     const chosen = (rows || []).filter((row) => picked.has(row.id));
     return html`<${Page} title=${t('nav.keys')} lead=${data && !isFiltered ? tn('keys.count', data.total) : t('keys.lead')} actions=${create}>
-        <${Filters} query=${query} groups=${groups.data?.data} />
-        ${chosen.length > 0 && html`<${Bulk} rows=${chosen} onDone=${() => { setPicked(new Set()); reload(); }} />`}
-        <${Table} label=${t('nav.keys')} columns=${columnsOf({ currency, picked, pick, pickAll, rows, menu, isDeleted })} rows=${rows} rowKey=${(row) => row.id}
+        <div class="list-head"><${Filters} query=${query} groups=${groups.data?.data} />
+        ${chosen.length > 0 && html`<${Bulk} rows=${chosen} onDone=${() => { setPicked(new Set()); reload(); }} />`}</div>
+        <${Table} fixed label=${t('nav.keys')} columns=${columnsOf({ currency, picked, pick, pickAll, rows, menu, isDeleted })} rows=${rows} rowKey=${(row) => row.id}
             href=${isDeleted ? undefined : (row) => to(`/keys/${row.id}`)} error=${error} retry=${reload} empty=${empty} />
         <${Pager} page=${page} limit=${LIMIT} total=${data?.total} onPage=${(n) => setQuery({ page: n })} />
         ${dialog?.[0] === 'copy' && html`<${DuplicateDialog} row=${dialog[1]} onClose=${() => setDialog(null)} onDone=${done} />`}

@@ -7,11 +7,10 @@ import { duration, money, number, percent, time } from '../format.js';
 import { t, tWord } from '../i18n.js';
 import { to } from '../router.js';
 import { Badge, Copy, Drawer, Facts, Failure, IconButton, Skeleton } from '../ui/index.js';
+import { TOKEN_CLASSES } from '../usage.js';
 import { LogBodies } from './log_bodies.js';
 import { Timeline } from './log_timeline.js';
 import { toneOf } from './log_status.js';
-
-const CLASSES = [['prompt_missed', 1], ['cached', 5], ['cache_creation', 7], ['completion', 2], ['reasoning', 3], ['audio', 6]];
 
 function Part({ title, note, children }) {
     return html`<section class="log-part"><header><h3>${title}</h3>${note && html`<span class="muted small">${note}</span>`}</header>${children}</section>`;
@@ -28,7 +27,7 @@ function Attempts({ row, currency }) {
 }
 
 function Tokens({ row }) {
-    const classes_ = CLASSES.map(([name, color]) => [name, row.usage[name], color]).filter(([, count]) => count > 0);
+    const classes_ = Object.entries(TOKEN_CLASSES).map(([name, color]) => [name, row.usage[name], color]).filter(([, count]) => count > 0);
     const sum = classes_.reduce((all, [, count]) => all + count, 0);
     return html`<${Part} title=${t('overview.tokens')} note=${t('logs.tokens_total', { n: number(row.tokens) })}>
         ${sum > 0 && html`<div class="token-bar" aria-hidden="true">${classes_.map(([name, count, color]) => html`<i key=${name}

@@ -1,32 +1,17 @@
 // Which rows of the log: all of it in the query, by the API's names.
 // SPDX-License-Identifier: Apache-2.0
-import { html, useEffect, useRef, useState } from '../dom.js';
-import { useApi } from '../api.js';
+import { html } from '../dom.js';
+import { urlOf, useApi } from '../api.js';
 import { t, tWord } from '../i18n.js';
 import { setQuery } from '../router.js';
-import { Combobox, IconButton, Input, Menu, Select } from '../ui/index.js';
+import { Combobox, IconButton, Menu, Search, Select, save } from '../ui/index.js';
 
 const NAMES = ['text', 'status', 'cause', 'model', 'key_id', 'key', 'group', 'provider', 'refused_by', 'shadow', 'metadata', 'request_id'];
 const STATUSES = ['', 'ok', 'error', '4xx', '429', '5xx'];
 const SHOWN = ['text', 'status', 'model', 'key_id', 'provider'];
-const TYPING_MS = 350;
 
 export const filterOf = (query) => Object.fromEntries(NAMES.map((name) => [name, query[name]]).filter(([, value]) => value));
 export const isFiltered = (filter) => Object.keys(filter).length > 0;
-
-// What is typed is asked for when the fingers rest.
-function SearchField({ value }) {
-    const [text, setText] = useState(value ?? '');
-    const timer = useRef();
-    useEffect(() => setText(value ?? ''), [value]);
-    const type = (now) => {
-        setText(now);
-        clearTimeout(timer.current);
-        timer.current = setTimeout(() => setQuery({ text: now.trim() }), TYPING_MS);
-    };
-    useEffect(() => () => clearTimeout(timer.current), []);
-    return html`<div class="log-search"><${Input} type="search" value=${text} onInput=${type} placeholder=${t('logs.search')} aria-label=${t('logs.search')} /></div>`;
-}
 
 // Names that had calls in this time, and what is chosen already.
 function namesOf(answer, name, value) {
@@ -46,30 +31,22 @@ export function LogFilters({ filter, range, actions }) {
     const choice = (name, label, options) => html`<${Combobox} value=${filter[name] ?? ''} options=${[['', t(`logs.all_${label}`)], ...options]} strict onChange=${pick(name)}
         placeholder=${t(`logs.all_${label}`)} aria-label=${t(`usage.by_${label.slice(0, -1)}`)} />`;
     return html`<div class="log-filters" role="search">
-        <${SearchField} value=${filter.text} />
+        <div class="log-search"><${Search} label=${t('logs.search')} value=${filter.text} onSearch=${(text) => setQuery({ text })} /></div>
         <${Select} value=${filter.status ?? ''} aria-label=${t('logs.status')} onChange=${pick('status')}
             options=${STATUSES.concat(filter.status && !STATUSES.includes(filter.status) ? [filter.status] : []).map((one) => [one, one === '' ? t('logs.any_status') : tWord('logs.status_is', one)])} />
         ${choice('model', 'models', namesOf(models.data, 'model', filter.model))}
         ${choice('key_id', 'keys', keysOf(keys.data))}
         ${choice('provider', 'providers', namesOf(models.data, 'provider', filter.provider))}
-        <div class="row log-actions">${actions}</div>
+        <div class="row">${actions}</div>
         ${others.length > 0 && html`<ul class="chips">${others.map(([name, value]) => html`<li key=${name}>${tWord('logs.filter', name)}: <bdi>${value}</bdi>
             <${IconButton} small icon="close" label=${t('logs.remove', { name: tWord('logs.filter', name) })} onClick=${() => setQuery({ [name]: '' })} /></li>`)}</ul>`}
     </div>`;
 }
 
 // A download of the browser's: the stream is never in the page.
-function save(question, format) {
-    const url = new URL('/admin/v1/logs/export', location.origin);
-    for (const [name, value] of Object.entries(question)) if (value) url.searchParams.set(name, value);
-    url.searchParams.set('format', format);
-    const link = document.createElement('a');
-    link.href = url;
-    link.download = `logs.${format}`;
-    link.click();
-}
+const download = (question, format) => save(urlOf('/logs/export', { ...question, format }), `logs.${format}`);
 
 export function LogExport({ question }) {
     return html`<${Menu} kind="" icon="download" label=${t('logs.export')} items=${[
-        { label: 'CSV', onClick: () => save(question, 'csv') }, { label: 'JSON Lines', onClick: () => save(question, 'jsonl') }]}>${t('logs.export')}<//>`;
+        { label: 'CSV', onClick: () => download(question, 'csv') }, { label: 'JSON Lines', onClick: () => download(question, 'jsonl') }]}>${t('logs.export')}<//>`;
 }

@@ -6,7 +6,7 @@ import { t } from '../i18n.js';
 
 // [name, from, to] in ms of the call's beginning. Attempts that failed lie between
 // queue and the last one's start; first_byte_ms and connect_ms count from there.
-export function phasesOf(row) {
+function phasesOf(row) {
     const end = row.duration_ms;
     const cut = (ms) => Math.max(0, Math.min(ms, end));
     const sent = cut(row.sent_ms);

@@ -30,5 +30,5 @@ export function Login({ preferences }) {
             autocomplete="current-password" autofocus value=${token} onInput=${setToken} />`}<//>
         <${Button} kind="primary" type="submit" busy=${busy} disabled=${token.trim() === ''}>${t('login.submit')}<//>
         <details><summary>${t('login.how')}</summary><p>${t('login.how_text')}</p><${Code} text=${MAKE_TOKEN} label=${t('login.how')} /></details>
-    </form><div class="login-foot">${preferences}</div></main>`;
+    </form><div>${preferences}</div></main>`;
 }

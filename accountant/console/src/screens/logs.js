@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import '../style/logs.css';
 import { classes, html, useEffect, useRef, useState } from '../dom.js';
-import { api, useApi } from '../api.js';
+import { api, useRows } from '../api.js';
 import { compact, duration, money, number, time } from '../format.js';
 import { t } from '../i18n.js';
+import { useCurrency } from '../quota.js';
 import { setQuery } from '../router.js';
-import { toastError } from '../state.js';
 import { Button, Empty, MoreRows, Page, RangePicker, Table, useRange } from '../ui/index.js';
 import { LogExport, LogFilters, filterOf, isFiltered } from './log_filters.js';
 import { LogDrawer } from './log_drawer.js';
@@ -93,23 +93,11 @@ export function Logs({ query }) {
     const filter = filterOf(query);
     const time_ = live ? {} : range.query;
     const question = { ...time_, ...filter };
-    const { data, error, reload } = useApi('/logs', { ...question, limit: LIMIT });
-    const usage = useApi(live ? null : '/usage', range.query).data;
-    const currency = usage?.currency;
-    const [more, setMore] = useState(null); // {rows, cursor, more} behind the first page
-    useEffect(() => setMore(null), [data]);
+    const { data, rows: known, more, goOn, error, reload } = useRows('/logs', { ...question, limit: LIMIT });
+    const currency = useCurrency();
     useEffect(() => setPaused(false), [live]);
     const fresh = useLive(live, paused, question, data);
-    const last = more ?? data;
-    const goOn = async () => {
-        try {
-            const next = await api.get('/logs', { ...question, limit: LIMIT, cursor: last.cursor });
-            setMore({ rows: [...(more?.rows ?? []), ...next.data], cursor: next.cursor, more: next.more });
-        } catch (failure) {
-            toastError(failure);
-        }
-    };
-    const rows = data && [...fresh, ...data.data, ...(more?.rows ?? [])];
+    const rows = known && [...fresh, ...known];
     const actions = html`<${LiveButtons} live=${live} paused=${paused} setPaused=${setPaused} />
         ${!live && html`<${RangePicker} range=${range} />`}`;
     const empty = isFiltered(filter)
@@ -119,7 +107,7 @@ export function Logs({ query }) {
         <${LogFilters} filter=${filter} range=${range} actions=${html`<${LogExport} question=${question} />`} />
         <${Table} label=${t('nav.logs')} columns=${columns(currency)} rows=${rows} rowKey=${(row) => row.id} onRow=${show} selected=${rows?.find((row) => row.request_id === query.row)?.id}
             error=${error} retry=${reload} empty=${empty} />
-        <${MoreRows} more=${last?.more} onMore=${goOn} />
+        <${MoreRows} more=${more} onMore=${goOn} />
         ${query.row && html`<${LogDrawer} id=${query.row} at=${query.at} currency=${currency} rows=${rows} onShow=${show} onClose=${() => setQuery({ row: '', at: '' })} />`}
     <//>`;
 }

@@ -1,7 +1,7 @@
 // An admin token: made, when its value is shown this once, or changed.
 // SPDX-License-Identifier: Apache-2.0
 import { html, useState } from '../dom.js';
-import { api, newIdempotencyKey, useApi } from '../api.js';
+import { api, useApi } from '../api.js';
 import { days } from '../format.js';
 import { t, tWord } from '../i18n.js';
 import { toast } from '../state.js';
@@ -26,20 +26,34 @@ function Scopes({ value, onChange }) {
         ${SCOPES.map((scope) => html`<${Checkbox} key=${scope} checked=${value.includes(scope)} onChange=${turn(scope)}><code>${scope}</code><//>`)}</fieldset>`;
 }
 
-export function MemberForm({ token, onClose, onDone }) {
+const valuesOf = (token) => ({
+    name: token?.name ?? '', role: token?.role ?? 'operator', days: '', groups: token?.groups?.join(', ') ?? '',
+    scopes: token?.scopes?.filter((one) => SCOPES.includes(one)) ?? [],
+});
+
+// What was changed: a token that may nothing (scopes []) is not to be one that may all (null).
+function bodyOf(values, first) {
+    const listed = (list) => (list.length > 0 ? list : null);
+    const body = {};
+    for (const name of ['name', 'role']) if (values[name] !== first[name]) body[name] = values[name].trim();
+    if (values.groups !== first.groups) body.groups = listed(listOf(values.groups));
+    if (values.scopes.join() !== first.scopes.join()) body.scopes = listed(values.scopes);
+    if (values.days === 'never') body.expires_at = null;
+    else if (values.days !== '') body.expires_in_days = Number(values.days);
+    return body;
+}
+
+// token, etag: of one that is there
+export function MemberForm({ token, etag, onClose, onDone }) {
     const groups = useApi('/groups', { limit: 200 });
-    const form = useForm({ name: token?.name ?? '', role: token?.role ?? 'operator', days: '', groups: token?.groups?.join(', ') ?? '',
-        scopes: token?.scopes?.filter((one) => SCOPES.includes(one)) ?? [] });
+    const path = `/tokens/${token?.id}`;
+    const form = useForm(valuesOf(token), { path, etag, valuesOf });
     const [made, setMade] = useState(null);
-    const [key] = useState(newIdempotencyKey);
-    const { values, set, error } = form;
+    const { values, set } = form;
     if (made) return html`<${Once} made=${made} onClose=${onClose} />`;
     const submit = () => form.save(async () => {
-        const named = listOf(values.groups);
-        const body = { name: values.name.trim(), role: values.role, scopes: values.scopes.length > 0 ? values.scopes : null, groups: named.length > 0 ? named : null };
-        if (values.days === 'never') body.expires_at = null;
-        else if (values.days !== '') body.expires_in_days = Number(values.days);
-        const answer = token ? await api.patch(`/tokens/${token.id}`, body) : await api.post('/tokens', body, { idempotencyKey: key });
+        const body = bodyOf(values, form.first);
+        const answer = token ? await api.patch(path, body, { ifMatch: form.ifMatch }) : await api.post('/tokens', { ...body, role: values.role }, { idempotencyKey: form.idempotencyKey });
         onDone();
         if (!token) return setMade(answer);
         toast(t('members.saved'));
@@ -50,12 +64,12 @@ export function MemberForm({ token, onClose, onDone }) {
         <${Button} kind="primary" type="submit" busy=${form.busy} disabled=${!values.name.trim()}>${t(token ? 'part.save' : 'members.create')}<//>`;
     const names = groups.data?.data.map((one) => one.name).slice(0, 5).join(', ') ?? '';
     return html`<${Dialog} wide title=${token ? html`<bdi>${token.name}</bdi>` : t('members.add')} onClose=${onClose} onSubmit=${submit} footer=${footer}>
-        <${FormError} error=${error} fields=${['name', 'role', 'groups', 'expires_in_days']} />
-        <div class="grid-2"><${Field} label=${t('members.name')} error=${fieldError(error, 'name')}>${(props) => html`<${Input} ...${props} autofocus value=${values.name} onInput=${set('name')} />`}<//>
-            <${Field} label=${t('members.expires')} error=${fieldError(error, 'expires_in_days')}>${(props) => html`<${Select} ...${props} value=${values.days} onChange=${set('days')} options=${ends} />`}<//></div>
-        <${Field} label=${t('members.role')} hint=${t(`members.may.${values.role}`)} error=${fieldError(error, 'role')}>${(props) => html`
+        <${FormError} form=${form} fields=${['name', 'role', 'groups', 'expires_in_days']} />
+        <div class="grid-2"><${Field} label=${t('members.name')} error=${fieldError(form, 'name')}>${(props) => html`<${Input} ...${props} autofocus value=${values.name} onInput=${set('name')} />`}<//>
+            <${Field} label=${t('members.expires')} error=${fieldError(form, 'expires_in_days')}>${(props) => html`<${Select} ...${props} value=${values.days} onChange=${set('days')} options=${ends} />`}<//></div>
+        <${Field} label=${t('members.role')} hint=${t(`members.may.${values.role}`)} error=${fieldError(form, 'role')}>${(props) => html`
             <${Select} ...${props} value=${values.role} onChange=${set('role')} options=${ROLES.map((one) => [one, tWord('role', one)])} />`}<//>
-        <${Field} label=${t('members.groups')} optional=${t('part.optional')} hint=${t('members.groups_hint', { names })} error=${fieldError(error, 'groups')}>${(props) => html`
+        <${Field} label=${t('members.groups')} optional=${t('part.optional')} hint=${t('members.groups_hint', { names })} error=${fieldError(form, 'groups')}>${(props) => html`
             <${Input} ...${props} value=${values.groups} onInput=${set('groups')} />`}<//>
         <${Scopes} value=${values.scopes} onChange=${set('scopes')} />
     <//>`;

@@ -4,16 +4,16 @@
 import '../style/overview.css';
 import { classes, html } from '../dom.js';
 import { useApi } from '../api.js';
-import { compact, duration, money, number, percent, relative } from '../format.js';
-import { t, tWord } from '../i18n.js';
+import { compact, duration, exactMoney, money, number, percent, relative } from '../format.js';
+import { t } from '../i18n.js';
 import { to } from '../router.js';
-import { may } from '../state.js';
-import { Button, Card, Empty, Failure, Page, RangePicker, Table, Tile, useRange } from '../ui/index.js';
+import { Card, Failure, Page, RangePicker, Table, Tile, useRange } from '../ui/index.js';
 import { changeOf } from '../usage.js';
+import { errorText, newest, toneOf } from './health.js';
+import { FirstSteps, useFirstSteps } from './first_steps.js';
 import { UsageCharts } from './usage_charts.js';
 
 const MOST = 6;
-const TONES = { up: 'good', degraded: 'warn', down: 'bad', disabled: '' };
 
 const rateOf = (sums) => (sums?.requests > 0 ? sums.errors / sums.requests : undefined);
 
@@ -30,7 +30,7 @@ function Tiles({ now, before, currency, range }) {
         <${Tile} label=${t('overview.tokens')} value=${compact(now?.tokens)} title=${number(now?.tokens)} href=${to('/usage', range.query)}
             change=${changeOf(now?.tokens, before?.tokens)}
             note=${now && html`<span title=${t('overview.tokens_of', { input: number(input), output: number(now.completion), cached: number(now.cached) })}>${t('overview.tokens_short', { input: compact(input), output: compact(now.completion), cached: compact(now.cached) })}</span>`} />
-        <${Tile} label=${t('overview.cost')} value=${money(now?.cost, currency)} href=${to('/usage', range.query)}
+        <${Tile} label=${t('overview.cost')} value=${money(now?.cost, currency)} title=${exactMoney(now?.cost, currency)} href=${to('/usage', range.query)}
             change=${changeOf(now?.cost, before?.cost)} note=${was(money(before?.cost, currency))} />
         <${Tile} label=${t('overview.first_token')} value=${first ? duration(first.p50) : '–'} href=${logs({ status: 'ok' })}
             change=${changeOf(first?.p50, before?.first_token_ms?.p50)} better="down"
@@ -47,7 +47,7 @@ function Top({ title, name, answer, error, retry, link, logs, more }) {
             <span class="share" style=${{ width: `${share(row) * 100}%` }}></span></div>` },
         { key: 'requests', title: t('overview.requests'), align: 'right', render: (row) => html`<a href=${logs(row)} title=${number(row.requests)}>${compact(row.requests)}</a>` },
         { key: 'tokens', title: t('overview.tokens'), align: 'right', render: (row) => html`<span title=${number(row.tokens)}>${compact(row.tokens)}</span>` },
-        { key: 'cost', title: t('overview.cost'), align: 'right', render: (row) => money(row.cost, answer.currency) },
+        { key: 'cost', title: t('overview.cost'), align: 'right', render: (row) => html`<span title=${exactMoney(row.cost, answer.currency)}>${money(row.cost, answer.currency)}</span>` },
     ];
     return html`<${Card} flush title=${title} actions=${html`<a class="small" href=${more}>${t('overview.all')}</a>`}>
         <${Table} label=${title} columns=${columns} rows=${rows} rowKey=${(row) => row.key_id ?? row.model} error=${error} retry=${retry}
@@ -57,12 +57,12 @@ function Top({ title, name, answer, error, retry, link, logs, more }) {
 function Provider({ row }) {
     const calls = row.endpoints.reduce((sum, one) => sum + one.requests, 0);
     const errors = row.endpoints.reduce((sum, one) => sum + one.errors, 0);
-    const last = row.endpoints.map((one) => one.last_error).filter(Boolean).sort((a, b) => (a.time < b.time ? 1 : -1))[0];
+    const last = newest(row.endpoints);
     const words = calls === 0 ? t('overview.no_calls') : t('overview.calls', { n: compact(calls), rate: percent(errors / calls) });
     return html`<a class="provider" href=${to('/providers', { provider: row.provider })}
-        title=${last && t('overview.last_error', { cause: `${last.status ?? ''} ${last.cause}`.trim(), when: relative(last.time) })}>
-        <i class=${classes('health', `health-${TONES[row.state]}`)}></i><span class="grow"><bdi>${row.provider}</bdi><small>${words}</small></span>
-        <span class=${`is-${TONES[row.state]}`}>${tWord('overview.state', row.state)}</span></a>`;
+        title=${last && t('overview.last_error', { cause: errorText(last), when: relative(last.time) })}>
+        <i class=${classes('health', `health-${toneOf(row.state)}`)}></i><span class="grow"><bdi>${row.provider}</bdi><small>${words}</small></span>
+        <span class=${`is-${toneOf(row.state)}`}>${t(`health.${row.state}`)}</span></a>`;
 }
 
 function Health({ answer, error, retry }) {
@@ -72,12 +72,6 @@ function Health({ answer, error, retry }) {
             : html`<div class="providers">${answer?.data.map((row) => html`<${Provider} key=${row.provider} row=${row} />`)}</div>`}<//>`;
 }
 
-function FirstSteps() {
-    return html`<${Empty} icon="send" title=${t('overview.empty')} text=${t('overview.empty_text')}>
-        ${may('operator', 'keys:write') && html`<${Button} kind="primary" icon="plus" href=${to('/keys/new')}>${t('overview.make_key')}<//>`}
-        <${Button} icon="playground" href=${to('/playground')}>${t('overview.try')}<//><//>`;
-}
-
 export function Overview() {
     const range = useRange();
     const over = useApi('/usage', { ...range.usage, by: range.unit });
@@ -85,12 +79,14 @@ export function Overview() {
     const models = useApi('/usage', { ...range.query, by: 'model' });
     const keys = useApi('/usage', { ...range.query, by: 'key' });
     const health = useApi('/health', undefined, { every: 15000 });
-    const nothing = over.data?.total.requests === 0 && before.data?.total.requests === 0;
+    const steps = useFirstSteps(health.data?.data);
+    const isUnused = steps && over.data?.total.requests === 0 && before.data?.total.requests === 0;
     const logs = (more) => to('/logs', { ...range.query, ...more });
+    const first = steps && html`<${FirstSteps} steps=${steps} />`;
+    if (isUnused) return html`<${Page} title=${t('nav.overview')}>${first}<//>`;
     if (over.error && !over.data)
         return html`<${Page} title=${t('nav.overview')}><${Failure} error=${over.error} retry=${over.reload} /><//>`;
-    return html`<${Page} title=${t('nav.overview')} actions=${html`<${RangePicker} range=${range} />`}>
-        ${nothing && html`<${FirstSteps} />`}
+    return html`<${Page} title=${t('nav.overview')} actions=${html`<${RangePicker} range=${range} />`}>${first}
         <${Tiles} now=${over.data?.total} before=${before.data?.total} currency=${over.data?.currency} range=${range} />
         <${UsageCharts} range=${range} over=${over}><${Health} answer=${health.data} error=${health.error} retry=${health.reload} /><//>
         <div class="grid-2">

@@ -25,7 +25,7 @@ function Settings({ fields, set, model, models, choice }) {
     const input = (name, props) => html`<${Field} label=${t(`play.${name}`)}>${(own) => html`<${Input} ...${own} inputmode="decimal" ...${props}
         value=${fields[name]} onInput=${set(name)} />`}<//>`;
     return html`<${Card} class="play-settings">
-        <${Field} label=${t('play.model')}>${(props) => html`<${Combobox} ...${props} value=${model} onChange=${(value) => setQuery({ model: value })} options=${models} placeholder="gpt-5" />`}<//>
+        <${Field} label=${t('play.model')} hint=${model === 'builtin/echo' && t('play.builtin')}>${(props) => html`<${Combobox} ...${props} value=${model} onChange=${(value) => setQuery({ model: value })} options=${models} placeholder="gpt-5" />`}<//>
         <${KeyChoice} choice=${choice} />
         <${Field} label=${t('play.system')} optional=${t('part.optional')}>${(props) => html`<${Textarea} ...${props} rows=${3} value=${fields.system} onInput=${set('system')} />`}<//>
         <div class="play-numbers">${input('max_tokens', { placeholder: '1024' })}${input('temperature', { placeholder: '1' })}${input('top_p', { placeholder: '1' })}</div>
@@ -33,6 +33,13 @@ function Settings({ fields, set, model, models, choice }) {
             options=${Object.entries(DIALECTS).map(([name, path]) => [name, name, path])} /></div>
         <${Checkbox} checked=${fields.stream} onChange=${set('stream')}>${t('play.stream')}<//>
     <//>`;
+}
+
+// The calls of tools, one part of one further.
+function withPart(tools, { at, name, text }) {
+    const known = tools.find((one) => one.at === at);
+    if (!known) return [...tools, { at, name, text }];
+    return tools.map((one) => (one === known ? { at, name: one.name + name, text: one.text + text } : one));
 }
 
 // Sends and collects what comes into the last turn; stop() ends it.
@@ -46,10 +53,11 @@ function useConversation(choice) {
         ...(event.requestId && { requestId: event.requestId, provider: event.provider }),
         ...(event.usage && { usage: { ...now.usage, ...Object.fromEntries(Object.entries(event.usage).filter(([, n]) => n !== undefined)) } }),
         ...(event.finish && { finish: event.finish }), text: now.text + (event.text ?? ''), reasoning: now.reasoning + (event.reasoning ?? ''),
+        ...(event.tools && { tools: event.tools.reduce(withPart, now.tools) }),
     }));
     const send = async (call, question) => {
         abort.current = new AbortController();
-        setTurns((all) => [...all, { question, answer: { text: '', reasoning: '', busy: true, model: call.model } }]);
+        setTurns((all) => [...all, { question, answer: { text: '', reasoning: '', tools: [], busy: true, model: call.model } }]);
         try {
             const end = await stream(call, await choice.value(), { signal: abort.current.signal, onEvent: add });
             change({ ...end, busy: false });
@@ -66,14 +74,14 @@ function Prompt({ isBusy, isReady, prompt, setPrompt, onSend, onStop }) {
         event.preventDefault();
         if (isReady && !isBusy) onSend();
     };
-    return html`<div class="play-prompt"><${Textarea} rows=${3} aria-label=${t('play.prompt')} placeholder=${t('play.prompt_hint')} value=${prompt} onInput=${setPrompt} onKeyDown=${keys} />
+    return html`<div class="play-prompt"><${Textarea} autofocus rows=${3} aria-label=${t('play.prompt')} placeholder=${t('play.prompt_hint')} value=${prompt} onInput=${setPrompt} onKeyDown=${keys} />
         ${isBusy ? html`<${Button} icon="stop" onClick=${onStop}>${t('play.stop')}<//>`
             : html`<${Button} kind="primary" icon="send" disabled=${!isReady} onClick=${() => { onSend(); }}>${t('play.send')}<//>`}</div>`;
 }
 
 export function Playground({ query }) {
     const list = useApi('/models');
-    const choice = useKey();
+    const choice = useKey(query.key);
     const [fields, setFields] = useState({ dialect: 'chat', system: '', max_tokens: '', temperature: '', top_p: '', stream: true });
     const [prompt, setPrompt] = useState('');
     const conversation = useConversation(choice);

@@ -36,7 +36,7 @@ function Preview({ preview, currency }) {
 export function ImportPrices({ currency, onClose, onDone }) {
     const [preview, setPreview] = useState(null);
     const form = useForm({ text: '' });
-    const { values, setValues, error } = form;
+    const { values, setValues } = form;
     const setText = (text) => {
         setPreview(null);
         setValues({ text });
@@ -57,7 +57,7 @@ export function ImportPrices({ currency, onClose, onDone }) {
         ${preview ? html`<${Button} kind="primary" busy=${form.busy} disabled=${count === 0} onClick=${() => send(false)}>${t('import.apply', { n: number(count) })}<//>`
             : html`<${Button} kind="primary" type="submit" busy=${form.busy} disabled=${values.text.trim() === ''}>${t('import.preview')}<//>`}`;
     return html`<${Dialog} wide title=${t('import.title')} onClose=${onClose} onSubmit=${() => !preview && send(true)} footer=${footer}>
-        <p class="muted">${t('import.text')}</p><${FormError} error=${error} fields=${[]} />
+        <p class="muted">${t('import.text')}</p><${FormError} form=${form} fields=${[]} />
         ${preview ? html`<${Preview} preview=${preview} currency=${currency} />` : html`
             <${Field} label=${t('import.file')}>${(props) => html`<input type="file" class="input" accept=".json,.csv,application/json,text/csv" onChange=${read} ...${props} />`}<//>
             <${Field} label=${t('import.paste')}>${(props) => html`<${Textarea} ...${props} class="mono" rows=${8} value=${values.text.slice(0, 20000)} onInput=${setText}

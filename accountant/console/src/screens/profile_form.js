@@ -2,8 +2,8 @@
 // that is left empty says nothing, so the layer below holds.
 // SPDX-License-Identifier: Apache-2.0
 import { html } from '../dom.js';
-import { api, newIdempotencyKey, segment } from '../api.js';
-import { language, t } from '../i18n.js';
+import { api, segment } from '../api.js';
+import { optionText, t } from '../i18n.js';
 import { toast } from '../state.js';
 import { Button, Dialog, Field, Input, Select, Textarea } from '../ui/index.js';
 import { FormError, fieldError, useForm } from './act.js';
@@ -40,20 +40,23 @@ function OptionField({ option, value, onInput, error }) {
         : option.type === 'list' ? html`<${Textarea} ...${props} class="mono" rows=${2} value=${value} onInput=${onInput} placeholder=${EXAMPLES[name] ?? t('settings.one_a_line')} />`
             : html`<${Input} ...${props} value=${value} onInput=${onInput} placeholder=${EXAMPLES[name] ?? ''} />`);
     return html`<${Field} class=${option.type === 'list' && (option.unit || EXAMPLES[name]) ? 'is-wide' : ''} label=${html`${t(`setting.${name}`)} <code>${name}</code>`}
-        hint=${language() === 'en' ? option.text : undefined} error=${error}>${inside}<//>`;
+        hint=${optionText('gateway', option)} error=${error}>${inside}<//>`;
 }
 
-export function ProfileForm({ profile, options, onClose, onDone }) {
-    const first = Object.fromEntries(NAMES.map((name) => [name, textOf(profile?.[name])]));
-    const form = useForm({ ...first, name: '' });
-    const { values, set, error } = form;
+const valuesOf = (profile) => ({ ...Object.fromEntries(NAMES.map((name) => [name, textOf(profile?.[name])])), name: '' });
+
+// profile, etag: of one that is there
+export function ProfileForm({ profile, etag, options, onClose, onDone }) {
+    const path = `/gateways/${segment(profile?.name ?? '')}`;
+    const form = useForm(valuesOf(profile), { path, etag, valuesOf });
+    const { values, first, set } = form;
     const byName = new Map(options.map((one) => [one.option, one]));
     const submit = () => form.save(async () => {
         const body = {};
         for (const name of NAMES)
             if (byName.has(name) && values[name] !== first[name]) body[name] = valueOf(byName.get(name), values[name]);
-        if (profile) await api.patch(`/gateways/${segment(profile.name)}`, body);
-        else await api.post('/gateways', { ...body, name: values.name.trim() }, { idempotencyKey: newIdempotencyKey() });
+        if (profile) await api.patch(path, body, { ifMatch: form.ifMatch });
+        else await api.post('/gateways', { ...body, name: values.name.trim() }, { idempotencyKey: form.idempotencyKey });
         toast(t('settings.saved'));
         onDone(profile?.name ?? values.name.trim());
     });
@@ -61,11 +64,11 @@ export function ProfileForm({ profile, options, onClose, onDone }) {
         <${Button} kind="primary" type="submit" busy=${form.busy} disabled=${!profile && !values.name.trim()}>${t('part.save')}<//>`;
     const isOpen = (names) => names.some((name) => first[name] !== '' && byName.get(name)?.default !== first[name]);
     return html`<${Dialog} wide title=${profile ? html`<bdi>${profile.name}</bdi>` : t('settings.add')} onClose=${onClose} onSubmit=${submit} footer=${footer}>
-        <${FormError} error=${error} fields=${['name', ...NAMES]} />
-        ${!profile && html`<${Field} label=${t('settings.profile')} hint=${t('settings.name_hint')} error=${fieldError(error, 'name')}>${(props) => html`
+        <${FormError} form=${form} fields=${['name', ...NAMES]} />
+        ${!profile && html`<${Field} label=${t('settings.profile')} hint=${t('settings.name_hint')} error=${fieldError(form, 'name')}>${(props) => html`
             <${Input} ...${props} autofocus value=${values.name} onInput=${set('name')} />`}<//>`}
         <div class="options-list">${Object.entries(OPTION_GROUPS).map(([group, names], i) => html`<details key=${group} open=${isOpen(names) || (!profile && i === 0)}>
             <summary>${t(`settings.group.${group}`)}</summary><div class="option-rows details">${names.filter((name) => byName.has(name)).map((name) => html`
-                <${OptionField} key=${name} option=${byName.get(name)} value=${values[name]} onInput=${set(name)} error=${fieldError(error, name)} />`)}</div></details>`)}</div>
+                <${OptionField} key=${name} option=${byName.get(name)} value=${values[name]} onInput=${set(name)} error=${fieldError(form, name)} />`)}</div></details>`)}</div>
     <//>`;
 }

@@ -1,13 +1,13 @@
 // One provider: how its models and credentials are, a test, what may be done.
 // SPDX-License-Identifier: Apache-2.0
 import { html, useState } from '../dom.js';
-import { api, newIdempotencyKey, segment, useApi } from '../api.js';
+import { api, segment, useApi } from '../api.js';
 import { duration, number, percent, relative, time } from '../format.js';
 import { t } from '../i18n.js';
 import { to } from '../router.js';
 import { may, toast } from '../state.js';
 import { Badge, Button, Dialog, Drawer, Empty, Facts, Field, IconButton, Input, Table, confirm } from '../ui/index.js';
-import { FormError, ManagedBy, act, fieldError, useForm } from './act.js';
+import { FormError, ManagedBy, act, fieldError, useEditing, useForm } from './act.js';
 import { LastError, StateBadge } from './health.js';
 import { ProviderForm } from './provider_form.js';
 import { ProviderTest } from './provider_test.js';
@@ -27,7 +27,7 @@ function Endpoints({ rows, provider }) {
         { key: 'first', title: t('providers.first_token'), align: 'right', render: (row) => duration(row.first_token_ms ?? undefined) },
         { key: 'duration', title: t('providers.duration'), align: 'right', hint: t('providers.median'), render: (row) => duration(row.duration_ms ?? undefined) },
         { key: 'speed', title: t('providers.speed'), align: 'right', render: (row) => number(row.tokens_per_second ?? undefined) },
-        { key: 'error', title: t('providers.last_error'), render: (row) => html`<${LastError} error=${row.last_error} />` },
+        { key: 'error', title: t('providers.last_error'), wrap: true, render: (row) => html`<${LastError} error=${row.last_error} />` },
     ];
     return html`<${Table} label=${t('providers.models')} columns=${columns} rows=${rows} rowKey=${(row) => row.model}
         empty=${html`<${Empty} icon="models" title=${t('providers.no_models')} text=${t('providers.no_models_text')} />`} />`;
@@ -35,20 +35,20 @@ function Endpoints({ rows, provider }) {
 
 function CredentialForm({ provider, onClose, onDone }) {
     const form = useForm({ name: '', api_key: '', weight: '1', group: '' });
-    const { values, set, error } = form;
+    const { values, set } = form;
     const submit = () => form.save(async () => {
         const body = { name: `${provider}/${values.name.trim()}`, api_key: values.api_key.trim(), weight: Number(values.weight) };
         if (values.group.trim()) body.group = values.group.trim();
-        await api.post('/credentials', body, { idempotencyKey: newIdempotencyKey() });
+        await api.post('/credentials', body, { idempotencyKey: form.idempotencyKey });
         toast(t('providers.credential_added'));
         onDone();
     });
-    const field = (name, props) => html`<${Field} label=${t(`credential.${name}`)} hint=${props.hint} error=${fieldError(error, name)}>${(own) => html`
+    const field = (name, props) => html`<${Field} label=${t(`credential.${name}`)} hint=${props.hint} error=${fieldError(form, name)}>${(own) => html`
         <${Input} ...${own} ...${props} value=${values[name]} onInput=${set(name)} />`}<//>`;
     const footer = html`<${Button} onClick=${onClose}>${t('common.cancel')}<//>
         <${Button} kind="primary" type="submit" busy=${form.busy} disabled=${!values.name.trim() || !values.api_key.trim()}>${t('part.save')}<//>`;
     return html`<${Dialog} title=${t('providers.add_credential')} onClose=${onClose} onSubmit=${submit} footer=${footer}>
-        <${FormError} error=${error} fields=${Object.keys(values)} />
+        <${FormError} form=${form} />
         ${field('name', { autofocus: true })}${field('api_key', { type: 'password', hint: t('part.secret_hint') })}
         <div class="grid-2">${field('weight', { inputmode: 'numeric', hint: t('credential.weight_hint') })}${field('group', { hint: t('credential.group_hint') })}</div>
     <//>`;
@@ -81,8 +81,8 @@ function Credentials({ provider, mayChange }) {
 }
 
 export function ProviderDrawer({ provider, reload, onClose }) {
-    const [editing, setEditing] = useState(false);
     const path = `/providers/${segment(provider.name)}`;
+    const [editing, edit, end] = useEditing();
     const mayChange = may('operator', 'config:write');
     const isOwn = mayChange && provider.managed_by === 'api';
     const turn = async () => {
@@ -97,7 +97,7 @@ export function ProviderDrawer({ provider, reload, onClose }) {
     };
     const footer = isOwn && html`<${Button} kind="danger" icon="trash" onClick=${drop}>${t('part.delete')}<//><span class="grow"></span>
         <${Button} onClick=${turn}>${t(provider.enabled ? 'part.disable' : 'part.enable')}<//>
-        <${Button} kind="primary" icon="edit" onClick=${() => setEditing(true)}>${t('part.edit')}<//>`;
+        <${Button} kind="primary" icon="edit" onClick=${() => edit(path)}>${t('part.edit')}<//>`;
     const models = provider.health?.endpoints.map((one) => one.model) ?? [];
     return html`<${Drawer} wide title=${html`<bdi>${provider.name}</bdi>`} onClose=${onClose} footer=${footer}>
         <div class="row">${provider.health && html`<${StateBadge} state=${provider.health.state} />`}<${Badge}>${provider.kind}<//><${ManagedBy} by=${provider.managed_by} /></div>
@@ -113,6 +113,6 @@ export function ProviderDrawer({ provider, reload, onClose }) {
         ${provider.enabled && html`<h3>${t('providers.test')}</h3><${ProviderTest} provider=${provider.name} models=${models} />`}
         <h3>${t('providers.models')}</h3><${Endpoints} rows=${provider.health?.endpoints} provider=${provider.name} />
         ${provider.enabled && html`<${Credentials} provider=${provider} mayChange=${mayChange} />`}
-        ${editing && html`<${ProviderForm} part=${provider} onClose=${() => setEditing(false)} onDone=${() => { setEditing(false); reload(); }} />`}
+        ${editing && html`<${ProviderForm} part=${editing.data} etag=${editing.etag} onClose=${end} onDone=${() => { end(); reload(); }} />`}
     <//>`;
 }

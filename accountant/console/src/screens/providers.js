@@ -8,14 +8,11 @@ import { setQuery, to } from '../router.js';
 import { may } from '../state.js';
 import { Button, Empty, Page, Table } from '../ui/index.js';
 import { ManagedBy } from './act.js';
-import { LastError, StateBadge, Strip } from './health.js';
+import { LastError, StateBadge, Strip, newest } from './health.js';
 import { ProviderDrawer } from './provider_drawer.js';
 import { ProviderForm } from './provider_form.js';
 
 const REFRESH_MS = 10000;
-
-const newest = (endpoints) => endpoints.map((one) => one.last_error).filter(Boolean)
-    .sort((a, b) => b.time.localeCompare(a.time))[0];
 
 // What all models of a provider come to: the mean of medians is weighed by calls.
 function together(health) {

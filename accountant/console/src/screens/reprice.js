@@ -2,7 +2,7 @@
 // credited the difference.
 // SPDX-License-Identifier: Apache-2.0
 import { html, useState } from '../dom.js';
-import { api, newIdempotencyKey } from '../api.js';
+import { api } from '../api.js';
 import { money, number } from '../format.js';
 import { t } from '../i18n.js';
 import { may, toast } from '../state.js';
@@ -14,13 +14,13 @@ const dayBefore = (days) => new Date(Date.now() - days * 86400000).toISOString()
 export function Reprice({ models, currency, onClose }) {
     const form = useForm({ model: '', from: dayBefore(7), to: dayBefore(0) });
     const [result, setResult] = useState(null);
-    const { values, set, error } = form;
+    const { values, set } = form;
     const change = (name) => (value) => {
         setResult(null);
         set(name)(value);
     };
     const send = (apply) => form.save(async () => {
-        const answer = await api.post('/prices/reprice', { ...values, ...(apply && { apply }) }, { idempotencyKey: apply ? newIdempotencyKey() : undefined });
+        const answer = await api.post('/prices/reprice', { ...values, ...(apply && { apply }) }, { idempotencyKey: apply && form.idempotencyKey });
         form.setBusy(false);
         if (!apply) return setResult(answer);
         toast(t('reprice.done'));
@@ -37,12 +37,12 @@ export function Reprice({ models, currency, onClose }) {
         <${Button} kind=${result ? '' : 'primary'} type="submit" busy=${form.busy} disabled=${values.model === ''}>${t('reprice.compute')}<//>
         ${result && may('owner', 'groups:write') && html`<${Button} kind="primary" busy=${form.busy} onClick=${() => send(true)}>${t('reprice.apply')}<//>`}`;
     return html`<${Dialog} wide title=${t('reprice.title')} onClose=${onClose} onSubmit=${() => send(false)} footer=${footer}>
-        <p class="muted">${t('reprice.text')}</p><${FormError} error=${error} fields=${Object.keys(values)} />
+        <p class="muted">${t('reprice.text')}</p><${FormError} form=${form} />
         <div class="grid-3">
-            <${Field} label=${t('models.name')} error=${fieldError(error, 'model')}>${(props) => html`<${Combobox} ...${props} value=${values.model} onChange=${change('model')}
+            <${Field} label=${t('models.name')} error=${fieldError(form, 'model')}>${(props) => html`<${Combobox} ...${props} value=${values.model} onChange=${change('model')}
                 options=${(models ?? []).map((one) => one.id)} />`}<//>
-            <${Field} label=${t('range.from')} hint="UTC" error=${fieldError(error, 'from')}>${(props) => html`<${Input} ...${props} type="date" value=${values.from} onInput=${change('from')} />`}<//>
-            <${Field} label=${t('range.to')} hint="UTC" error=${fieldError(error, 'to')}>${(props) => html`<${Input} ...${props} type="date" value=${values.to} onInput=${change('to')} />`}<//>
+            <${Field} label=${t('range.from')} hint="UTC" error=${fieldError(form, 'from')}>${(props) => html`<${Input} ...${props} type="date" value=${values.from} onInput=${change('from')} />`}<//>
+            <${Field} label=${t('range.to')} hint="UTC" error=${fieldError(form, 'to')}>${(props) => html`<${Input} ...${props} type="date" value=${values.to} onInput=${change('to')} />`}<//>
         </div>
         ${result && html`<${Facts} rows=${[[t('models.requests'), number(result.requests)], [t('reprice.was'), money(result.was, currency)],
             [t('reprice.now'), money(result.now, currency)], [t('reprice.left'), number(result.left)]]} />

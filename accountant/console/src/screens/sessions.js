@@ -4,8 +4,9 @@ import { html } from '../dom.js';
 import { api, useApi } from '../api.js';
 import { relative, time } from '../format.js';
 import { t } from '../i18n.js';
-import { session, toast, toastError, useSession } from '../state.js';
+import { session, useSession } from '../state.js';
 import { Badge, Button, Empty, Page, Table, confirm } from '../ui/index.js';
+import { act } from './act.js';
 
 export function Sessions() {
     const { data, error, reload } = useApi('/sessions');
@@ -13,14 +14,9 @@ export function Sessions() {
     const end = async (row) => {
         const text = t('sessions.end_text', { name: row.name, from: row.from });
         if (!(await confirm({ title: t('sessions.end_title'), text, action: t('sessions.end'), danger: true }))) return;
-        try {
-            await api.delete(`/sessions/${row.id}`);
-            toast(t('sessions.ended'));
-            if (row.id === own) session.set(null);
-            else reload();
-        } catch (failure) {
-            toastError(failure);
-        }
+        if (!(await act(() => api.delete(`/sessions/${row.id}`), t('sessions.ended')))) return;
+        if (row.id === own) session.set(null);
+        else reload();
     };
     const columns = [
         { key: 'name', title: t('sessions.name'), render: (row) => html`<bdi>${row.name}</bdi> ${row.id === own && html`<${Badge} tone="accent">${t('sessions.this')}<//>`}` },

@@ -3,15 +3,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { html, useState } from '../dom.js';
 import { api, segment, useApi } from '../api.js';
-import { t } from '../i18n.js';
+import { optionText, t } from '../i18n.js';
 import { setQuery, to } from '../router.js';
 import { may } from '../state.js';
 import { Badge, Button, Checkbox, Drawer, Empty, Facts, Failure, Input, Page, Table, Tabs, confirm } from '../ui/index.js';
-import { ManagedBy, act } from './act.js';
+import { ManagedBy, act, useEditing } from './act.js';
 import { OPTION_GROUPS, ProfileForm } from './profile_form.js';
 
 // A value of an option as one reads it.
-export function valueText(value) {
+function valueText(value) {
     if (value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) return '';
     if (typeof value === 'boolean') return t(value ? 'settings.yes' : 'settings.no');
     return Array.isArray(value) ? value.join(', ') : String(value);
@@ -22,16 +22,17 @@ const DEFAULTS = { webhook_timeout: '1s', webhook_fail: 'closed', webhook_prompt
 const isSaid = (profile) => ([name]) => !(name in DEFAULTS) || profile[name] !== DEFAULTS[name];
 
 function ProfileDrawer({ profile, options, reload, onClose }) {
-    const [editing, setEditing] = useState(false);
+    const path = `/gateways/${segment(profile.name)}`;
+    const [editing, edit, end] = useEditing();
     const isOwn = profile.managed_by === 'api' && may('operator', 'config:write');
     const drop = async () => {
         const ok = await confirm({ title: t('settings.delete_title', { name: profile.name }), text: t('settings.delete_text'), action: t('part.delete'), danger: true });
-        if (!ok || !(await act(() => api.delete(`/gateways/${segment(profile.name)}`), t('settings.deleted')))) return;
+        if (!ok || !(await act(() => api.delete(path), t('settings.deleted')))) return;
         onClose();
         reload();
     };
     const footer = isOwn && html`<${Button} kind="danger" icon="trash" onClick=${drop}>${t('part.delete')}<//><span class="grow"></span>
-        <${Button} kind="primary" icon="edit" disabled=${!options} onClick=${() => setEditing(true)}>${t('part.edit')}<//>`;
+        <${Button} kind="primary" icon="edit" disabled=${!options} onClick=${() => edit(path)}>${t('part.edit')}<//>`;
     const groups = Object.entries(OPTION_GROUPS).map(([group, names]) => [group, saidBy(profile, names).filter(isSaid(profile))]).filter(([, rows]) => rows.length > 0);
     return html`<${Drawer} title=${html`<bdi>${profile.name}</bdi>`} onClose=${onClose} footer=${footer}>
         <div class="row"><${ManagedBy} by=${profile.managed_by} /></div>
@@ -40,7 +41,7 @@ function ProfileDrawer({ profile, options, reload, onClose }) {
         ${groups.length === 0 && html`<${Empty} icon="settings" title=${t('settings.says_nothing')} />`}
         ${groups.map(([group, rows]) => html`<h3 key=${group}>${t(`settings.group.${group}`)}</h3>
             <${Facts} rows=${rows.map(([name, text]) => [t(`setting.${name}`), html`<bdi>${text}</bdi>`])} />`)}
-        ${editing && html`<${ProfileForm} profile=${profile} options=${options} onClose=${() => setEditing(false)} onDone=${() => { setEditing(false); reload(); }} />`}
+        ${editing && html`<${ProfileForm} profile=${editing.data} etag=${editing.etag} options=${options} onClose=${end} onDone=${() => { end(); reload(); }} />`}
     <//>`;
 }
 
@@ -70,13 +71,13 @@ function Profiles({ query, options }) {
 
 function Server({ settings, query }) {
     const text = (query.text ?? '').toLowerCase();
-    const rows = settings.data?.data.filter((row) => (query.all || row.changed || text) && `${row.section} ${row.option} ${row.text}`.toLowerCase().includes(text));
+    const rows = settings.data?.data.filter((row) => (query.all || row.changed || text) && `${row.section} ${row.option} ${row.text} ${optionText(row.section, row)}`.toLowerCase().includes(text));
     const columns = [
         { key: 'option', title: t('settings.option'), sort: true, render: (row) => html`<code>[${row.section}] ${row.option}</code>` },
         { key: 'value', title: t('settings.value'), wrap: true, render: (row) => html`<bdi class="mono">${valueText(row.value) || '–'}</bdi> ${row.changed && html`<${Badge} tone="accent">${t('settings.changed')}<//>`}` },
         { key: 'default', title: t('settings.default'), render: (row) => html`<span class="muted mono">${row.default ?? '–'}</span>` },
         { key: 'applies', title: t('settings.applies'), render: (row) => html`<${Badge} tone=${row.applies === 'restart' ? 'warn' : ''}>${t(`settings.at.${row.applies}`)}<//>` },
-        { key: 'text', title: t('settings.meaning'), wrap: true, render: (row) => html`<span class="small muted" lang="en">${row.text}</span>` },
+        { key: 'text', title: t('settings.meaning'), wrap: true, render: (row) => html`<span class="small muted">${optionText(row.section, row)}</span>` },
     ];
     return html`<p class="muted">${t('settings.server_lead')} <code>${settings.data?.path ?? 'aigw.ini'}</code></p>
         <div class="row"><${Input} type="search" class="search" aria-label=${t('settings.search')} placeholder=${t('settings.search')} value=${query.text} onInput=${(value) => setQuery({ text: value })} />

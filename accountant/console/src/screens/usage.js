@@ -5,21 +5,19 @@ import '../style/overview.css';
 import '../style/usage.css';
 import { html, useMemo } from '../dom.js';
 import { useApi } from '../api.js';
-import { compact, duration, money, number, percent, time } from '../format.js';
+import { compact, duration, exactMoney, iso, money, number, percent, time } from '../format.js';
 import { t } from '../i18n.js';
 import { setQuery, to } from '../router.js';
 import { Button, Chart, Empty, IconButton, Page, RangePicker, Segmented, Table, Tile, downloadCsv, useRange } from '../ui/index.js';
-import { barsOf, changeOf, overTime, stackBy, utcOffset } from '../usage.js';
+import { TOKEN_CLASSES, barsOf, changeOf, dayAfter, overTime, stackBy, utcOffset } from '../usage.js';
 import { Months } from './usage_months.js';
 
 const DIMENSIONS = ['model', 'key', 'provider', 'group', 'day'];
 const METRICS = ['cost', 'tokens', 'requests'];
 const FILTERS = ['model', 'key_id', 'group', 'provider'];
-const CLASSES = ['prompt_missed', 'cached', 'cache_creation', 'completion', 'reasoning', 'audio'];
-const DAY = 86400000;
+const CLASSES = Object.keys(TOKEN_CLASSES);
 
 const titleOf = (by) => (by === 'day' ? t('usage.by_day') : t(`usage.by_${by}`));
-const iso = (ms) => new Date(ms).toISOString();
 const filterOf = (query) => Object.fromEntries(FILTERS.map((name) => [name, query[name]]).filter(([, value]) => value));
 // What is shown while it is asked anew may be by something else.
 const isBy = (data, by) => data.every((row) => (by === 'day' ? 'time' : by) in row);
@@ -33,20 +31,20 @@ function nameOf(row, by) {
 
 // The rows of the log behind one row.
 function logsOf(row, by, range, filter, more = {}) {
-    const time_ = by === 'day' ? { from: row.time, to: iso(Date.parse(row.time) + DAY) } : range.query;
+    const time_ = by === 'day' ? { from: row.time, to: iso(dayAfter(Date.parse(row.time))) } : range.query;
     const part = by === 'key' ? { key_id: row.key_id } : by === 'day' ? {} : { [by]: row[by] };
     return to('/logs', { ...time_, ...filter, ...part, ...more });
 }
 
 function columnsOf({ by, range, filter, currency, most, used }) {
     const figure = (name) => (row) => html`<span title=${number(row[name])}>${compact(row[name])}</span>`;
-    const into = (row) => (by === 'day' ? to('/usage', { from: row.time, to: iso(Date.parse(row.time) + DAY), by: 'model', ...filter })
+    const into = (row) => (by === 'day' ? to('/usage', { from: row.time, to: iso(dayAfter(Date.parse(row.time))), by: 'model', ...filter })
         : to('/usage', { ...filter, by: by === 'model' ? 'key' : 'model', [by === 'key' ? 'key_id' : by]: by === 'key' ? row.key_id : row[by], from: range.key === 'custom' ? range.query.from : '', to: range.key === 'custom' ? range.query.to : '' }));
     return [
         { key: 'name', title: titleOf(by), sort: (row) => (by === 'day' ? row.time : nameOf(row, by)), render: (row) => html`<div class="top-name"><a href=${into(row)}><bdi class="truncate">${nameOf(row, by)}</bdi></a>
             <span class="share" style=${{ width: `${most > 0 ? (row.cost / most) * 100 : 0}%` }}></span></div>` },
         { key: 'requests', title: t('usage.requests'), align: 'right', sort: true, render: (row) => html`<a href=${logsOf(row, by, range, filter)} title=${number(row.requests)}>${compact(row.requests)}</a>` },
-        { key: 'cost', title: t('overview.cost'), align: 'right', sort: true, render: (row) => html`<span title=${`${row.cost} ${currency}`}>${money(row.cost, currency)}</span>` },
+        { key: 'cost', title: t('overview.cost'), align: 'right', sort: true, render: (row) => html`<span title=${exactMoney(row.cost, currency)}>${money(row.cost, currency)}</span>` },
         { key: 'errors', title: t('usage_charts.errors'), align: 'right', sort: true, render: (row) => (row.errors ? html`<a class="is-bad" href=${logsOf(row, by, range, filter, { status: 'error' })} title=${number(row.errors)}>${compact(row.errors)}</a>` : '0') },
         { key: 'tokens', title: t('overview.tokens'), align: 'right', sort: true, render: figure('tokens') },
         ...used.map((name) => ({ key: name, title: t(`usage_charts.${name}`), align: 'right', sort: true, render: figure(name) })),
@@ -58,7 +56,7 @@ function columnsOf({ by, range, filter, currency, most, used }) {
 function footOf(total, currency, used) {
     const figure = (name) => html`<td key=${name} class="right" title=${number(total[name])}>${compact(total[name])}</td>`;
     return html`<tr><td>${t('usage.total')}</td>${figure('requests')}
-        <td class="right" title=${`${total.cost} ${currency}`}>${money(total.cost, currency)}</td>${['errors', 'tokens', ...used].map(figure)}
+        <td class="right" title=${exactMoney(total.cost, currency)}>${money(total.cost, currency)}</td>${['errors', 'tokens', ...used].map(figure)}
         <td class="right">${total.cache_hit_rate === null ? '–' : percent(total.cache_hit_rate)}</td><td class="right">${total.duration_ms ? duration(total.duration_ms.p95) : '–'}</td></tr>`;
 }
 
@@ -74,7 +72,7 @@ function saveCsv(answer, by) {
 function Tiles({ now, before, currency, range, filter }) {
     const was = (value) => before && t('overview.before', { value });
     return html`<div class="tiles">
-        <${Tile} label=${t('overview.cost')} value=${money(now?.cost, currency)} title=${now && `${now.cost} ${currency}`} change=${changeOf(now?.cost, before?.cost)} note=${was(money(before?.cost, currency))} />
+        <${Tile} label=${t('overview.cost')} value=${money(now?.cost, currency)} title=${exactMoney(now?.cost, currency)} change=${changeOf(now?.cost, before?.cost)} note=${was(money(before?.cost, currency))} />
         <${Tile} label=${t('usage.requests')} value=${compact(now?.requests)} title=${number(now?.requests)} href=${to('/logs', { ...range.query, ...filter })}
             change=${changeOf(now?.requests, before?.requests)} note=${was(compact(before?.requests))} />
         <${Tile} label=${t('overview.tokens')} value=${compact(now?.tokens)} title=${number(now?.tokens)} change=${changeOf(now?.tokens, before?.tokens)} note=${was(compact(before?.tokens))} />

@@ -3,23 +3,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { html, useMemo } from '../dom.js';
 import { useApi } from '../api.js';
-import { compact, duration, money, percent } from '../format.js';
+import { compact, duration, iso, money, percent } from '../format.js';
 import { t } from '../i18n.js';
 import { setQuery, to } from '../router.js';
 import { Chart } from '../ui/index.js';
-import { barsOf, overTime, stackBy } from '../usage.js';
-
-const CLASSES = ['prompt_missed', 'cached', 'cache_creation', 'completion', 'reasoning', 'audio'];
-const COLORS = [1, 5, 7, 2, 3, 6];
+import { TOKEN_CLASSES, barsOf, overTime, stackBy } from '../usage.js';
 
 const sumOf = (rows, name) => rows.map((row) => row?.[name] ?? 0);
 const pick = (rows, name, part) => rows.map((row) => row?.[name]?.[part] ?? null);
 
 // Each token is of one class.
 function tokenClasses(rows) {
-    const values = Object.fromEntries(CLASSES.map((name) => [name, sumOf(rows, name)]));
-    return CLASSES.filter((name) => name === 'prompt_missed' || name === 'completion' || values[name].some(Boolean))
-        .map((name) => ({ label: t(`usage_charts.${name}`), values: values[name], color: `--series-${COLORS[CLASSES.indexOf(name)]}` }));
+    return Object.entries(TOKEN_CLASSES).map(([name, color]) => ({ name, label: t(`usage_charts.${name}`), values: sumOf(rows, name), color: `--series-${color}` }))
+        .filter(({ name, values }) => name === 'prompt_missed' || name === 'completion' || values.some(Boolean));
 }
 
 function seriesOf(data, byModel, times, range) {
@@ -47,7 +43,6 @@ function seriesOf(data, byModel, times, range) {
  */
 export function UsageCharts({ range, over, filter = {}, children }) {
     const models = useApi('/usage', { ...range.usage, ...filter, by: `${range.unit},model` });
-    const iso = (ms) => new Date(ms).toISOString();
     const shown = useMemo(() => {
         const times = barsOf(range);
         return { times, step: range.step, from: Math.min(range.from / 1000, times[0]), to: range.to / 1000, series: seriesOf(over.data, models.data, times, range) };

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { html, useMemo } from '../dom.js';
 import { useApi } from '../api.js';
-import { compact, money, number, time, zone } from '../format.js';
+import { compact, iso, money, number, time, zone } from '../format.js';
 import { t } from '../i18n.js';
 import { to } from '../router.js';
 import { Card, Table } from '../ui/index.js';
@@ -11,15 +11,13 @@ import { utcOffset } from '../usage.js';
 const MONTHS = 6;
 
 // [[from, to], ...] in ms, the newest first
-export function monthsOf(now) {
+function monthsOf(now) {
     const date = new Date(now);
     const isUtc = zone() === 'UTC';
     const begin = (back) => (isUtc ? Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - back)
         : new Date(date.getFullYear(), date.getMonth() - back).getTime());
     return Array.from({ length: MONTHS }, (_, back) => [begin(back), begin(back - 1)]);
 }
-
-const iso = (ms) => new Date(ms).toISOString();
 
 export function Months({ filter }) {
     const months = useMemo(() => monthsOf(Date.now()), [zone()]);

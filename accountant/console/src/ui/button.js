@@ -36,7 +36,7 @@ export function IconButton({ label, kind = 'ghost', ...rest }) {
     return html`<${Button} kind=${kind} aria-label=${label} title=${label} ...${rest} />`;
 }
 
-export async function copyText(text) {
+async function copyText(text) {
     try {
         await navigator.clipboard.writeText(text);
     } catch {

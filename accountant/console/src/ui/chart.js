@@ -24,8 +24,13 @@ function stack(series) {
     return sums;
 }
 
+// Steps of an axis of whole things: there is no half a request.
+const WHOLE = Array.from({ length: 16 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
+const isWhole = (series) => series.every((one) => one.values.every((value) => value === null || value === undefined || Number.isInteger(value)));
+
 function axisLabels(step) {
     return (plot, splits, axis, space, increment) => splits.map((at, i) => {
+        if (at === plot.scales.x.min) return ''; // the other axis' lowest stands there
         if (increment >= 86400) return time(at * 1000, 'monthDay');
         const day = time(at * 1000, 'monthDay');
         const isNew = i > 0 && day !== time(splits[i - 1] * 1000, 'monthDay');
@@ -55,7 +60,7 @@ function optionsOf({ series, times, step, type, stacked, format, from, to, most,
         },
         axes: [
             { ...axis, grid: { show: false }, values: axisLabels(step), space: 64, size: 28 },
-            { ...axis, grid, size: 56, space: 36, gap: 4, values: (plot, splits) => splits.map((value) => (isEmpty ? '' : format(value))) },
+            { ...axis, grid, size: 56, space: 36, gap: 4, ...(isWhole(series) && { incrs: WHOLE }), values: (plot, splits) => splits.map((value) => (isEmpty ? '' : format(value))) },
         ],
         series: [{}, ...drawn], hooks,
         bands: stacked && type === 'area' ? drawn.slice(1).map((one, i) => ({ series: [i + 1, i + 2], fill: drawn[i].fill })) : undefined,
@@ -148,7 +153,8 @@ export function Chart({ title, figure, times, series, type = 'line', stacked = f
     const colors = series?.map((one, i) => one.color || `--series-${(i % 8) + 1}`) || [];
     const csv = () => downloadCsv(`${file || 'aigw'}.csv`, ['time', ...series.map((one) => one.label)],
         times.map((at, i) => [new Date(at * 1000).toISOString(), ...series.map((one) => one.values[i])]));
-    const isEmpty = series && !series.some((one) => one.values.some((value) => value));
+    // Of a share, nothing of something is something.
+    const isEmpty = series && !series.some((one) => one.values.some((value) => (rest.most ? Number.isFinite(value) : value)));
     const shown = { title, times, series, type, stacked, format, height, isEmpty, ...rest };
     return html`<figure class="card chart" aria-label=${title} lang=${locale()}>
         <header><figcaption><h2>${title}</h2>${figure !== undefined && html`<span class="figure">${figure}</span>`}</figcaption>
@@ -156,7 +162,7 @@ export function Chart({ title, figure, times, series, type = 'line', stacked = f
                 <${IconButton} small icon="download" label=${t('chart.csv')} disabled=${!series} onClick=${csv} /></div></header>
         ${!series ? html`<div class="skeleton" style=${{ height: `${height}px` }}></div>`
             : asTable ? html`<${ChartTable} ...${shown} />`
-                : html`<div class="chart-frame"><${Plot} ...${shown} />${isEmpty && html`<p class="chart-empty">${t('chart.empty')}</p>`}</div>`}
+                : html`<div class="chart-frame"><${Plot} ...${shown} />${isEmpty && html`<p class="chart-empty"><span>${t('chart.empty')}</span></p>`}</div>`}
         <ul class="legend">${(series || []).map((one, i) => html`<li key=${i}><i style=${{ background: `var(${colors[i]})` }}></i>${one.label}</li>`)}</ul>
     </figure>`;
 }

@@ -1,6 +1,6 @@
 // A field that proposes: what is typed may be kept as it is, or one of the options.
 // SPDX-License-Identifier: Apache-2.0
-import { classes, html, useId, useRef, useState } from '../dom.js';
+import { classes, html, useId, useState } from '../dom.js';
 
 const SHOWN = 50;
 
@@ -14,7 +14,6 @@ export function Combobox({ value, onChange, options, strict, placeholder, id, ..
     const [open, setOpen] = useState(false);
     const [typed, setTyped] = useState(null);
     const [at, setAt] = useState(-1);
-    const root = useRef();
     const all = options.map((one) => (Array.isArray(one) ? one : [one, one]));
     const label = (key) => all.find(([one]) => one === key)?.[1] ?? key ?? '';
     const wanted = (typed ?? '').toLowerCase();
@@ -50,7 +49,7 @@ export function Combobox({ value, onChange, options, strict, placeholder, id, ..
         }
     };
     const leave = (event) => !event.currentTarget.contains(event.relatedTarget) && close();
-    return html`<div class="combobox" ref=${root} onFocusOut=${leave}>
+    return html`<div class="combobox" onFocusOut=${leave}>
         <input class="input" type="text" id=${name} role="combobox" aria-expanded=${open ? 'true' : 'false'} aria-autocomplete="list"
             aria-controls="${name}-list" aria-activedescendant=${at >= 0 ? `${name}-${at}` : undefined}
             autocomplete="off" spellcheck=${false} placeholder=${placeholder} value=${typed ?? label(value)}

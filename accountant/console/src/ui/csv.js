@@ -9,16 +9,18 @@ function cell(value) {
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-export function download(name, type, text) {
+// A download of the browser's: save(url, 'logs.csv')
+export function save(href, name) {
     const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.href = href;
     link.download = name;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
 // downloadCsv('usage.csv', ['model', 'tokens'], [['a', 3]]); BOM, for Excel's sake
 export function downloadCsv(name, head, rows) {
     const text = [head, ...rows].map((row) => row.map(cell).join(',')).join('\r\n');
-    download(name, 'text/csv;charset=utf-8', `\ufeff${text}\r\n`);
+    const href = URL.createObjectURL(new Blob([`\ufeff${text}\r\n`], { type: 'text/csv;charset=utf-8' }));
+    save(href, name);
+    setTimeout(() => URL.revokeObjectURL(href), 10000);
 }

@@ -26,9 +26,16 @@ export function Dialog({ title, kind = '', wide, onClose, onSubmit, footer, chil
         onClose();
     };
     const pressed = (event) => event.target === ref.current && onClose();
-    const submit = (event) => {
+    const sending = useRef(false); // Enter, twice: once is enough
+    const submit = async (event) => {
         event.preventDefault();
-        onSubmit?.();
+        if (sending.current) return;
+        sending.current = true;
+        try {
+            await onSubmit();
+        } finally {
+            sending.current = false;
+        }
     };
     const inside = html`<header><h2 id=${id}>${title}</h2>
             <${IconButton} icon="close" label=${t('common.close')} onClick=${onClose} /></header>

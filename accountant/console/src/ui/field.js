@@ -1,6 +1,8 @@
 // What one fills in. Every field has a label; its hint and error are read with it.
 // SPDX-License-Identifier: Apache-2.0
-import { classes, html, useId } from '../dom.js';
+import { classes, html, useEffect, useId, useRef, useState } from '../dom.js';
+
+const TYPING_MS = 300;
 
 /*
  * <${Field} label="Name" hint="..." error=${error}>
@@ -26,6 +28,22 @@ export function Input({ value, onInput, type = 'text', class: more, ...rest }) {
         autocomplete="off" spellcheck=${false} onInput=${(event) => onInput?.(event.target.value)} ...${rest} />`;
 }
 
+// What is typed is asked for when the fingers rest; onSearch gets it without blanks around it.
+export function Search({ label, value = '', onSearch }) {
+    const [text, setText] = useState(value);
+    const timer = useRef();
+    useEffect(() => {
+        if (value !== text.trim()) setText(value);
+    }, [value]);
+    useEffect(() => () => clearTimeout(timer.current), []);
+    const type = (now) => {
+        setText(now);
+        clearTimeout(timer.current);
+        timer.current = setTimeout(() => onSearch(now.trim()), TYPING_MS);
+    };
+    return html`<${Input} type="search" value=${text} onInput=${type} placeholder=${label} aria-label=${label} />`;
+}
+
 export function Textarea({ value, onInput, rows = 4, class: more, ...rest }) {
     return html`<textarea class=${classes('input', more)} rows=${rows} value=${value ?? ''}
         onInput=${(event) => onInput?.(event.target.value)} ...${rest}></textarea>`;
@@ -42,11 +60,6 @@ export function Select({ value, onChange, options, class: more, ...rest }) {
 export function Checkbox({ checked, onChange, children, ...rest }) {
     return html`<label class="checkbox"><input type="checkbox" checked=${checked}
         onChange=${(event) => onChange(event.target.checked)} ...${rest} /><span>${children}</span></label>`;
-}
-
-export function Switch({ checked, onChange, label, ...rest }) {
-    return html`<button type="button" role="switch" class="switch" aria-checked=${checked ? 'true' : 'false'}
-        aria-label=${label} onClick=${() => onChange(!checked)} ...${rest}><span></span></button>`;
 }
 
 // One of few: <${Segmented} label="Range" value=${v} options=${[['1h', '1h']]} onChange=${f} />

@@ -4,9 +4,9 @@ import { html, useEffect, useState } from '../dom.js';
 import { loadTexts, t } from '../i18n.js';
 import { Failure, Skeleton } from './feedback.js';
 
-// view: lazy(() => import('./screens/keys.js'), 'Keys'); texts: the piece of those that
+// view: lazy(() => import('./screens/keys.js'), 'Keys'); texts: the pieces of those that
 // it needs beside the frame's (i18n.js)
-export function lazy(load, name, texts) {
+export function lazy(load, name, ...texts) {
     let view = null;
     return function Lazy(props) {
         const [error, setError] = useState(null);
@@ -14,7 +14,7 @@ export function lazy(load, name, texts) {
         const fetchIt = async () => {
             setError(null);
             try {
-                const [piece] = await Promise.all([load(), loadTexts(undefined, texts)]);
+                const [piece] = await Promise.all([load(), ...['frame', ...texts].map((one) => loadTexts(undefined, one))]);
                 view = piece[name];
                 setDone(true);
             } catch {

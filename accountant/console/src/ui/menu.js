@@ -8,7 +8,7 @@ import { Icon } from './icon.js';
  * <${Menu} label="More" icon="more" items=${[{label, icon, onClick, href, danger, disabled, checked}, null]} />
  * null is a line between two items; children, if any, stand in the button.
  */
-export function Menu({ label, icon = 'more', kind = 'ghost', small, items, up, left, children }) {
+export function Menu({ label, icon = 'more', kind = 'ghost', small, items, up, children }) {
     const [open, setOpen] = useState(false);
     const root = useRef();
     const list = () => [...root.current.querySelectorAll('[role^="menuitem"]:not([aria-disabled])')];
@@ -60,6 +60,6 @@ export function Menu({ label, icon = 'more', kind = 'ghost', small, items, up, l
         <${Button} kind=${kind} small=${small} icon=${icon} aria-haspopup="menu" aria-expanded=${open ? 'true' : 'false'}
             aria-label=${children ? undefined : label} title=${children ? undefined : label}
             onClick=${() => setOpen(!open)}>${children}<//>
-        ${open && html`<div class=${classes('menu-list', up && 'is-up', left && 'is-left')} role="menu" aria-label=${label}>${items.map(item)}</div>`}
+        ${open && html`<div class=${classes('menu-list', up && 'is-up')} role="menu" aria-label=${label}>${items.map(item)}</div>`}
     </div>`;
 }

@@ -12,7 +12,7 @@ export function Page({ title, lead, back, actions, children }) {
     useEffect(() => {
         document.title = `${title} · aigw`;
     }, [title]);
-    return html`<header class="page-head">
+    return html`<header class=${classes('page-head', back && 'has-back')}>
             <div class="page-title">
                 ${back && html`<a class="back" href=${back[0]}><${Icon} name="left" />${back[1]}</a>`}
                 <h1>${title}</h1>${lead && html`<p class="muted">${lead}</p>`}
@@ -39,12 +39,12 @@ export function Tile({ label, value, title, change, better, note, href }) {
         <span class="tile-note">${note}</span></div>`;
 }
 
-// tabs: [['id', 'Label', count], ...]
+// tabs: [['id', 'Label'], ...]
 export function Tabs({ label, value, tabs, onChange, href }) {
     const id = useId();
-    return html`<nav class="tabs" aria-label=${label}>${tabs.map(([key, text, count]) => html`
+    return html`<nav class="tabs" aria-label=${label}>${tabs.map(([key, text]) => html`
         <a key=${key} id="${id}-${key}" href=${href(key)} class=${key === value && 'is-on'}
-            aria-current=${key === value ? 'page' : undefined}>${text}${count !== undefined && html`<span class="count">${count}</span>`}</a>`)}
+            aria-current=${key === value ? 'page' : undefined}>${text}</a>`)}
     </nav>`;
 }
 

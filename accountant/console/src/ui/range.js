@@ -2,7 +2,7 @@
 // last chosen. It moves on by itself, unless it is paused.
 // SPDX-License-Identifier: Apache-2.0
 import { html, useEffect, useMemo, useState } from '../dom.js';
-import { time, zone, zoneOffset } from '../format.js';
+import { fromField, iso, time, toField, zone, zoneOffset } from '../format.js';
 import { t } from '../i18n.js';
 import { setQuery, useRoute } from '../router.js';
 import { prefer, usePreferences } from '../state.js';
@@ -15,13 +15,12 @@ import { Field, Input, Segmented } from './field.js';
 const MINUTE = 60000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
+const LONGEST = 10 * 366 * DAY; // an address may say anything
 const REFRESH_MS = 30000;
 const LENGTHS = { '1h': HOUR, '24h': DAY, '7d': 7 * DAY, '30d': 30 * DAY };
 
 const clock = createStore(Date.now());
-export const refreshNow = () => clock.set(Date.now());
-
-const iso = (ms) => new Date(ms).toISOString();
+const refreshNow = () => clock.set(Date.now());
 
 function stepOf(length) {
     return length <= 3 * HOUR ? MINUTE : length <= 8 * DAY ? HOUR : DAY;
@@ -37,8 +36,8 @@ export function useRange() {
     return useMemo(() => {
         let [from, to] = [Date.parse(query.from), Date.parse(query.to)];
         let key = 'custom';
-        if (!(from < to)) {
-            key = [query.range, preferred, '24h'].find((one) => one in LENGTHS);
+        if (!(from >= 0 && from < to && to - from <= LONGEST)) {
+            key = [query.range, preferred, '24h'].find((one) => Object.hasOwn(LENGTHS, one));
             const grain = stepOf(LENGTHS[key]) === MINUTE ? MINUTE : HOUR;
             to = Math.ceil(now / grain) * grain;
             from = to - LENGTHS[key];
@@ -53,13 +52,6 @@ export function useRange() {
         };
     }, [query.from, query.to, query.range, preferred, now, zone()]);
 }
-
-// The zone's wall time of `ms` as <input type="datetime-local"> has it, and back.
-function toField(ms) {
-    const shift = zone() === 'UTC' ? 0 : new Date(ms).getTimezoneOffset() * MINUTE;
-    return iso(ms - shift).slice(0, 16);
-}
-const fromField = (text) => Date.parse(zone() === 'UTC' ? `${text}Z` : text);
 
 function CustomRange({ range, onClose }) {
     const [from, setFrom] = useState(toField(range.from));

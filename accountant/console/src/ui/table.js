@@ -44,24 +44,23 @@ function useWindow(count, ref) {
  * rows: undefined while they are on their way. rowKey: (row) => id
  * href(row) or onRow(row): the row as a whole leads there; its first cell should
  * have the link itself. empty: shown when there are none. error, retry: Failure.
- * sort: {key, down}, onSort: when the server sorts; else it sorts what it has.
+ * It sorts what it has. fixed: columns are as wide as they say, whatever is in them;
+ * the one that says nothing gets what is left.
  */
-export function Table({ label, columns, rows, rowKey, href, onRow, empty, error, retry, sort, onSort, footer, selected }) {
-    const [own, setOwn] = useState(null);
+export function Table({ label, columns, rows, rowKey, href, onRow, empty, error, retry, footer, selected, fixed }) {
+    const [order, setOrder] = useState(null); // {key, down}
     const body = useRef();
-    const order = sort || own;
     const sorted = useMemo(() => {
-        const column = !sort && own && columns.find(({ key }) => key === own.key);
+        const column = order && columns.find(({ key }) => key === order.key);
         if (!column || !rows) return rows;
         const value = typeof column.sort === 'function' ? column.sort : (row) => row[column.key];
-        return [...rows].sort((a, b) => compare(value(a), value(b)) * (own.down ? -1 : 1));
-    }, [rows, own, sort]);
+        return [...rows].sort((a, b) => compare(value(a), value(b)) * (order.down ? -1 : 1));
+    }, [rows, order]);
     const { from, to } = useWindow(sorted?.length || 0, body);
     if (error && !rows) return html`<${Failure} error=${error} retry=${retry} />`;
     if (rows && rows.length === 0 && empty) return empty;
     const turn = (key) => {
-        const next = order?.key === key ? (order.down ? { key, down: false } : null) : { key, down: true };
-        onSort ? onSort(next) : setOwn(next);
+        setOrder(order?.key === key ? (order.down ? { key, down: false } : null) : { key, down: true });
     };
     const head = (column) => {
         const is = order?.key === column.key;
@@ -84,7 +83,7 @@ export function Table({ label, columns, rows, rowKey, href, onRow, empty, error,
     const waiting = () => Array.from({ length: 6 }, (_, i) => html`<tr key=${i} aria-hidden="true">${columns.map((column) => html`
         <td key=${column.key}><div class="skeleton"></div></td>`)}</tr>`);
     return html`<div class="table-frame" role="region" aria-label=${label} tabindex="0" aria-busy=${rows ? undefined : 'true'}>
-        <table><thead><tr>${columns.map(head)}</tr></thead>
+        <table class=${fixed && 'is-fixed'}><thead><tr>${columns.map(head)}</tr></thead>
             <tbody ref=${body}>${sorted ? html`${gap(from)}${sorted.slice(from, to).map(line)}${gap(sorted.length - to)}` : waiting()}</tbody>
             ${footer && html`<tfoot>${footer}</tfoot>`}
         </table></div>`;

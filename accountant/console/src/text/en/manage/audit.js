@@ -39,6 +39,7 @@ export default {
     'audit.verb.copy': 'copied',
     'audit.verb.top_up': 'topped up',
     'audit.verb.open': 'opened',
+    'audit.verb.link': 'link',
     'audit.verb.close': 'closed',
     'audit.verb.revoke': 'ended',
     'audit.verb.import': 'imported',

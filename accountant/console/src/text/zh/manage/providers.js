@@ -58,7 +58,7 @@ export default {
     'credential.api_key': 'API 密钥',
     'credential.weight': '权重',
     'credential.weight_hint': '分得的调用份额',
-    'credential.group': '仅限分组',
+    'credential.group': '仅限资源组',
     'credential.group_hint': '留空则用于全部',
     'credential.limited': '额度用尽',
     'credential.models': '{n} 个模型，',

@@ -4,8 +4,8 @@ export default {
     'settings.server': '服务器',
     'settings.profiles_lead': '配置档规定引用它的调用如何路由、缓存、限制、记录和防护。',
     'settings.profile': '配置档',
-    'settings.name_hint': '调用通过路径、请求头 cf-aig-gateway-id 或密钥引用它。分组/名称 为该分组专有。',
-    'settings.how': '调用以 {name} 引用它：通过请求头 cf-aig-gateway-id、路径，或其密钥、分组。',
+    'settings.name_hint': '调用通过路径、请求头 cf-aig-gateway-id 或密钥引用它。资源组/名称 为该资源组专有。',
+    'settings.how': '调用以 {name} 引用它：通过请求头 cf-aig-gateway-id、路径，或其密钥、资源组。',
     'settings.add': '新建配置档',
     'settings.saved': '已保存，从下一次调用起生效。',
     'settings.deleted': '已删除。',
@@ -70,5 +70,5 @@ export default {
     'setting.webhook_timeout': 'Webhook 超时',
     'setting.webhook_fail': 'Webhook 无应答时',
     'setting.webhook_prompt': '发送正文给它',
-    'setting.authentication': '仅限本分组密钥',
+    'setting.authentication': '仅限本资源组密钥',
 };

@@ -12,7 +12,7 @@ export default {
     'system.in_flight': '进行中',
     'system.connections': '连接数',
     'system.keys': '密钥',
-    'system.groups_n': '{n} 个分组',
+    'system.groups_n': '{n} 个资源组',
     'system.workers': '工作进程',
     'system.worker': '进程',
     'system.uptime': '运行时间',
