@@ -242,10 +242,12 @@ class Reload(GatewayCase):
         self.assertTrue(said("management operation=key_create"))
         gw.signal(signal.SIGHUP) # a worker that leaves, and its level
         wait_for(lambda: said("has left") and said(" debug "), 30, "debug lines")
+        # Signals that cross are one reload: the third is sent when the second is done.
+        wait_for(lambda: self.status(gw)["config"]["reloads"] == 2, 30, "second reload")
         gw.extra = "[log]\nlevel = error\n"
         gw.write_config()
         gw.signal(signal.SIGHUP)
-        wait_for(lambda: self.status(gw)["config"]["reloads"] == 3, 30)
+        wait_for(lambda: self.status(gw)["config"]["reloads"] == 3, 30, "third reload")
         self.assertEqual(os.path.getsize(old), size)
         gw.create_key("quiet")
         self.assertEqual(open(moved).read().count("operation=key_create"), 1)
