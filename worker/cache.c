@@ -118,7 +118,7 @@ add_fields(const struct request *request, uint64_t out[2])
 {
     const struct http_head *head = request->universal != NULL
                                        ? universal_head(request->universal)
-                                       : &request->head;
+                                       : request->head;
     const uint8_t *seed = request->worker->heritage->secrets->hash_seed;
     for (unsigned i = 0; i < head->field_count; i++) {
         struct str name = head->fields[i].name, value = head->fields[i].value;
@@ -282,7 +282,7 @@ cache_take(struct request *request)
     uint32_t ttl_s = time_to_live(request);
     if (ttl_s == 0)
         return false;
-    read_cache_control(&request->head, &rules);
+    read_cache_control(request->head, &rules);
     request->cache.status = CACHE_MISS;
     request->cache.ttl_s = ttl_s;
     make_key(request);

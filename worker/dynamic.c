@@ -50,7 +50,7 @@ static int
 find_in_head(const struct request *request, struct str name,
              char out[CONDITION_VALUE_BYTES])
 {
-    const struct http_head *head = &request->head;
+    const struct http_head *head = request->head;
     for (unsigned i = 0; i < head->field_count; i++)
         if (str_equals_nocase(head->fields[i].name, name))
             return copy(head->fields[i].value, out);

@@ -79,7 +79,7 @@ is_handed_on(const struct http_head *head, const struct http_field *field)
 static void
 add_fields(struct request *request, struct buf *out)
 {
-    const struct http_head *head = &request->head;
+    const struct http_head *head = request->head;
     bool foreign = request->path->foreign;
     if (foreign && head->host.len > 0)
         http_field_named(out, STR_LIT("x-aigw-host"), head->host);
@@ -94,7 +94,7 @@ add_fields(struct request *request, struct buf *out)
 static void
 make_head(struct request *request)
 {
-    const struct http_head *head = &request->head;
+    const struct http_head *head = request->head;
     struct buf *out = &request->upstream_head;
     buf_append_str(out, head->method_text);
     buf_append_char(out, ' ');

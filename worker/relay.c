@@ -30,7 +30,7 @@ relay_prepare(struct request *request)
             return false;
         buf_init(&request->relay->array_text, 0);
     }
-    memset(request->relay, 0, offsetof(struct relay, pieces));
+    memset(request->relay, 0, offsetof(struct relay, content_type));
     request->relay->upstream_id[0] = request->relay->processing_ms[0] = '\0';
     request->relay->retry_after[0] = request->relay->content_type[0] = '\0';
     return true;

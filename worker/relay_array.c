@@ -109,7 +109,8 @@ relay_array_batch(struct request *request, struct str tail, bool last)
     struct buf *out = &relay->array_text;
     buf_reset(out);
     for (unsigned i = 0; i < relay->piece_count; i++) {
-        const struct relay_piece *piece = &relay->pieces[i];
+        const struct relay_piece *piece =
+            &request->worker->relay_pieces.items[i];
         const char *ptr = piece->ptr != NULL
                               ? piece->ptr
                               : buf_ptr(&request->held) + piece->off;

@@ -19,7 +19,6 @@
 #include "worker/request.h"
 
 enum {
-    RELAY_PIECES = 64,            /* spans of one send */
     RELAY_EVENT_MAX = 64 * 1024,  /* a longer event passes as it comes */
     RELAY_PLAIN_MAX = 256 * 1024, /* a longer answer passes as it comes */
     RELAY_LOOKED_AT_MAX = 64 * 1024 * 1024, /* of a plain answer */
@@ -30,12 +29,6 @@ enum {
 };
 
 enum relay_kind { RELAY_NONE, RELAY_STREAM, RELAY_PLAIN, RELAY_ERROR };
-
-/* A span to be sent: of the shared read buffer, or of request->held. */
-struct relay_piece {
-    const char *ptr; /* NULL: of held */
-    size_t off, len; /* off: from buf_ptr(held) */
-};
 
 /* A stream as a JSON array (relay_array.c); zeros at its start. */
 struct relay_array {
@@ -63,9 +56,8 @@ struct relay {
     struct relay_array array;
     struct health_limit_fields limits; /* of the provider's head */
     bool has_limits;
-    unsigned piece_count;
+    unsigned piece_count; /* of worker->relay_pieces */
     size_t piece_bytes;
-    struct relay_piece pieces[RELAY_PIECES];
     /* Of the upstream's head, for ours. Empty: absent. */
     char content_type[128], upstream_id[96], processing_ms[24], retry_after[32];
     struct buf array_text; /* what goes out, where it is an array */

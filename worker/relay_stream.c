@@ -17,11 +17,16 @@
 /* ---- what will be sent ---- */
 
 static void
-add_piece(struct relay *relay, const char *ptr, size_t off, size_t len)
+add_piece(struct request *request, const char *ptr, size_t off, size_t len)
 {
+    struct relay *relay = request->relay;
+    struct relay_pieces *pieces = &request->worker->relay_pieces;
     relay->piece_bytes += len;
-    if (relay->piece_count > 0) {
-        struct relay_piece *last = &relay->pieces[relay->piece_count - 1];
+    if (relay->piece_count == 0) {
+        pieces->owner = relay;
+    } else {
+        CHECK(pieces->owner == relay);
+        struct relay_piece *last = &pieces->items[relay->piece_count - 1];
         bool adjacent = ptr != NULL
                             ? last->ptr != NULL && last->ptr + last->len == ptr
                             : last->ptr == NULL && last->off + last->len == off;
@@ -30,7 +35,7 @@ add_piece(struct relay *relay, const char *ptr, size_t off, size_t len)
             return;
         }
     }
-    relay->pieces[relay->piece_count++] = (struct relay_piece){ptr, off, len};
+    pieces->items[relay->piece_count++] = (struct relay_piece){ptr, off, len};
 }
 
 void
@@ -62,8 +67,10 @@ relay_send_batch(struct request *request, struct str tail, bool last)
     }
     count += request_frame_head(request, bytes, chunk_head, &out[count]);
     int body = count;
+    const struct relay_pieces *pieces = &request->worker->relay_pieces;
+    CHECK(relay->piece_count == 0 || pieces->owner == relay);
     for (unsigned i = 0; i < relay->piece_count; i++) {
-        const struct relay_piece *piece = &relay->pieces[i];
+        const struct relay_piece *piece = &pieces->items[i];
         const char *ptr = piece->ptr != NULL
                               ? piece->ptr
                               : buf_ptr(&request->held) + piece->off;
@@ -183,7 +190,7 @@ take_events(struct request *request, struct str bytes, bool in_held, size_t off,
                 relay_note_delivery(request);
                 relay_send_batch(request, (struct str){NULL, 0}, false);
             }
-            add_piece(relay, in_held ? NULL : bytes.ptr + used, off + used,
+            add_piece(request, in_held ? NULL : bytes.ptr + used, off + used,
                       event.bytes);
         }
         used += event.bytes;
@@ -215,7 +222,7 @@ start_long_event(struct request *request)
         relay_note_delivery(request);
         relay_send_batch(request, (struct str){NULL, 0}, false);
     }
-    add_piece(relay, NULL, relay->partial, bytes.len);
+    add_piece(request, NULL, relay->partial, bytes.len);
     relay->partial = buf_len(held);
 }
 
@@ -240,7 +247,7 @@ relay_stream_body(struct request *request, struct str bytes)
             relay_send_batch(request, (struct str){NULL, 0}, false);
         }
         if (len > 0)
-            add_piece(relay, bytes.ptr, 0, len);
+            add_piece(request, bytes.ptr, 0, len);
         bytes = str_skip(bytes, len);
     }
     if (bytes.len == 0)
@@ -336,7 +343,7 @@ take_rest(struct request *request)
         } else {
             if (relay->piece_count == RELAY_PIECES)
                 relay_send_batch(request, (struct str){NULL, 0}, false);
-            add_piece(relay, NULL, relay->partial + used, all.len - used);
+            add_piece(request, NULL, relay->partial + used, all.len - used);
         }
     }
     relay->partial = buf_len(held);

@@ -74,7 +74,7 @@ write_head(struct request *request, const struct provider_family *family,
         .content_type = request->content_type,
         .client = request->universal != NULL
                       ? universal_head(request->universal)
-                      : &request->head,
+                      : request->head,
         .body = request->upstream_pieces + 1,
         .body_pieces = request->upstream_piece_count - 1,
         .body_len = body_len,

@@ -69,7 +69,7 @@ repeat_check(struct request *request, struct fault *fault)
 {
     struct worker *worker = request->worker;
     struct str name =
-        http_field_find(&request->head, STR_LIT("idempotency-key"));
+        http_field_find(request->head, STR_LIT("idempotency-key"));
     if (name.len == 0)
         return 0;
     if (name.len > NAME_BYTES_MAX) {

@@ -278,9 +278,8 @@ move_span(struct str *span, struct str from, const char *to)
 int
 request_keep_head(struct request *request, const struct http_head *head)
 {
-    struct http_head *kept = &request->head;
-    memcpy(kept, head, offsetof(struct http_head, fields));
-    kept->bytes = head->bytes;
+    size_t size = offsetof(struct http_head, fields) +
+                  head->field_count * sizeof(head->fields[0]);
     const char *end = head->target.ptr + head->target.len;
     if (head->field_count > 0) {
         struct str last = head->fields[head->field_count - 1].value;
@@ -288,10 +287,13 @@ request_keep_head(struct request *request, const struct http_head *head)
     }
     struct str from = {head->method_text.ptr,
                        (size_t)(end - head->method_text.ptr)};
-    buf_append(&request->head_copy, from.ptr, from.len);
-    if (!buf_ok(&request->head_copy))
+    char *room = buf_extend(&request->head_copy, size + from.len);
+    if (room == NULL)
         return -ENOMEM;
-    const char *to = buf_ptr(&request->head_copy);
+    char *to = room + size;
+    memcpy(to, from.ptr, from.len);
+    struct http_head *kept = request->head = (void *)room;
+    memcpy(kept, head, offsetof(struct http_head, fields));
     move_span(&kept->method_text, from, to);
     move_span(&kept->target, from, to);
     move_span(&kept->path, from, to);

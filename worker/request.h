@@ -144,12 +144,13 @@ struct request {
     char path_provider[SHM_NAME_BYTES];    /* a provider's name, not ended */
     char told_path[CLICKZETTA_PATH_BYTES]; /* of PLANE_CLICKZETTA: as sent */
     char content_type_text[MULTIPART_TYPE_BYTES];
-    struct http_head head; /* the client's; spans point into head_copy */
     struct splices splices;
     struct iovec upstream_pieces[2 + 2 * SPLICES_MAX];
     int upstream_piece_count;
     struct answer answer;
     struct relay *relay; /* relay.c's own state; kept by spare ones */
+    /* The client's, from request_keep_head() on; with its texts in head_copy. */
+    struct http_head *head;
     struct buf head_copy, body, upstream_head;
     struct buf held; /* relay: partial event, or a plain answer on its way */
     struct buf kept; /* cache_keep.c: what the client was sent so far */

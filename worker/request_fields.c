@@ -86,7 +86,7 @@ request_tag(const struct request *request, struct str key)
 void
 request_read_fields(struct request *request)
 {
-    const struct http_head *head = &request->head;
+    const struct http_head *head = request->head;
     bool any = false;
     for (unsigned i = 0; i < head->field_count; i++)
         any |= may_be_own(head->fields[i].name);

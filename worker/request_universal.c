@@ -66,10 +66,10 @@ begin_step(struct request *request, struct fault *fault)
     struct path_match match;
     struct str path = str_from(step->path);
     const char *mark = memchr(path.ptr, '?', path.len);
-    request->head.query = (struct str){path.ptr + path.len, 0};
+    request->head->query = (struct str){path.ptr + path.len, 0};
     if (mark != NULL) {
         size_t len = (size_t)(mark - path.ptr);
-        request->head.query = str_skip(path, len + 1);
+        request->head->query = str_skip(path, len + 1);
         path = str_make(path.ptr, len);
     }
     path_find(path, HTTP_POST, false, scratch, &match);
@@ -81,13 +81,13 @@ begin_step(struct request *request, struct fault *fault)
     struct str headers = {request->body.data + universal->body_start +
                               step->headers.off,
                           step->headers.len};
-    if (universal_step_head(headers, &request->head, &universal->head,
+    if (universal_step_head(headers, request->head, &universal->head,
                             &universal->texts, fault) < 0)
         return -1;
-    request->dialect = request_dialect(&match, &request->head);
+    request->dialect = request_dialect(&match, request->head);
     request->body.start = universal->body_start + step->query.off;
     request->body.end = request->body.start + step->query.len;
-    return request_call_begin(request, &request->head, &match, fault);
+    return request_call_begin(request, request->head, &match, fault);
 }
 
 void
@@ -136,7 +136,7 @@ hand_over(struct request *from, struct request *to)
     to->key = from->key;
     to->has_key = from->has_key;
     memcpy(to->key_digest, from->key_digest, sizeof(to->key_digest));
-    memcpy(&to->head, &from->head, sizeof(to->head));
+    to->head = from->head;
     swap_bufs(&to->head_copy, &from->head_copy);
     swap_bufs(&to->body, &from->body);
     to->body_booked = from->body_booked;

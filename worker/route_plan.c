@@ -241,7 +241,7 @@ route_affinity(const struct request *request)
         text = request->call.session_value.len > 0
                    ? str_make(body.ptr + request->call.session_value.off,
                               request->call.session_value.len)
-                   : http_field_find(&request->head, STR_LIT("x-session-id"));
+                   : http_field_find(request->head, STR_LIT("x-session-id"));
     else
         text = str_make(body.ptr,
                         body.len < PREFIX_BYTES ? body.len : PREFIX_BYTES);

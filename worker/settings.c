@@ -74,7 +74,7 @@ put_field(struct request *request, struct settings *layer, int setting,
 static int
 read_head(struct request *request, struct settings *layer, struct fault *fault)
 {
-    const struct http_head *head = &request->head;
+    const struct http_head *head = request->head;
     for (unsigned i = 0; i < head->field_count; i++) {
         const struct http_field *field = &head->fields[i];
         if (!may_be_setting(field->name))

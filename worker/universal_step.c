@@ -122,7 +122,7 @@ universal_step_head(struct str headers, const struct http_head *client,
     struct fields fields;
     if (read_fields(headers, &fields, texts, fault) < 0)
         return -1;
-    *out = *client;
+    memcpy(out, client, offsetof(struct http_head, fields));
     out->field_count = 0;
     for (unsigned i = 0; i < fields.count; i++)
         if (!http_field_is_hop_by_hop(client, fields.items[i].name))

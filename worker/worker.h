@@ -13,6 +13,7 @@
 #include "worker/body_pool.h"
 #include "worker/cache.h"
 #include "worker/calibration.h"
+#include "worker/relay_piece.h"
 
 enum { WORKER_READ_BYTES = 64 * 1024 };
 
@@ -63,6 +64,7 @@ struct worker {
     uint64_t revocations;           /* seen of the header's */
     uint32_t revocable;             /* running requests of such keys */
     struct calibration calibrations[SHM_MODELS_MAX];
+    struct relay_pieces relay_pieces;
     /* Shared by all reads of this process; content is valid until the callback
      * that was given it returns. */
     char read_buffer[WORKER_READ_BYTES];

@@ -102,12 +102,13 @@ struct http_head {
     enum http_body_kind body_kind;
     uint64_t content_length;
     bool names_fields; /* Connection says more than close or keep-alive */
-    unsigned field_count;
-    struct http_field fields[HTTP_FIELDS_MAX];
-    size_t bytes; /* length of the head, its empty line included */
+    size_t bytes;      /* length of the head, its empty line included */
     /* HTTP_BAD: what to answer. */
     uint16_t error_status;    /* 400 413 417 431 501 505; answers: 502 */
     const char *error_reason; /* literal */
+    /* Last, so that a head that is kept takes no room for fields it has not. */
+    unsigned field_count;
+    struct http_field fields[HTTP_FIELDS_MAX];
 };
 
 /*
