@@ -152,6 +152,22 @@ set_account(struct managed *part, const char *group)
     cJSON_Delete(box);
 }
 
+/* The profile that a credential is for, GROUP/NAME, under its new name. */
+static int
+set_gateway(struct managed *part, const struct group_edit *edit)
+{
+    const char *old = managed_get(part, "gateway");
+    size_t len = strlen(edit->from);
+    char name[MANAGED_NAME_BYTES];
+    if (old == NULL || strncmp(old, edit->from, len) != 0 || old[len] != '/')
+        return 0;
+    int n = snprintf(name, sizeof(name), "%s%s", edit->to, old + len);
+    if (n < 0 || n >= (int)sizeof(name))
+        return -ENAMETOOLONG;
+    managed_set(part, "gateway", name);
+    return 0;
+}
+
 /* PROVIDER/GROUP.GATEWAY.ALIAS, as Cloudflare's API names an account's. */
 static size_t
 group_at(const struct managed *part, const char *group)
@@ -185,15 +201,17 @@ rename_part(const struct managed *part, const struct group_edit *edit,
             struct edits *edits, struct edits *later, struct buf *reason)
 {
     char name[MANAGED_NAME_BYTES];
-    if (part->unreadable || new_name(part, edit, name) < 0) {
+    struct managed *put = part->unreadable ? NULL : managed_copy(part);
+    if (put == NULL || new_name(part, edit, name) < 0 ||
+        set_gateway(put, edit) < 0) {
         buf_printf(reason, "%s '%s' cannot be renamed with it: %s",
                    config_section_names[part->section], part->name,
                    part->unreadable ? part->fault
                                     : "its name would be too "
                                       "long");
+        managed_put(put);
         return -EBUSY;
     }
-    struct managed *put = managed_copy(part);
     snprintf(put->name, sizeof(put->name), "%s", name);
     if (part->section == CONFIG_SECTION_provider)
         set_account(put, edit->to);

@@ -136,12 +136,13 @@ struct config_provider {
 /* PROVIDER/NAME: one more credential for it, beside its own `api_key`. */
 struct config_credential {
     char *name;
-    char *api_key; /* secret */
-    char *group;   /* NULL: everybody's; else that group's own */
-    unsigned weight;
+    char *api_key;               /* secret */
+    char *group, *gateway;       /* NULL: any; else only of that one's calls */
+    unsigned weight, rate_limit; /* 0: no limit */
+    uint64_t rate_interval_ms;
     char *region; /* bedrock; NULL: the provider's */
     char *attributes;
-    bool enabled;
+    bool named_only, enabled;
 };
 struct config_model {
     char *name;

@@ -78,8 +78,16 @@
       "the credential: ${ENV}, file:PATH or cred:NAME") \
     O(credential, group, group, STRING, "", "", 0, 63, RELOAD, \
       "empty: every call may use it; else only calls of this group's keys: its own (BYOK), used before shared ones") \
+    O(credential, gateway, gateway, STRING, "", "", 0, 127, RELOAD, \
+      "empty: through whichever; else only calls through this gateway profile, and those that name the credential") \
     O(credential, weight, weight, UINT, "shares", "1", 1, 1000, RELOAD, \
       "its share of the calls, beside the weights of the others; the provider's own api_key has 1") \
+    O(credential, rate_limit, rate_limit, UINT, "calls", "0", 0, 4194303, RELOAD, \
+      "calls that are sent with it in each rate_interval, over all workers; beyond that another one is used, or 429; 0: any number") \
+    O(credential, rate_interval, rate_interval_ms, DURATION, "", "1m", 1000, 31 * CONFIG_DAY, RELOAD, \
+      "of rate_limit; intervals are aligned to the clock") \
+    O(credential, named_only, named_only, BOOL, "", "no", 0, 0, RELOAD, \
+      "yes: only calls that name it (x-aigw-credential, cf-aig-byok-alias) use it, and those whose private_keys list it") \
     O(credential, region, region, STRING, "text", "", 0, 64, RELOAD, \
       "bedrock: the region to sign for; empty: the provider's") \
     O(credential, attributes, attributes, STRING, "JSON", "", 0, CONFIG_ATTRIBUTES, RELOAD, \

@@ -18,7 +18,7 @@
 #include "common/money.h"
 #include "common/price_tier.h"
 #include "common/spend_rule.h"
-#include "shm/credential_slots.h"
+#include "shm/catalogue_credential.h"
 #include "shm/segment.h"
 
 /* A model that a provider knows under another name. */
@@ -29,22 +29,6 @@ struct catalogue_name {
 /* Milliseconds; of a call's connection, first byte, pauses and whole. */
 struct call_timeouts {
     uint64_t connect_ms, first_byte_ms, idle_ms, total_ms;
-};
-
-/*
- * One of a provider's several credentials. Where a provider has but its own
- * api_key (or none), it has no list of them: nobody chooses.
- */
-struct catalogue_credential {
-    char name[CREDENTIAL_NAME_BYTES];
-    char *group;            /* the only one that may use it; NULL: all */
-    char *api_key, *region; /* region NULL: the provider's */
-    uint32_t hash,
-        full_hash; /* settings_name_hash() of "NAME", "PROVIDER/NAME" */
-    uint32_t weight;
-    uint8_t slot; /* of health words */
-    /* The provider as it is with this one: all but these two is shared. */
-    struct catalogue_provider *view;
 };
 
 struct catalogue_provider {

@@ -19,6 +19,7 @@ catalogue_free_credentials(struct catalogue_provider *provider)
     for (uint32_t i = 0; i < provider->credential_count; i++) {
         struct catalogue_credential *c = &provider->credentials[i];
         free(c->group);
+        free(c->gateway);
         catalogue_free_secret(c->api_key);
         free(c->region);
         free(c->view);
@@ -96,7 +97,11 @@ add(struct catalogue_provider *provider, const char *name,
     credential->full_hash =
         settings_name_hash(str_make(full, provider_len + 1 + len));
     credential->weight = c == NULL ? 1 : c->weight;
+    credential->rate_limit = c == NULL ? 0 : c->rate_limit;
+    credential->rate_interval_ms = c == NULL ? 0 : c->rate_interval_ms;
+    credential->named_only = c != NULL && c->named_only;
     return copy_text(&credential->group, c == NULL ? NULL : c->group) &&
+           copy_text(&credential->gateway, c == NULL ? NULL : c->gateway) &&
            copy_text(&credential->region, c == NULL ? NULL : c->region) &&
            copy_text(&credential->api_key,
                      c == NULL ? provider->api_key : c->api_key);

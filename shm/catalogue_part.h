@@ -63,6 +63,12 @@ bool catalogue_add_endpoints(struct catalogue *catalogue,
 bool catalogue_add_settings(struct catalogue *catalogue,
                             const struct config *config, struct buf *error);
 
+/* "AIGWCATF", what they begin with. Another number with each change of the format:
+ * at an upgrade old workers meet a new file, and new ones an old. */
+#define CATALOGUE_MAGIC UINT64_C(0x4654414357474941)
+enum { CATALOGUE_ABSENT = 0xffffffff >> 1 }; /* length of a text that is NULL */
+enum { TIERS_NONE, TIERS_OWN, TIERS_MODELS }; /* whose price tiers it has */
+
 /* The bytes of a catalogue, before sealing. Numbers as they lie in memory: the
  * file never leaves the host, nor the layout hash of its segment. */
 void catalogue_write(const struct catalogue *catalogue, struct buf *out);

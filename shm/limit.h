@@ -24,11 +24,16 @@
 #define SHM_LIMIT_NONE 0xffffffffu
 
 /* What of an entry is counted: a model's number below SHM_MODELS_MAX, or this. */
-enum limit_what { LIMIT_WINDOW = SHM_MODELS_MAX, LIMIT_GATEWAY };
+enum limit_what {
+    LIMIT_WINDOW = SHM_MODELS_MAX,
+    LIMIT_GATEWAY,
+    LIMIT_CREDENTIAL,
+};
 
 /* Of a tenant: the entry's number with the tag it has. Never 0. */
 uint64_t limit_name(uint32_t entry, uint64_t tag, uint32_t what);
-/* Of something that has a text in place of an entry: a gateway profile. The seed
+/* Of something that has a text in place of an entry: a gateway profile, a
+ * credential. The seed
  * is secret (crypto_secrets.hash_seed): texts that callers choose must not be
  * chosen to meet in one bucket. */
 uint64_t limit_name_of_text(const uint8_t seed[16], struct str text,

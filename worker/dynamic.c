@@ -124,20 +124,6 @@ row_name(const struct request *request, const struct dynamic_element *element,
                               str_make(name, (size_t)text), LIMIT_GATEWAY);
 }
 
-/* The row's word; NULL: there is no room for one. */
-static shm_u64 *
-word_of(const struct request *request, uint64_t name, uint64_t window_ms)
-{
-    const struct segment *segment = request->worker->heritage->segment;
-    uint32_t row = limit_claim(segment, name);
-    if (row == SHM_LIMIT_NONE)
-        return NULL;
-    struct shm_limit *limit = segment_limit(segment, row);
-    shm_store(&limit->idle_ns,
-              loop_now_ns(request->worker->loop) + 2 * window_ms * 1000000);
-    return &limit->window;
-}
-
 /* By what calls that ended have cost, in the books: the accountant counts each of
  * their records (accountant/spend_book.c). */
 static bool
@@ -165,7 +151,7 @@ is_within_rate(struct request *request, const struct dynamic_element *element,
     uint64_t name = row_name(request, element, route);
     if (element->is_cost)
         return is_within_cost(request, element, name);
-    shm_u64 *word = word_of(request, name, rule.interval_ms);
+    shm_u64 *word = limits_window_word(request, name, rule.interval_ms);
     return word != NULL &&
            window_take(word, &rule, clock_period_ms(), NULL) == 0;
 }

@@ -198,21 +198,30 @@ give_windows_back(struct request *request)
     request->limits.windows_taken = 0;
 }
 
+shm_u64 *
+limits_window_word(const struct request *request, uint64_t name,
+                   uint64_t interval_ms)
+{
+    const struct segment *segment = request->worker->heritage->segment;
+    uint32_t row = limit_claim(segment, name);
+    if (row == SHM_LIMIT_NONE)
+        return NULL;
+    struct shm_limit *limit = segment_limit(segment, row);
+    shm_store(&limit->idle_ns,
+              loop_now_ns(request->worker->loop) + 2 * interval_ms * 1000000);
+    return &limit->window;
+}
+
 static int
 take_window(struct request *request, const struct limit_window *window,
             struct fault *fault)
 {
-    const struct segment *segment = request->worker->heritage->segment;
-    uint32_t row = limit_claim(segment, window->name);
     uint64_t retry_ms;
-    if (row == SHM_LIMIT_NONE)
+    shm_u64 *word =
+        limits_window_word(request, window->name, window->rule.interval_ms);
+    if (word == NULL)
         return refuse_full(fault);
-    struct shm_limit *limit = segment_limit(segment, row);
-    /* Two windows from now it says nothing more, and may be freed. */
-    shm_store(&limit->idle_ns, loop_now_ns(request->worker->loop) +
-                                   2 * window->rule.interval_ms * 1000000);
-    if (window_take(&limit->window, &window->rule, clock_period_ms(),
-                    &retry_ms) == 0)
+    if (window_take(word, &window->rule, clock_period_ms(), &retry_ms) == 0)
         return 0;
     return refuse_window(request, &window->rule, retry_ms, fault);
 }

@@ -58,6 +58,10 @@ void limits_note_shadow(struct request *request, enum record_limit limit);
 
 /* limits_take - 0, or -1 with *fault; nothing is taken then. */
 int limits_take(struct request *request, struct fault *fault) MUST_CHECK;
+/* The word of a window of that name; NULL: there is no room for one. Two windows
+ * from now it says nothing more, and may be freed. */
+shm_u64 *limits_window_word(const struct request *request, uint64_t name,
+                            uint64_t interval_ms);
 /* For cells_hold(): which rows count the call while it runs; NULL: none. */
 const struct hold_limits *limits_to_hold(const struct request *request,
                                          struct hold_limits *room);

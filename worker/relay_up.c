@@ -206,20 +206,55 @@ send_once(struct request *request, struct fault *fault)
     return -1;
 }
 
-/* With its credential, or, where that was put aside since it was chosen, with
- * another one that was not. */
+/* Why none of an endpoint's credentials may be used. */
+struct hindrance {
+    bool cools;        /* one of them */
+    uint64_t retry_ms; /* all have used up their rates: until one may */
+};
+
+/* The request's credential, or what the provider has in place of one. */
 static bool
-may_send(struct request *request)
+may_use(struct request *request, bool last_resort, struct hindrance *hindrance)
+{
+    uint64_t retry_ms = 0;
+    if (route_credential_take(request, &retry_ms) < 0) {
+        if (hindrance->retry_ms == 0 || retry_ms < hindrance->retry_ms)
+            hindrance->retry_ms = retry_ms;
+        return false;
+    }
+    unsigned slot = request->provider->credential_slot;
+    uint32_t endpoint_idx = request->served->endpoint_idx;
+    if (last_resort
+            ? health_last_resort(request->worker, request->provider,
+                                 endpoint_idx, slot, &request->health)
+            : health_may_send(request->worker, request->provider, endpoint_idx,
+                              slot, &request->health) != HEALTH_COOLING)
+        return true;
+    route_credential_give_back(request);
+    hindrance->cools = true;
+    return false;
+}
+
+/* With its credential, or, where that was put aside or used up since it was
+ * chosen, with another one that was not. */
+static bool
+may_send(struct request *request, bool last_resort, struct hindrance *hindrance)
 {
     do {
-        if (health_may_send(request->worker, request->provider,
-                            request->served->endpoint_idx,
-                            request->provider->credential_slot,
-                            &request->health) != HEALTH_COOLING)
+        if (may_use(request, last_resort, hindrance))
             return true;
-    } while (request->provider->credential != NULL &&
+    } while (!last_resort && request->provider->credential != NULL &&
              route_next_credential(request, true));
     return false;
+}
+
+COLD static void
+refuse_rate(uint64_t retry_ms, struct fault *fault)
+{
+    fault_set(fault, 429, "rate_limit_error", "rate_limit_exceeded", NULL,
+              "the credential for the provider of this model has had as many "
+              "calls as it may for now (rate_limit)");
+    fault->retry_after_s = (retry_ms + 999) / 1000;
 }
 
 /* All that may take the call cool, and asking them lately was of no use. */
@@ -258,13 +293,13 @@ attempt(struct request *request, bool last_resort, struct fault *fault)
     case QUEUE_PASS:
         break;
     }
-    if (last_resort ? !health_last_resort(request->worker, request->provider,
-                                          request->served->endpoint_idx,
-                                          request->provider->credential_slot,
-                                          &request->health)
-                    : !may_send(request)) {
-        refuse_cooling(request, fault);
-        return SENDING_COOLS;
+    struct hindrance hindrance = {0};
+    if (!may_send(request, last_resort, &hindrance)) {
+        if (hindrance.cools)
+            refuse_cooling(request, fault);
+        else
+            refuse_rate(hindrance.retry_ms, fault);
+        return hindrance.cools ? SENDING_COOLS : SENDING_NEVER;
     }
     return send_once(request, fault) == 0 ? SENDING : SENDING_NEVER;
 }

@@ -148,9 +148,8 @@ struct request {
     struct iovec upstream_pieces[2 + 2 * SPLICES_MAX];
     int upstream_piece_count;
     struct answer answer;
-    struct relay *relay; /* relay.c's own state; kept by spare ones */
-    /* The client's, from request_keep_head() on; with its texts in head_copy. */
-    struct http_head *head;
+    struct relay *relay;    /* relay.c's own state; kept by spare ones */
+    struct http_head *head; /* the client's, in head_copy */
     struct buf head_copy, body, upstream_head;
     struct buf held; /* relay: partial event, or a plain answer on its way */
     struct buf kept; /* cache_keep.c: what the client was sent so far */

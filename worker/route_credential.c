@@ -4,11 +4,16 @@
  * before those for all.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 
+#include "common/clock.h"
 #include "common/hash.h"
+#include "shm/limit.h"
+#include "shm/window.h"
 #include "worker/health.h"
+#include "worker/limits.h"
 #include "worker/request.h"
 #include "worker/settings.h"
 
@@ -53,6 +58,24 @@ route_credential_is_asked(const struct request *request, uint32_t hash,
            hash == alias_of_gateway(request);
 }
 
+/* By the call (the others are out by now), or by its settings. */
+static bool
+is_named(const struct request *request, const struct catalogue_credential *c)
+{
+    return request->alias != 0 || route_credential_place(request, c) <
+                                      request->settings->private_keys.count;
+}
+
+static bool
+is_for_unnamed(const struct request *request,
+               const struct catalogue_credential *c)
+{
+    return !c->named_only &&
+           (c->gateway == NULL ||
+            (request->gateway != NULL &&
+             strcmp(c->gateway, request->gateway->name) == 0));
+}
+
 void
 route_credentials(const struct request *request,
                   const struct catalogue_provider *provider, const char *group,
@@ -64,6 +87,8 @@ route_credentials(const struct request *request,
         const struct catalogue_credential *c = &provider->credentials[i];
         if (!route_credential_is_asked(request, c->hash, c->full_hash))
             continue;
+        if (!is_named(request, c) && !is_for_unnamed(request, c))
+            continue;
         if (c->group == NULL)
             out->shared |= UINT64_C(1) << i;
         else if (strcmp(c->group, group) == 0 &&
@@ -71,6 +96,59 @@ route_credentials(const struct request *request,
             out->own |= UINT64_C(1) << i;
     }
 }
+
+/* ---- how often ---- */
+
+static struct window_rule
+rule_of(const struct catalogue_credential *credential)
+{
+    return (struct window_rule){
+        .limit = credential->rate_limit,
+        .interval_ms = credential->rate_interval_ms,
+        .technique = WINDOW_FIXED,
+    };
+}
+
+/* Counted over all workers; NULL: there is no room for one more window. */
+static shm_u64 *
+word_of(const struct request *request)
+{
+    const struct catalogue_credential *c = request->provider->credential;
+    char name[SHM_NAME_BYTES + CREDENTIAL_NAME_BYTES + 2];
+    int len =
+        snprintf(name, sizeof(name), "%s/%s", request->provider->name, c->name);
+    uint64_t row =
+        limit_name_of_text(request->worker->heritage->secrets->hash_seed,
+                           str_make(name, (size_t)len), LIMIT_CREDENTIAL);
+    return limits_window_word(request, row, c->rate_interval_ms);
+}
+
+int
+route_credential_take(const struct request *request, uint64_t *retry_ms)
+{
+    const struct catalogue_credential *c = request->provider->credential;
+    if (c == NULL || c->rate_limit == 0)
+        return 0;
+    struct window_rule rule = rule_of(c);
+    shm_u64 *word = word_of(request);
+    *retry_ms = c->rate_interval_ms;
+    return word == NULL ? -EAGAIN
+                        : window_take(word, &rule, clock_period_ms(), retry_ms);
+}
+
+void
+route_credential_give_back(const struct request *request)
+{
+    const struct catalogue_credential *c = request->provider->credential;
+    if (c == NULL || c->rate_limit == 0)
+        return;
+    struct window_rule rule = rule_of(c);
+    shm_u64 *word = word_of(request);
+    if (word != NULL)
+        window_give_back(word, &rule, clock_period_ms());
+}
+
+/* ---- which ---- */
 
 static bool
 is_cooling(const struct request *request, const struct catalogue_credential *c)

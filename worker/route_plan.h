@@ -128,6 +128,12 @@ bool route_credential_is_asked(const struct request *request, uint32_t hash,
 /* Its place in private_keys, or how many those are. */
 unsigned route_credential_place(const struct request *request,
                                 const struct catalogue_credential *credential);
+/* One call more with the request's credential. 0; -EAGAIN: it has had as many as
+ * its rate_limit, *retry_ms until it may have one. */
+int route_credential_take(const struct request *request,
+                          uint64_t *retry_ms) MUST_CHECK;
+/* Of one that was taken and was not sent. */
+void route_credential_give_back(const struct request *request);
 /* Those of `left` that may be sent calls of the request's endpoint now. */
 uint64_t route_credentials_usable(const struct request *request,
                                   const struct catalogue_provider *provider,

@@ -297,7 +297,7 @@ class Upgrade(UpgradeCase):
     def test_old_workers_go_on_beside_a_catalogue_that_they_cannot_read(self):
         """The new program's catalogue file has another format."""
         self.begin()
-        magic = int(in_source("shm/catalogue_bytes.c",
+        magic = int(in_source("shm/catalogue_part.h",
                               r"CATALOGUE_MAGIC UINT64_C\((0x[0-9a-f]+)\)"), 16)
         self.programs.put_build(replace_all(struct.pack("<Q", magic),
                                             b"AIGWCAT?"))

@@ -35,6 +35,12 @@ data_policy = %s
 """ % (name, cls.mock.port, name, "zero" if name == "beta" else "collects")
                        for name in NAMES)
         text += "[model.m1]\nproviders = alpha, beta\n[model.m2]\nproviders = gamma\n"
+        text += """[provider.delta]
+kind = openai
+base_url = http://127.0.0.1:%d/0/delta/v1
+[model.m3]
+providers = delta
+""" % cls.mock.port
         cls.gw = Gateway(extra=text, models=(), workers=2).start()
         cls.addClassCleanup(cls.gw.cleanup)
         for group in ("acme", "other"):
@@ -78,12 +84,12 @@ data_policy = %s
         first, second = self.make("byok-1"), self.make("byok-2")
         for gateway, secret in ((first, "k1"), (second, "k2")):
             self.result("POST", gateway + "/provider_configs", {
-                "alias": "mine", "default_config": False, "provider_slug": "gamma",
+                "alias": "mine", "default_config": False, "provider_slug": "delta",
                 "secret": secret * 8})
         def picked(gateway, alias):
             status, head, body = self.gw.http(
                 "POST", "/v1/acme/%s/compat/chat/completions" % gateway,
-                {"model": "m2", "messages": [{"role": "user", "content":
+                {"model": "m3", "messages": [{"role": "user", "content":
                                               json.dumps({"tokens": 3, "words": {}})}]},
                 {"Authorization": "Bearer " + self.key, "cf-aig-byok-alias": alias,
                  "Content-Type": "application/json"})
@@ -94,6 +100,56 @@ data_policy = %s
             self.assertEqual(picked("byok-2", "mine"), (200, "acme.byok-2.mine"))
         self.assertEqual(picked("byok-1", "acme.byok-2.mine"), (200, "acme.byok-2.mine"))
         self.assertEqual(picked("byok-1", "other"), (400, 2040))
+
+    def given(self, key, gateway=None, alias=None):
+        """(status, credential or code): of a call of m3 through that gateway."""
+        path = "/v1/acme/%s/compat/chat/completions" % gateway if gateway else \
+            "/v1/chat/completions"
+        fields = {"Authorization": "Bearer " + key, "Content-Type": "application/json"}
+        if alias:
+            fields["cf-aig-byok-alias"] = alias
+        status, head, body = self.gw.http("POST", path, {
+            "model": "m3", "messages": [
+                {"role": "user", "content": json.dumps({"tokens": 3, "words": {}})}]}, fields)
+        if status == 200:
+            return status, head.get("x-aigw-credential")
+        error = json.loads(body)["error"]
+        return status, error[0]["code"] if gateway else error["code"]
+
+    def test_the_default_config_of_a_gateway_is_for_its_calls(self):
+        first, second = self.make("default-1"), self.make("default-2")
+        for gateway, alias, default in ((first, "house", True), (first, "extra", False),
+                                        (second, "extra", False)):
+            self.result("POST", gateway + "/provider_configs", {
+                "alias": alias, "default_config": default, "provider_slug": "delta",
+                "secret": "sk-%s-0123456789" % alias})
+        for _ in range(4):
+            self.assertEqual(self.given(self.key, "default-1"), (200, "acme.default-1.house"))
+        self.assertEqual(self.given(self.key, "default-1", "extra"),
+                         (200, "acme.default-1.extra"))
+        for gateway in ("default-2", None):
+            self.assertEqual(self.given(self.key, gateway)[0], 404, gateway)
+        self.assertEqual(self.given(self.key, "default-2", "extra"),
+                         (200, "acme.default-2.extra"))
+
+    def test_a_provider_config_has_no_more_calls_than_its_rate(self):
+        gateway = self.make("rated")
+        day = 86400
+        for alias, more in (("three", {"rate_limit": 3, "rate_limit_period": 31 * day}),
+                            ("two", {"rate_limit": 2, "rate_limit_period": 31 * day})):
+            made = self.result("POST", gateway + "/provider_configs", dict(more, **{
+                "alias": alias, "default_config": True, "provider_slug": "delta",
+                "secret": "sk-%s-0123456789" % alias}))
+            self.assertEqual({k: made[k] for k in more}, more)
+        self.assertEqual(self.given(self.key, "rated", "two"), (200, "acme.rated.two"))
+        got = [self.given(self.key, "rated") for _ in range(6)] # two workers, one count
+        self.assertEqual(sorted(c for s, c in got if s == 200),
+                         ["acme.rated.three"] * 3 + ["acme.rated.two"])
+        self.assertEqual([s for s, _ in got].count(429), 2)
+        self.assertEqual(self.given(self.key, "rated", "three"), (429, 2003))
+        self.faults("POST", gateway + "/provider_configs", {
+            "alias": "much", "default_config": True, "provider_slug": "delta",
+            "secret": "sk-much", "rate_limit": 4194304})
 
     def asked(self, gateway, route):
         status, places, body = self.call(gateway, "dynamic/" + route)

@@ -114,7 +114,7 @@ class Groups(unittest.TestCase):
             "id=e type=end"]}, 201)
         self.ask("POST", "/credentials", {
             "name": "far/old-name.gw.main", "api_key": "secret-credential",
-            "group": "old-name"}, 201)
+            "group": "old-name", "gateway": "old-name/gw"}, 201)
         self.ask("POST", "/alerts", {"name": "theirs", "url": "https://example.com/h",
                                      "balance": ["5"], "group": "old-name"}, 201)
         token = self.ask("POST", "/tokens", {"name": "theirs", "role": "read-only",
@@ -144,8 +144,9 @@ class Groups(unittest.TestCase):
                              (created, "old-name/gw"))
             self.assertEqual(self.ask("GET", "/routes/new-name%2Fgw%2Fr")["name"],
                              "new-name/gw/r")
-            self.assertEqual(self.ask("GET", "/credentials/far%2Fnew-name.gw.main")["group"],
-                             "new-name")
+            credential = self.ask("GET", "/credentials/far%2Fnew-name.gw.main")
+            self.assertEqual((credential["group"], credential["gateway"]),
+                             ("new-name", "new-name/gw"))
             self.assertEqual(self.ask("GET", "/alerts/theirs")["group"], "new-name")
             self.assertIn('"new-name"', self.ask("GET", "/providers/far")["attributes"])
             self.assertEqual(self.ask("GET", "/tokens/%d" % token["id"])["groups"],

@@ -93,6 +93,10 @@ static struct config_credential credentials[] = {
      .api_key = "sk-secret-3",
      .weight = 1,
      .group = "team",
+     .gateway = "team/shop",
+     .rate_limit = 30,
+     .rate_interval_ms = 60000,
+     .named_only = true,
      .region = "eu",
      .enabled = true},
     {.name = "openai/off", .api_key = "sk-secret-4", .weight = 1},
@@ -427,6 +431,12 @@ check_credentials(const struct catalogue *c)
     CHECK_TRUE(p->credentials[1].group == NULL);
     CHECK_STR(str_from(p->credentials[2].group), "team");
     CHECK_STR(str_from(p->credentials[2].view->region), "eu");
+    CHECK_STR(str_from(p->credentials[2].gateway), "team/shop");
+    CHECK_EQ(p->credentials[2].rate_limit, 30);
+    CHECK_EQ(p->credentials[2].rate_interval_ms, 60000);
+    CHECK_TRUE(p->credentials[2].named_only);
+    CHECK_TRUE(p->credentials[1].gateway == NULL);
+    CHECK_TRUE(!p->credentials[1].named_only);
     CHECK_TRUE(p->credentials[1].view->region == NULL);
     CHECK_EQ(catalogue_credential_number(p), 0);
     /* No api_key: checks ask with the first that is for all. */

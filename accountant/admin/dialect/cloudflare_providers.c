@@ -9,7 +9,7 @@
 
 #include "accountant/admin/dialect/cloudflare.h"
 
-enum { PER_PAGE_MAX = 100, NATIVE_PAGE = 1000 };
+enum { PER_PAGE_MAX = 100, NATIVE_PAGE = 1000, RATE_PERIOD_S = 60 };
 
 static const struct cloudflare_field custom_fields[] = {
     {"base_url", CF_TEXT, CF_REQUIRED, 8, 1023, NULL},
@@ -32,17 +32,20 @@ static const struct cloudflare_field config_fields[] = {
     {"provider_slug", CF_TEXT, CF_REQUIRED, 1, 64, NULL},
     {"secret", CF_TEXT, 0, 1, 8192, NULL},
     {"secret_id", CF_TEXT, 0, 1, 256, NULL},
-    {"rate_limit", CF_INT, CF_NULL, 0, 1000000000, NULL},
-    {"rate_limit_period", CF_INT, CF_NULL, 0, 2678400, NULL},
+    {"rate_limit", CF_INT, CF_NULL, 0, 4194303, NULL},
+    {"rate_limit_period", CF_INT, CF_NULL, 1, 2678400, NULL},
     {NULL, CF_BOOL, 0, 0, 0, NULL},
 };
 
-/* Its box (a new object), where management of this account keeps one. */
+/* Its box (a new object), where management of this account keeps one. Whose it is
+ * stands in the native object where that has such a member, as it may be renamed. */
 static cJSON *
 box_of(const cJSON *native, const char *member, const char *owner)
 {
     cJSON *box = cJSON_Parse(shape_text(native, "attributes"));
-    if (box != NULL && strcmp(shape_text(box, member), owner) == 0)
+    const char *own = shape_text(native, member);
+    if (box != NULL &&
+        strcmp(own[0] != '\0' ? own : shape_text(box, member), owner) == 0)
         return box;
     cJSON_Delete(box);
     return NULL;
@@ -316,6 +319,25 @@ check_config(struct visit *visit, const cJSON *fields)
     return false;
 }
 
+/* It is for calls through its gateway, and not as the default for those of them
+ * that name its alias. */
+static void
+add_rules(cJSON *native, const cJSON *fields, const char *gateway)
+{
+    double limit = shape_number(fields, "rate_limit");
+    double period_s = shape_number(fields, "rate_limit_period");
+    char interval[32];
+    cJSON_AddStringToObject(native, "gateway", gateway);
+    cJSON_AddBoolToObject(native, "named_only",
+                          !shape_true(fields, "default_config"));
+    if (limit <= 0)
+        return;
+    snprintf(interval, sizeof(interval), "%.0fs",
+             period_s > 0 ? period_s : RATE_PERIOD_S);
+    cJSON_AddNumberToObject(native, "rate_limit", limit);
+    cJSON_AddStringToObject(native, "rate_interval", interval);
+}
+
 static void
 make_config(struct visit *visit, const cJSON *fields)
 {
@@ -332,6 +354,7 @@ make_config(struct visit *visit, const cJSON *fields)
     cJSON_AddStringToObject(native, "name", name);
     shape_add_copy(native, "api_key", shape_at(fields, "secret"));
     cJSON_AddStringToObject(native, "group", visit->params[0]);
+    add_rules(native, fields, owner);
     cJSON_DeleteItemFromObjectCaseSensitive(box, "secret");
     cJSON_AddStringToObject(box, "gateway", owner);
     cJSON *kept = cJSON_Duplicate(box, true);
