@@ -19,10 +19,17 @@ units(size_t len)
     return len / UNIT + 1;
 }
 
-int
-object_names_reserve(struct object_names *names, size_t len)
+static int
+reserve_tags(struct object_names *names, const char *tags)
 {
-    size_t wanted = names->text_len + units(len) * UNIT;
+    tag_sets_drop(&names->tags, names->reserved_tags); /* was of no use */
+    return tag_sets_take(&names->tags, tags, &names->reserved_tags);
+}
+
+int
+object_names_reserve(struct object_names *names, const struct gateway *gateway)
+{
+    size_t wanted = names->text_len + units(strlen(gateway->name)) * UNIT;
     if (wanted > names->text_room) {
         size_t room = names->text_room * 2 > wanted ? names->text_room * 2
                                                     : wanted + 4096;
@@ -40,7 +47,7 @@ object_names_reserve(struct object_names *names, size_t len)
         names->slots = more;
         names->slot_room = room;
     }
-    return 0;
+    return reserve_tags(names, gateway->tags);
 }
 
 /* The first slot whose id is not below `id`. */
@@ -62,7 +69,7 @@ slot_of(const struct object_names *names, uint64_t id)
 
 /* The slot gets `room` units; those behind it move. */
 static void
-resize(struct object_names *names, size_t i, uint32_t room)
+resize(struct object_names *names, size_t i, uint16_t room)
 {
     struct name_slot *slot = &names->slots[i];
     size_t end = ((size_t)slot->at + slot->room) * UNIT;
@@ -104,20 +111,57 @@ is_blank(const struct object_names *names, const struct name_slot *slot)
     return slot->room == 0 || names->text[(size_t)slot->at * UNIT] == '\0';
 }
 
+static enum name_budgets
+budgets_of(const struct gateway *gateway)
+{
+    enum name_budgets found = NAME_BUDGETS_NONE;
+    for (int i = 0; i < SHM_BUDGETS; i++) {
+        const struct budget *budget = &gateway->budgets[i];
+        if (budget->period == SHM_PERIOD_NONE)
+            continue;
+        if (budget->limit <= 0)
+            return NAME_BUDGETS_SPENT;
+        found = NAME_BUDGETS_ASK;
+    }
+    return found;
+}
+
+static void
+set_facts(struct name_slot *slot, const struct gateway *gateway)
+{
+    slot->expires_ms = gateway->expires_ms;
+    slot->entry = gateway->entry;
+    slot->enabled = gateway->enabled;
+    slot->budgets = budgets_of(gateway);
+}
+
 void
 object_names_put(struct object_names *names, struct object *object,
-                 uint64_t group_id, const char *name)
+                 const struct gateway *gateway)
 {
     size_t i = slot_of(names, object->id);
-    size_t room = units(strlen(name));
+    size_t room = units(strlen(gateway->name));
     if (i == names->count || names->slots[i].object != object)
         insert(names, i, object);
     struct name_slot *slot = &names->slots[i];
     if (slot->room < room)
-        resize(names, i, (uint32_t)room);
-    names->blank -= is_blank(names, slot) && *name != '\0';
-    slot->group_id = group_id;
-    write_name(names, slot, name);
+        resize(names, i, (uint16_t)room);
+    names->blank -= is_blank(names, slot) && gateway->name[0] != '\0';
+    slot->group_id = gateway->group_id;
+    set_facts(slot, gateway);
+    tag_sets_drop(&names->tags, slot->tags);
+    slot->tags = names->reserved_tags;
+    names->reserved_tags = TAG_SET_NONE;
+    write_name(names, slot, gateway->name);
+}
+
+void
+object_names_update(struct object_names *names, const struct object *object,
+                    const struct gateway *gateway)
+{
+    size_t i = slot_of(names, object->id);
+    if (i < names->count && names->slots[i].object == object)
+        set_facts(&names->slots[i], gateway);
 }
 
 /* Without the blank ones, where they are most. */
@@ -150,6 +194,8 @@ object_names_remove(struct object_names *names, const struct object *object)
         is_blank(names, &names->slots[i]))
         return;
     write_name(names, &names->slots[i], "");
+    tag_sets_drop(&names->tags, names->slots[i].tags);
+    names->slots[i].tags = TAG_SET_NONE;
     names->blank++;
     squeeze(names);
 }
@@ -159,6 +205,7 @@ object_names_fini(struct object_names *names)
 {
     free(names->text);
     free(names->slots);
+    tag_sets_fini(&names->tags);
     *names = (struct object_names){0};
 }
 
@@ -216,6 +263,7 @@ object_names_next(const struct object_names *names, struct name_search *search)
             continue;
         search->found = slot->object;
         search->found_group = slot->group_id;
+        search->slot = slot;
         return true;
     }
 }

@@ -22,6 +22,7 @@ objects_init(struct objects *objects, const uint8_t seed[16])
 {
     *objects = (struct objects){0};
     memcpy(objects->seed, seed, sizeof(objects->seed));
+    memcpy(objects->names.tags.seed, seed, sizeof(objects->seed));
 }
 
 static void
@@ -308,7 +309,7 @@ objects_put_gateway(struct objects *objects, struct object *object,
                     struct gateway *gateway)
 {
     struct gateway *old = object->gateway;
-    if (object_names_reserve(&objects->names, strlen(gateway->name)) < 0 ||
+    if (object_names_reserve(&objects->names, gateway) < 0 ||
         list_add(&objects->gateways, object) < 0)
         return -ENOMEM;
     if (old != NULL) {
@@ -328,8 +329,7 @@ objects_put_gateway(struct objects *objects, struct object *object,
         return -ENOMEM;
     }
     if (has_name(object))
-        object_names_put(&objects->names, object, gateway->group_id,
-                         gateway->name);
+        object_names_put(&objects->names, object, gateway);
     else
         object_names_remove(&objects->names, object);
     objects->deleted_gateways += gateway->deleted_ms != 0;

@@ -75,8 +75,8 @@ publish_limits(struct store *store, const struct object *object, uint32_t entry,
               (unsigned long long)object->id);
 }
 
-int
-publish_object(struct store *store, struct object *object)
+static int
+publish_entry(struct store *store, struct object *object)
 {
     struct entry_policy policy;
     bool is_group = object->kind == LEDGER_GROUP;
@@ -104,6 +104,15 @@ publish_object(struct store *store, struct object *object)
     if ((policy.flags & SHM_KEY_LIMITS_LOST) != 0)
         entry_update(store->segment, *entry, &policy);
     return 0;
+}
+
+int
+publish_object(struct store *store, struct object *object)
+{
+    int rc = publish_entry(store, object);
+    if (object->kind == LEDGER_KEY)
+        object_names_update(&store->objects.names, object, object->gateway);
+    return rc;
 }
 
 void

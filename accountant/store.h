@@ -99,12 +99,6 @@ const struct gateway *store_gateway_by_key(const struct store *store,
                                            struct str plain_key);
 /* In order of id: *at is 0 at the beginning, or a place; NULL at the end. For one
  * walk: nothing is changed meanwhile. */
-/* Living keys by a part of the name or by group, in order of id, without a look at
- * those that are not meant: object_names.h. search->found is store_gateway_of(). */
-struct name_search;
-bool store_gateway_search(const struct store *store,
-                          struct name_search *search);
-const struct gateway *store_gateway_found(const struct name_search *search);
 const struct gateway *store_gateway_next(const struct store *store, size_t *at);
 size_t store_gateway_count(const struct store *store);
 /* Where a walk begins that leaves out the first `nth`. */

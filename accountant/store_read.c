@@ -8,8 +8,11 @@
 #include <string.h>
 
 #include "accountant/store_private.h"
+#include "accountant/store_search.h"
 #include "common/clock.h"
 #include "common/log.h"
+
+enum { LOOK_AHEAD = 8 }; /* so many misses of the cache at once */
 
 static const struct gateway *
 gateway_of(const struct object *object)
@@ -108,6 +111,32 @@ const struct gateway *
 store_gateway_found(const struct name_search *search)
 {
     return search->found->gateway;
+}
+
+const struct name_slot *
+store_gateway_ahead(const struct store *store, const struct name_search *search)
+{
+    const struct object_names *names = &store->objects.names;
+    size_t at = search->at + LOOK_AHEAD;
+    return at < names->count ? &names->slots[at] : NULL;
+}
+
+const char *
+store_tags(const struct store *store, uint32_t number)
+{
+    return tag_sets_text(&store->objects.names.tags, number);
+}
+
+void
+store_tags_soon(const struct store *store, const struct name_slot *slot)
+{
+    tag_sets_soon(&store->objects.names.tags, slot->tags);
+}
+
+uint32_t
+store_tags_highest(const struct store *store)
+{
+    return tag_sets_highest(&store->objects.names.tags);
 }
 
 size_t

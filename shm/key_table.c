@@ -187,6 +187,37 @@ entry_sum(const struct segment *segment, uint32_t entry,
         sums->busy += shm_load(&cells[i].busy);
 }
 
+/* What is used only grows between two ceilings, which the caller alone changes. */
+bool
+entry_is_spent(const struct segment *segment, uint32_t entry)
+{
+    struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    uint32_t high = column_high(segment);
+    const struct shm_cell *cells = places_cells(hot);
+    for (int unit = 0; unit < SHM_UNITS; unit++) {
+        int64_t ceiling = shm_load(&hot->ceiling[unit]);
+        uint64_t used = 0;
+        if (ceiling == INT64_MAX)
+            continue;
+        for (uint32_t i = 0; i < high; i++)
+            used += shm_load(&cells[i].used[unit]);
+        if (ceiling < 0 || used >= (uint64_t)ceiling)
+            return true;
+    }
+    return false;
+}
+
+void
+entry_is_spent_soon(const struct segment *segment, uint32_t entry)
+{
+    const struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    const unsigned char *cells = (const unsigned char *)(hot + 1);
+    size_t bytes = column_high(segment) * sizeof(struct shm_cell);
+    __builtin_prefetch(hot);
+    for (size_t at = 0; at < bytes; at += SHM_LINE)
+        __builtin_prefetch(cells + at);
+}
+
 static int64_t
 add_saturated(int64_t a, int64_t b)
 {

@@ -109,6 +109,10 @@ struct entry_sums {
 };
 void entry_sum(const struct segment *segment, uint32_t entry,
                struct entry_sums *sums);
+/* Whether a budget is used up: so much is charged as a ceiling allows. */
+bool entry_is_spent(const struct segment *segment, uint32_t entry);
+/* It is asked of that entry soon. */
+void entry_is_spent_soon(const struct segment *segment, uint32_t entry);
 /* origin + the lowest baseline + limit of a unit's budgets; INT64_MAX: none. */
 int64_t entry_ceiling(const struct entry_policy *policy, uint32_t unit,
                       int64_t origin);

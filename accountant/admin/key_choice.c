@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accountant/store_search.h"
 #include "common/json_write.h"
+
+enum { TAGS_UNKNOWN, TAGS_FIT, TAGS_DIFFER }; /* choice->known */
 
 static int
 compare_ids(const void *a, const void *b)
@@ -111,6 +114,7 @@ void
 key_choice_fini(struct key_choice *choice)
 {
     free(choice->ids);
+    free(choice->known);
     buf_fini(&choice->wanted);
     *choice = (struct key_choice){0};
 }
@@ -130,19 +134,49 @@ has_tag(const char *tags, const char *wanted, size_t len)
     return false;
 }
 
+static bool
+has_tags(const struct key_choice *choice, const char *tags)
+{
+    const char *wanted = buf_ptr(&choice->wanted);
+    const char *end = wanted + buf_len(&choice->wanted);
+    while (wanted < end) {
+        size_t len = strlen(wanted);
+        if (!has_tag(tags, wanted, len))
+            return false;
+        wanted += len + 1;
+    }
+    return true;
+}
+
 bool
 key_choice_admits(const struct key_choice *choice, const struct gateway *key)
 {
     if (choice->ids != NULL && bsearch(&key->id, choice->ids, choice->id_count,
                                        sizeof(key->id), compare_ids) == NULL)
         return false;
-    const char *wanted = buf_ptr(&choice->wanted);
-    const char *end = wanted + buf_len(&choice->wanted);
-    while (wanted < end) {
-        size_t len = strlen(wanted);
-        if (!has_tag(key->tags, wanted, len))
-            return false;
-        wanted += len + 1;
-    }
-    return true;
+    return has_tags(choice, key->tags);
+}
+
+bool
+key_choice_begin(struct key_choice *choice, const struct store *store,
+                 struct admin_error *error)
+{
+    if (!choice->by_tags)
+        return true;
+    choice->known = calloc((size_t)store_tags_highest(store) + 1, 1);
+    return choice->known != NULL ||
+           admin_error_set(error, 503, "overloaded", "Out of memory.");
+}
+
+bool
+key_choice_admits_tags(struct key_choice *choice, const struct store *store,
+                       uint32_t number)
+{
+    if (!choice->by_tags)
+        return true;
+    if (choice->known[number] == TAGS_UNKNOWN)
+        choice->known[number] = has_tags(choice, store_tags(store, number))
+                                    ? TAGS_FIT
+                                    : TAGS_DIFFER;
+    return choice->known[number] == TAGS_FIT;
 }

@@ -19,6 +19,7 @@ struct key_choice {
     /* What a key's tags must have, as it stands in their text: `"name":"text"` or
      * `"name":`, a NUL behind each; so no list parses the tags of every key. */
     struct buf wanted;
+    uint8_t *known; /* by number of tags: what was found; owned */
 };
 
 /* Zeroed before; key_choice_fini() in both cases. */
@@ -27,5 +28,11 @@ bool key_choice_read(struct key_choice *choice, const struct query *query,
 void key_choice_fini(struct key_choice *choice);
 bool key_choice_admits(const struct key_choice *choice,
                        const struct gateway *key);
+/* The tags of a slot: each of their texts is looked at once. Behind
+ * key_choice_begin(), which is for one walk. */
+bool key_choice_begin(struct key_choice *choice, const struct store *store,
+                      struct admin_error *error) MUST_CHECK;
+bool key_choice_admits_tags(struct key_choice *choice,
+                            const struct store *store, uint32_t number);
 
 #endif

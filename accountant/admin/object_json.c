@@ -7,6 +7,8 @@
 #include "accountant/admin/limit_fields.h"
 #include "accountant/admin/settings_fields.h"
 #include "accountant/admin/words.h"
+#include "accountant/objects.h"
+#include "accountant/object_names.h"
 #include "accountant/store_life.h"
 #include "common/clock.h"
 #include "shm/catalogue.h"
@@ -65,6 +67,36 @@ key_status(const struct gateway *key, const struct entry_use *use)
             return KEY_EXHAUSTED;
     }
     return KEY_ACTIVE;
+}
+
+enum key_status
+slot_status(const struct store *store, const struct name_slot *slot,
+            int64_t now_ms)
+{
+    if (!slot->enabled)
+        return KEY_DISABLED;
+    if (slot->expires_ms != 0 && slot->expires_ms <= now_ms)
+        return KEY_EXPIRED;
+    if (slot->budgets == NAME_BUDGETS_NONE)
+        return KEY_ACTIVE;
+    if (slot->budgets == NAME_BUDGETS_SPENT)
+        return KEY_EXHAUSTED;
+    if (slot->entry != SHM_ENTRY_NONE)
+        return entry_is_spent(store_heritage(store)->segment, slot->entry)
+                   ? KEY_EXHAUSTED
+                   : KEY_ACTIVE;
+    const struct gateway *key = slot->object->gateway;
+    struct entry_use use;
+    key_use_read(store, key, &use);
+    return key_status(key, &use);
+}
+
+void
+slot_status_soon(const struct store *store, const struct name_slot *slot)
+{
+    if (slot->enabled && slot->budgets == NAME_BUDGETS_ASK &&
+        slot->entry != SHM_ENTRY_NONE)
+        entry_is_spent_soon(store_heritage(store)->segment, slot->entry);
 }
 
 const char *

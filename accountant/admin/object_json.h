@@ -33,6 +33,12 @@ int64_t budget_used(const struct budget *budget, const struct entry_use *use);
 
 enum key_status key_status(const struct gateway *key,
                            const struct entry_use *use);
+/* The same of a living key that a search found, by its slot and the segment alone;
+ * and told of one that is asked soon. */
+struct name_slot;
+enum key_status slot_status(const struct store *store,
+                            const struct name_slot *slot, int64_t now_ms);
+void slot_status_soon(const struct store *store, const struct name_slot *slot);
 const char *key_status_text(enum key_status status);
 
 /* `plain_key` NULL: only the mask is shown. */

@@ -13,6 +13,8 @@
 #include "accountant/admin/page.h"
 #include "accountant/admin/value.h"
 #include "accountant/admin/view.h"
+#include "accountant/store_search.h"
+#include "common/clock.h"
 
 enum { REF_MAX = 256 };
 
@@ -132,6 +134,7 @@ struct key_filter {
     bool by_group, by_status, by_enabled, enabled;
     enum key_status status;
     struct key_choice choice;
+    int64_t now_ms;
 };
 
 static bool
@@ -183,6 +186,7 @@ read_filter(struct call *call, struct key_filter *filter, struct page *page)
     const char *group = query_get(&call->query, "group");
     struct admin_error *error = &call->error;
     filter->name = query_get(&call->query, "name");
+    filter->now_ms = clock_wall_ms();
     if (group != NULL) {
         const struct group *found = view_group_named(call, group);
         if (found == NULL)
@@ -256,25 +260,44 @@ lower_part(const char *part, char out[GATEWAY_NAME_BYTES])
     return part[i] == '\0';
 }
 
-/* Keys themselves are looked at where the page has them, or where more than name
- * and group is asked. */
+/* By what the slot has, and for a status the segment. */
+static bool
+admits_slot(struct key_filter *filter, const struct store *store,
+            const struct name_slot *slot)
+{
+    if (filter->by_enabled && slot->enabled != filter->enabled)
+        return false;
+    return key_choice_admits_tags(&filter->choice, store, slot->tags) &&
+           (!filter->by_status ||
+            slot_status(store, slot, filter->now_ms) == filter->status);
+}
+
 static void
-list_found(struct call *call, const struct key_filter *filter,
-           struct page *page)
+look_ahead(const struct key_filter *filter, const struct store *store,
+           const struct name_search *search)
+{
+    const struct name_slot *slot = store_gateway_ahead(store, search);
+    if (slot != NULL && filter->by_status)
+        slot_status_soon(store, slot);
+    if (slot != NULL && filter->choice.by_tags)
+        store_tags_soon(store, slot);
+}
+
+/* Keys themselves are looked at where the page has them. */
+static void
+list_found(struct call *call, struct key_filter *filter, struct page *page)
 {
     char part[GATEWAY_NAME_BYTES];
     struct name_search search = {.part = part, .group_id = filter->group_id};
     bool all = view_sees_all(call);
-    bool more =
-        filter->by_status || filter->by_enabled || filter->choice.by_tags;
     if (search.group_id == 0)
         search.group_id = view_only_group(call);
     if (!lower_part(filter->name == NULL ? "" : filter->name, part))
         return;
     while (store_gateway_search(call->store, &search)) {
+        look_ahead(filter, call->store, &search);
         if ((!all && !view_sees_group(call, search.found_group)) ||
-            (more &&
-             !filter_admits(filter, call->store, store_gateway_found(&search))))
+            !admits_slot(filter, call->store, search.slot))
             continue;
         if (page_has(page))
             key_to_json(&call->json, call->store, store_gateway_found(&search),
@@ -283,8 +306,7 @@ list_found(struct call *call, const struct key_filter *filter,
 }
 
 static void
-list_chosen(struct call *call, const struct key_filter *filter,
-            struct page *page)
+list_chosen(struct call *call, struct key_filter *filter, struct page *page)
 {
     if (filter->by_status && filter->status == KEY_DELETED)
         list_deleted(call, filter, page);
@@ -309,7 +331,8 @@ op_keys_list(struct call *call)
             answer_one(call, key);
         return;
     }
-    if (!read_filter(call, &filter, &page)) {
+    if (!read_filter(call, &filter, &page) ||
+        !key_choice_begin(&filter.choice, call->store, &call->error)) {
         key_choice_fini(&filter.choice);
         call_refuse(call);
         return;

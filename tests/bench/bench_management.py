@@ -32,8 +32,9 @@ SCRIPT = """
 local n = 0
 request = function()
   n = n + 1
-  local tags = n %% 2 == 0 and '{"team": "even", "note": "a long text of nobody"}'
-    or '{"team": "odd"}'
+  local tags = n %% 2 == 0 and '{"team": "even", "note": "a long text of nobody", "user": "u'
+    or '{"team": "odd", "user": "u'
+  tags = tags .. n .. '"}'
   return wrk.format('POST', '/admin/v1/keys',
     {['Authorization'] = 'Bearer test-admin-token-1',
      ['Content-Type'] = 'application/json'},

@@ -176,6 +176,47 @@ TEST(ceilings_count_from_the_origin_of_the_tenant)
     fixture_close(&f);
 }
 
+TEST(an_entry_is_spent_when_a_budget_is_used_up_by_all_columns)
+{
+    static const struct {
+        int64_t tokens, nano;
+        uint64_t total[SHM_UNITS];
+        bool spent;
+    } cases[] = {
+        {0, 0, {5000, 5000}, false}, /* no budget at all */
+        {13, 0, {0, 0}, false},      /* 12 tokens and 14 nano are used below */
+        {12, 0, {0, 0}, true},       {13, 14, {0, 0}, true},
+        {13, 15, {0, 0}, false},     {0, 15, {0, 0}, false},
+        {1012, 0, {1000, 0}, true},  {1013, 0, {1000, 0}, false},
+        {900, 0, {1000, 0}, true}, /* the ceiling is below zero */
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture f;
+        struct key_view view;
+        uint32_t entry;
+        uint64_t tag;
+        fixture_open(&f);
+        struct entry_policy p = fixture_key_policy(&f, 3);
+        if (cases[i].tokens != 0)
+            fixture_budget(&p, 0, SHM_TOKENS, INT64_MAX);
+        CHECK_EQ(entry_insert(&f.segment, &p, cases[i].total, &entry, &tag), 0);
+        CHECK_EQ(key_table_find(&f.segment, p.digest, &view), 0);
+        f.view = view;
+        f.key = entry;
+        fixture_settle(&f, 0, fixture_hold(&f, 0, 10, 10, NULL), 7, 8);
+        fixture_settle(&f, 2, fixture_hold(&f, 2, 10, 10, NULL), 5, 6);
+        memset(p.budgets, 0, sizeof(p.budgets));
+        if (cases[i].tokens != 0)
+            fixture_budget(&p, 0, SHM_TOKENS, cases[i].tokens);
+        if (cases[i].nano != 0)
+            fixture_budget(&p, 3, SHM_NANO, cases[i].nano);
+        entry_publish_budgets(&f.segment, entry, &p);
+        entry_is_spent_soon(&f.segment, entry);
+        CHECK_EQ(entry_is_spent(&f.segment, entry), cases[i].spent);
+        fixture_close(&f);
+    }
+}
+
 TEST(a_retired_key_is_gone_at_once_and_its_entry_when_nobody_names_it)
 {
     struct fixture f;
