@@ -81,13 +81,19 @@ add_row(struct export_work *work, const struct ledger_row *row)
 }
 
 static bool
+is_full(const struct export_work *work)
+{
+    return work->left == 0 || buf_len(&work->text) >= PIECE_BYTES;
+}
+
+static bool
 take_row(const struct ledger_row *row, void *context)
 {
     struct call *call = context;
     struct export_work *work = call->work;
     if (!view_sees_group(call, row->group_id))
         return true;
-    if (work->left == 0 || buf_len(&work->text) >= PIECE_BYTES) {
+    if (is_full(work)) {
         work->more = work->left > 0;
         return false;
     }
@@ -97,7 +103,8 @@ take_row(const struct ledger_row *row, void *context)
     }
     add_row(work, row);
     work->left--;
-    ledger_row_cursor(row, work->cursor);
+    if (is_full(work))
+        ledger_row_cursor(row, work->cursor);
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "accountant/ledger/ledger_internal.h"
+#include "accountant/ledger/ledger_needle.h"
 #include "accountant/ledger/ledger_page.h"
 #include "common/crypto.h"
 #include "common/json_scan.h"
@@ -37,6 +38,9 @@ struct row_scan {
     size_t page_count, page_room;
     struct second_row *rows; /* views into pages */
     size_t row_count, row_room;
+    /* What rows must have somewhere, as they stand. */
+    struct ledger_needle text, request_id;
+    struct ledger_row row; /* the one that is looked at */
 };
 
 void
@@ -160,11 +164,19 @@ is_of_owner(const struct ledger_row_filter *filter, struct str body)
            (filter->group_id == 0 || filter->group_id == group_id);
 }
 
+static bool
+may_match(struct row_scan *scan, struct str bytes)
+{
+    return ledger_needle_in(&scan->request_id, bytes) &&
+           ledger_needle_in(&scan->text, bytes);
+}
+
 static int
 add_row(struct row_scan *scan, const struct ledger_page *page,
         const struct ledger_page_row *at)
 {
-    if (scan->type == 'i' && !is_of_owner(scan->filter, at->body))
+    if ((scan->type == 'i' && !is_of_owner(scan->filter, at->body)) ||
+        !may_match(scan, at->body))
         return 0;
     if (scan->row_count == scan->row_room) {
         size_t room = scan->row_room * 2 + 64;
@@ -184,6 +196,8 @@ add_page(struct row_scan *scan, struct str key, struct str value)
 {
     struct ledger_page page;
     struct ledger_page_row at;
+    if (!may_match(scan, value))
+        return 0;
     if (scan->page_count == scan->page_room) {
         size_t room = scan->page_room * 2 + 16;
         char **more = realloc(scan->pages, room * sizeof(*more));
@@ -268,16 +282,16 @@ static int
 show(struct row_scan *scan, const struct second_row *one)
 {
     struct ledger_page page = {.id = one->page};
-    struct ledger_row row;
+    struct ledger_row *row = &scan->row;
     if (one->at.ended_ms < scan->from_ms || one->at.ended_ms >= scan->to_ms)
         return 0;
-    if (!ledger_page_decode(&page, &one->at, &row))
+    if (!ledger_page_decode(&page, &one->at, row))
         return fail(scan, -EUCLEAN, "a log row is damaged");
-    if (!is_behind_cursor(scan, &row) ||
-        !ledger_row_is_booked(scan->snapshot, &row) ||
-        !row_matches(scan->filter, &row))
+    if (!is_behind_cursor(scan, row) ||
+        !ledger_row_is_booked(scan->snapshot, row) ||
+        !row_matches(scan->filter, row))
         return 0;
-    scan->stopped = !scan->each(&row, scan->context);
+    scan->stopped = !scan->each(row, scan->context);
     return 0;
 }
 
@@ -374,6 +388,8 @@ static int
 prepare(struct row_scan *scan)
 {
     const struct ledger_row_filter *filter = scan->filter;
+    ledger_needle_set(&scan->text, filter->text);
+    ledger_needle_set(&scan->request_id, filter->request_id);
     scan->from_ms = filter->from_ms < 0 ? 0 : filter->from_ms;
     scan->to_ms = filter->to_ms > 0 ? ledger_clamp_ms(filter->to_ms)
                                     : ledger_clamp_ms(INT64_MAX) + 1;

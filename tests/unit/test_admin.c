@@ -8,6 +8,7 @@
 #include "accountant/managed.h"
 #include "accountant/object_names.h"
 #include "accountant/store_life.h"
+#include "accountant/store_search.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -81,11 +82,49 @@ store_gateway_next(const struct store *store, size_t *at)
     return NULL;
 }
 
-/* Every key here is of one group and has any name. */
+/* Every key here is of one group and has any name; its tags have its id as their
+ * number. */
 bool
 store_gateway_search(const struct store *store, struct name_search *search)
 {
-    return store_gateway_next(store, &search->at) != NULL;
+    static struct name_slot slot;
+    const struct gateway *key = store_gateway_next(store, &search->at);
+    if (key == NULL)
+        return false;
+    slot = (struct name_slot){.entry = SHM_ENTRY_NONE,
+                              .tags = (uint32_t)key->id,
+                              .enabled = key->enabled};
+    search->slot = &slot;
+    return true;
+}
+
+const struct name_slot *
+store_gateway_ahead(const struct store *store, const struct name_search *search)
+{
+    (void)store;
+    (void)search;
+    return NULL;
+}
+
+void
+store_tags_soon(const struct store *store, const struct name_slot *slot)
+{
+    (void)store;
+    (void)slot;
+}
+
+const char *
+store_tags(const struct store *store, uint32_t number)
+{
+    (void)store;
+    return keys[number]->tags;
+}
+
+uint32_t
+store_tags_highest(const struct store *store)
+{
+    (void)store;
+    return KEYS_MAX;
 }
 
 const struct gateway *
