@@ -152,16 +152,26 @@ set_account(struct managed *part, const char *group)
     cJSON_Delete(box);
 }
 
-/* The profile that a credential is for, GROUP/NAME, under its new name. */
+/* For calls through a profile of the group, GROUP/NAME; it may be everybody's. */
+static bool
+is_for_gateway(const struct managed *part, const char *group)
+{
+    const char *gateway = part->section == CONFIG_SECTION_credential
+                              ? managed_get(part, "gateway")
+                              : NULL;
+    size_t len = strlen(group);
+    return gateway != NULL && strncmp(gateway, group, len) == 0 &&
+           gateway[len] == '/';
+}
+
 static int
 set_gateway(struct managed *part, const struct group_edit *edit)
 {
-    const char *old = managed_get(part, "gateway");
-    size_t len = strlen(edit->from);
     char name[MANAGED_NAME_BYTES];
-    if (old == NULL || strncmp(old, edit->from, len) != 0 || old[len] != '/')
+    if (!is_for_gateway(part, edit->from))
         return 0;
-    int n = snprintf(name, sizeof(name), "%s%s", edit->to, old + len);
+    const char *old = managed_get(part, "gateway") + strlen(edit->from);
+    int n = snprintf(name, sizeof(name), "%s%s", edit->to, old);
     if (n < 0 || n >= (int)sizeof(name))
         return -ENAMETOOLONG;
     managed_set(part, "gateway", name);
@@ -215,7 +225,7 @@ rename_part(const struct managed *part, const struct group_edit *edit,
     snprintf(put->name, sizeof(put->name), "%s", name);
     if (part->section == CONFIG_SECTION_provider)
         set_account(put, edit->to);
-    else if (!is_named_by_group(part->section))
+    else if (!is_named_by_group(part->section) && is_own(part, edit->from))
         managed_set(put, "group", edit->to);
     if (part->section == CONFIG_SECTION_gateway &&
         managed_get(part, "formerly") == NULL)
@@ -235,9 +245,11 @@ make_edits(const struct managed_book *book, const struct group_edit *edit,
     int rc = 0;
     for (size_t i = 0; i < book->count && rc == 0; i++) {
         const struct managed *part = book->items[i];
-        bool of_account = part->section == CONFIG_SECTION_provider && renames &&
-                          has_account(part, edit->from);
-        if (!of_account && !is_own(part, edit->from))
+        bool is_named_there =
+            renames && (is_for_gateway(part, edit->from) ||
+                        (part->section == CONFIG_SECTION_provider &&
+                         has_account(part, edit->from)));
+        if (!is_named_there && !is_own(part, edit->from))
             continue;
         if (renames)
             rc = rename_part(part, edit, edits, later, reason);

@@ -115,6 +115,9 @@ class Groups(unittest.TestCase):
         self.ask("POST", "/credentials", {
             "name": "far/old-name.gw.main", "api_key": "secret-credential",
             "group": "old-name", "gateway": "old-name/gw"}, 201)
+        self.ask("POST", "/credentials", {
+            "name": "far/everybodys", "api_key": "secret-credential-2",
+            "gateway": "old-name/gw"}, 201)
         self.ask("POST", "/alerts", {"name": "theirs", "url": "https://example.com/h",
                                      "balance": ["5"], "group": "old-name"}, 201)
         token = self.ask("POST", "/tokens", {"name": "theirs", "role": "read-only",
@@ -147,6 +150,9 @@ class Groups(unittest.TestCase):
             credential = self.ask("GET", "/credentials/far%2Fnew-name.gw.main")
             self.assertEqual((credential["group"], credential["gateway"]),
                              ("new-name", "new-name/gw"))
+            shared = self.ask("GET", "/credentials/far%2Feverybodys")
+            self.assertEqual((shared.get("group") or "", shared["gateway"]),
+                             ("", "new-name/gw"))
             self.assertEqual(self.ask("GET", "/alerts/theirs")["group"], "new-name")
             self.assertIn('"new-name"', self.ask("GET", "/providers/far")["attributes"])
             self.assertEqual(self.ask("GET", "/tokens/%d" % token["id"])["groups"],
