@@ -101,5 +101,5 @@ exporter_tick(struct exporter *e, uint64_t now_ms)
     e->keep = (unsigned)e->store->config->server.export_keep;
     e->job.run = first ? look : export_now;
     e->job.done = first ? looked : exported;
-    ledger_threads_query(e->store->threads, &e->job);
+    ledger_threads_query_long(e->store->threads, &e->job);
 }

@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { QUERY_THREADS = 2 };
+enum { QUERY_THREADS = 3, LONG_NICE = 10 };
 
 struct job_queue {
     struct ledger_job *first, **end;
@@ -31,7 +32,7 @@ struct ledger_threads {
     unsigned started;     /* threads that live */
     pthread_mutex_t lock; /* all below */
     pthread_cond_t wake;
-    struct job_queue writes, reads, finished;
+    struct job_queue writes, reads, long_reads, finished;
     bool give_up, quit;
     struct ledger_health health;
 };
@@ -73,11 +74,14 @@ wake_loop(struct ledger_threads *threads)
 }
 
 static void
-serve(struct ledger_threads *threads, struct job_queue *queue)
+serve(struct ledger_threads *threads, struct job_queue *queue,
+      struct job_queue *other)
 {
     pthread_mutex_lock(&threads->lock);
     while (!threads->quit) {
         struct ledger_job *job = queue_take(queue);
+        if (job == NULL && other != NULL)
+            job = queue_take(other);
         if (job == NULL) {
             pthread_cond_wait(&threads->wake, &threads->lock);
             continue;
@@ -95,15 +99,27 @@ static void *
 writer_main(void *context)
 {
     struct ledger_threads *threads = context;
-    serve(threads, &threads->writes);
+    serve(threads, &threads->writes, NULL);
     return NULL;
 }
 
 static void *
-query_main(void *context)
+short_main(void *context)
 {
     struct ledger_threads *threads = context;
-    serve(threads, &threads->reads);
+    serve(threads, &threads->reads, NULL);
+    return NULL;
+}
+
+/* Linux sets it for the thread alone. Rings that fill up and clients that wait
+ * come before reports. */
+static void *
+long_main(void *context)
+{
+    struct ledger_threads *threads = context;
+    if (setpriority(PRIO_PROCESS, 0, LONG_NICE) < 0)
+        log_warn("long queries do not give way to others: %s", strerror(errno));
+    serve(threads, &threads->long_reads, &threads->reads);
     return NULL;
 }
 
@@ -138,8 +154,8 @@ start_threads(struct ledger_threads *threads)
         pthread_create(&threads->writer, NULL, writer_main, threads) == 0;
     threads->started = good ? 1 : 0;
     for (int i = 0; i < QUERY_THREADS && good; i++) {
-        good = pthread_create(&threads->queries[i], NULL, query_main,
-                              threads) == 0;
+        good = pthread_create(&threads->queries[i], NULL,
+                              i == 0 ? short_main : long_main, threads) == 0;
         threads->started += good ? 1 : 0;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -161,6 +177,7 @@ ledger_threads_create(struct loop *loop)
     pthread_condattr_destroy(&attributes);
     queue_init(&threads->writes);
     queue_init(&threads->reads);
+    queue_init(&threads->long_reads);
     queue_init(&threads->finished);
     threads->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     threads->source =
@@ -192,6 +209,13 @@ void
 ledger_threads_query(struct ledger_threads *threads, struct ledger_job *job)
 {
     submit(threads, &threads->reads, job);
+}
+
+void
+ledger_threads_query_long(struct ledger_threads *threads,
+                          struct ledger_job *job)
+{
+    submit(threads, &threads->long_reads, job);
 }
 
 void

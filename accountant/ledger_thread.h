@@ -1,5 +1,5 @@
 /*
- * ledger_thread.h - the threads that call LevelDB: one writes, two answer
+ * ledger_thread.h - the threads that call LevelDB: one writes, three answer
  * queries. Jobs cross by queues under a mutex; an eventfd brings them back to
  * the loop. A job belongs to its thread from submit to done.
  *
@@ -28,9 +28,16 @@ struct ledger_threads *ledger_threads_create(struct loop *loop);
 /* In order, one at a time. */
 void ledger_threads_write(struct ledger_threads *threads,
                           struct ledger_job *job);
-/* Beside each other, in any order. */
+/*
+ * Beside each other, in any order. One thread takes only these, so that however
+ * many long ones there are, a short one waits for short ones at most.
+ */
 void ledger_threads_query(struct ledger_threads *threads,
                           struct ledger_job *job);
+/* That may take long, or has taken a turn already: two threads take these, and what
+ * is short else. They give way to all others where the CPU is short. */
+void ledger_threads_query_long(struct ledger_threads *threads,
+                               struct ledger_job *job);
 /* A job that waits for the disk to recover gives up (ledger_threads_pause says
  * false from now on). */
 void ledger_threads_give_up(struct ledger_threads *threads);

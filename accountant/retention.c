@@ -151,5 +151,5 @@ retention_tick(struct retention *r, uint64_t now_ms)
     r->more = false;
     r->job.run = find_and_read;
     r->job.done = was_read;
-    ledger_threads_query(r->store->threads, &r->job);
+    ledger_threads_query_long(r->store->threads, &r->job);
 }

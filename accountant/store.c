@@ -311,6 +311,16 @@ store_query(struct store *store,
 }
 
 void
+store_query_long(struct store *store,
+                 void (*work)(struct ledger *ledger,
+                              struct ledger_snapshot *snapshot, void *context),
+                 void (*done)(void *context), void *context)
+{
+    ledger_threads_query_long(store->threads,
+                              job_of(store, run_query, work, done, context));
+}
+
+void
 store_write(struct store *store,
             void (*work)(struct ledger *ledger,
                          struct ledger_snapshot *snapshot, void *context),

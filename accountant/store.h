@@ -201,6 +201,12 @@ void store_query(struct store *store,
                  void (*work)(struct ledger *ledger,
                               struct ledger_snapshot *snapshot, void *context),
                  void (*done)(void *context), void *context);
+/* The same of work that is long, or goes on: short ones come before it. */
+void store_query_long(struct store *store,
+                      void (*work)(struct ledger *ledger,
+                                   struct ledger_snapshot *snapshot,
+                                   void *context),
+                      void (*done)(void *context), void *context);
 /* The same on the ledger thread, which alone writes, without a snapshot; the
  * ledger is NULL while it cannot be opened. */
 void store_write(struct store *store,

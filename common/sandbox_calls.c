@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -184,6 +185,15 @@ add_new_calls(scmp_filter_ctx filter)
     return r;
 }
 
+/* A thread of itself alone. Giving way is all it can: more needs a right. */
+static int
+add_giving_way(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(setpriority), 2,
+                            SCMP_CMP(0, SCMP_CMP_EQ, PRIO_PROCESS),
+                            SCMP_CMP(1, SCMP_CMP_EQ, 0));
+}
+
 static int
 fill(scmp_filter_ctx filter, enum sandbox_role role)
 {
@@ -199,6 +209,8 @@ fill(scmp_filter_ctx filter, enum sandbox_role role)
     if (r == 0)
         r = add_conditions(filter, common_conditions,
                            ARRAY_LEN(common_conditions));
+    if (r == 0 && role == SANDBOX_ACCOUNTANT)
+        r = add_giving_way(filter);
     if (r == 0)
         r = role == SANDBOX_ACCOUNTANT
                 ? add_calls(filter, SCMP_ACT_ALLOW, file_calls,

@@ -422,11 +422,14 @@ call_if_match(struct call *call, const char *etag)
     return same;
 }
 
+typedef void (*call_work)(struct ledger *ledger,
+                          struct ledger_snapshot *snapshot, void *call);
+
 struct call_question {
     struct call *call;
-    void (*work)(struct ledger *ledger, struct ledger_snapshot *snapshot,
-                 void *call);
+    call_work work;
     void (*done)(void *call);
+    bool is_long;
 };
 
 /* A flush that failed does not hide what is durable: the query runs anyway,
@@ -435,25 +438,43 @@ static void
 question_flushed(void *context, int error, const char *reason, uint64_t id)
 {
     struct call_question *question = context;
+    struct call *call = question->call;
     (void)error;
     (void)reason;
     (void)id;
-    store_query(question->call->store, question->work, question->done,
-                question->call);
+    if (question->is_long)
+        store_query_long(call->store, question->work, question->done, call);
+    else
+        store_query(call->store, question->work, question->done, call);
     free(question);
 }
 
-void
-call_query(struct call *call,
-           void (*work)(struct ledger *ledger, struct ledger_snapshot *snapshot,
-                        void *call),
-           void (*done)(void *call))
+static void
+ask(struct call *call, call_work work, void (*done)(void *call), bool is_long)
 {
     struct call_question *question = malloc(sizeof(*question));
     if (question == NULL) {
         call_fail(call, 503, "overloaded", "Out of memory.");
         return;
     }
-    *question = (struct call_question){call, work, done};
+    *question = (struct call_question){call, work, done, is_long};
     store_flush(call->store, question_flushed, question);
+}
+
+void
+call_query(struct call *call, call_work work, void (*done)(void *call))
+{
+    ask(call, work, done, false);
+}
+
+void
+call_query_long(struct call *call, call_work work, void (*done)(void *call))
+{
+    ask(call, work, done, true);
+}
+
+void
+call_query_on(struct call *call, call_work work, void (*done)(void *call))
+{
+    store_query_long(call->store, work, done, call);
 }

@@ -159,5 +159,16 @@ void call_query(struct call *call,
                 void (*work)(struct ledger *ledger,
                              struct ledger_snapshot *snapshot, void *call),
                 void (*done)(void *call));
+/* The same of work that may take long and does not take turns. */
+void call_query_long(struct call *call,
+                     void (*work)(struct ledger *ledger,
+                                  struct ledger_snapshot *snapshot, void *call),
+                     void (*done)(void *call));
+/* From a `done`: the next turn of work that has had one (struct ledger_turn),
+ * behind what is short. */
+void call_query_on(struct call *call,
+                   void (*work)(struct ledger *ledger,
+                                struct ledger_snapshot *snapshot, void *call),
+                   void (*done)(void *call));
 
 #endif

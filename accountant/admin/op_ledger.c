@@ -142,19 +142,19 @@ op_ledger_disk(struct call *call)
 void
 op_ledger_sum(struct call *call)
 {
-    call_query(call, sum_work, report_done);
+    call_query_long(call, sum_work, report_done);
 }
 
 void
 op_ledger_verify(struct call *call)
 {
-    call_query(call, verify_work, report_done);
+    call_query_long(call, verify_work, report_done);
 }
 
 void
 op_ledger_list(struct call *call)
 {
-    call_query(call, list_work, report_done);
+    call_query_long(call, list_work, report_done);
 }
 
 /* ---- export ---- */
@@ -227,5 +227,5 @@ op_ledger_export(struct call *call)
     work->keep = (unsigned)store_config(call->store)->server.export_keep;
     call->work = work;
     call->work_free = export_work_free;
-    call_query(call, export_run, export_done);
+    call_query_long(call, export_run, export_done);
 }

@@ -22,6 +22,7 @@ struct log_work {
     struct ledger_payload payload;
     struct buf value, error;
     int result;
+    struct ledger_turn turn;
 };
 
 static void
@@ -49,9 +50,13 @@ static void
 log_work(struct ledger *ledger, struct ledger_snapshot *snapshot, void *context)
 {
     struct log_work *work = ((struct call *)context)->work;
-    struct ledger_row_filter filter = {
-        .cause = -1, .listed_only = true, .request_id = work->request_id};
+    struct ledger_row_filter filter = {.cause = -1,
+                                       .listed_only = true,
+                                       .request_id = work->request_id,
+                                       .cursor = work->turn.cursor,
+                                       .turn = &work->turn};
     uint64_t id[2];
+    ledger_turn_begin(&work->turn);
     if (work->at_ms != 0) {
         filter.from_ms = work->at_ms;
         filter.to_ms = work->at_ms + 1;
@@ -114,6 +119,10 @@ log_done(void *context)
     if (work->result != 0) {
         call_fail(call, 503, "ledger_unavailable",
                   "The log could not be read: %s", buf_cstr(&work->error));
+        return;
+    }
+    if (!work->found && work->turn.over) {
+        call_query_on(call, log_work, log_done);
         return;
     }
     if (!work->found) {

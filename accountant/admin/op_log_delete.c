@@ -24,12 +24,12 @@ struct delete_work {
     uint64_t limit, deleted; /* limit 0: all of them */
     struct ledger_row rows[PORTION];
     size_t count, hidden;
-    char cursor[CURSOR_BYTES];
     struct buf error;
     int result;
+    struct ledger_turn turn;
 };
 
-static void select_portion(struct call *call);
+static void go_on(struct call *call);
 
 static void
 work_free(void *context)
@@ -63,6 +63,8 @@ select_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
 {
     struct delete_work *work = ((struct call *)context)->work;
     work->count = 0;
+    ledger_turn_begin(&work->turn);
+    work->select.filter.turn = &work->turn;
     work->result = ledger_scan_rows(ledger, snapshot, &work->select.filter,
                                     take_row, context, &work->error);
 }
@@ -112,14 +114,14 @@ hide_done(void *context)
     if (failed(call))
         return;
     work->deleted += work->hidden;
-    ledger_row_cursor(&work->rows[work->count - 1], work->cursor);
-    work->select.filter.cursor = work->cursor;
-    bool was_last = work->count < PORTION ||
+    if (!work->turn.over)
+        ledger_row_cursor(&work->rows[work->count - 1], work->turn.cursor);
+    bool was_last = (work->count < PORTION && !work->turn.over) ||
                     (work->limit > 0 && work->deleted >= work->limit);
     if (was_last)
         finish(call);
     else
-        select_portion(call);
+        go_on(call);
 }
 
 static void
@@ -129,22 +131,26 @@ select_done(void *context)
     struct delete_work *work = call->work;
     if (failed(call))
         return;
-    if (work->count == 0)
+    if (work->count == 0 && work->turn.over)
+        go_on(call);
+    else if (work->count == 0)
         finish(call);
     else
         store_write(call->store, hide_work, hide_done, call);
 }
 
 static void
-select_portion(struct call *call)
+go_on(struct call *call)
 {
-    call_query(call, select_work, select_done);
+    struct delete_work *work = call->work;
+    work->select.filter.cursor = work->turn.cursor;
+    call_query_on(call, select_work, select_done);
 }
 
 static void
 begin(void *context)
 {
-    select_portion(context);
+    call_query(context, select_work, select_done);
 }
 
 static bool

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "accountant/admin/log_columns.h"
 #include "accountant/admin/log_filter.h"
@@ -36,6 +37,7 @@ struct export_work {
     size_t gap_count, gap_room;
     struct buf error;
     int result;
+    struct ledger_turn turn;
 };
 
 static void
@@ -115,12 +117,18 @@ export_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
     struct export_work *work = ((struct call *)context)->work;
     work->more = false;
     work->result = 0;
+    ledger_turn_begin(&work->turn);
+    work->filter.filter.turn = &work->turn;
     int rc = ledger_scan_rows(ledger, snapshot, &work->filter.filter, take_row,
                               context, &work->error);
     if (rc < 0)
         work->result = rc;
     if (!buf_ok(&work->text))
         work->result = -ENOMEM;
+    if (work->turn.over) {
+        memcpy(work->cursor, work->turn.cursor, sizeof(work->cursor));
+        work->more = true;
+    }
     work->filter.filter.cursor = work->cursor;
 }
 
@@ -207,6 +215,10 @@ piece_done(void *context)
         call_stream_end(call, false);
         return;
     }
+    if (buf_len(&work->text) == 0 && work->more) {
+        call_query_on(call, export_work, piece_done);
+        return;
+    }
     if (!work->began) {
         begin(call, work); /* the piece follows when the head is taken */
         return;
@@ -226,7 +238,7 @@ export_more(struct call *call)
     if (buf_len(&work->text) > 0)
         piece_done(call); /* the first one has waited for the head */
     else if (work->more)
-        store_query(call->store, export_work, piece_done, call);
+        call_query_on(call, export_work, piece_done);
     else
         call_stream_end(call, true);
 }

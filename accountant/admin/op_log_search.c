@@ -37,6 +37,7 @@ struct search_work {
     double least[ARRAY_LEN(counted)], most[ARRAY_LEN(counted)];
     struct buf error;
     int result;
+    struct ledger_turn turn;
 };
 
 static void
@@ -135,6 +136,8 @@ search_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
             void *context)
 {
     struct search_work *work = ((struct call *)context)->work;
+    ledger_turn_begin(&work->turn);
+    work->select.filter.turn = &work->turn;
     work->result = ledger_scan_rows(ledger, snapshot, &work->select.filter,
                                     take_row, context, &work->error);
 }
@@ -187,6 +190,11 @@ search_done(void *context)
     if (work->result != 0) {
         call_fail(call, 503, "ledger_unavailable",
                   "The log could not be read: %s", buf_cstr(&work->error));
+        return;
+    }
+    if (work->turn.over) {
+        work->select.filter.cursor = work->turn.cursor;
+        call_query_on(call, search_work, search_done);
         return;
     }
     bool whole = work->order_by != LOG_TIME || work->wants_statistics;

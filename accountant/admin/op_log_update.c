@@ -23,6 +23,7 @@ struct update_work {
     struct ledger_row row;
     struct buf error;
     int result;
+    struct ledger_turn turn;
 };
 
 static void
@@ -50,8 +51,12 @@ find_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
           void *context)
 {
     struct update_work *work = ((struct call *)context)->work;
-    struct ledger_row_filter filter = {
-        .cause = -1, .listed_only = true, .request_id = work->request_id};
+    struct ledger_row_filter filter = {.cause = -1,
+                                       .listed_only = true,
+                                       .request_id = work->request_id,
+                                       .cursor = work->turn.cursor,
+                                       .turn = &work->turn};
+    ledger_turn_begin(&work->turn);
     work->result = ledger_scan_rows(ledger, snapshot, &filter, take_row,
                                     context, &work->error);
 }
@@ -134,7 +139,9 @@ find_done(void *context)
 {
     struct call *call = context;
     struct update_work *work = call->work;
-    if (work->result != 0 || !work->found)
+    if (work->result == 0 && !work->found && work->turn.over)
+        call_query_on(call, find_work, find_done);
+    else if (work->result != 0 || !work->found)
         fail(call);
     else if (!put_metadata(call, work->row.tags))
         call_refuse(call);

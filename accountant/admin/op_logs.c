@@ -23,6 +23,8 @@ struct logs_work {
     bool more;
     struct buf error;
     int result;
+    struct ledger_turn turn;
+    const char *asked_cursor;
 };
 
 static void
@@ -55,6 +57,7 @@ logs_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
           void *context)
 {
     struct logs_work *work = ((struct call *)context)->work;
+    ledger_turn_begin(&work->turn);
     work->result = ledger_scan_rows(ledger, snapshot, &work->filter.filter,
                                     take_row, context, &work->error);
 }
@@ -154,6 +157,11 @@ logs_done(void *context)
                   "The log could not be read: %s", buf_cstr(&work->error));
         return;
     }
+    if (work->turn.over) {
+        work->filter.filter.cursor = work->turn.cursor;
+        call_query_on(call, logs_work, logs_done);
+        return;
+    }
     buf_init(&scratch, 0);
     json_object_begin(json);
     json_key(json, "data");
@@ -165,7 +173,7 @@ logs_done(void *context)
     if (work->count > 0)
         ledger_row_cursor(&work->rows[work->count - 1], cursor);
     json_key(json, "cursor");
-    json_cstring(json, work->count > 0 ? cursor : work->filter.filter.cursor);
+    json_cstring(json, work->count > 0 ? cursor : work->asked_cursor);
     json_key(json, "more");
     json_bool(json, work->more);
     json_object_end(json);
@@ -187,6 +195,8 @@ op_logs(struct call *call)
             call_refuse(call);
             return;
         }
+        work->asked_cursor = work->filter.filter.cursor;
+        work->filter.filter.turn = &work->turn;
         work->rows = calloc(work->limit, sizeof(*work->rows));
     }
     if (work == NULL || work->rows == NULL)

@@ -320,7 +320,7 @@ op_reprice(struct call *call)
     if (!read_question(call, work))
         call_refuse(call);
     else
-        call_query(call, reprice_query, reprice_query_done);
+        call_query_long(call, reprice_query, reprice_query_done);
 }
 
 /* ---- those that were ---- */

@@ -26,6 +26,7 @@ struct usage_work {
     struct usage_table table;
     struct buf error;
     int result;
+    struct ledger_turn turn;
 };
 
 static const struct {
@@ -204,10 +205,13 @@ usage_work(struct ledger *ledger, struct ledger_snapshot *snapshot,
            void *context)
 {
     struct usage_work *work = ((struct call *)context)->work;
-    work->result = ledger_scan_usage(
+    ledger_turn_begin(&work->turn);
+    work->result = ledger_scan_usage_turn(
         ledger, snapshot, work->resolution, work->from_ms, work->to_ms,
-        work->group_id, work->key_id, add_bucket, context, &work->error);
-    usage_table_sort(&work->table);
+        work->group_id, work->key_id, add_bucket, context, &work->turn,
+        &work->error);
+    if (!work->turn.over)
+        usage_table_sort(&work->table);
 }
 
 static void
@@ -327,6 +331,10 @@ usage_done(void *context)
         call_fail(call, 503, "ledger_unavailable",
                   "The ledger could not be read: %s",
                   table->no_memory ? "out of memory" : buf_cstr(&work->error));
+        return;
+    }
+    if (work->turn.over) {
+        call_query_on(call, usage_work, usage_done);
         return;
     }
     json_object_begin(json);

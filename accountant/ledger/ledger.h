@@ -124,6 +124,20 @@ struct ledger_snapshot *ledger_snapshot_take(struct ledger *ledger);
 void ledger_snapshot_release(struct ledger *ledger,
                              struct ledger_snapshot **snapshot);
 
+/*
+ * A scan that may be long goes in turns, so that it holds no thread: it stops when
+ * its time is over, and another one, with a snapshot of its own, goes on.
+ */
+struct ledger_turn {
+    uint64_t until_ns; /* monotonic */
+    bool over;         /* there may be more, behind... */
+    char cursor[64];   /* of rows: the filter's for the next turn */
+    int64_t start_ms;  /* of usage: these, where `over` said so before */
+    uint64_t group_id, key_id;
+};
+/* 20 ms from now. */
+void ledger_turn_begin(struct ledger_turn *turn);
+
 /* An entry that a row's metadata has; value NULL: whatever it is. */
 struct ledger_tag {
     const char *key, *value;
@@ -141,9 +155,10 @@ struct ledger_row_filter {
     uint8_t limit;     /* 0: any, or none */
     bool would_refuse; /* only what shadows let pass */
     bool oldest_first;
-    const char *cursor; /* resume behind it: from ledger_row_cursor() */
-    bool listed_only;   /* not those that are of the books alone */
-    unsigned tag_count; /* all of them */
+    const char *cursor;       /* resume behind it: from ledger_row_cursor() */
+    bool listed_only;         /* not those that are of the books alone */
+    struct ledger_turn *turn; /* NULL: to its end at once */
+    unsigned tag_count;       /* all of them */
     struct ledger_tag tags[LEDGER_TAGS_MAX];
 };
 /* Return false from the callback to stop. 0 or -errno. Only rows whose effect
@@ -160,6 +175,13 @@ int ledger_scan_usage(struct ledger *ledger, struct ledger_snapshot *snapshot,
                       bool (*each)(const struct ledger_usage *usage,
                                    void *context),
                       void *context, struct buf *error) MUST_CHECK;
+/* The same in turns. The first one has a turn that is zero but for its time. */
+int ledger_scan_usage_turn(
+    struct ledger *ledger, struct ledger_snapshot *snapshot,
+    enum ledger_resolution resolution, int64_t from_ms, int64_t to_ms,
+    uint64_t group_id, uint64_t key_id,
+    bool (*each)(const struct ledger_usage *usage, void *context),
+    void *context, struct ledger_turn *turn, struct buf *error) MUST_CHECK;
 int ledger_read_total(struct ledger *ledger, struct ledger_snapshot *snapshot,
                       enum ledger_kind kind, uint64_t id,
                       struct ledger_total *total) MUST_CHECK;

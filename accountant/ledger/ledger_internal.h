@@ -135,4 +135,7 @@ bool ledger_row_owners(struct str body, uint64_t *key_id, uint64_t *group_id);
 bool ledger_row_is_booked(const struct ledger_snapshot *snapshot,
                           const struct ledger_row *row);
 
+/* ledger_turn.c: its time is over, which is noted; NULL: never. */
+bool ledger_turn_ends(struct ledger_turn *turn);
+
 #endif

@@ -15,7 +15,7 @@
 #include "common/crypto.h"
 #include "common/json_scan.h"
 
-enum { ROW_KEY_BYTES = 29 };
+enum { ROW_KEY_BYTES = 29, DAY_MS = 86400000 };
 
 static const char closing[] = "the ledger is being opened again";
 
@@ -334,6 +334,26 @@ seek(const struct row_scan *scan, leveldb_iterator_t *it)
         leveldb_iter_seek_to_last(it);
 }
 
+/* Whether the turn is over, with all done but the second and what lies behind it.
+ * No row has the epoch 0. */
+static bool
+turn_ends(struct row_scan *scan, int64_t second_ms)
+{
+    struct ledger_turn *turn = scan->filter->turn;
+    bool up = scan->filter->oldest_first;
+    struct ledger_row edge = {.ended_ms = up ? second_ms
+                                             : second_ms + LEDGER_PAGE_MS - 1};
+    if (!ledger_turn_ends(turn))
+        return false;
+    if (!up) {
+        edge.epoch = edge.position = UINT64_MAX;
+        edge.column = UINT32_MAX;
+    }
+    ledger_row_cursor(&edge, turn->cursor);
+    scan->stopped = true;
+    return true;
+}
+
 static int
 scan_pages(struct row_scan *scan, leveldb_t *db, leveldb_iterator_t *it)
 {
@@ -353,6 +373,9 @@ scan_pages(struct row_scan *scan, leveldb_t *db, leveldb_iterator_t *it)
             rc = show_second(scan);
         if (rc < 0 || scan->stopped)
             return rc;
+        if (id.second_ms != second_ms && second_ms >= 0 &&
+            turn_ends(scan, id.second_ms))
+            return 0;
         second_ms = id.second_ms;
         rc = ledger_is_closing(scan->ledger) ? fail(scan, -EAGAIN, closing)
                                              : take_page(scan, db, it, &id);
@@ -439,12 +462,18 @@ ledger_scan_rows(struct ledger *ledger, struct ledger_snapshot *snapshot,
         return rc;
     int64_t first = ledger_row_day(scan.from_ms);
     int64_t last = ledger_row_day(scan.to_ms - 1);
+    bool any = false;
     for (size_t i = 0; i < count && rc == 0 && !scan.stopped; i++) {
         int64_t day = days[filter->oldest_first ? i : count - 1 - i];
         if (day < first || day > last ||
             ledger_day_is_dropped(snapshot->dropped, snapshot->dropped_count,
                                   day))
             continue;
+        if (any && turn_ends(&scan, filter->oldest_first
+                                        ? day * DAY_MS
+                                        : (day + 1) * DAY_MS - LEDGER_PAGE_MS))
+            break;
+        any = true;
         rc = scan_day(&scan, day);
     }
     free(days);

@@ -188,6 +188,13 @@ ledger_threads_query(struct ledger_threads *threads, struct ledger_job *job)
 }
 
 void
+ledger_threads_query_long(struct ledger_threads *threads,
+                          struct ledger_job *job)
+{
+    ledger_threads_query(threads, job);
+}
+
+void
 ledger_threads_give_up(struct ledger_threads *threads)
 {
     threads->give_up = true;

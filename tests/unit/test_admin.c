@@ -384,6 +384,15 @@ store_query(struct store *store,
 }
 
 void
+store_query_long(struct store *store,
+                 void (*work)(struct ledger *, struct ledger_snapshot *,
+                              void *),
+                 void (*done)(void *), void *context)
+{
+    store_query(store, work, done, context);
+}
+
+void
 store_write(struct store *store,
             void (*work)(struct ledger *, struct ledger_snapshot *, void *),
             void (*done)(void *), void *context)

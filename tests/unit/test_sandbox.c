@@ -278,6 +278,24 @@ raise_a_limit(void)
 }
 
 static int
+give_way(void)
+{
+    return outcome(setpriority(PRIO_PROCESS, 0, 19) == 0);
+}
+
+static int
+make_the_parent_give_way(void)
+{
+    return outcome(setpriority(PRIO_PROCESS, (id_t)getppid(), 0) == 0);
+}
+
+static int
+make_the_group_give_way(void)
+{
+    return outcome(setpriority(PRIO_PGRP, 0, 0) == 0);
+}
+
+static int
 make_a_ring_of_system_calls(void) /* io_uring would go round the filter */
 {
     char parameters[256] = {0};
@@ -321,6 +339,9 @@ static const struct attempt attempts[] = {
     {"somebody listens", listen_for_others, EPERM, EPERM},
     {"packets are raw", send_raw_packets, EPERM, EPERM},
     {"a limit is set", raise_a_limit, EPERM, EPERM},
+    {"a thread gives way", give_way, EPERM, WELL},
+    {"the parent gives way", make_the_parent_give_way, EPERM, EPERM},
+    {"the group gives way", make_the_group_give_way, EPERM, EPERM},
     {"io_uring is made", make_a_ring_of_system_calls, ENOSYS, ENOSYS},
     {"a call is newer than we", make_a_call_of_tomorrow, ENOSYS, ENOSYS},
     {"a file is written", write_a_file, EPERM, WELL},
