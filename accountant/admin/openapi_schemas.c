@@ -164,11 +164,12 @@ section_to_json(struct json_writer *json, enum config_section section)
 const char *
 openapi_section(const struct operation *operation)
 {
+    if (operation->handler != op_config_create &&
+        operation->handler != op_config_update)
+        return NULL; /* /metrics is shorter than what begins the others */
     const char *plural = operation->path + strlen("/admin/v1/");
     size_t len = strcspn(plural, "/");
-    bool takes = operation->handler == op_config_create ||
-                 operation->handler == op_config_update;
-    for (int s = CONFIG_SECTION_NAMED; takes && s < CONFIG_SECTION_COUNT; s++)
+    for (int s = CONFIG_SECTION_NAMED; s < CONFIG_SECTION_COUNT; s++)
         if (strlen(config_section_names[s]) + 1 == len &&
             memcmp(config_section_names[s], plural, len - 1) == 0)
             return config_section_names[s];
