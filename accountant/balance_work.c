@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 #include "accountant/store_private.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "shm/segment.h"
+#include "shm/column.h"
 
 enum { BACKOFF_DOUBLINGS = 12 };
 #define ASK_MAX_MS    UINT64_C(30000)
@@ -47,23 +46,6 @@ dirty(struct balance_book *book, struct balance_account *account)
 }
 
 /* ---- who has what ---- */
-
-/* Whether the worker of that name is there still: the column is its own. */
-static bool
-is_alive(const struct segment *segment, const char *courier)
-{
-    uint64_t epoch;
-    uint32_t column, generation;
-    int end = 0;
-    if (sscanf(courier, "%" SCNx64 "-%" SCNu32 "-%" SCNu32 "%n", &epoch,
-               &column, &generation, &end) != 3 ||
-        courier[end] != '\0' || epoch != segment->header->epoch ||
-        column >= segment->column_max)
-        return false;
-    const struct shm_column *seat = segment_column(segment, column);
-    return shm_load(&seat->state) == SHM_COLUMN_LIVE &&
-           shm_load(&seat->generation) == generation;
-}
 
 static void
 take_back(struct balance_book *book, struct balance_account *account)
@@ -138,7 +120,7 @@ balance_miss_dead(struct store *store)
     struct balance_account *account = store->balances.busy, *next;
     for (; account != NULL; account = next) {
         next = account->next;
-        if (is_alive(store->segment, account->courier))
+        if (column_is_named(store->segment, account->courier))
             continue;
         if (account->task == BALANCE_CHARGE) {
             lose_charge(store, account, "its worker ended before it knew");
@@ -197,7 +179,7 @@ balance_next(struct store *store, const char *courier)
     for (; account != NULL; account = account->next)
         if (strcmp(account->courier, courier) == 0)
             return account; /* it never got it */
-    if (!is_alive(store->segment, courier) || store->stopping)
+    if (!column_is_named(store->segment, courier) || store->stopping)
         return NULL;
     while ((account = book->due) != NULL) {
         book->due = account->next;

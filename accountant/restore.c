@@ -208,6 +208,7 @@ on_loaded(struct ledger_job *job)
     set_positions(restore);
     store->restored = true;
     alerts_ring(store); /* of an earlier life: asked for once */
+    shm_store(&store->segment->header->tests, 0); /* they ended with it */
     store_publish_catalogue(store, on_configured, restore);
 }
 

@@ -5,6 +5,8 @@
 #include "shm/column.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -185,4 +187,30 @@ seat_give_slot(struct seat *seat, uint32_t slot)
 {
     CHECK(slot < seat->slot_max && seat->free_count < seat->slot_max);
     seat->free_slots[seat->free_count++] = slot;
+}
+
+/* ---- names: "EPOCH-COLUMN-GENERATION" ---- */
+
+void
+seat_name(const struct seat *seat, char out[SEAT_NAME_BYTES])
+{
+    snprintf(out, SEAT_NAME_BYTES, "%" PRIx64 "-%" PRIu32 "-%" PRIu32,
+             (uint64_t)seat->segment->header->epoch, seat->column,
+             shm_load(&seat->shm->generation));
+}
+
+bool
+column_is_named(const struct segment *segment, const char *name)
+{
+    uint64_t epoch;
+    uint32_t column, generation;
+    int end = 0;
+    if (sscanf(name, "%" SCNx64 "-%" SCNu32 "-%" SCNu32 "%n", &epoch, &column,
+               &generation, &end) != 3 ||
+        name[end] != '\0' || epoch != segment->header->epoch ||
+        column >= segment->column_max)
+        return false;
+    const struct shm_column *seat = segment_column(segment, column);
+    return shm_load(&seat->state) == SHM_COLUMN_LIVE &&
+           shm_load(&seat->generation) == generation;
 }

@@ -49,6 +49,9 @@ int seat_open(struct seat *seat, struct segment *segment,
               uint32_t column) MUST_CHECK;
 void seat_close(struct seat *seat);
 void seat_heartbeat(struct seat *seat, uint64_t now_ms);
+/* The name of this life of the worker, for who must know whether it goes on. */
+enum { SEAT_NAME_BYTES = 48 };
+void seat_name(const struct seat *seat, char out[SEAT_NAME_BYTES]);
 /* Whether the ring would take the records of all slots in use and one more:
  * false while the accountant does not drain it. */
 bool seat_ring_has_room(const struct seat *seat);
@@ -59,6 +62,9 @@ int seat_take_slot(struct seat *seat) MUST_CHECK;
 void seat_give_slot(struct seat *seat, uint32_t slot);
 
 /* ---- Any process. ---- */
+/* Whether the worker that calls itself so (seat_name(), or anything at all) is
+ * there still: the column is its own. */
+bool column_is_named(const struct segment *segment, const char *name);
 static inline uint32_t
 column_high(const struct segment *segment)
 {

@@ -143,6 +143,7 @@ struct shm_header {
     shm_i64 certificate_until_s; /* master: end of tls_cert, 1970; 0: none */
     shm_u64 alerts; /* +1 when there are events to be told; 0: there are none */
     shm_u64 courier_ms; /* no worker asks for them before; many writers */
+    shm_u64 tests;      /* of providers, that no worker has taken yet */
 };
 _Static_assert(sizeof(struct shm_header) <= 4096, "header fits its page");
 

@@ -4,8 +4,6 @@
  */
 #include "worker/teller.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +31,7 @@ struct teller {
     struct exchange *exchange;
     struct loop_timer timer;
     enum step step;
-    char name[48]; /* as the accountant knows it */
+    char name[SEAT_NAME_BYTES]; /* as the accountant knows it */
     struct buf head, body, reply;
     struct iovec pieces[2];
     uint16_t status;
@@ -396,10 +394,7 @@ teller_tick(struct worker *worker)
     buf_init_secret(&teller->head, 0);
     buf_init(&teller->body, 0);
     buf_init_secret(&teller->reply, 0);
-    snprintf(teller->name, sizeof(teller->name),
-             "%" PRIx64 "-%" PRIu32 "-%" PRIu32,
-             (uint64_t)worker->heritage->segment->header->epoch,
-             worker->seat.column, shm_load(&worker->seat.shm->generation));
+    seat_name(&worker->seat, teller->name);
     worker->teller = teller;
     ask(teller);
 }

@@ -22,6 +22,7 @@
 #include "worker/auth_cache.h"
 #include "worker/client.h"
 #include "worker/courier.h"
+#include "worker/probe.h"
 #include "worker/teller.h"
 #include "worker/exchange.h"
 #include "worker/health.h"
@@ -96,6 +97,7 @@ heartbeat_on_timer(struct loop_timer *timer)
     health_check_tick(worker);
     courier_tick(worker);
     teller_tick(worker);
+    probe_tick(worker);
     loop_timer_set(worker->loop, timer, now_ms + HEARTBEAT_MS);
 }
 
@@ -265,12 +267,14 @@ worker_serve(struct worker_process *process)
 }
 
 /* Left to do: a connection, or a request whose client has gone but whose
- * provider is still read, or a charge of which nobody knows yet. */
+ * provider is still read, or a charge of which nobody knows yet, or a test that
+ * somebody waits for. */
 static bool
 is_busy(const struct worker *worker)
 {
     return client_open_count(worker) > 0 || requests_running(worker) > 0 ||
-           teller_is_busy(worker);
+           teller_is_busy(worker) ||
+           (worker->probes != NULL && !worker->stopping);
 }
 
 static void
@@ -291,6 +295,7 @@ worker_fini(struct worker_process *process)
     health_check_stop(worker);
     courier_stop(worker);
     teller_stop(worker);
+    probe_stop(worker);
     upstreams_destroy(&worker->upstreams);
     loop_destroy(&worker->loop); /* runs what was put off: frees */
     client_fini(worker);

@@ -45,6 +45,9 @@ struct worker {
     struct health *health;
     struct courier *courier; /* NULL: it is not this worker's turn */
     struct teller *teller;   /* NULL: no service keeps balances */
+    struct probe *probes;    /* tests of providers under way */
+    struct loop_timer probe_timer;
+    uint32_t probe_looks; /* that follow, by probe_timer */
     struct queues *queues;
     struct body_pool body_pool;
     struct cache_worker cache;

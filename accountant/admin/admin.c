@@ -158,6 +158,7 @@ admin_create(struct store *store)
     admin->listener.fd = -1;
     admin->listener_paused = true;
     guard_init(&admin->guard);
+    provider_tests_init(&admin->tests);
     admin->members = members_create(store);
     admin->sessions = calloc(1, sizeof(*admin->sessions));
     admin->signatures =
@@ -181,6 +182,7 @@ admin_drain(struct admin *admin, void (*drained)(void *context), void *context)
     loop_timer_clear(admin->loop, &admin->accept_again);
     loop_timer_clear(admin->loop, &admin->load_again);
     loop_remove(admin->loop, &admin->listener);
+    provider_tests_give_up(admin); /* no worker can tell of them any more */
     connection_drain_all(admin);
     admin_release(admin); /* there may be nobody */
 }
@@ -199,6 +201,7 @@ admin_destroy(struct admin **admin_pointer)
     loop_remove(admin->loop, &admin->listener);
     /* Held until here, so that the last connection does not free it early. */
     admin->call_count++;
+    provider_tests_give_up(admin);
     connection_close_all(admin);
     admin->call_count--;
     admin_release(admin);

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "accountant/admin/guard.h"
+#include "accountant/admin/provider_tests.h"
 #include "accountant/store.h"
 #include "common/net/loop.h"
 
@@ -35,6 +36,7 @@ struct admin {
     struct call *attached;   /* whose notes the next change takes */
     struct call *idempotent; /* not answered yet */
     uint32_t audit_serial;
+    struct provider_tests tests;  /* of providers, under way */
     struct call *changes_running; /* one per object */
     struct call *changes_waiting; /* in order of arrival */
 };

@@ -167,3 +167,13 @@ authorise_object(struct call *call)
     }
     UNREACHABLE();
 }
+
+bool
+authorise_own(struct call *call)
+{
+    if (call->member.id == 0 && strcmp(call->member.name, "socket") == 0)
+        return true;
+    call_fail(call, 403, "socket_only",
+              "This is for the server's own workers, over the unix socket.");
+    return false;
+}

@@ -19,6 +19,9 @@ bool authorise_operation(const struct member *member,
                          struct admin_error *error) MUST_CHECK;
 /* With path and body: the object's group. False: call->error is set. */
 bool authorise_object(struct call *call) MUST_CHECK;
+/* Whether a process of this server asks, over the unix socket. False: the call
+ * has been answered, 403. */
+bool authorise_own(struct call *call) MUST_CHECK;
 
 /* The group in GROUP/NAME of a profile (BOUND_PROFILE) or GROUP/GATEWAY/NAME of a
  * route (BOUND_ROUTE). False: it is of none, or too long. */

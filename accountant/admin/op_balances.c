@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accountant/admin/authorise.h"
 #include "accountant/admin/object_json.h"
 #include "accountant/admin/page.h"
 #include "accountant/admin/value.h"
@@ -241,24 +242,13 @@ work_durable(void *context, int error, const char *reason, uint64_t id)
         answer_work(context);
 }
 
-/* Whoever has a charge may send it: only the processes of this server. */
-static bool
-is_own(struct call *call)
-{
-    if (call->member.id == 0 && strcmp(call->member.name, "socket") == 0)
-        return true;
-    call_fail(call, 403, "socket_only",
-              "This is for the server's own workers, over the unix socket.");
-    return false;
-}
-
 void
 op_balances_work(struct call *call)
 {
     const cJSON *body = call->body;
     const cJSON *done = cJSON_GetObjectItemCaseSensitive(body, "done");
     const char *courier = get_text(body, "courier");
-    if (!is_own(call))
+    if (!authorise_own(call)) /* whoever has a charge may send it */
         return;
     struct balance_work *work = calloc(1, sizeof(*work));
     if (work == NULL)

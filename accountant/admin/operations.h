@@ -108,6 +108,9 @@ void op_config_list(struct call *call);
 void op_config_get(struct call *call);
 void op_config_update(struct call *call);
 void op_config_delete(struct call *call);
+/* op_provider_test.c */
+void op_providers_test(struct call *call);
+void op_provider_tests_work(struct call *call);
 /* op_tokens.c */
 void op_tokens_create(struct call *call);
 void op_tokens_list(struct call *call);

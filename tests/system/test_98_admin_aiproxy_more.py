@@ -210,7 +210,7 @@ class More(AiProxy):
         self.refused("GET", "/option/Nothing", None, 500, "not found")
         self.refused("PUT", "/option/", {"key": "RetryTimes", "value": "3"}, 400,
                      "aigw.ini")
-        self.refused("GET", "/channel/5/test/org/m3", None, 400, "provider test")
+        self.refused("POST", "/channel/test-preview", {}, 400, "saved")
         models = self.ask("GET", "/models/default")["models"]
         self.assertIn("org/m3", models["1"])
         self.assertEqual(self.ask("GET", "/models/default/1")["models"], models["1"])

@@ -32,23 +32,26 @@ READS = {
     ("aiproxy", "/channels/batch_info"),
     ("aiproxy", "/monitor/batch_group_token_metrics"),
 }
-# GETs that show a key's value.
-REVEALS = {("clickzetta", "/user/getApiKey")}
+# GETs that show a key's value, or cost money.
+REVEALS = {("clickzetta", "/user/getApiKey"), ("aiproxy", "/channels/test"),
+           ("aiproxy", "/channel/{}/test"), ("aiproxy", "/channel/{}/test/{*}")}
 # What has no meaning here, and is refused in words to whoever may ask.
 REFUSED = {("cloudflare", "POST", CF + "/billing/topup/config")} | {
     ("aiproxy", method, path) for method, path in (
         ("PUT", "/option/"), ("POST", "/option/"), ("POST", "/option/batch"),
         ("PUT", "/option/{}"), ("GET", "/groups/ip_groups"),
-        ("GET", "/channels/update_balance"), ("GET", "/channels/test"),
+        ("GET", "/channels/update_balance"),
         ("POST", "/channels/import/oneapi"), ("POST", "/channel/test-preview"),
-        ("POST", "/channel/test-preview-all"), ("GET", "/channel/{}/test"),
-        ("GET", "/channel/{}/test/{*}"), ("GET", "/channel/{}/update_balance"),
+        ("POST", "/channel/test-preview-all"),
+        ("GET", "/channel/{}/update_balance"),
         ("DELETE", "/monitor/"), ("DELETE", "/monitor/{}"),
         ("DELETE", "/monitor/{}/{*}"))}
 # What is about all groups (providers, models), or says what a group may use: not for a
 # token that is bound to one.
 NOT_BOUND = {("aiproxy", method, path) for method, path in (
     ("GET", "/channels/"), ("GET", "/channels/all"), ("GET", "/channels/search"),
+    ("GET", "/channels/test"), ("GET", "/channel/{}/test"),
+    ("GET", "/channel/{}/test/{*}"),
     ("GET", "/channel/{}"), ("POST", "/channel/"), ("PUT", "/channel/{}"),
     ("DELETE", "/channel/{}"), ("POST", "/channel/{}/status"), ("POST", "/group/{}"),
     ("PUT", "/group/{}"), ("DELETE", "/group/{}"), ("POST", "/group/{}/status"),
@@ -123,6 +126,8 @@ class Objects:
                 p.append("1")
             elif before == "option":
                 p.append("DisableServe")
+            elif pattern.startswith("/channel/{}/test"):
+                p.append(channel_number("mock") if before == "channel" else "m1")
             elif before == "channel" or parts[1] == "monitor" and (
                     "group" not in pattern):
                 p.append(channel_number("custom-" + self.custom["slug"]))
@@ -166,7 +171,7 @@ class Objects:
                 "/channels/batch_delete": [channel_number("custom-" + self.name)],
                 "/channels/batch_info": [channel_number("custom-" + self.name)],
                 "/channels/": [{"name": fresh, "type": 1, "models": ["m1"],
-                                "base_url": "https://example.com/v1", "key": "k" * 20}],
+                                "base_url": "https://example.invalid/v1", "key": "k" * 20}],
                 "/model_configs/": [{"model": self.model, "price": {}}],
                 "/model_configs/batch_delete": [self.model],
                 "/groups/batch_status": {"groups": [self.group], "status": 1},
@@ -186,7 +191,7 @@ class Objects:
             if "batch" in pattern:
                 return [number]
             return {"name": fresh, "status": 1, "models": ["m1"], "type": 1,
-                    "base_url": "https://example.com/v1", "key": "k" * 20, "price": {}} \
+                    "base_url": "https://example.invalid/v1", "key": "k" * 20, "price": {}} \
                 if "channel" in pattern else \
                 {"name": fresh, "status": 1, "models": ["m1"], "price": {}}
         bodies = {

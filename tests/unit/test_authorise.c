@@ -50,7 +50,7 @@ TEST(a_change_is_never_for_a_reader_and_needs_a_write_scope)
 static const char *const owners =
     "token_create token_update token_delete session_link "
     "delivery_due delivery_note price_reprice reload "
-    "ledger_export balance_settle balance_work ";
+    "ledger_export balance_settle balance_work provider_test_work ";
 static const char *const readers =
     "key_list key_lookup key_get key_periods group_list "
     "group_get group_top_ups session_get session_close "

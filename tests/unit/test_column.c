@@ -201,3 +201,35 @@ TEST(a_seat_does_not_open_on_slots_in_use)
     CHECK_EQ(seat_open(&again, &f.segment, 0), -EBUSY);
     fixture_close(&f);
 }
+
+TEST(a_worker_is_known_by_its_name_as_long_as_it_lives)
+{
+    struct fixture f;
+    struct seat seat;
+    struct reap_result result = {0};
+    char name[SEAT_NAME_BYTES], next[SEAT_NAME_BYTES];
+    fixture_open(&f);
+    CHECK_EQ(column_find_free(&f.segment), 3);
+    CHECK_EQ(column_claim(&f.segment, 3, getpid(), 1), 0);
+    CHECK_EQ(seat_open(&seat, &f.segment, 3), 0);
+    seat_name(&seat, name);
+    CHECK_TRUE(column_is_named(&f.segment, name));
+    column_mark_dying(&f.segment, 3);
+    CHECK_TRUE(!column_is_named(&f.segment, name));
+    seat_close(&seat);
+    CHECK_EQ(reap_all(&f.segment, 1, &result), 1);
+    CHECK_EQ(column_find_free(&f.segment), 3);
+    CHECK_EQ(column_claim(&f.segment, 3, getpid(), 1), 0);
+    CHECK_EQ(seat_open(&seat, &f.segment, 3), 0);
+    seat_name(&seat, next);
+    CHECK_TRUE(strcmp(name, next) != 0);
+    CHECK_TRUE(!column_is_named(&f.segment, name));
+    CHECK_TRUE(column_is_named(&f.segment, next));
+    seat_close(&seat);
+    static const char *const none[] = {
+        "", "x", "1-2", "0-0-0", "0-4294967295-1", "0-99999999999-1", "1-2-3-4",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(none); i++)
+        CHECK_TRUE(!column_is_named(&f.segment, none[i]));
+    fixture_close(&f);
+}

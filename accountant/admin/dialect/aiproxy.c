@@ -134,6 +134,7 @@ static const char *const prefixes[] = {"/api", NULL};
 /* Whole paths come before those with a part that may be any. */
 static const struct dialect_route *const tables[] = {own,
                                                      aiproxy_rest,
+                                                     aiproxy_tests,
                                                      aiproxy_batch,
                                                      aiproxy_monitor,
                                                      aiproxy_tokens,

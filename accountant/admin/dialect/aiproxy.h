@@ -10,7 +10,7 @@
 
 extern const struct dialect_route aiproxy_tokens[], aiproxy_groups[],
     aiproxy_models[], aiproxy_channels[], aiproxy_logs[], aiproxy_dashboards[],
-    aiproxy_monitor[], aiproxy_batch[], aiproxy_rest[];
+    aiproxy_monitor[], aiproxy_batch[], aiproxy_tests[], aiproxy_rest[];
 
 enum {
     AIPROXY_ENABLED = 1,

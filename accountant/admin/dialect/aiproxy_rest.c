@@ -191,8 +191,7 @@ static const struct {
     {"/channel/{}/update_balance", "balances of providers are not asked for"},
     {"/channels/import", "nothing is read from another server's database"},
     {"/channel",
-     "a channel is tested by `aigwctl provider test`, which makes a "
-     "call as clients do"},
+     "a channel is tested when it has been saved: /api/channel/ID/test/MODEL"},
     {"/monitor",
      "figures are not taken back; what cools down is asked again by "
      "itself"},
@@ -228,12 +227,9 @@ const struct dialect_route aiproxy_rest[] = {
     {HTTP_GET, "/logs/consume_error", consume_errors, 0},
     {HTTP_GET, "/groups/ip_groups", refuse, 0},
     {HTTP_GET, "/channels/update_balance", refuse, 0},
-    {HTTP_GET, "/channels/test", refuse, 0},
     {HTTP_POST, "/channels/import/oneapi", refuse, 0},
     {HTTP_POST, "/channel/test-preview", refuse, 0},
     {HTTP_POST, "/channel/test-preview-all", refuse, 0},
-    {HTTP_GET, "/channel/{}/test", refuse, 0},
-    {HTTP_GET, "/channel/{}/test/{*}", refuse, 0},
     {HTTP_GET, "/channel/{}/update_balance", refuse, 0},
     {HTTP_DELETE, "/monitor/", refuse, 0},
     {HTTP_DELETE, "/monitor/{}", refuse, 0},
