@@ -410,7 +410,10 @@ flush_done(struct ledger_job *job)
     flush_free(flush);
     change_apply_all(store, changes);
     answer_waiters(waiters, 0, "");
+    /* One that took longer than an interval is followed at once: the records that
+     * came meanwhile have waited for as long. */
     if (!complete || store->changes != NULL || store->waiters != NULL ||
-        store->next_roll_ms == 0 || store->escrows.due_count > 0)
+        store->next_roll_ms == 0 || store->escrows.due_count > 0 ||
+        clock_mono_ms() >= store->next_flush_ms)
         store_kick(store);
 }

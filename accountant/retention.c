@@ -16,8 +16,8 @@
 enum {
     PERIOD_MS = 3600000,
     FIRST_MS = 60000, /* after the start */
-    SOON_MS = 1000,   /* there is more to do */
-    PRUNE_MAX = 2000, /* in one batch */
+    SOON_MS = 200,    /* there is more to do */
+    PRUNE_MAX = 400,  /* in one batch: a flush waits for it */
 };
 
 static const int64_t week_ms = INT64_C(7) * 86400000;
@@ -92,12 +92,14 @@ drop_and_prune(struct ledger_job *job)
     if (rc == 0)
         rc = ledger_remove_dropped(ledger, &error);
     for (int i = 0; i < 3 && rc >= 0; i++) {
-        rc = i == 0
-                 ? ledger_prune_usage(ledger, LEDGER_MINUTE,
-                                      r->minutes_before_ms, PRUNE_MAX, &error)
-             : i == 1 ? ledger_prune_usage(ledger, LEDGER_HOUR,
-                                           r->rows_before_ms, PRUNE_MAX, &error)
-                      : ledger_prune_moves(ledger, PRUNE_MAX, &error);
+        rc =
+            i == 0
+                ? ledger_prune_usage(ledger, LEDGER_MINUTE, &r->minutes_from_ms,
+                                     r->minutes_before_ms, PRUNE_MAX, &error)
+            : i == 1
+                ? ledger_prune_usage(ledger, LEDGER_HOUR, &r->hours_from_ms,
+                                     r->rows_before_ms, PRUNE_MAX, &error)
+                : ledger_prune_moves(ledger, PRUNE_MAX, &error);
         if (rc == PRUNE_MAX)
             r->more = true;
     }

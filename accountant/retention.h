@@ -27,6 +27,7 @@ struct retention {
     /* between query and ledger thread */
     struct ledger_drop drop;
     bool has_drop, more;
+    int64_t minutes_from_ms, hours_from_ms; /* ledger_prune_usage() */
 };
 
 void retention_init(struct retention *retention, struct store *store);

@@ -103,6 +103,16 @@ store_wake(struct store *store)
         flush_start(store);
 }
 
+/* Where a flush is due earlier, then: it must not wait for one tick more. */
+static uint64_t
+next_tick_ms(const struct store *store, uint64_t now_ms)
+{
+    uint64_t next_ms = now_ms + STORE_TICK_MS;
+    return store->next_flush_ms > now_ms && store->next_flush_ms < next_ms
+               ? store->next_flush_ms
+               : next_ms;
+}
+
 static void
 on_tick(struct loop_timer *timer)
 {
@@ -121,7 +131,7 @@ on_tick(struct loop_timer *timer)
         retention_tick(&store->retention, now_ms);
         exporter_tick(&store->exporter, now_ms);
     }
-    loop_timer_set(store->loop, &store->tick, now_ms + STORE_TICK_MS);
+    loop_timer_set(store->loop, &store->tick, next_tick_ms(store, now_ms));
 }
 
 static void

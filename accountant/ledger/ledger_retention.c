@@ -229,7 +229,7 @@ ledger_remove_dropped(struct ledger *ledger, struct buf *error)
 struct prune {
     struct ledger_batch *batch;
     struct ledger *ledger;
-    int64_t before_ms;
+    int64_t before_ms, last_ms;
     uint32_t count, max;
     int error;
     /* moves: the dropped sum of the id looked at last */
@@ -247,6 +247,7 @@ prune_bucket(struct str key, struct str value, void *context)
         usage.start_ms >= prune->before_ms || prune->count == prune->max)
         return false;
     ledger_batch_delete_usage(prune->batch, &usage);
+    prune->last_ms = usage.start_ms;
     prune->count++;
     return true;
 }
@@ -266,19 +267,23 @@ write_prune(struct prune *prune, int rc, struct buf *error)
 
 int
 ledger_prune_usage(struct ledger *ledger, enum ledger_resolution resolution,
-                   int64_t before_ms, uint32_t max, struct buf *error)
+                   int64_t *from_ms, int64_t before_ms, uint32_t max,
+                   struct buf *error)
 {
     struct prune prune = {.ledger = ledger,
                           .before_ms = before_ms,
                           .max = max,
                           .batch = ledger_batch_create()};
-    struct ledger_key prefix;
+    struct ledger_key prefix, from;
     if (prune.batch == NULL)
         return -ENOMEM;
     ledger_key_begin(&prefix, 'U');
     ledger_key_u8(&prefix, (uint8_t)resolution);
+    from = prefix;
+    ledger_key_u64(&from, (uint64_t)*from_ms);
     int rc =
-        ledger_scan(ledger, NULL, &prefix, NULL, prune_bucket, &prune, error);
+        ledger_scan(ledger, NULL, &prefix, &from, prune_bucket, &prune, error);
+    *from_ms = rc == 0 && prune.count == max ? prune.last_ms : 0;
     return write_prune(&prune, rc, error);
 }
 

@@ -32,10 +32,14 @@ void ledger_drop_fini(struct ledger_drop *drop);
  * still look at them. 0 or -errno. */
 int ledger_remove_dropped(struct ledger *ledger, struct buf *error) MUST_CHECK;
 
-/* Writer thread: deletes up to `max` buckets that began before, or baseline
- * moves whose rows were dropped. Returns how many, or -errno. */
+/*
+ * Writer thread: deletes up to `max` buckets that began before, or baseline
+ * moves whose rows were dropped. Returns how many, or -errno. *from_ms, 0 at first,
+ * is for the next time: what lies before it was deleted a moment ago, and LevelDB
+ * would go through all of that again. Less than `max`: it is 0 again.
+ */
 int ledger_prune_usage(struct ledger *ledger, enum ledger_resolution resolution,
-                       int64_t before_ms, uint32_t max,
+                       int64_t *from_ms, int64_t before_ms, uint32_t max,
                        struct buf *error) MUST_CHECK;
 int ledger_prune_moves(struct ledger *ledger, uint32_t max,
                        struct buf *error) MUST_CHECK;
