@@ -34,8 +34,10 @@ static struct request *
 next_request(struct call_case *c, const char *model, uint64_t max_tokens)
 {
     struct front *f = &c->f;
+    static struct http_head head; /* without fields */
     struct request *request = calloc(1, sizeof(*request));
     request->worker = f->worker;
+    request->head = &head;
     request->dialect = &dialect_openai;
     request->endpoint = ENDPOINT_CHAT;
     request->call = (struct call){.endpoint = ENDPOINT_CHAT,

@@ -69,8 +69,10 @@ find_text(const struct buf *text, const char *wanted)
 static bool
 is_of_calls(const struct config_option *option)
 {
-    if (settings_find(str_from(option->name)) >= 0)
-        return false; /* the other table has it */
+    /* The other table has settings; a credential has none, but options so called. */
+    if (option->section != CONFIG_SECTION_credential &&
+        settings_find(str_from(option->name)) >= 0)
+        return false;
     switch (option->section) {
     case CONFIG_SECTION_provider:
     case CONFIG_SECTION_credential:
