@@ -36,6 +36,7 @@ for (const text of ["a", "b", "b"]) {
     body: JSON.stringify({ model: `mock/${AIGW_MODEL}`, messages: [{ role: "user", content: text }] }) });
   assert.equal(answer.status, 200);
   await answer.text();
+  for (const answered = Date.now(); Date.now() < answered + 2;); // another time than the next row's
 }
 const logs = await collect(aiGateway.logs.list(id, { ...of, per_page: 2, meta_info: true }));
 assert.equal(logs.length, 3);
