@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -29,7 +30,7 @@
 #include "shm/idempotency.h"
 #include "shm/payload_ring.h"
 
-enum { PID_FILE_TRIES = 100 };
+enum { PID_FILE_TRIES = 100, LOCK_TRIES = 200, LOCK_PAUSE_MS = 10 };
 
 /* [server] user, where we are root and there is one; else NULL. */
 static const struct passwd *
@@ -76,6 +77,34 @@ make_folders(const struct config *config)
     }
 }
 
+/* Whether the process that the file names lives; one that has not written its
+ * number yet does. */
+static bool
+names_living(int fd)
+{
+    char text[32] = "";
+    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    long pid = n > 0 ? strtol(text, NULL, 10) : 0;
+    return pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+}
+
+/* A child that was being forked when all were killed holds its dead master's lock
+ * until it is gone, too: a moment. */
+static bool
+lock_in_time(int fd, const char *path)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000};
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (tries == LOCK_TRIES || names_living(fd))
+            return false;
+        if (tries == 0)
+            log_warn("%s is locked by what a dead master has left: waiting",
+                     path);
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 /* The file of this name, locked; -1 when the one that was opened is not the one
  * of that name any more: its master has just left. */
 static int
@@ -85,7 +114,7 @@ lock_pid_file(const char *path)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)
         fatal("cannot open %s: %s", path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+    if (!lock_in_time(fd, path))
         fatal("another aigw runs with this run_dir (%s is locked)", path);
     if (fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino)

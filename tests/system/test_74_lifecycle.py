@@ -369,6 +369,16 @@ class Leftovers(GatewayCase):
         none = gw.tool("aigw", "-c", gw.config, "-s", "reload", ok=False)
         self.assertEqual(none.returncode, 1)
 
+    def test_a_dead_masters_lock_is_waited_for_while_its_last_child_leaves(self):
+        gw = self.gateway().start()
+        gw.kill_all()
+        with open(gw.dir + "/run/aigw.pid") as left:  # a child that is being killed
+            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            gw.launch()
+            wait_for(lambda: "a dead master has left" in gw.log(), 20, "it waits")
+            self.assertIsNone(gw.process.poll())
+        gw.wait_ready()
+
     def test_a_signal_is_sent_by_a_shell_that_lacks_the_services_secrets(self):
         gw = self.gateway(env={"AIGW_TEST_SECRET": "canary"}, extra=(
             "[provider.x]\nbase_url = http://127.0.0.1:9/v1\n"

@@ -77,7 +77,7 @@ class Processes(GatewayCase):
         gw = self.gateway(provider=self.provider.base_url,
                           server="sandbox = no\n").start()
         self.assertIn("the sandbox is off", gw.log())
-        for pid in gw.children():
+        for pid in all_children(gw): # ready, so that each has given up its rights
             status = status_of(pid)
             self.assertEqual(status["Seccomp"], status_of(os.getpid())["Seccomp"])
             self.assertEqual(int(status["CapEff"], 16), 0)
