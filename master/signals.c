@@ -3,16 +3,15 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "master/master.h"
+#include "master/pid_file.h"
 #include "master/notify.h"
 
 void
@@ -110,21 +109,6 @@ const struct signal_row signal_table[] = {
 };
 // clang-format on
 
-/* The pid in the file, if a living master holds its lock; else 0. */
-static pid_t
-running_master(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    char text[32] = "";
-    ssize_t n = read(fd, text, sizeof(text) - 1);
-    bool held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    close(fd);
-    long pid = n > 0 ? strtol(text, NULL, 10) : 0;
-    return held && pid > 1 ? (pid_t)pid : 0;
-}
-
 int
 signal_send(const char *config_path, const char *word)
 {
@@ -149,7 +133,7 @@ signal_send(const char *config_path, const char *word)
     if (r < 0)
         return 1;
     snprintf(path, sizeof(path), "%s/aigw.pid", run_dir);
-    pid_t pid = running_master(path);
+    pid_t pid = pid_file_running(path);
     if (pid == 0) {
         fprintf(stderr, "aigw: no master runs here (%s is not held)\n", path);
         return 1;

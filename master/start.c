@@ -12,9 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -25,12 +23,11 @@
 #include "common/version.h"
 #include "master/master.h"
 #include "master/notify.h"
+#include "master/pid_file.h"
 #include "shm/column.h"
 #include "shm/answer_cache.h"
 #include "shm/idempotency.h"
 #include "shm/payload_ring.h"
-
-enum { PID_FILE_TRIES = 100, LOCK_TRIES = 200, LOCK_PAUSE_MS = 10 };
 
 /* [server] user, where we are root and there is one; else NULL. */
 static const struct passwd *
@@ -75,68 +72,6 @@ make_folders(const struct config *config)
         if (i == 0)
             give_to_user(config, paths[i]);
     }
-}
-
-/* Whether the process that the file names lives; one that has not written its
- * number yet does. */
-static bool
-names_living(int fd)
-{
-    char text[32] = "";
-    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
-    long pid = n > 0 ? strtol(text, NULL, 10) : 0;
-    return pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
-}
-
-/* A child that was being forked when all were killed holds its dead master's lock
- * until it is gone, too: a moment. */
-static bool
-lock_in_time(int fd, const char *path)
-{
-    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000};
-    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
-        if (tries == LOCK_TRIES || names_living(fd))
-            return false;
-        if (tries == 0)
-            log_warn("%s is locked by what a dead master has left: waiting",
-                     path);
-        nanosleep(&pause, NULL);
-    }
-    return true;
-}
-
-/* The file of this name, locked; -1 when the one that was opened is not the one
- * of that name any more: its master has just left. */
-static int
-lock_pid_file(const char *path)
-{
-    struct stat opened, named;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0)
-        fatal("cannot open %s: %s", path, strerror(errno));
-    if (!lock_in_time(fd, path))
-        fatal("another aigw runs with this run_dir (%s is locked)", path);
-    if (fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
-        opened.st_dev == named.st_dev && opened.st_ino == named.st_ino)
-        return fd;
-    close(fd);
-    return -1;
-}
-
-/* The pid file's lock is what makes a second master of this run_dir refuse. */
-static void
-take_pid_file(struct master *master)
-{
-    int fd = -1;
-    for (int tries = 0; fd < 0 && tries < PID_FILE_TRIES; tries++)
-        fd = lock_pid_file(master->pid_path);
-    if (fd < 0)
-        fatal("%s is taken away again and again", master->pid_path);
-    char text[32];
-    int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
-        fatal("cannot write %s: %s", master->pid_path, strerror(errno));
-    master->pid_file_fd = fd;
 }
 
 /* The credential `aigw-secret` where systemd gave one, else the file in
@@ -454,7 +389,7 @@ master_start(struct master *master)
     unsigned passed_count = activation_take(passed);
     master_prepare(master);
     make_folders(config);
-    take_pid_file(master);
+    master->pid_file_fd = pid_file_take(master->pid_path);
     load_secret(master);
     certificate_start(master);
     open_segment(master);
