@@ -119,8 +119,8 @@ class Samples:
         """(KiB resident, KiB of its own, descriptors)."""
         with open("/proc/%d/smaps_rollup" % pid) as f:
             text = f.read()
-        # Not clean pages: a table that LevelDB has mapped is the kernel's to drop.
-        own = int(re.search(r"^Private_Dirty: +(\d+)", text, re.M)[1])
+        # Not files that are mapped: the tables of a growing log are not growth.
+        own = int(re.search(r"^Anonymous: +(\d+)", text, re.M)[1])
         resident = int(re.search(r"^Rss: +(\d+)", text, re.M)[1])
         return resident, own, len(os.listdir("/proc/%d/fd" % pid))
 
