@@ -33,7 +33,8 @@ struct rollup_bucket {
      * Lengths wait for each other: the spans of the three are many cache lines
      * that a row of another key has driven out since. */
     struct rollup_bucket *wider[2];
-    bool dirty; /* not in a batch yet */
+    uint32_t minutes; /* of an hour or a day: those here that are part of it */
+    bool dirty;       /* not in a batch yet */
     uint8_t length_count;
     struct rollup_length lengths[ROLLUP_LENGTHS]; /* not in the spans yet */
     struct ledger_usage usage;
@@ -55,8 +56,9 @@ int ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
 /* Puts every bucket that changed since the last call into the batch. */
 void ledger_rollup_emit(struct ledger_rollup *rollup,
                         struct ledger_batch *batch);
-/* After the batch is durable: once a minute forgets buckets that are over, which
- * a late row reads again; all, when they are many all the same. */
+/* After the batch is durable: once a minute forgets the minutes that are over,
+ * and the hours and days that none of the others are part of; a later row reads
+ * them again. All, when they are many all the same. */
 void ledger_rollup_trim(struct ledger_rollup *rollup);
 void ledger_rollup_fini(struct ledger_rollup *rollup);
 

@@ -241,10 +241,14 @@ ledger_rollup_add(struct ledger_rollup *rollup, struct ledger *ledger,
     struct rollup_bucket *minute;
     int rc = get_bucket(rollup, ledger, row, identity, LEDGER_MINUTE, &minute,
                         error);
-    for (size_t i = 0; i < ARRAY_LEN(wider) && rc == 0; i++)
-        if (minute->wider[i] == NULL)
-            rc = get_bucket(rollup, ledger, row, identity, wider[i],
-                            &minute->wider[i], error);
+    for (size_t i = 0; i < ARRAY_LEN(wider) && rc == 0; i++) {
+        if (minute->wider[i] != NULL)
+            continue;
+        rc = get_bucket(rollup, ledger, row, identity, wider[i],
+                        &minute->wider[i], error);
+        if (rc == 0)
+            minute->wider[i]->minutes++;
+    }
     if (rc < 0)
         return rc;
     if (row->ended_ms > rollup->newest_ms)
@@ -305,13 +309,40 @@ ledger_rollup_emit(struct ledger_rollup *rollup, struct ledger_batch *batch)
     rollup->dirty = NULL;
 }
 
-/* A wider one is over no earlier than the minutes that lead to it. */
+static bool
+is_minute(const struct rollup_bucket *bucket)
+{
+    return bucket->usage.resolution == LEDGER_MINUTE;
+}
+
+static bool
+minute_is_over(const struct rollup_bucket *bucket, int64_t now_ms)
+{
+    return is_minute(bucket) &&
+           bucket->usage.start_ms + MINUTE_MS + LATE_MS <= now_ms;
+}
+
+/* Minutes that are over, and what is wider and no minute leads to: keys that
+ * are used for an hour a year would else stay for a day of it. */
 static bool
 is_over(const struct rollup_bucket *bucket, int64_t now_ms)
 {
-    const struct ledger_usage *usage = &bucket->usage;
-    return usage->start_ms + resolution_ms(usage->resolution) + LATE_MS <=
-           now_ms;
+    return is_minute(bucket) ? minute_is_over(bucket, now_ms)
+                             : bucket->minutes == 0;
+}
+
+/* Before minutes that are over are forgotten. */
+static void
+leave_wider(struct ledger_rollup *rollup)
+{
+    struct rollup_bucket *bucket;
+    for (size_t at = 0; (bucket = table_next(&rollup->table, &at)) != NULL;)
+        if (minute_is_over(bucket, rollup->newest_ms))
+            for (size_t i = 0; i < ARRAY_LEN(bucket->wider); i++) {
+                if (bucket->wider[i] != NULL)
+                    bucket->wider[i]->minutes--;
+                bucket->wider[i] = NULL;
+            }
 }
 
 static void
@@ -320,6 +351,7 @@ forget_over(struct ledger_rollup *rollup)
     struct table kept = {0};
     struct rollup_bucket *bucket;
     size_t at = 0;
+    leave_wider(rollup);
     while ((bucket = table_next(&rollup->table, &at)) != NULL)
         if (!is_over(bucket, rollup->newest_ms) &&
             table_insert(&kept, ledger_usage_hash(&bucket->usage), bucket) < 0)

@@ -256,3 +256,38 @@ TEST(buckets_that_are_over_are_forgotten_and_read_again)
     buf_fini(&error);
     fixture_fini(&f);
 }
+
+/* Models (or keys) that come and go through one day: what was used in the last
+ * minutes counts, not what was used in the day. */
+TEST(hours_and_days_that_no_minute_leads_to_are_forgotten)
+{
+    enum { MODELS = 300, PER_MINUTE = 5 };
+    struct fixture f;
+    uint64_t position = 0;
+    fixture_init(&f);
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned model = 0; model < MODELS; model++) {
+            int64_t minute = (int64_t)(round * MODELS + model) / PER_MINUTE;
+            struct ledger_row row =
+                fixture_row(2, position, 10, FIXTURE_NOON + minute * 60000);
+            snprintf(row.model, sizeof(row.model), "model-%u", model);
+            CHECK_EQ(fixture_book(&f, &row, 1, true), 0);
+            ledger_rollup_trim(&f.rollup);
+            position += 256;
+            /* Each has a minute, an hour and a day; four minutes are alive. */
+            CHECK_TRUE(f.rollup.table.count <= 4 * PER_MINUTE * 3);
+        }
+    struct buf error;
+    buf_init(&error, 0);
+    struct ledger_snapshot *snapshot = ledger_snapshot_take(f.ledger);
+    struct requests_seen seen = {0};
+    CHECK_EQ(ledger_scan_usage(f.ledger, snapshot, LEDGER_DAY, 0, 0, 0, 0,
+                               see_requests, &seen, &error),
+             0);
+    CHECK_EQ(seen.requests, 2 * MODELS);
+    CHECK_EQ(seen.buckets, MODELS);
+    ledger_snapshot_release(f.ledger, &snapshot);
+    CHECK_EQ(fixture_differences(f.ledger, &error), 0);
+    buf_fini(&error);
+    fixture_fini(&f);
+}
