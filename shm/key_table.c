@@ -50,8 +50,17 @@ is_active(uint64_t tag)
     return (tag & 0xff) == SHM_TAG_ACTIVE;
 }
 
-/* The entry whose value it is or was, with the tag it had before the comparison.
- * Its own digest is looked at first: V3 comes before V4. */
+/* With the tag it had before the comparison. */
+static void
+look_at(const struct shm_entry_hot *hot, uint32_t entry, struct key_view *view)
+{
+    view->tag = shm_load(&hot->tag);
+    view->entry = entry;
+    view->value_until_ms = 0;
+}
+
+/* The entry whose value it is or was. Its own digest is looked at first: V3
+ * comes before V4. */
 static int
 search(const struct segment *segment, const uint8_t digest[32],
        struct key_view *view)
@@ -71,15 +80,27 @@ search(const struct segment *segment, const uint8_t digest[32],
             continue; /* damage: not a bucket of ours */
         struct shm_entry_hot *hot = segment_entry_hot(segment, found);
         places_prefetch(segment, hot);
-        view->tag = shm_load(&hot->tag);
-        view->entry = found;
-        view->value_until_ms = 0;
+        look_at(hot, found, view);
         if (is_active(view->tag) &&
             (digest_matches(hot, digest) ||
              former_matches(segment, hot, digest, &view->value_until_ms)))
             return 0;
     }
     return -ENOENT;
+}
+
+/* Whether the digest is that entry's own. Of a key under change it is the
+ * answer from before the change, as it is of a search that came earlier: of V1
+ * to V5 and of D1 and the tag behind it, the last is what counts here. */
+static bool
+is_still_at(const struct segment *segment, const uint8_t digest[32],
+            uint32_t entry, struct key_view *view)
+{
+    if (entry >= segment->entry_max)
+        return false;
+    const struct shm_entry_hot *hot = segment_entry_hot(segment, entry);
+    look_at(hot, entry, view);
+    return is_active(view->tag) && digest_matches(hot, digest);
 }
 
 /* The group's words that a request needs; false when its tag is not the one
@@ -103,11 +124,13 @@ read_group(const struct segment *segment, struct key_view *view)
 }
 
 int
-key_table_find(const struct segment *segment, const uint8_t digest[32],
-               struct key_view *view)
+key_table_find_likely(const struct segment *segment, const uint8_t digest[32],
+                      uint32_t likely, struct key_view *view)
 {
     for (int tries = 0; tries < FIND_TRIES; tries++) {
-        int rc = search(segment, digest, view);
+        int rc = is_still_at(segment, digest, likely, view)
+                     ? 0
+                     : search(segment, digest, view);
         if (rc < 0)
             return rc;
         const struct shm_entry_hot *hot =
@@ -131,6 +154,20 @@ key_table_find(const struct segment *segment, const uint8_t digest[32],
             return 0;
     }
     return -EAGAIN;
+}
+
+int
+key_table_find(const struct segment *segment, const uint8_t digest[32],
+               struct key_view *view)
+{
+    return key_table_find_likely(segment, digest, SHM_ENTRY_NONE, view);
+}
+
+void
+key_table_prefetch(const struct segment *segment, uint32_t entry)
+{
+    if (entry < segment->entry_max)
+        places_prefetch(segment, segment_entry_hot(segment, entry));
 }
 
 bool

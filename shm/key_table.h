@@ -58,9 +58,16 @@ struct key_view {
  * again only when it has completed a change meanwhile. -EAGAIN: it did so again
  * and again, or the table is damaged (answer 503).
  * key_table_find - by the key's value, or by its former one, which is good until
- * view->value_until_ms. 0; -ENOENT no such key; -EAGAIN. */
+ * view->value_until_ms. 0; -ENOENT no such key; -EAGAIN.
+ * key_table_find_likely - the same by one line of memory less, when the key is
+ * still where it was: its view's `entry` of another time. Any number is safe. */
 int key_table_find(const struct segment *segment, const uint8_t digest[32],
                    struct key_view *view) MUST_CHECK;
+int key_table_find_likely(const struct segment *segment,
+                          const uint8_t digest[32], uint32_t likely,
+                          struct key_view *view) MUST_CHECK;
+/* What a look-up and an admission read of the entry is on its way then. */
+void key_table_prefetch(const struct segment *segment, uint32_t entry);
 /* Whether key and group still have the entries that the view names. */
 bool key_table_is_current(const struct segment *segment,
                           const struct key_view *view);

@@ -1,12 +1,13 @@
 /*
- * auth.c - who asks: the key of a request, found and judged before its body is
- * read.
+ * auth.c - see auth.h: the key of a request is found and judged before its body
+ * is read.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <string.h>
 
 #include "common/clock.h"
-#include "worker/auth_cache.h"
+#include "worker/auth.h"
 #include "worker/error_reply.h"
 #include "worker/request_call.h"
 
@@ -145,7 +146,8 @@ static int
 look_up(struct request *request, struct fault *fault)
 {
     const struct segment *segment = request->worker->heritage->segment;
-    int r = key_table_find(segment, request->key_digest, &request->key);
+    int r = key_table_find_likely(segment, request->key_digest,
+                                  request->key.entry, &request->key);
     if (r == -EAGAIN)
         return refuse_unsettled(fault);
     if (r < 0) {
@@ -186,25 +188,47 @@ auth_model_allowed(struct request *request, uint32_t model_idx,
     return refuse_unsettled(fault);
 }
 
+void
+auth_claim_read(const struct worker *worker, const struct http_head *head,
+                struct auth_claim *claim)
+{
+    claim->credential = find_credential(head);
+    claim->is_known = false;
+    claim->tag = auth_cache_tag(worker->auth_cache, claim->credential);
+    auth_cache_prefetch(worker->auth_cache, claim->tag);
+}
+
+void
+auth_claim_find(const struct worker *worker, struct auth_claim *claim)
+{
+    claim->is_known =
+        auth_cache_find(worker->auth_cache, claim->tag, &claim->known);
+    if (claim->is_known)
+        key_table_prefetch(worker->heritage->segment, claim->known.entry);
+}
+
 int
-auth_check(struct request *request, const struct http_head *head,
+auth_check(struct request *request, struct auth_claim *claim,
            struct fault *fault)
 {
-    struct str credential = find_credential(head);
-    request->is_anonymous = credential.len == 0;
+    request->is_anonymous = claim->credential.len == 0;
     if (request->is_anonymous)
         return refuse(fault, 401, "invalid_api_key",
                       "no API key was given: send it as "
                       "\"Authorization: Bearer sk-aigw-...\"");
     struct worker *worker = request->worker;
-    struct auth_tag tag = auth_cache_tag(worker->auth_cache, credential);
-    bool is_kept =
-        auth_cache_find(worker->auth_cache, tag, request->key_digest);
-    if (!is_kept)
-        crypto_key_digest(worker->heritage->secrets, credential,
-                          request->key_digest);
+    struct auth_known *known = &claim->known;
+    if (!claim->is_known) {
+        crypto_key_digest(worker->heritage->secrets, claim->credential,
+                          known->digest);
+        known->entry = SHM_ENTRY_NONE;
+    }
+    memcpy(request->key_digest, known->digest, sizeof(request->key_digest));
+    request->key.entry = known->entry;
     int r = auth_check_again(request, fault);
-    if (!is_kept && request->has_key)
-        auth_cache_keep(worker->auth_cache, tag, request->key_digest);
+    if (request->has_key && request->key.entry != known->entry) {
+        known->entry = request->key.entry;
+        auth_cache_keep(worker->auth_cache, claim->tag, known);
+    }
     return r;
 }

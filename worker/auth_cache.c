@@ -11,22 +11,26 @@
 
 enum { SETS = 2048 };
 
+/* One line of memory. */
 struct entry {
-    struct auth_tag tag; /* all zero: free */
-    uint8_t digest[CRYPTO_DIGEST_BYTES];
+    _Alignas(64) struct auth_tag tag; /* all zero: free */
+    struct auth_known known;
 };
 
 struct auth_cache {
-    uint8_t seed[16];
     struct entry sets[SETS][2]; /* the newer one first */
+    uint8_t seed[16];
 };
 
 struct auth_cache *
 auth_cache_create(void)
 {
-    struct auth_cache *cache = calloc(1, sizeof(*cache));
-    if (cache != NULL)
-        crypto_random(cache->seed, sizeof(cache->seed));
+    struct auth_cache *cache =
+        aligned_alloc(_Alignof(struct auth_cache), sizeof(*cache));
+    if (cache == NULL)
+        return NULL;
+    memset(cache, 0, sizeof(*cache));
+    crypto_random(cache->seed, sizeof(cache->seed));
     return cache;
 }
 
@@ -55,14 +59,20 @@ is_same(struct auth_tag a, struct auth_tag b)
     return ((a.words[0] ^ b.words[0]) | (a.words[1] ^ b.words[1])) == 0;
 }
 
+void
+auth_cache_prefetch(const struct auth_cache *cache, struct auth_tag tag)
+{
+    __builtin_prefetch(cache->sets[tag.words[0] % SETS]);
+}
+
 bool
 auth_cache_find(const struct auth_cache *cache, struct auth_tag tag,
-                uint8_t digest[CRYPTO_DIGEST_BYTES])
+                struct auth_known *known)
 {
     const struct entry *set = cache->sets[tag.words[0] % SETS];
     for (int i = 0; i < 2; i++)
         if (is_same(set[i].tag, tag)) {
-            memcpy(digest, set[i].digest, CRYPTO_DIGEST_BYTES);
+            *known = set[i].known;
             return true;
         }
     return false;
@@ -70,10 +80,11 @@ auth_cache_find(const struct auth_cache *cache, struct auth_tag tag,
 
 void
 auth_cache_keep(struct auth_cache *cache, struct auth_tag tag,
-                const uint8_t digest[CRYPTO_DIGEST_BYTES])
+                const struct auth_known *known)
 {
     struct entry *set = cache->sets[tag.words[0] % SETS];
-    set[1] = set[0];
+    if (!is_same(set[0].tag, tag))
+        set[1] = set[0];
     set[0].tag = tag;
-    memcpy(set[0].digest, digest, CRYPTO_DIGEST_BYTES);
+    set[0].known = *known;
 }

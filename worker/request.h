@@ -202,10 +202,8 @@ void request_reply(struct request *request, uint16_t status,
                    struct str content_type, struct str body);
 
 /* ---- steps in files of their own ---- */
-/* auth.c: 0 and request->key, or -1 with *fault. Cheap refusals first. */
-int auth_check(struct request *request, const struct http_head *head,
-               struct fault *fault) MUST_CHECK;
-/* The key once more: its entry was given away while the request waited. */
+/* auth.c: the key once more: its entry was given away while the request waited.
+ * 0 and request->key, or -1 with *fault. */
 int auth_check_again(struct request *request, struct fault *fault) MUST_CHECK;
 /* 1 the key may use the model, 0 not, -1 with *fault: it was deleted. */
 int auth_model_allowed(struct request *request, uint32_t model_idx,

@@ -7,6 +7,7 @@
 
 #include "common/hash.h"
 #include "common/net/http_decode.h"
+#include "worker/auth.h"
 #include "worker/clickzetta.h"
 #include "worker/error_reply.h"
 #include "worker/guard.h"
@@ -61,12 +62,17 @@ check_body_head(struct request *request, const struct http_head *head,
 /* 0: the request goes on and needs its body; 1: answered or under way. */
 static int
 begin(struct request *request, const struct http_head *head,
-      const struct path_match *match, struct fault *fault)
+      const struct path_match *match, struct auth_claim *claim,
+      struct fault *fault)
 {
     const struct path_row *row = match->row;
+    if (row->answer == NULL && request_keep_head(request, head) < 0) {
+        fault_set_overloaded(fault, "out of memory");
+        return -1;
+    }
     if (row->needs_key) {
         request_enter(request, REQUEST_AUTH);
-        if (auth_check(request, head, fault) < 0)
+        if (auth_check(request, claim, fault) < 0)
             return -1;
     }
     if (row->answer != NULL) {
@@ -76,10 +82,6 @@ begin(struct request *request, const struct http_head *head,
     }
     if (check_body_head(request, head, fault) < 0)
         return -1;
-    if (request_keep_head(request, head) < 0) {
-        fault_set_overloaded(fault, "out of memory");
-        return -1;
-    }
     if (!row->has_steps && request_call_begin(request, head, match, fault) < 0)
         return -1;
     request_enter(request, REQUEST_BODY);
@@ -102,6 +104,9 @@ request_on_head(struct client *client, const struct http_head *head,
                 struct request **out, uint64_t *body_max)
 {
     *out = NULL;
+    /* Well before it is used: in between, memory does what it must. */
+    UNINITIALIZED struct auth_claim claim;
+    auth_claim_read(client_worker(client), head, &claim);
     struct request *request = request_create(client);
     if (request == NULL) {
         client_abort(client);
@@ -113,6 +118,7 @@ request_on_head(struct client *client, const struct http_head *head,
     request->head_only = head->method == HTTP_HEAD;
     path_find(head->path, head->method, client_is_admin_listener(client),
               scratch, &match);
+    auth_claim_find(request->worker, &claim);
     request->path = match.row;
     request->plane = match.plane;
     if (match.gateway.len > 0) {
@@ -132,7 +138,7 @@ request_on_head(struct client *client, const struct http_head *head,
         fault_set(&fault, 405, "invalid_request_error", "method_not_allowed",
                   NULL, "this path answers to %s only", request->path->allow);
     else
-        r = begin(request, head, &match, &fault);
+        r = begin(request, head, &match, &claim, &fault);
     if (r < 0)
         request_fail(request, &fault);
     if (r != 0) {

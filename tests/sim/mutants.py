@@ -109,6 +109,13 @@ MUTANTS = [
         store_words(hot->digest, policy->digest);
     shm_store(&cold->former_until, policy->former_until);
 """, 304000),
+    ("an entry that was given away is a key's place still",
+     "shm/key_table.c",
+     "    return is_active(view->tag) && digest_matches(hot, digest);",
+     "    return is_active(view->tag) && (digest_matches(hot, digest) || 1);"),
+    ("a key that was deleted is where it was", "shm/key_table.c",
+     "    return is_active(view->tag) && digest_matches(hot, digest);",
+     "    return digest_matches(hot, digest);"),
     ("the scan skips dead columns (D4)", "shm/key_table_entry.c",
      """        const struct shm_slot *slots = segment_slot(segment, column, 0);
 """, """        const struct shm_slot *slots = segment_slot(segment, column, 0);

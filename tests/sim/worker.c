@@ -79,14 +79,17 @@ is_good(const struct tenant *t, const uint8_t value[32])
 /* By the key's value, or by its former one. What is good before and after the
  * search is found, whatever an accountant is at or died over. */
 static int
-find_key(const struct worker *w, const struct tenant *t, struct key_view *view)
+find_key(const struct worker *w, struct tenant *t, struct key_view *view)
 {
     uint8_t value[32];
     bool by_former = t->has_former && sim_one_in(3);
     memcpy(value, by_former ? t->former : t->digest, sizeof(value));
     uint64_t id = t->id;
     bool must = is_good(t, value);
-    int rc = key_table_find(&w->process->segment, value, view);
+    int rc =
+        key_table_find_likely(&w->process->segment, value, t->found_at, view);
+    if (rc == 0)
+        t->found_at = view->entry;
     if (rc == -ENOENT && must && is_good(t, value) && t->id == id)
         sim_broken("%s is not found by its %s value", t->name,
                    by_former ? "former" : "own");
@@ -103,7 +106,7 @@ begin_request(struct worker *w, struct flight *f)
     unsigned tenant = 1 + (unsigned)sim_below(world.tenant_count - 1);
     if (world.command.kind == DELETE && sim_one_in(2))
         tenant = world.command.tenant; /* just then */
-    const struct tenant *t = &world.tenants[tenant];
+    struct tenant *t = &world.tenants[tenant];
     if (!t->was_there)
         return;
     int rc = find_key(w, t, &view);

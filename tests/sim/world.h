@@ -42,6 +42,7 @@ struct tenant {
     char name[16];
     bool crash_reserved, finish;
     uint32_t max_in_flight;
+    uint32_t found_at;     /* by a search: the next one's guess */
     uint32_t unit, period; /* of its one budget */
     int64_t limit, limit_max;
     /* what its entry has shown */

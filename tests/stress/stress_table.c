@@ -163,7 +163,8 @@ begin_request(struct seat *seat, struct request *r)
     uint64_t id = world->id[random_below(TENANTS)];
     uint64_t n = 1 + random_below(50);
     make_digest(id, digest);
-    int rc = key_table_find(&segment, digest, &view);
+    uint32_t likely = (uint32_t)random_below(TENANTS);
+    int rc = key_table_find_likely(&segment, digest, likely, &view);
     world->kept_waiting += rc == -EAGAIN;
     if (rc < 0) {
         world->missing++;
