@@ -17,7 +17,6 @@ enum {
     PERIOD_MS = 3600000,
     FIRST_MS = 60000, /* after the start */
     SOON_MS = 200,    /* there is more to do */
-    PRUNE_MAX = 400,  /* in one batch: a flush waits for it */
 };
 
 static const int64_t week_ms = INT64_C(7) * 86400000;
@@ -29,6 +28,13 @@ retention_init(struct retention *retention, struct store *store)
     retention->due_ms = clock_mono_ms() + FIRST_MS;
 }
 
+void
+retention_fini(struct retention *retention)
+{
+    ledger_drop_fini(&retention->drop);
+    ledger_prunes_fini(&retention->prunes);
+}
+
 static void
 complain(const char *while_what, int rc, struct buf *error)
 {
@@ -36,40 +42,66 @@ complain(const char *while_what, int rc, struct buf *error)
              buf_len(error) > 0 ? buf_cstr(error) : strerror(-rc));
 }
 
-/* Query thread: reads the oldest day that is too old. */
 static void
-find_and_read(struct ledger_job *job)
+read_day(struct retention *r, struct ledger_snapshot *snapshot,
+         struct buf *error)
 {
-    struct retention *r = (struct retention *)job;
     struct ledger *ledger = r->store->ledger;
-    struct ledger_snapshot *snapshot = ledger_snapshot_take(ledger);
-    struct buf error;
     int64_t day = 0;
-    buf_init(&error, 0);
     int rc = ledger_drop_next(ledger, snapshot, r->rows_before_ms, &day);
-    ledger_snapshot_release(ledger, &snapshot);
     if (rc == 1) {
-        rc = ledger_drop_prepare(ledger, day, &r->drop, &error);
+        rc = ledger_drop_prepare(ledger, day, &r->drop, error);
         r->has_drop = rc == 0;
         r->more = r->has_drop; /* a damaged day waits for its turn */
     }
     if (rc < 0 && rc != -EAGAIN)
-        complain("reading an old day", rc, &error);
-    buf_fini(&error);
+        complain("reading an old day", rc, error);
 }
 
-/* Notes whose names begin with a time. */
-static int
-prune_notes(struct retention *r, char space, int64_t before_ms,
-            struct buf *error)
+/* Names of notes that begin with a time. */
+static struct str
+name_of(int64_t before_ms, char name[8])
 {
-    char name[8];
     notes_put_u64(name, before_ms < 0 ? 0 : (uint64_t)before_ms);
-    int rc = ledger_prune_notes(r->store->ledger, space,
-                                str_make(name, sizeof(name)), PRUNE_MAX, error);
-    if (rc == PRUNE_MAX)
-        r->more = true;
-    return rc;
+    return str_make(name, 8);
+}
+
+static void
+find_old(struct retention *r, struct ledger_snapshot *snapshot,
+         struct buf *error)
+{
+    char audit[8], replays[8];
+    const struct ledger_old_notes notes[] = {
+        {NOTES_AUDIT, name_of(r->audit_before_ms, audit)},
+        {NOTES_DELIVERED, name_of(r->audit_before_ms, audit)},
+        {NOTES_REPLAY, name_of(r->replays_before_ms, replays)},
+    };
+    const struct ledger_old old = {.minutes_before_ms = r->minutes_before_ms,
+                                   .hours_before_ms = r->rows_before_ms,
+                                   .notes = notes,
+                                   .note_count = ARRAY_LEN(notes)};
+    int rc =
+        ledger_prunes_find(r->store->ledger, snapshot, &old, &r->prunes, error);
+    if (rc < 0 && rc != -EAGAIN)
+        complain("looking for what is old", rc, error);
+}
+
+/* Query thread: reads the oldest day that is too old, and finds what else is. */
+static void
+find_and_read(struct ledger_job *job)
+{
+    struct retention *r = (struct retention *)job;
+    struct ledger_snapshot *snapshot = ledger_snapshot_take(r->store->ledger);
+    struct buf error;
+    buf_init(&error, 0);
+    read_day(r, snapshot, &error);
+    buf_reset(&error);
+    if (r->prunes.written == r->prunes.made) {
+        ledger_prunes_fini(&r->prunes);
+        find_old(r, snapshot, &error);
+    }
+    ledger_snapshot_release(r->store->ledger, &snapshot);
+    buf_fini(&error);
 }
 
 /* Ledger thread: a failing write is left to the next flush to mend. */
@@ -91,24 +123,12 @@ drop_and_prune(struct ledger_job *job)
     }
     if (rc == 0)
         rc = ledger_remove_dropped(ledger, &error);
-    for (int i = 0; i < 3 && rc >= 0; i++) {
-        rc =
-            i == 0
-                ? ledger_prune_usage(ledger, LEDGER_MINUTE, &r->minutes_from_ms,
-                                     r->minutes_before_ms, PRUNE_MAX, &error)
-            : i == 1
-                ? ledger_prune_usage(ledger, LEDGER_HOUR, &r->hours_from_ms,
-                                     r->rows_before_ms, PRUNE_MAX, &error)
-                : ledger_prune_moves(ledger, PRUNE_MAX, &error);
-        if (rc == PRUNE_MAX)
-            r->more = true;
-    }
-    if (rc >= 0)
-        rc = prune_notes(r, NOTES_AUDIT, r->audit_before_ms, &error);
-    if (rc >= 0)
-        rc = prune_notes(r, NOTES_DELIVERED, r->audit_before_ms, &error);
-    if (rc >= 0)
-        rc = prune_notes(r, NOTES_REPLAY, r->replays_before_ms, &error);
+    if (rc == 0)
+        rc = ledger_prunes_write(ledger, &r->prunes, &error);
+    if (rc < 0)
+        ledger_prunes_fini(&r->prunes); /* they are found again */
+    if (rc == 1 || (rc == 0 && ledger_prunes_are_full(&r->prunes)))
+        r->more = true;
     if (rc < 0 && rc != -EAGAIN)
         complain("dropping old rows", rc, &error);
     buf_fini(&error);

@@ -1,8 +1,8 @@
 /*
  * retention.h - [server] log_retention: hourly, one old day after the other
  * is read on a query thread, dropped on the ledger thread, its directory
- * removed when nobody reads it; old roll-ups are pruned in small pieces, so
- * that flushes pass between them. Minutes are kept a week, hours as long as
+ * removed when nobody reads it; old roll-ups are found on a query thread and
+ * deleted in small pieces, so that flushes pass between them. Minutes are kept a week, hours as long as
  * rows, days for ever. Rows of the audit log are kept as audit_retention says,
  * keys of idempotency a day.
  *
@@ -12,6 +12,7 @@
 #ifndef AIGW_ACCOUNTANT_RETENTION_H
 #define AIGW_ACCOUNTANT_RETENTION_H
 
+#include "accountant/ledger/ledger_prune.h"
 #include "accountant/ledger/ledger_retention.h"
 #include "accountant/ledger_thread.h"
 
@@ -27,10 +28,12 @@ struct retention {
     /* between query and ledger thread */
     struct ledger_drop drop;
     bool has_drop, more;
-    int64_t minutes_from_ms, hours_from_ms; /* ledger_prune_usage() */
+    struct ledger_prunes prunes;
 };
 
 void retention_init(struct retention *retention, struct store *store);
+/* After the threads have ended. */
+void retention_fini(struct retention *retention);
 /* From the tick. */
 void retention_tick(struct retention *retention, uint64_t now_ms);
 

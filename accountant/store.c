@@ -216,7 +216,7 @@ store_destroy(struct store **pointer)
         store->waiters = next;
     }
     restore_destroy(&store->restore);
-    ledger_drop_fini(&store->retention.drop);
+    retention_fini(&store->retention);
     ledger_close(&store->ledger);
     balance_fini(&store->balances);
     objects_fini(&store->objects);

@@ -39,9 +39,4 @@ int ledger_scan_notes(struct ledger *ledger, struct ledger_snapshot *snapshot,
                                    void *context),
                       void *context, struct buf *error) MUST_CHECK;
 
-/* Deletes the first notes of the space with names before `before`, at most `max`
- * of them. Writer thread. How many, or -errno. */
-int ledger_prune_notes(struct ledger *ledger, char space, struct str before,
-                       uint32_t max, struct buf *error) MUST_CHECK;
-
 #endif

@@ -1,5 +1,5 @@
 /*
- * ledger_retention.h - old rows go away day by day, old roll-ups by resolution.
+ * ledger_retention.h - old rows go away day by day; the rest: ledger_prune.h.
  *
  * A day's rows leave their sums behind, per key and group, in the same batch
  * that marks the day as dropped, so that totals = rows + dropped sums holds at
@@ -31,17 +31,5 @@ void ledger_drop_fini(struct ledger_drop *drop);
 /* Writer thread: removes directories of dropped days, as far as no reader may
  * still look at them. 0 or -errno. */
 int ledger_remove_dropped(struct ledger *ledger, struct buf *error) MUST_CHECK;
-
-/*
- * Writer thread: deletes up to `max` buckets that began before, or baseline
- * moves whose rows were dropped. Returns how many, or -errno. *from_ms, 0 at first,
- * is for the next time: what lies before it was deleted a moment ago, and LevelDB
- * would go through all of that again. Less than `max`: it is 0 again.
- */
-int ledger_prune_usage(struct ledger *ledger, enum ledger_resolution resolution,
-                       int64_t *from_ms, int64_t before_ms, uint32_t max,
-                       struct buf *error) MUST_CHECK;
-int ledger_prune_moves(struct ledger *ledger, uint32_t max,
-                       struct buf *error) MUST_CHECK;
 
 #endif

@@ -129,6 +129,20 @@ def spread(times):
             "most_ms": times[-1]}
 
 
+def syncs_of_disk(folder, count=200):
+    """Milliseconds of a small append that is synced, as each flush does two."""
+    times, path = [], os.path.join(folder, "sync-probe")
+    with open(path, "wb", buffering=0) as f:
+        for _ in range(count):
+            time.sleep(0.05)
+            f.write(bytes(4096))
+            began = time.monotonic()
+            os.fdatasync(f.fileno())
+            times.append((time.monotonic() - began) * 1000)
+    os.unlink(path)
+    return times
+
+
 def told(figures):
     return "p50 %.1f ms, p99 %.1f, most %.1f" % (
         figures["p50_ms"], figures["p99_ms"], figures["most_ms"])
@@ -241,7 +255,7 @@ class Calls:
             (time.monotonic() - self.began)
 
 
-def measure(gateway, made, args):
+def measure(gateway, made, folder, args):
     chance, raw, asked = random.Random(1), {}, 0
     pid = list(gateway.children("accountant"))[0]
     day = "from=%s&to=%s" % (stamp(made["day_ms"]), stamp(made["day_ms"] + DAY_MS))
@@ -274,6 +288,8 @@ def measure(gateway, made, args):
         say("text, " + name, {"ms": ms, "rows": len(answer["data"])},
             "%.0f ms, %d rows" % (ms, len(answer["data"])))
 
+    figures = spread(syncs_of_disk(folder))
+    say("a sync of this disk, without a gateway", figures, told(figures))
     keys = made["keys"]
     for what in ("nothing", "jsonl", "csv"):
         before, stop, times = lags(gateway), threading.Event(), {}
@@ -343,7 +359,7 @@ def main():
         print("started on %.2f GB in %.1f s" % (
             disk_bytes(os.path.join(folder, "data")) / 1e9,
             time.monotonic() - began), flush=True)
-        raw = measure(gateway, made, args)
+        raw = measure(gateway, made, folder, args)
         if args.raw:
             with open(args.raw, "w") as f:
                 json.dump(raw, f, indent=1)

@@ -435,37 +435,6 @@ TEST(a_day_that_is_written_meanwhile_is_not_dropped)
     fixture_fini(&f);
 }
 
-TEST(old_minutes_are_pruned_and_days_stay)
-{
-    /* Where the next time begins: where the last one ended, or all anew. */
-    static const struct {
-        int count;
-        int64_t minute;
-    } times[] = {{2, 1}, {2, 1}, {2, 2}, {1, -1}, {1, -1}, {0, -1}};
-    struct fixture f;
-    struct buf error;
-    int64_t from_ms = 0;
-    fixture_init(&f);
-    buf_init(&error, 0);
-    for (uint64_t i = 0; i < 5; i++)
-        for (uint64_t key = 2; key < (i == 1 ? 6 : 3); key++)
-            book_one(&f, key, (i * 8 + key) * 256,
-                     FIXTURE_NOON + (int64_t)i * 60000);
-    for (unsigned i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-        if (i == 4) /* late, in a minute that is over */
-            book_one(&f, 2, 64 * 256, FIXTURE_NOON);
-        CHECK_EQ(ledger_prune_usage(f.ledger, LEDGER_MINUTE, &from_ms,
-                                    FIXTURE_NOON + 4 * 60000, 2, &error),
-                 times[i].count);
-        CHECK_EQ(from_ms, times[i].minute < 0
-                              ? 0
-                              : FIXTURE_NOON + times[i].minute * 60000);
-    }
-    CHECK_EQ(fixture_differences(f.ledger, &error), 0);
-    buf_fini(&error);
-    fixture_fini(&f);
-}
-
 TEST(reopening_keeps_all_and_waits_for_readers)
 {
     struct fixture f;

@@ -127,20 +127,6 @@ TEST(one_is_read_and_deleted_by_its_name)
     end();
 }
 
-TEST(the_oldest_are_pruned_and_no_others)
-{
-    begin();
-    put('a', "bdfh");
-    put('b', "a");
-    CHECK_EQ(ledger_prune_notes(ledger, 'a', STR_LIT("b"), 100, &error), 0);
-    CHECK_EQ(ledger_prune_notes(ledger, 'a', STR_LIT("z"), 2, &error), 2);
-    CHECK_STR(str_from(scan('a', "", "", false)), "fh");
-    CHECK_EQ(ledger_prune_notes(ledger, 'a', STR_LIT("h"), 100, &error), 1);
-    CHECK_STR(str_from(scan('a', "", "", false)), "h");
-    CHECK_STR(str_from(scan('b', "", "", false)), "a");
-    end();
-}
-
 TEST(names_that_begin_with_a_time_are_in_its_order)
 {
     char early[8], late[8];
