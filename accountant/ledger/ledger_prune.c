@@ -84,9 +84,8 @@ see_move(const struct ledger_move *move, void *context)
     struct finding *finding = context;
     if (finding->kind != move->kind || finding->id != move->id) {
         struct ledger_dropped dropped;
-        int rc =
-            ledger_read_dropped_sum(finding->ledger, finding->snapshot,
-                                    move->kind, move->id, &dropped, NULL);
+        int rc = ledger_read_dropped_sum(finding->ledger, finding->snapshot,
+                                         move->kind, move->id, &dropped, NULL);
         if (rc < 0) {
             finding->error = rc;
             return false;
