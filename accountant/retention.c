@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "accountant/ledger/ledger_note.h"
 #include "accountant/notes.h"
 #include "accountant/store_private.h"
 #include "common/clock.h"
