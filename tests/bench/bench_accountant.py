@@ -68,14 +68,14 @@ def main():
             create_keys(gateway, False)
             pin(list(gateway.children()), target_cpu)
             pid = list(gateway.children("accountant"))[0]
-            wait_for(gateway.settled, 60, "backlog flushed")
+            wait_for(gateway.drained, 60, "backlog flushed")
             wait_idle(pid)
             before = cpu_ticks([pid])
             out = subprocess.run(
                 ["taskset", "-c", load_cpu, LOAD,
                  "/dev/shm/aigw-" + gateway.instance, str(args.rate),
                  str(args.seconds)], capture_output=True, text=True, check=True)
-            wait_for(gateway.settled, 120, "backlog flushed")
+            wait_for(gateway.drained, 120, "backlog flushed")
             wait_idle(pid)
             ticks = cpu_ticks([pid]) - before
             records, stalled, own_us = out.stdout.split()

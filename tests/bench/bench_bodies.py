@@ -86,7 +86,7 @@ def main():
     def measure(port, pids, connections, script):
         before = cpu_ticks(pids)
         requests = wrk(port, connections, args.seconds, script, load_cpu)
-        wait_for(gateway.settled, 60, "backlog flushed")
+        wait_for(gateway.drained, 60, "backlog flushed")
         return (cpu_ticks(pids) - before) / TICK / requests * 1e6
 
     raw = []

@@ -183,7 +183,7 @@ def main():
         before, each = cpu_ticks(pids), [cpu_ticks([p]) for p in pids]
         requests = wrk(port, connections, args.seconds, script, load_cpu)
         if flushed:
-            wait_for(gateway.settled, 60, "backlog flushed")
+            wait_for(gateway.drained, 60, "backlog flushed")
         if args.split and flushed:
             titles = gateway.children()
             for pid, ticks in zip(pids, each):

@@ -113,7 +113,7 @@ def measure(args, cpus, folder, places):
                          "calls_beside": beside[0], "us": without[1],
                          "us_beside": beside[1], "core_alone": alone,
                          "core_of_slow_clients": theirs})
-        wait_for(gateway.settled, 60, "all settled")
+        wait_for(gateway.drained, 60, "all settled")
         gateway.verify()
     finally:
         gateway.cleanup()

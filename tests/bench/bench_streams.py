@@ -136,7 +136,7 @@ def main():
                                      ("nginx", proxy.port, theirs)):
                 row[name] = streams(port, pids, key, args, load_cpu)
                 if name == "aigw":
-                    wait_for(gateway.settled, 60, "backlog flushed")
+                    wait_for(gateway.drained, 60, "backlog flushed")
             raw.append(row)
         report("CPU per event, us", raw, "us", "%.1f")
         report("age p50, us", raw, "p50", "%.0f")

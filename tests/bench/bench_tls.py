@@ -68,7 +68,7 @@ class Targets:
         if requests == 0:
             raise SystemExit("load failed: no answer in %d s" % seconds)
         if name.startswith("aigw"):
-            wait_for(self.gateway.settled, 60, "backlog flushed")
+            wait_for(self.gateway.drained, 60, "backlog flushed")
         return (bench.cpu_ticks(pids) - before) / bench.TICK / requests * 1e6
 
     def stop(self):

@@ -246,6 +246,15 @@ api_key = sk-upstream-secret-canary
         return status["in_flight"] == 0 and \
             status["accountant"]["ring_bytes_waiting"] == 0
 
+    def drained(self):
+        """The same, read in shared memory: costs the gateway nothing, whose CPU
+        a bench counts."""
+        def rows(part):
+            return json.loads(self.tool("aigw-shmdump", "--instance", self.instance,
+                                        "--json", part).stdout)[part]
+        return all(row["waiting_bytes"] == 0 for row in rows("rings")) and \
+            all(row["in_flight"] == 0 for row in rows("workers"))
+
 
 class GatewayCase(unittest.TestCase):
     """A test class with one gateway and one mock provider per test."""
