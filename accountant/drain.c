@@ -170,8 +170,7 @@ take_column(struct drain *drain, uint32_t column, size_t max_bytes,
 static void
 reserve(const struct drain *drain, size_t max_bytes, struct buf *bytes)
 {
-    uint32_t fullest;
-    uint64_t waiting = drain_waiting(drain, &fullest);
+    uint64_t waiting = drain_waiting(drain);
     size_t room = waiting < max_bytes ? (size_t)waiting : max_bytes;
     if (buf_reserve(bytes, room + room / 4) < 0)
         buf_reset(bytes); /* what is taken asks again */
@@ -276,18 +275,34 @@ drain_oldest_ms(const struct drain *drain)
 }
 
 uint64_t
-drain_waiting(const struct drain *drain, uint32_t *fullest_256)
+drain_waiting(const struct drain *drain)
 {
     uint32_t columns = column_high(drain->segment);
-    uint64_t sum = 0, most = 0;
-    for (uint32_t i = 0; i < columns; i++) {
-        uint64_t waiting = ring_head(drain->segment, i) - drain->positions[i];
-        sum += waiting;
-        if (waiting > most)
-            most = waiting;
-    }
-    if (most > drain->segment->ring_bytes)
-        most = drain->segment->ring_bytes;
-    *fullest_256 = (uint32_t)(most * 256 / drain->segment->ring_bytes);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < columns; i++)
+        sum += ring_head(drain->segment, i) - drain->positions[i];
     return sum;
+}
+
+/* From so many bytes on a column's records do not wait. */
+static uint64_t
+worth_taking(const struct segment *segment, uint32_t column)
+{
+    uint64_t all = segment->ring_bytes;
+    uint64_t used = shm_load(&segment_column(segment, column)->slots_used);
+    uint64_t left = used < all / SHM_RECORD_MAX ? all - used * SHM_RECORD_MAX
+                                                : SHM_RECORD_MAX;
+    uint64_t part = all / 8 * 3;
+    return left / 2 < part ? left / 2 : part;
+}
+
+bool
+drain_is_pressed(const struct drain *drain)
+{
+    uint32_t columns = column_high(drain->segment);
+    for (uint32_t i = 0; i < columns; i++)
+        if (ring_head(drain->segment, i) - drain->positions[i] >=
+            worth_taking(drain->segment, i))
+            return true;
+    return false;
 }

@@ -59,7 +59,14 @@ void drain_release(struct drain *drain, const struct drained *drained);
 /* When the oldest call ended that no flush has made durable yet, taken or not
  * (wall, ms); 0: there is none. */
 int64_t drain_oldest_ms(const struct drain *drain);
-/* Bytes not taken yet: of all columns, and the fullest as parts of 256. */
-uint64_t drain_waiting(const struct drain *drain, uint32_t *fullest_256);
+/* Bytes not taken yet, of all columns. */
+uint64_t drain_waiting(const struct drain *drain);
+/*
+ * Whether some column must not wait for the next flush by time: three eighths of
+ * its ring are not taken, or half of what the records of its calls under way
+ * leave. Larger flushes are cheaper by record (totals and roll-ups are written
+ * once for each), but a ring that runs full refuses calls.
+ */
+bool drain_is_pressed(const struct drain *drain);
 
 #endif

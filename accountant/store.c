@@ -17,10 +17,7 @@
 #include "shm/catalogue.h"
 #include "shm/reap.h"
 
-enum {
-    SWEEP_MS = 1000,
-    FULL_256 = 64, /* a ring that is a quarter full is drained at once */
-};
+enum { SWEEP_MS = 1000 };
 
 /* ---- the tick ---- */
 
@@ -86,11 +83,9 @@ answer_failure(struct store *store, uint64_t now_ms)
 static bool
 is_flush_due(const struct store *store, uint64_t now_ms)
 {
-    uint32_t fullest_256;
     if (store->flush != NULL || !store->restored)
         return false;
-    drain_waiting(&store->drain, &fullest_256);
-    return now_ms >= store->next_flush_ms || fullest_256 >= FULL_256 ||
+    return now_ms >= store->next_flush_ms || drain_is_pressed(&store->drain) ||
            store->changes != NULL || store->waiters != NULL;
 }
 

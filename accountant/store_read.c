@@ -209,7 +209,6 @@ void
 store_state(const struct store *store, struct store_state *state)
 {
     struct ledger_health health;
-    uint32_t fullest_256;
     *state = (struct store_state){
         .flushes = store->flushes,
         .records = store->drain.records,
@@ -223,7 +222,7 @@ store_state(const struct store *store, struct store_state *state)
         .retired_entries = store->retired,
         .lag = store->lag,
     };
-    state->ring_bytes_waiting = drain_waiting(&store->drain, &fullest_256);
+    state->ring_bytes_waiting = drain_waiting(&store->drain);
     int64_t oldest_ms = drain_oldest_ms(&store->drain);
     int64_t now_ms = clock_wall_ms();
     if (oldest_ms != 0 && oldest_ms < now_ms)

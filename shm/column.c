@@ -68,6 +68,7 @@ take(struct segment *segment, uint32_t column, struct shm_column *shm)
     shm_store(&shm->config_generation, 0); /* not the one before it */
     shm_store(&shm->last_request, 0);
     shm_store(&shm->last_key, 0);
+    shm_store(&shm->slots_used, 0);
     /* Before a worker of it can announce anything: whoever sums after this
      * worker's first fence must look at its cells. */
     if (shm_load_own(&header->column_high) < column + 1)
@@ -174,12 +175,21 @@ seat_ring_has_room(const struct seat *seat)
     return waiting + SHM_RECORD_MAX * in_use <= seat->segment->ring_bytes;
 }
 
+/* How much of the ring is promised: when the accountant had better drain it. */
+static void
+tell_slots_used(const struct seat *seat)
+{
+    shm_store(&seat->shm->slots_used, seat->slot_max - seat->free_count);
+}
+
 int
 seat_take_slot(struct seat *seat)
 {
     if (seat->free_count == 0 || !seat_ring_has_room(seat))
         return -EAGAIN;
-    return (int)seat->free_slots[--seat->free_count];
+    uint32_t slot = seat->free_slots[--seat->free_count];
+    tell_slots_used(seat);
+    return (int)slot;
 }
 
 void
@@ -187,6 +197,7 @@ seat_give_slot(struct seat *seat, uint32_t slot)
 {
     CHECK(slot < seat->slot_max && seat->free_count < seat->slot_max);
     seat->free_slots[seat->free_count++] = slot;
+    tell_slots_used(seat);
 }
 
 /* ---- names: "EPOCH-COLUMN-GENERATION" ---- */

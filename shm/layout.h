@@ -165,6 +165,7 @@ struct shm_column {
     shm_u64 connections, requests, draining;
     shm_u64 last_request, last_key;       /* a mark of the request read last */
     _Alignas(SHM_LINE) shm_u64 ring_head; /* the column's process */
+    shm_u64 slots_used;                   /* the same; a hint */
     _Alignas(SHM_LINE) shm_u64 ring_tail; /* accountant */
 };
 

@@ -349,8 +349,10 @@ TEST(what_is_not_durable_in_advance_holds_a_shadow_too)
     fixture_limit(&f, f.key, SHM_TOKENS, 50);
     entry_set_escrow(&f.segment, f.key, escrow);
     uint32_t slot = (uint32_t)seat_take_slot(&f.seat[0]);
+    CHECK_EQ(shm_load(&f.seat[0].shm->slots_used), 1);
     CHECK_EQ(cells_hold(&f.seat[0], slot, &hold, &why), -EAGAIN);
     seat_give_slot(&f.seat[0], slot);
+    CHECK_EQ(shm_load(&f.seat[0].shm->slots_used), 0);
     CHECK_EQ(sums_of(&f, f.key).busy, 0);
     fixture_close(&f);
 }

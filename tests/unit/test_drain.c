@@ -178,7 +178,6 @@ TEST(a_lost_or_doubled_record_breaks_the_statement)
 TEST(what_is_no_record_is_left_out_and_the_column_goes_on)
 {
     bool is_complete;
-    uint32_t fullest;
     begin();
     produce(0, 5, 0);
     uint64_t head = ring_head(&segment, 0);
@@ -187,11 +186,11 @@ TEST(what_is_no_record_is_left_out_and_the_column_goes_on)
     ring_write(&segment, 0, head, garbage, sizeof(garbage));
     ring_publish(&segment, 0, head + sizeof(garbage));
     produce(1, 3, 0);
-    CHECK_TRUE(drain_waiting(&drain, &fullest) > 0);
+    CHECK_TRUE(drain_waiting(&drain) > 0);
     CHECK_EQ(take(1 << 20, &is_complete), 8);
     CHECK_EQ(drain.quarantined_records, 1);
     CHECK_EQ(drain.quarantined_bytes, sizeof(garbage));
-    CHECK_EQ(drain_waiting(&drain, &fullest), 0);
+    CHECK_EQ(drain_waiting(&drain), 0);
     produce(0, 2, 0);
     CHECK_EQ(take(1 << 20, &is_complete), 2);
     CHECK_EQ(drain.broken_chains, 0);
@@ -224,5 +223,41 @@ TEST(positions_of_the_ledger_set_the_tails)
     CHECK_EQ(drain.positions[0], ring_head(&segment, 0));
     drain_set_position(&drain, 0, 0);
     CHECK_EQ(drain.positions[0], ring_head(&segment, 0));
+    end();
+}
+
+/* Records of the second column until `bytes` of its ring are taken. */
+static void
+fill_to(uint64_t bytes)
+{
+    while (ring_head(&segment, 1) < bytes)
+        produce(1, 1, 0);
+}
+
+TEST(a_ring_is_drained_early_as_far_as_its_calls_need_the_rest)
+{
+    bool is_complete;
+    begin();
+    const uint64_t ring = segment.ring_bytes, most = SHM_RECORD_MAX;
+    fill_to(ring / 8 * 3 - most);
+    CHECK_TRUE(!drain_is_pressed(&drain));
+    fill_to(ring / 8 * 3);
+    CHECK_TRUE(drain_is_pressed(&drain));
+    take(ring, &is_complete);
+    CHECK_TRUE(!drain_is_pressed(&drain));
+    end();
+
+    begin();
+    struct shm_column *column = segment_column(&segment, 1);
+    shm_store(&column->slots_used, ring / 2 / most); /* a half is promised */
+    fill_to(ring / 4 - most);
+    CHECK_TRUE(!drain_is_pressed(&drain));
+    fill_to(ring / 4 + most);
+    CHECK_TRUE(drain_is_pressed(&drain));
+    shm_store(&column->slots_used, 0);
+    CHECK_TRUE(!drain_is_pressed(&drain));
+    /* a column of nonsense: early, not never */
+    shm_store(&column->slots_used, UINT64_MAX);
+    CHECK_TRUE(drain_is_pressed(&drain));
     end();
 }
