@@ -77,10 +77,15 @@ find_old(struct retention *r, struct ledger_snapshot *snapshot,
     };
     const struct ledger_old old = {.minutes_before_ms = r->minutes_before_ms,
                                    .hours_before_ms = r->rows_before_ms,
+                                   .minutes_from_ms = r->minutes_from_ms,
+                                   .hours_from_ms = r->hours_from_ms,
                                    .notes = notes,
                                    .note_count = ARRAY_LEN(notes)};
     int rc =
         ledger_prunes_find(r->store->ledger, snapshot, &old, &r->prunes, error);
+    bool full = ledger_prunes_are_full(&r->prunes);
+    r->minutes_from_ms = full ? r->prunes.minutes_to_ms : 0;
+    r->hours_from_ms = full ? r->prunes.hours_to_ms : 0;
     if (rc < 0 && rc != -EAGAIN)
         complain("looking for what is old", rc, error);
 }
@@ -124,8 +129,10 @@ drop_and_prune(struct ledger_job *job)
         rc = ledger_remove_dropped(ledger, &error);
     if (rc == 0)
         rc = ledger_prunes_write(ledger, &r->prunes, &error);
-    if (rc < 0)
-        ledger_prunes_fini(&r->prunes); /* they are found again */
+    if (rc < 0) { /* they are found again */
+        ledger_prunes_fini(&r->prunes);
+        r->minutes_from_ms = r->hours_from_ms = 0;
+    }
     if (rc == 1 || (rc == 0 && ledger_prunes_are_full(&r->prunes)))
         r->more = true;
     if (rc < 0 && rc != -EAGAIN)

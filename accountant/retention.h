@@ -2,9 +2,9 @@
  * retention.h - [server] log_retention: hourly, one old day after the other
  * is read on a query thread, dropped on the ledger thread, its directory
  * removed when nobody reads it; old roll-ups are found on a query thread and
- * deleted in small pieces, so that flushes pass between them. Minutes are kept a week, hours as long as
- * rows, days for ever. Rows of the audit log are kept as audit_retention says,
- * keys of idempotency a day.
+ * deleted in small pieces, so that flushes pass between them. Minutes are kept a
+ * week, hours as long as rows, days for ever. Rows of the audit log are kept as
+ * audit_retention says, keys of idempotency a day.
  *
  * Loop thread.
  * SPDX-License-Identifier: Apache-2.0
@@ -29,6 +29,7 @@ struct retention {
     struct ledger_drop drop;
     bool has_drop, more;
     struct ledger_prunes prunes;
+    int64_t minutes_from_ms, hours_from_ms; /* where a full pass ended */
 };
 
 void retention_init(struct retention *retention, struct store *store);

@@ -41,7 +41,7 @@ struct finding {
     struct ledger *ledger;
     struct ledger_snapshot *snapshot;
     struct ledger_prunes *prunes;
-    int64_t before_ms;                    /* buckets */
+    int64_t before_ms, *to_ms;            /* buckets */
     const struct ledger_old_notes *notes; /* notes */
     /* moves: the dropped sum of the id looked at last */
     enum ledger_kind kind;
@@ -59,20 +59,23 @@ see_bucket(struct str key, struct str value, void *context)
         usage.start_ms >= finding->before_ms)
         return false;
     struct ledger_batch *batch = room(finding->prunes);
-    if (batch != NULL)
-        ledger_batch_delete_usage(batch, &usage);
-    return batch != NULL;
+    if (batch == NULL)
+        return false;
+    ledger_batch_delete_usage(batch, &usage);
+    *finding->to_ms = usage.start_ms;
+    return true;
 }
 
 static int
 find_buckets(struct finding *finding, enum ledger_resolution resolution,
-             int64_t before_ms, struct buf *error)
+             int64_t from_ms, struct buf *error)
 {
-    struct ledger_key prefix;
-    finding->before_ms = before_ms;
+    struct ledger_key prefix, from;
     ledger_key_begin(&prefix, 'U');
     ledger_key_u8(&prefix, (uint8_t)resolution);
-    return ledger_scan(finding->ledger, finding->snapshot, &prefix, NULL,
+    from = prefix;
+    ledger_key_u64(&from, (uint64_t)from_ms);
+    return ledger_scan(finding->ledger, finding->snapshot, &prefix, &from,
                        see_bucket, finding, error);
 }
 
@@ -139,10 +142,13 @@ ledger_prunes_find(struct ledger *ledger, struct ledger_snapshot *snapshot,
 {
     struct finding finding = {
         .ledger = ledger, .snapshot = snapshot, .prunes = prunes};
-    int rc =
-        find_buckets(&finding, LEDGER_MINUTE, old->minutes_before_ms, error);
+    finding.before_ms = old->minutes_before_ms;
+    finding.to_ms = &prunes->minutes_to_ms;
+    int rc = find_buckets(&finding, LEDGER_MINUTE, old->minutes_from_ms, error);
+    finding.before_ms = old->hours_before_ms;
+    finding.to_ms = &prunes->hours_to_ms;
     if (rc == 0)
-        rc = find_buckets(&finding, LEDGER_HOUR, old->hours_before_ms, error);
+        rc = find_buckets(&finding, LEDGER_HOUR, old->hours_from_ms, error);
     if (rc == 0)
         rc = find_moves(&finding, error);
     for (size_t i = 0; i < old->note_count && rc == 0; i++)

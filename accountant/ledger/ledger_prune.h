@@ -27,6 +27,9 @@ struct ledger_old_notes {
 
 struct ledger_old {
     int64_t minutes_before_ms, hours_before_ms; /* buckets that began before */
+    /* From where on they are looked for: behind a full pass, where that ended,
+     * or its deletions are gone through again, which LevelDB still has. */
+    int64_t minutes_from_ms, hours_from_ms;
     const struct ledger_old_notes *notes;
     size_t note_count;
 };
@@ -36,6 +39,7 @@ struct ledger_prunes {
     struct ledger_batch *batches[LEDGER_PRUNE_BATCHES];
     unsigned made, written;
     uint32_t in_last;
+    int64_t minutes_to_ms, hours_to_ms; /* the bucket found last; 0: none */
     bool no_memory;
 };
 

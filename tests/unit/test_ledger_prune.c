@@ -86,8 +86,8 @@ TEST(old_minutes_and_hours_are_pruned_and_days_stay)
     begin();
     for (uint64_t i = 0; i < 5; i++)
         book_one(2, i * 256, FIXTURE_NOON + (int64_t)i * hour);
-    find(&(struct ledger_old){FIXTURE_NOON + 3 * hour, FIXTURE_NOON + 2 * hour,
-                              NULL, 0});
+    find(&(struct ledger_old){.minutes_before_ms = FIXTURE_NOON + 3 * hour,
+                              .hours_before_ms = FIXTURE_NOON + 2 * hour});
     CHECK_EQ(buckets(LEDGER_MINUTE), 5); /* found is not deleted */
     CHECK_EQ(write_all(), 1);
     CHECK_EQ(buckets(LEDGER_MINUTE), 2);
@@ -100,7 +100,7 @@ TEST(old_minutes_and_hours_are_pruned_and_days_stay)
 TEST(what_comes_late_is_pruned_too)
 {
     begin();
-    struct ledger_old old = {FIXTURE_NOON + 60000, 0, NULL, 0};
+    struct ledger_old old = {.minutes_before_ms = FIXTURE_NOON + 60000};
     book_one(2, 0, FIXTURE_NOON);
     find(&old);
     CHECK_EQ(write_all(), 1);
@@ -155,7 +155,7 @@ TEST(the_oldest_notes_are_pruned_and_no_others)
     put_notes('c', "a");
     const struct ledger_old_notes notes[] = {{'a', STR_LIT("f")},
                                              {'b', STR_LIT("a")}};
-    find(&(struct ledger_old){0, 0, notes, 2});
+    find(&(struct ledger_old){.notes = notes, .note_count = 2});
     CHECK_EQ(write_all(), 1);
     check_notes('a', "fh");
     check_notes('b', "abc");
@@ -206,7 +206,7 @@ TEST(many_are_deleted_in_batches_that_do_not_keep_a_flush_waiting)
     CHECK_EQ(ledger_batch_write(batch, f.ledger, &error), 0);
     ledger_batch_destroy(&batch);
     const struct ledger_old_notes notes = {'a', STR_LIT("9")};
-    struct ledger_old old = {0, 0, &notes, 1};
+    struct ledger_old old = {.notes = &notes, .note_count = 1};
     find(&old);
     CHECK_TRUE(ledger_prunes_are_full(&prunes));
     CHECK_EQ(ledger_prunes_write(f.ledger, &prunes, &error), 1);
@@ -216,5 +216,25 @@ TEST(many_are_deleted_in_batches_that_do_not_keep_a_flush_waiting)
     CHECK_EQ(prunes.in_last, EXTRA);
     CHECK_EQ(write_all(), LEDGER_PRUNE_BATCHES);
     check_notes('a', "");
+    end();
+}
+
+/* The next pass begins where a full one ended, not at what that deletes. */
+TEST(a_pass_goes_on_where_the_one_before_ended)
+{
+    const int64_t minute = 60000;
+    begin();
+    for (uint64_t i = 0; i < 4; i++)
+        book_one(2, i * 256, FIXTURE_NOON + (int64_t)i * minute);
+    struct ledger_old old = {.minutes_before_ms = FIXTURE_NOON + 2 * minute};
+    find(&old);
+    CHECK_EQ(prunes.minutes_to_ms, FIXTURE_NOON + minute);
+    CHECK_EQ(prunes.hours_to_ms, 0);
+    old = (struct ledger_old){.minutes_before_ms = FIXTURE_NOON + 3 * minute,
+                              .minutes_from_ms = prunes.minutes_to_ms};
+    find(&old);
+    CHECK_EQ(prunes.in_last, 2); /* of the time where it ended, and one more */
+    CHECK_EQ(write_all(), 1);
+    CHECK_EQ(buckets(LEDGER_MINUTE), 2); /* the first, and the last */
     end();
 }
