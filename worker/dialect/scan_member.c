@@ -11,6 +11,19 @@
  */
 #include "worker/dialect/scan.h"
 
+/* Known as it stands, which nearly all are; or SCAN_OTHER. */
+static inline unsigned
+find_exact(const struct scan_names *names, struct str name)
+{
+    for (unsigned i = 0; i < names->count; i++) {
+        struct str known = names->rows[i].name;
+        if (known.len == name.len && *known.ptr == *name.ptr &&
+            memcmp(known.ptr, name.ptr, name.len) == 0)
+            return names->rows[i].member;
+    }
+    return SCAN_OTHER;
+}
+
 /* `name` is plain ASCII without escapes. */
 static unsigned
 find_plain(const struct scan_names *names, struct str name)
@@ -96,10 +109,14 @@ unsigned
 scan_member_find(const struct scan_names *names, struct str key)
 {
     bool plain = true;
+    struct str inside = {key.ptr + 1, key.len - 2};
+    unsigned member = find_exact(names, inside);
+    if (LIKELY(member != SCAN_OTHER))
+        return member;
     for (size_t i = 1; i + 1 < key.len; i++)
         plain = plain && key.ptr[i] != '\\' && (unsigned char)key.ptr[i] < 0x80;
     if (plain)
-        return find_plain(names, str_make(key.ptr + 1, key.len - 2));
+        return find_plain(names, inside);
     return find_decoded(names, key);
 }
 
