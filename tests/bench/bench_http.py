@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """CPU per request of the whole gateway, as a ratio to nginx in the same run.
 
-Same cores, interleaved pairs, everything on: virtual keys with token and money
+Same cores, interleaved pairs, all of it twice: `together`, where load, proxy and
+origin take turns on one core, which is full for either proxy; `apart`, where the
+proxy has a core of its own and waits for the other, the more the less it needs.
+Everything on: virtual keys with token and money
 budgets, requests and tokens per minute, a group, counters, durable log. CPU is
 utime + stime of all processes of the target, reaped children included, taken
 after the backlog was flushed. nginx: one worker, keep-alive proxy, a map of
@@ -9,7 +12,8 @@ after the backlog was flushed. nginx: one worker, keep-alive proxy, a map of
 Needs Debian's nginx and wrk. Raw pairs go to the file named by --raw.
 
 usage: tests/bench/bench_http.py [--pairs 11] [--seconds 3] [--connections 16,64]
-                                 [--workers 1] [--raw FILE]
+                                 [--workers 1] [--cores together,apart]
+                                 [--raw FILE]
 """
 import argparse
 import json
@@ -152,6 +156,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--connections", default="16,64")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--cores", default="together,apart")
     parser.add_argument("--plain-keys", action="store_true",
                         help="keys without budgets and limits")
     parser.add_argument("--split", action="store_true",
@@ -173,13 +178,12 @@ def main():
     proxy = start_proxy(folder, origin, keys)
     script = write_script(folder, keys)
 
-    cores = os.sched_getaffinity(0)
-    load_cpu, target_cpu = str(min(cores)), str(max(cores))
-    pin(origin.pids(), load_cpu)
+    all_cores = os.sched_getaffinity(0)
+    target_cpu = str(max(all_cores))
     gateway_pids = [gateway.process.pid] + list(gateway.children())
     pin(gateway_pids + proxy.pids(), target_cpu)
 
-    def measure(port, pids, connections, flushed):
+    def measure(port, pids, connections, load_cpu, flushed):
         before, each = cpu_ticks(pids), [cpu_ticks([p]) for p in pids]
         requests = wrk(port, connections, args.seconds, script, load_cpu)
         if flushed:
@@ -192,25 +196,32 @@ def main():
                     (cpu_ticks([pid]) - ticks) / TICK / requests * 1e6))
         return (cpu_ticks(pids) - before) / TICK / requests * 1e6, requests
 
+    def pairs(cores, connections):
+        load_cpu = target_cpu if cores == "together" else str(min(all_cores))
+        pin(origin.pids(), load_cpu)
+        wrk(gateway.port, connections, 1, script, load_cpu)
+        wrk(proxy.port, connections, 1, script, load_cpu)
+        rows = []
+        for pair in range(args.pairs):
+            ours, n1 = measure(gateway.port, gateway_pids, connections, load_cpu, True)
+            theirs, n2 = measure(proxy.port, proxy.pids(), connections, load_cpu, False)
+            rows.append({"cores": cores, "connections": connections, "pair": pair,
+                         "aigw_us": ours, "nginx_us": theirs,
+                         "aigw_requests": n1, "nginx_requests": n2})
+        ratios = [r["aigw_us"] / r["nginx_us"] for r in rows]
+        print("%-8s %4d connections: aigw %.1f us, nginx %.1f us, ratio %.3f "
+              "(median of %d pairs, %.3f to %.3f)" % (
+                  cores, connections, statistics.median(r["aigw_us"] for r in rows),
+                  statistics.median(r["nginx_us"] for r in rows),
+                  statistics.median(ratios), len(rows), min(ratios), max(ratios)),
+              flush=True)
+        return rows
+
     raw = []
     try:
-        for connections in (int(c) for c in args.connections.split(",")):
-            wrk(gateway.port, connections, 1, script, load_cpu)
-            wrk(proxy.port, connections, 1, script, load_cpu)
-            for pair in range(args.pairs):
-                ours, n1 = measure(gateway.port, gateway_pids, connections, True)
-                theirs, n2 = measure(proxy.port, proxy.pids(), connections, False)
-                raw.append({"connections": connections, "pair": pair,
-                            "aigw_us": ours, "nginx_us": theirs,
-                            "aigw_requests": n1, "nginx_requests": n2})
-            rows = [r for r in raw if r["connections"] == connections]
-            print("%4d connections: aigw %.1f us, nginx %.1f us, ratio %.3f "
-                  "(median of %d pairs, %.3f to %.3f)" % (
-                      connections, statistics.median(r["aigw_us"] for r in rows),
-                      statistics.median(r["nginx_us"] for r in rows),
-                      statistics.median(r["aigw_us"] / r["nginx_us"] for r in rows),
-                      len(rows), min(r["aigw_us"] / r["nginx_us"] for r in rows),
-                      max(r["aigw_us"] / r["nginx_us"] for r in rows)), flush=True)
+        for cores in args.cores.split(","):
+            for connections in args.connections.split(","):
+                raw += pairs(cores, int(connections))
         gateway.verify()
     finally:
         if args.raw:
