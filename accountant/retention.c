@@ -77,15 +77,10 @@ find_old(struct retention *r, struct ledger_snapshot *snapshot,
     };
     const struct ledger_old old = {.minutes_before_ms = r->minutes_before_ms,
                                    .hours_before_ms = r->rows_before_ms,
-                                   .minutes_from_ms = r->minutes_from_ms,
-                                   .hours_from_ms = r->hours_from_ms,
                                    .notes = notes,
                                    .note_count = ARRAY_LEN(notes)};
     int rc =
         ledger_prunes_find(r->store->ledger, snapshot, &old, &r->prunes, error);
-    bool full = ledger_prunes_are_full(&r->prunes);
-    r->minutes_from_ms = full ? r->prunes.minutes_to_ms : 0;
-    r->hours_from_ms = full ? r->prunes.hours_to_ms : 0;
     if (rc < 0 && rc != -EAGAIN)
         complain("looking for what is old", rc, error);
 }
@@ -100,10 +95,8 @@ find_and_read(struct ledger_job *job)
     buf_init(&error, 0);
     read_day(r, snapshot, &error);
     buf_reset(&error);
-    if (r->prunes.written == r->prunes.made) {
-        ledger_prunes_fini(&r->prunes);
+    if (r->prunes.written == r->prunes.made)
         find_old(r, snapshot, &error);
-    }
     ledger_snapshot_release(r->store->ledger, &snapshot);
     buf_fini(&error);
 }
@@ -129,10 +122,8 @@ drop_and_prune(struct ledger_job *job)
         rc = ledger_remove_dropped(ledger, &error);
     if (rc == 0)
         rc = ledger_prunes_write(ledger, &r->prunes, &error);
-    if (rc < 0) { /* they are found again */
-        ledger_prunes_fini(&r->prunes);
-        r->minutes_from_ms = r->hours_from_ms = 0;
-    }
+    if (rc < 0)
+        ledger_prunes_fini(&r->prunes); /* they are found again */
     if (rc == 1 || (rc == 0 && ledger_prunes_are_full(&r->prunes)))
         r->more = true;
     if (rc < 0 && rc != -EAGAIN)

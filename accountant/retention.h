@@ -29,7 +29,6 @@ struct retention {
     struct ledger_drop drop;
     bool has_drop, more;
     struct ledger_prunes prunes;
-    int64_t minutes_from_ms, hours_from_ms; /* where a full pass ended */
 };
 
 void retention_init(struct retention *retention, struct store *store);

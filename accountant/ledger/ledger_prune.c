@@ -68,9 +68,13 @@ see_bucket(struct str key, struct str value, void *context)
 
 static int
 find_buckets(struct finding *finding, enum ledger_resolution resolution,
-             int64_t from_ms, struct buf *error)
+             int64_t before_ms, int64_t *to_ms, struct buf *error)
 {
     struct ledger_key prefix, from;
+    int64_t from_ms = *to_ms;
+    *to_ms = 0;
+    finding->before_ms = before_ms;
+    finding->to_ms = to_ms;
     ledger_key_begin(&prefix, 'U');
     ledger_key_u8(&prefix, (uint8_t)resolution);
     from = prefix;
@@ -135,6 +139,19 @@ find_notes(struct finding *finding, const struct ledger_old_notes *notes,
                              see_note, finding, error);
 }
 
+/* Empty, but for where full ones ended. */
+static void
+begin_anew(struct ledger_prunes *prunes)
+{
+    struct ledger_prunes next = {0};
+    if (ledger_prunes_are_full(prunes) && prunes->written == prunes->made) {
+        next.minutes_to_ms = prunes->minutes_to_ms;
+        next.hours_to_ms = prunes->hours_to_ms;
+    }
+    ledger_prunes_fini(prunes);
+    *prunes = next;
+}
+
 int
 ledger_prunes_find(struct ledger *ledger, struct ledger_snapshot *snapshot,
                    const struct ledger_old *old, struct ledger_prunes *prunes,
@@ -142,13 +159,12 @@ ledger_prunes_find(struct ledger *ledger, struct ledger_snapshot *snapshot,
 {
     struct finding finding = {
         .ledger = ledger, .snapshot = snapshot, .prunes = prunes};
-    finding.before_ms = old->minutes_before_ms;
-    finding.to_ms = &prunes->minutes_to_ms;
-    int rc = find_buckets(&finding, LEDGER_MINUTE, old->minutes_from_ms, error);
-    finding.before_ms = old->hours_before_ms;
-    finding.to_ms = &prunes->hours_to_ms;
+    begin_anew(prunes);
+    int rc = find_buckets(&finding, LEDGER_MINUTE, old->minutes_before_ms,
+                          &prunes->minutes_to_ms, error);
     if (rc == 0)
-        rc = find_buckets(&finding, LEDGER_HOUR, old->hours_from_ms, error);
+        rc = find_buckets(&finding, LEDGER_HOUR, old->hours_before_ms,
+                          &prunes->hours_to_ms, error);
     if (rc == 0)
         rc = find_moves(&finding, error);
     for (size_t i = 0; i < old->note_count && rc == 0; i++)

@@ -27,9 +27,6 @@ struct ledger_old_notes {
 
 struct ledger_old {
     int64_t minutes_before_ms, hours_before_ms; /* buckets that began before */
-    /* From where on they are looked for: behind a full pass, where that ended,
-     * or its deletions are gone through again, which LevelDB still has. */
-    int64_t minutes_from_ms, hours_from_ms;
     const struct ledger_old_notes *notes;
     size_t note_count;
 };
@@ -43,7 +40,11 @@ struct ledger_prunes {
     bool no_memory;
 };
 
-/* Fills empty ones, as far as they go. 0 or -errno. Query thread. */
+/*
+ * Fills them anew, as far as they go; what is not written is forgotten. Behind
+ * full ones that were written it goes on where they ended: LevelDB has their
+ * deletions still, and would go through them again. 0 or -errno. Query thread.
+ */
 int ledger_prunes_find(struct ledger *ledger, struct ledger_snapshot *snapshot,
                        const struct ledger_old *old,
                        struct ledger_prunes *prunes,

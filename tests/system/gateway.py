@@ -252,8 +252,9 @@ api_key = sk-upstream-secret-canary
         def rows(part):
             return json.loads(self.tool("aigw-shmdump", "--instance", self.instance,
                                         "--json", part).stdout)[part]
-        return all(row["waiting_bytes"] == 0 for row in rows("rings")) and \
-            all(row["in_flight"] == 0 for row in rows("workers"))
+        # In this order: what ends in between is in a ring.
+        return all(row["in_flight"] == 0 for row in rows("workers")) and \
+            all(row["waiting_bytes"] == 0 for row in rows("rings"))
 
 
 class GatewayCase(unittest.TestCase):

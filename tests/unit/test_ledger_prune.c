@@ -43,7 +43,6 @@ static void
 find(const struct ledger_old *old)
 {
     struct ledger_snapshot *snapshot = ledger_snapshot_take(f.ledger);
-    ledger_prunes_fini(&prunes);
     CHECK_EQ(ledger_prunes_find(f.ledger, snapshot, old, &prunes, &error), 0);
     ledger_snapshot_release(f.ledger, &snapshot);
 }
@@ -219,22 +218,43 @@ TEST(many_are_deleted_in_batches_that_do_not_keep_a_flush_waiting)
     end();
 }
 
-/* The next pass begins where a full one ended, not at what that deletes. */
-TEST(a_pass_goes_on_where_the_one_before_ended)
+/* As a full pass leaves them that found a minute at `to_ms` last. */
+static void
+fill_prunes(unsigned written, int64_t to_ms)
 {
-    const int64_t minute = 60000;
+    ledger_prunes_fini(&prunes);
+    for (unsigned i = written; i < LEDGER_PRUNE_BATCHES; i++)
+        prunes.batches[i] = ledger_batch_create();
+    prunes.made = LEDGER_PRUNE_BATCHES;
+    prunes.written = written;
+    prunes.in_last = LEDGER_PRUNE_EACH;
+    prunes.minutes_to_ms = to_ms;
+}
+
+/* Not at what that deleted; all is looked at again behind one that is not full,
+ * or that was not written. */
+TEST(a_pass_goes_on_where_a_full_one_ended)
+{
+    const int64_t minute = 60000, to_ms = FIXTURE_NOON + minute;
+    const struct ledger_old old = {.minutes_before_ms = to_ms + 2 * minute};
     begin();
     for (uint64_t i = 0; i < 4; i++)
         book_one(2, i * 256, FIXTURE_NOON + (int64_t)i * minute);
-    struct ledger_old old = {.minutes_before_ms = FIXTURE_NOON + 2 * minute};
-    find(&old);
-    CHECK_EQ(prunes.minutes_to_ms, FIXTURE_NOON + minute);
-    CHECK_EQ(prunes.hours_to_ms, 0);
-    old = (struct ledger_old){.minutes_before_ms = FIXTURE_NOON + 3 * minute,
-                              .minutes_from_ms = prunes.minutes_to_ms};
+    fill_prunes(LEDGER_PRUNE_BATCHES, to_ms);
     find(&old);
     CHECK_EQ(prunes.in_last, 2); /* of the time where it ended, and one more */
+    CHECK_EQ(prunes.minutes_to_ms, to_ms + minute);
+    CHECK_EQ(prunes.hours_to_ms, 0);
+    find(&old);
+    CHECK_EQ(prunes.in_last, 3);
+    fill_prunes(LEDGER_PRUNE_BATCHES - 1, to_ms);
+    find(&old);
+    CHECK_EQ(prunes.in_last, 3);
     CHECK_EQ(write_all(), 1);
-    CHECK_EQ(buckets(LEDGER_MINUTE), 2); /* the first, and the last */
+    CHECK_EQ(buckets(LEDGER_MINUTE), 1);
+    book_one(2, 4 * 256, FIXTURE_NOON); /* late, and that one was not full */
+    find(&old);
+    CHECK_EQ(write_all(), 1);
+    CHECK_EQ(buckets(LEDGER_MINUTE), 1);
     end();
 }

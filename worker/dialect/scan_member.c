@@ -24,21 +24,22 @@ find_exact(const struct scan_names *names, struct str name)
     return SCAN_OTHER;
 }
 
-/* `name` is plain ASCII without escapes. */
+/* No known name, plain ASCII without escapes: whether it is one in other case. */
+static unsigned
+find_lookalike(const struct scan_names *names, struct str name)
+{
+    for (unsigned i = 0; i < names->count; i++)
+        if (names->rows[i].member < names->guarded_end &&
+            str_equals_nocase(names->rows[i].name, name))
+            return SCAN_LOOKALIKE;
+    return SCAN_OTHER;
+}
+
 static unsigned
 find_plain(const struct scan_names *names, struct str name)
 {
-    for (unsigned i = 0; i < names->count; i++) {
-        const struct scan_name *known = &names->rows[i];
-        if (known->name.len != name.len)
-            continue;
-        if (memcmp(known->name.ptr, name.ptr, name.len) == 0)
-            return known->member;
-        if (known->member < names->guarded_end &&
-            str_equals_nocase(known->name, name))
-            return SCAN_LOOKALIKE;
-    }
-    return SCAN_OTHER;
+    unsigned member = find_exact(names, name);
+    return member != SCAN_OTHER ? member : find_lookalike(names, name);
 }
 
 /*
@@ -116,7 +117,7 @@ scan_member_find(const struct scan_names *names, struct str key)
     for (size_t i = 1; i + 1 < key.len; i++)
         plain = plain && key.ptr[i] != '\\' && (unsigned char)key.ptr[i] < 0x80;
     if (plain)
-        return find_plain(names, inside);
+        return find_lookalike(names, inside);
     return find_decoded(names, key);
 }
 
