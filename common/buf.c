@@ -4,6 +4,7 @@
  */
 #include "common/buf.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -127,19 +128,47 @@ buf_digits(uint64_t n)
     return least + (n >= tens[least]);
 }
 
+/* Eight digits at once, the first in the lowest byte: fours, pairs and digits are
+ * parted side by side in one word, each by a multiplication that stands for the
+ * division by 100 or 10. */
+static uint64_t
+eight_digits(uint32_t n)
+{
+    uint64_t fours = n / 10000 | (uint64_t)(n % 10000) << 32;
+    uint64_t tops = (fours * 10486 >> 20) & UINT64_C(0x0000007f0000007f);
+    uint64_t pairs = tops | (fours - 100 * tops) << 16;
+    uint64_t tens = (pairs * 103 >> 10) & UINT64_C(0x000f000f000f000f);
+    uint64_t digits = tens | (pairs - 10 * tens) << 8;
+    return digits | UINT64_C(0x3030303030303030);
+}
+
+/* The last `count` of the eight, 2 to 8. Two stores that may overlap: a copy of
+ * any length is a call. */
+static void
+put_digits(char *out, uint64_t digits, unsigned count)
+{
+    uint64_t bytes = htole64(digits >> 8 * (8 - count));
+    char *from = (char *)&bytes;
+    if (count >= 4) {
+        memcpy(out, from, 4);
+        memcpy(out + count - 4, from + count - 4, 4);
+    } else {
+        memcpy(out, from, 2);
+        memcpy(out + count - 2, from + count - 2, 2);
+    }
+}
+
 void
 buf_write_u64(char *out, uint64_t n, unsigned digits)
 {
-    static const char pairs[] =
-        "00010203040506070809101112131415161718192021222324252627282930313233"
-        "34353637383940414243444546474849505152535455565758596061626364656667"
-        "6869707172737475767778798081828384858687888990919293949596979899";
-    for (; digits >= 2; n /= 100) {
-        digits -= 2;
-        memcpy(out + digits, pairs + 2 * (n % 100), 2);
+    for (; digits > 8; n /= 100000000) {
+        digits -= 8;
+        put_digits(out + digits, eight_digits((uint32_t)(n % 100000000)), 8);
     }
-    if (digits > 0)
+    if (digits == 1)
         out[0] = (char)('0' + n);
+    else
+        put_digits(out, eight_digits((uint32_t)n), digits);
 }
 
 void

@@ -94,7 +94,7 @@
       "requests that one worker may have in progress") \
     O(server, max_connections, max_connections, U64, "connections", "16384", 16, 1048576, RELOAD, \
       "client connections at once, of all workers; more take the place of idle and slow ones") \
-    O(server, ring_mib, ring_mib, U64, "MiB", "8", 1, 1024, RESTART, \
+    O(server, ring_mib, ring_mib, U64, "MiB", "16", 1, 1024, RESTART, \
       "log ring of one worker, a power of two; 1280 bytes for each of max_requests must fit") \
     O(server, body_max, body_max_bytes, SIZE, "", "32m", CONFIG_KIB, CONFIG_GIB, RELOAD, \
       "largest body of a request") \

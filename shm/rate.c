@@ -3,7 +3,7 @@
  *
  * GCRA: the word is the instant at which all that was taken will have been
  * earned back. One unit costs a minute / limit; a minute's worth may be taken
- * at once. In 128 bits, so that no limit and no request overflows.
+ * at once. In 128 bits where it must be: no limit and no request overflows.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "shm/rate.h"
@@ -23,11 +23,23 @@ enum { CAS_TRIES = 64 };
  * must not lock a key out for hours after one huge answer. */
 #define DEBT_MAX_NS (2 * MINUTE_NS)
 
+/* a * b / divisor, or UINT64_MAX. A division of 64 bits, where that holds the
+ * product, is a third of the work. */
+static uint64_t
+scale(uint64_t a, uint64_t b, uint64_t divisor)
+{
+    uint64_t product;
+    if (!__builtin_mul_overflow(a, b, &product))
+        return product / divisor;
+    unsigned __int128 wide = (unsigned __int128)a * b / divisor;
+    return wide < UINT64_MAX ? (uint64_t)wide : UINT64_MAX;
+}
+
 static uint64_t
 cost_ns(uint64_t per_minute, uint64_t n)
 {
-    unsigned __int128 cost = (unsigned __int128)n * MINUTE_NS / per_minute;
-    return cost < UINT64_C(1) << 60 ? (uint64_t)cost : UINT64_C(1) << 60;
+    uint64_t cost = scale(n, MINUTE_NS, per_minute);
+    return cost < UINT64_C(1) << 60 ? cost : UINT64_C(1) << 60;
 }
 
 /* The word, as it counts now: idle below, healed where it cannot be. */
@@ -45,8 +57,7 @@ fill(struct rate_answer *answer, uint64_t per_minute, uint64_t debt,
 {
     uint64_t free_ns = debt < MINUTE_NS ? MINUTE_NS - debt : 0;
     answer->limit = per_minute;
-    answer->remaining =
-        (uint64_t)((unsigned __int128)free_ns * per_minute / MINUTE_NS);
+    answer->remaining = scale(free_ns, per_minute, MINUTE_NS);
     answer->reset_ns = debt;
     answer->retry_ns = retry_ns;
 }

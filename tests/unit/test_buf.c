@@ -45,9 +45,20 @@ TEST(what_is_appended_is_read_back)
     buf_fini(&buf);
 }
 
-/* Around all powers of ten and of two, into bufs with room and without. */
+/* Around all powers of ten and of two, into bufs with room and without; then
+ * some of each length. */
 TEST(numbers_are_written_in_all_their_digits)
 {
+    uint64_t any = UINT64_C(0x9e3779b97f4a7c15);
+    for (int i = 0; i < 20000; i++) {
+        char want[32], got[32];
+        any = any * UINT64_C(6364136223846793005) + 1442695040888963407;
+        uint64_t n = (any ^ any >> 29) >> i % 64;
+        memset(got, 'x', sizeof(got));
+        buf_write_u64(got, n, buf_digits(n));
+        int len = snprintf(want, sizeof(want), "%llux", (unsigned long long)n);
+        CHECK_STR(str_make(got, (size_t)len), want);
+    }
     for (unsigned room = 0; room < 2; room++) {
         for (int power = 0; power < 64; power++) {
             uint64_t tens = 1;

@@ -96,7 +96,7 @@ TEST(an_empty_file_has_the_documented_defaults)
     CHECK_EQ(server->keepalive_timeout_ms, 75000);
     CHECK_EQ(server->max_keys, 65536);
     CHECK_EQ(server->max_requests, 4096);
-    CHECK_EQ(server->ring_mib, 8);
+    CHECK_EQ(server->ring_mib, 16);
     CHECK_EQ(server->body_max_bytes, 32 << 20);
     CHECK_EQ(server->body_memory_bytes, 512 << 20);
     CHECK_EQ(server->stream_slice_tokens, 256);
@@ -331,9 +331,9 @@ TEST(what_is_wrong_is_refused_with_its_line)
         {"[server]\nflush_interval = 18446744073709551615d\n", "out of range"},
         {"[server]\nbody_max = 2g\n", "out of range: 1k to 1g"},
         {"[server]\nring_mib = 3\n", "t.ini:2: ring_mib: 3 is not a power"},
-        {"[server]\nmax_requests = 8192\n",
-         "t.ini:1: ring_mib: 8 MiB are too few for max_requests = 8192, each "
-         "of which keeps 1280 bytes free: at least 10"},
+        {"[server]\nmax_requests = 16384\n",
+         "t.ini:1: ring_mib: 16 MiB are too few for max_requests = 16384, each "
+         "of which keeps 1280 bytes free: at least 20"},
         {"[server]\nbody_memory = 1m\n", "body_memory: is less than body_max"},
         {"[server]\nlisten =\n", "neither listen nor tls_listen"},
         {"[server]\nlisten = localhost\n", "t.ini:2: listen: \"localhost\" is "
