@@ -162,9 +162,8 @@ class UpstreamCase(FaultCase):
     def start(self, provider_options="", **kw):
         """Without cooling down (test_24_health): every call here reaches its
         provider, however many before it failed."""
-        if "fails" not in provider_options:
-            provider_options += "\nfails = 0"
-        return super().start(provider_options=provider_options, **kw)
+        return super().start(provider_options=provider_options + "\nfails = 0",
+                             **kw)
 
     def mock(self, **kw):
         provider = FaultyProvider().start()
